@@ -1,0 +1,158 @@
+//! Who asks, where, for which audience, within which limits.
+
+mod env;
+mod settings;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+pub(crate) use settings::{Proxy, Settings, TokenRequest};
+
+/// Tango's two environments, each with its authorization server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Environment {
+    /// `https://sandbox-auth.tangocard.com`, for development and tests.
+    Sandbox = 1,
+    /// `https://auth.tangocard.com`. Tango asks to confirm this host before going live; `token_url` overrides it.
+    Production = 2,
+}
+
+impl Environment {
+    pub(crate) fn token_url(self) -> &'static str {
+        match self {
+            Self::Sandbox => "https://sandbox-auth.tangocard.com/oauth/token",
+            Self::Production => "https://auth.tangocard.com/oauth/token",
+        }
+    }
+}
+
+impl TryFrom<i32> for Environment {
+    type Error = i32;
+
+    fn try_from(number: i32) -> Result<Self, i32> {
+        [Self::Sandbox, Self::Production].into_iter().find(|&known| known as i32 == number).ok_or(number)
+    }
+}
+
+/// Everything a program says once, before it asks for tokens.
+///
+/// Setters only store; [`Client::new`](crate::Client::new) checks the whole and names everything that is missing or
+/// wrong. Secrets are zeroised on drop and never printed.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    environment: Option<Environment>,
+    token_url: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<SecretString>,
+    username: Option<String>,
+    password: Option<SecretString>,
+    audience: Option<String>,
+    scope: Option<String>,
+    ca_file: Option<PathBuf>,
+    proxy: Option<SecretString>,
+    user_agent: Option<String>,
+    connect_timeout: Option<Duration>,
+    attempt_timeout: Option<Duration>,
+    total_timeout: Option<Duration>,
+    allow_plain_http: bool,
+}
+
+impl Config {
+    /// An empty configuration: the credentials and an environment or a token URL have to follow.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Which of Tango's environments to use; `token_url` overrides its address.
+    pub fn environment(&mut self, environment: Environment) -> &mut Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// The token endpoint (RFC 6749 section 3.2) as an absolute URL. HTTPS, except for loopback hosts.
+    pub fn token_url(&mut self, url: impl Into<String>) -> &mut Self {
+        self.token_url = Some(url.into());
+        self
+    }
+
+    /// The client ID from the Tango portal, under OAuth client credentials.
+    pub fn client_id(&mut self, id: impl Into<String>) -> &mut Self {
+        self.client_id = Some(id.into());
+        self
+    }
+
+    /// The client secret that belongs to the client ID.
+    pub fn client_secret(&mut self, secret: impl Into<SecretString>) -> &mut Self {
+        self.client_secret = Some(secret.into());
+        self
+    }
+
+    /// The service account's user name from the Tango portal, under OAuth service accounts.
+    pub fn username(&mut self, name: impl Into<String>) -> &mut Self {
+        self.username = Some(name.into());
+        self
+    }
+
+    /// The service account's password.
+    pub fn password(&mut self, password: impl Into<SecretString>) -> &mut Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// `24h` (the default) or `5min` for a token of that life, or any other audience, sent exactly as written.
+    pub fn audience(&mut self, audience: impl Into<String>) -> &mut Self {
+        self.audience = Some(audience.into());
+        self
+    }
+
+    /// The scope to ask for; `raas.all` unless set.
+    pub fn scope(&mut self, scope: impl Into<String>) -> &mut Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// A PEM file of the certification authorities to trust instead of the system's.
+    pub fn ca_file(&mut self, path: impl Into<PathBuf>) -> &mut Self {
+        self.ca_file = Some(path.into());
+        self
+    }
+
+    /// `system` (the default: `HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of a proxy.
+    pub fn proxy(&mut self, proxy: impl Into<SecretString>) -> &mut Self {
+        self.proxy = Some(proxy.into());
+        self
+    }
+
+    /// The `User-Agent` to send; `tango-token/VERSION` unless set.
+    pub fn user_agent(&mut self, agent: impl Into<String>) -> &mut Self {
+        self.user_agent = Some(agent.into());
+        self
+    }
+
+    /// How long one connection may take to be ready, TLS included; 5 seconds unless set.
+    pub fn connect_timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// How long one request may take, answer included; 10 seconds unless set.
+    pub fn attempt_timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.attempt_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a caller may wait, retries included; 30 seconds unless set.
+    pub fn total_timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.total_timeout = Some(timeout);
+        self
+    }
+
+    /// Allows a token URL without TLS on a host that is not loopback. Secrets then cross the network readable.
+    pub fn allow_plain_http(&mut self, allowed: bool) -> &mut Self {
+        self.allow_plain_http = allowed;
+        self
+    }
+}

@@ -1,0 +1,312 @@
+//! A configuration that was checked: complete, consistent, and with everything that has to be read already read.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::Certificate;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use url::{Host, Url};
+
+use super::Config;
+use crate::error::{Error, Status};
+
+/// The two audiences, in each spelling of Tango's documentation, with the life of their tokens. The first spelling
+/// of each stands for its short name.
+const AUDIENCES: [(&str, &[&str], Duration); 2] = [
+    ("24h", &["https://api.tangocard.com/", "https://api.tangocard.com"], Duration::from_secs(86_400)),
+    ("5min", &["api.bhn.com/fiveminute", "tango-api.bhn.com/fiveminute"], Duration::from_secs(300)),
+];
+/// Nothing is documented about other audiences: the shorter life is the safe one.
+const UNDOCUMENTED_LIFETIME: Duration = Duration::from_secs(300);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// What the client works with.
+pub(crate) struct Settings {
+    pub token_url: Url,
+    pub request: TokenRequest,
+    pub transport: Transport,
+}
+
+/// The form fields of the token request.
+pub(crate) struct TokenRequest {
+    pub client_id: String,
+    pub client_secret: SecretString,
+    pub username: String,
+    pub password: SecretString,
+    pub scope: String,
+    pub audience: String,
+    /// The documented life of the audience's tokens, for an answer without `expires_in`.
+    pub documented_lifetime: Duration,
+}
+
+pub(crate) struct Transport {
+    /// The authorities to trust instead of the system's.
+    pub authorities: Option<Vec<Certificate>>,
+    pub proxy: Proxy,
+    pub user_agent: HeaderValue,
+    pub connect_timeout: Duration,
+    pub attempt_timeout: Duration,
+    pub total_timeout: Duration,
+}
+
+pub(crate) enum Proxy {
+    System,
+    None,
+    Explicit(SecretString),
+}
+
+impl Config {
+    /// Checks the whole, so that one error names everything that has to be changed.
+    pub(crate) fn resolve(&self) -> Result<Settings, Error> {
+        let mut problems = Problems::default();
+        let token_url = problems.note(self.resolve_token_url());
+        let request = self.resolve_request(&mut problems);
+        let transport = self.resolve_transport(&mut problems);
+        match (token_url, request, transport) {
+            (Some(token_url), Some(request), Some(transport)) => Ok(Settings { token_url, request, transport }),
+            _ => Err(problems.into_error()),
+        }
+    }
+
+    fn resolve_token_url(&self) -> Result<Url, String> {
+        let text = match (&self.token_url, self.environment) {
+            (Some(url), _) => url,
+            (None, Some(environment)) => environment.token_url(),
+            (None, None) => return Err("set environment (sandbox or production) or token_url".into()),
+        };
+        let url = Url::parse(text).map_err(|error| format!("token_url is not an absolute URL: {error}"))?;
+        match url.scheme() {
+            "https" => {}
+            "http" if self.allow_plain_http || is_loopback(&url) => {}
+            "http" => {
+                return Err("token_url must be https:// (plain http needs a loopback host or allow_plain_http)".into());
+            }
+            _ => return Err("token_url must be https://".into()),
+        }
+        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+            return Err("token_url must have neither credentials nor a fragment".into());
+        }
+        Ok(url)
+    }
+
+    fn resolve_request(&self, problems: &mut Problems) -> Option<TokenRequest> {
+        let client_id = problems.require("client_id", self.client_id.as_ref(), String::is_empty);
+        let client_secret = problems.require("client_secret", self.client_secret.as_ref(), is_empty);
+        let username = problems.require("username", self.username.as_ref(), String::is_empty);
+        let password = problems.require("password", self.password.as_ref(), is_empty);
+        let (audience, documented_lifetime) = resolve_audience(self.audience.as_deref());
+        Some(TokenRequest {
+            client_id: client_id?,
+            client_secret: client_secret?,
+            username: username?,
+            password: password?,
+            scope: self.scope.clone().unwrap_or_else(|| "raas.all".into()),
+            audience,
+            documented_lifetime,
+        })
+    }
+
+    fn resolve_transport(&self, problems: &mut Problems) -> Option<Transport> {
+        let authorities = problems.note(self.ca_file.as_deref().map(read_authorities).transpose());
+        let proxy = problems.note(resolve_proxy(self.proxy.as_ref()));
+        let user_agent = problems.note(resolve_user_agent(self.user_agent.as_deref()));
+        let connect_timeout = problems.note(resolve_timeout("connect_timeout", self.connect_timeout, 5));
+        let attempt_timeout = problems.note(resolve_timeout("attempt_timeout", self.attempt_timeout, 10));
+        let total_timeout = problems.note(resolve_timeout("total_timeout", self.total_timeout, 30));
+        Some(Transport {
+            authorities: authorities?,
+            proxy: proxy?,
+            user_agent: user_agent?,
+            connect_timeout: connect_timeout?,
+            attempt_timeout: attempt_timeout?,
+            total_timeout: total_timeout?,
+        })
+    }
+}
+
+/// What is wrong so far.
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn note<T>(&mut self, result: Result<T, String>) -> Option<T> {
+        result.map_err(|problem| self.0.push(problem)).ok()
+    }
+
+    fn require<T: Clone>(&mut self, name: &str, value: Option<&T>, is_empty: impl Fn(&T) -> bool) -> Option<T> {
+        let found = value.filter(|value| !is_empty(value)).cloned();
+        self.note(found.ok_or_else(|| format!("{name} is missing")))
+    }
+
+    fn into_error(self) -> Error {
+        Error::new(Status::InvalidConfiguration, format!("the configuration cannot be used: {}", self.0.join("; ")))
+    }
+}
+
+fn is_empty(secret: &SecretString) -> bool {
+    secret.expose_secret().is_empty()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+/// A short name becomes its default spelling; every other audience is opaque and goes through as it was written.
+fn resolve_audience(audience: Option<&str>) -> (String, Duration) {
+    let wanted = audience.filter(|text| !text.is_empty()).unwrap_or("24h");
+    for (short_name, spellings, lifetime) in AUDIENCES {
+        if wanted == short_name {
+            return (spellings[0].into(), lifetime);
+        }
+        if spellings.contains(&wanted) {
+            return (wanted.into(), lifetime);
+        }
+    }
+    (wanted.into(), UNDOCUMENTED_LIFETIME)
+}
+
+fn read_authorities(path: &Path) -> Result<Vec<Certificate>, String> {
+    let problem = |what: &dyn std::fmt::Display| format!("ca_file {}: {what}", path.display());
+    let pem = fs::read(path).map_err(|error| problem(&error))?;
+    let authorities = Certificate::from_pem_bundle(&pem).map_err(|_| problem(&"not a file of PEM certificates"))?;
+    if authorities.is_empty() { Err(problem(&"holds no PEM certificate")) } else { Ok(authorities) }
+}
+
+fn resolve_proxy(proxy: Option<&SecretString>) -> Result<Proxy, String> {
+    match proxy.map(|text| (text, text.expose_secret())) {
+        None | Some((_, "" | "system")) => Ok(Proxy::System),
+        Some((_, "none")) => Ok(Proxy::None),
+        Some((text, url)) => match Url::parse(url) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(Proxy::Explicit(text.clone())),
+            _ => Err("proxy must be `system`, `none`, or an http:// or https:// URL".into()),
+        },
+    }
+}
+
+fn resolve_user_agent(agent: Option<&str>) -> Result<HeaderValue, String> {
+    let agent = agent.unwrap_or(concat!("tango-token/", env!("CARGO_PKG_VERSION")));
+    HeaderValue::from_str(agent).map_err(|_| "user_agent must be visible ASCII".into())
+}
+
+fn resolve_timeout(name: &str, timeout: Option<Duration>, default_seconds: u64) -> Result<Duration, String> {
+    let timeout = timeout.unwrap_or(Duration::from_secs(default_seconds));
+    if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
+        return Err(format!("{name} must be between 1 ms and {} s", LONGEST_TIMEOUT.as_secs()));
+    }
+    Ok(timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+
+    fn complete() -> Config {
+        let mut config = Config::new();
+        config.environment(Environment::Sandbox).client_id("id").client_secret("secret");
+        config.username("name").password("password");
+        config
+    }
+
+    fn problem(change: impl FnOnce(&mut Config) -> &mut Config) -> String {
+        let mut config = complete();
+        change(&mut config);
+        let error = config.resolve().err().expect("this configuration must be refused");
+        assert_eq!(error.status(), Status::InvalidConfiguration);
+        error.message().trim_start_matches("the configuration cannot be used: ").to_owned()
+    }
+
+    #[test]
+    fn presets_fill_what_is_not_said() {
+        let settings = complete().resolve().unwrap();
+        assert_eq!(settings.token_url.as_str(), "https://sandbox-auth.tangocard.com/oauth/token");
+        assert_eq!(
+            (settings.request.scope.as_str(), settings.request.audience.as_str()),
+            ("raas.all", AUDIENCES[0].1[0])
+        );
+        assert_eq!(settings.transport.user_agent, concat!("tango-token/", env!("CARGO_PKG_VERSION")));
+        assert!(matches!(settings.transport.proxy, Proxy::System));
+
+        let production = complete().environment(Environment::Production).resolve().unwrap();
+        assert_eq!(production.token_url.as_str(), "https://auth.tangocard.com/oauth/token");
+    }
+
+    #[test]
+    fn every_preset_can_be_overridden() {
+        let mut config = complete();
+        config.token_url("https://other.example/token?tenant=1").audience("urn:other").scope("raas.some");
+        let settings = config.resolve().unwrap();
+        assert_eq!(settings.token_url.as_str(), "https://other.example/token?tenant=1");
+        assert_eq!((settings.request.scope.as_str(), settings.request.audience.as_str()), ("raas.some", "urn:other"));
+    }
+
+    #[test]
+    fn audiences_go_through_as_written_with_their_documented_life() {
+        for (written, sent, seconds) in [
+            ("24h", "https://api.tangocard.com/", 86_400),
+            ("https://api.tangocard.com/", "https://api.tangocard.com/", 86_400),
+            ("https://api.tangocard.com", "https://api.tangocard.com", 86_400),
+            ("5min", "api.bhn.com/fiveminute", 300),
+            ("api.bhn.com/fiveminute", "api.bhn.com/fiveminute", 300),
+            ("tango-api.bhn.com/fiveminute", "tango-api.bhn.com/fiveminute", 300),
+            (" Any thing ", " Any thing ", 300),
+        ] {
+            assert_eq!(resolve_audience(Some(written)), (sent.into(), Duration::from_secs(seconds)));
+        }
+    }
+
+    #[test]
+    fn one_error_names_everything_that_is_missing() {
+        let error = Config::new().resolve().err().unwrap();
+        for name in ["environment", "token_url", "client_id", "client_secret", "username", "password"] {
+            assert!(error.message().contains(name), "{name} is not in: {error}");
+        }
+        assert_eq!(problem(|config| config.password("")), "password is missing");
+    }
+
+    #[test]
+    fn secrets_travel_over_tls_or_loopback_only() {
+        for url in ["http://127.0.0.1:1/t", "http://localhost/t", "http://[::1]:2/t", "http://a.localhost/t"] {
+            assert!(complete().token_url(url).resolve().is_ok(), "{url}");
+        }
+        for url in ["http://tango.example/t", "http://10.0.0.1/t", "http://localhost.example/t"] {
+            assert!(problem(|config| config.token_url(url)).contains("https"), "{url}");
+            assert!(complete().token_url(url).allow_plain_http(true).resolve().is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn bad_values_are_named() {
+        for (change, part) in [
+            ((|config| config.token_url("no url")) as fn(&mut Config) -> &mut Config, "token_url"),
+            (|config| config.token_url("ftp://host/"), "token_url"),
+            (|config| config.token_url("https://me:pw@host/"), "token_url"),
+            (|config| config.token_url("https://host/#part"), "token_url"),
+            (|config| config.ca_file("/does/not/exist.pem"), "ca_file /does/not/exist.pem"),
+            (|config| config.ca_file("Cargo.toml"), "ca_file Cargo.toml"),
+            (|config| config.proxy("socks5://host"), "proxy"),
+            (|config| config.proxy("host:8080"), "proxy"),
+            (|config| config.user_agent("two\nlines"), "user_agent"),
+            (|config| config.connect_timeout(Duration::ZERO), "connect_timeout"),
+            (|config| config.attempt_timeout(Duration::from_secs(601)), "attempt_timeout"),
+            (|config| config.total_timeout(Duration::MAX), "total_timeout"),
+        ] {
+            let message = problem(change);
+            assert!(message.starts_with(part), "{message} does not start with {part}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_printed() {
+        let mut config = complete();
+        config.client_secret("hush-1").password("hush-2").proxy("http://user:hush-3@proxy");
+        assert!(!format!("{config:?}").contains("hush"));
+    }
+}

@@ -1,0 +1,148 @@
+//! The token endpoint (RFC 6749 section 3.2): one POST, and out of it a token or a typed error.
+
+mod answer;
+mod refusal;
+mod transport;
+
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Response, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
+use url::form_urlencoded;
+use zeroize::Zeroizing;
+
+pub(crate) use answer::Issued;
+
+use crate::config::{Settings, TokenRequest};
+use crate::error::Error;
+use crate::policy::Setback;
+use crate::retry::Retry;
+use crate::secret::Redactor;
+
+/// An answer of this endpoint has a few hundred bytes; what is longer is not one.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// Where one client's tokens come from. It keeps the connection for a request that follows soon.
+pub(crate) struct TokenEndpoint {
+    http: reqwest::Client,
+    url: url::Url,
+    form: SecretString,
+    requested_scope: String,
+    documented_lifetime: Duration,
+    redactor: Redactor,
+}
+
+/// Why one request brought no token, and what that means for the next.
+pub(crate) struct Failure {
+    pub error: Error,
+    pub retry: Retry,
+    pub setback: Setback,
+    /// The server may have issued a token that never arrived.
+    pub possibly_spent: bool,
+}
+
+impl TokenEndpoint {
+    /// Opens nothing and sends nothing.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        let mut secrets = vec![&settings.request.client_secret, &settings.request.password];
+        let proxy_password = settings.transport.proxy.password();
+        secrets.extend(&proxy_password);
+        Ok(Self {
+            http: transport::http_client(settings)?,
+            url: settings.token_url.clone(),
+            form: form(&settings.request),
+            requested_scope: settings.request.scope.clone(),
+            documented_lifetime: settings.request.documented_lifetime,
+            redactor: Redactor::new(secrets),
+        })
+    }
+
+    /// Sends the token request once (RFC 6749 section 4.3.2) and waits for its answer for at most `timeout`.
+    pub async fn request_token(&self, timeout: Duration) -> Result<Issued, Failure> {
+        let request = self
+            .http
+            .post(self.url.clone())
+            .timeout(timeout)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(ACCEPT, "application/json")
+            .body(Bytes::from_owner(Zeroizing::new(self.form.expose_secret().as_bytes().to_vec())));
+        let mut response = request.send().await.map_err(|error| self.transport_failure(&error))?;
+        let status = response.status();
+        let body = match read_body(&mut response).await {
+            Ok(body) => body,
+            // What a refusal says is useful but not needed to know that it is one.
+            Err(_) if status != StatusCode::OK => Zeroizing::default(),
+            Err(Interrupted::TooLong) => return Err(self.malformed(&response, "is longer than 64 KiB")),
+            Err(Interrupted::Broken(error)) => return Err(self.transport_failure(&error)),
+        };
+        if status == StatusCode::OK {
+            answer::parse(&body, &self.requested_scope, self.documented_lifetime)
+                .map_err(|problem| self.malformed(&response, problem))
+        } else {
+            Err(refusal::classify(status, response.headers(), &body, &self.redactor))
+        }
+    }
+
+    fn transport_failure(&self, error: &reqwest::Error) -> Failure {
+        transport::failure(error, &self.url, &self.redactor)
+    }
+
+    fn malformed(&self, response: &Response, problem: &str) -> Failure {
+        answer::malformed(response.headers(), problem, &self.redactor)
+    }
+}
+
+/// The request's body, encoded as RFC 6749 appendix B says.
+fn form(request: &TokenRequest) -> SecretString {
+    form_urlencoded::Serializer::new(String::with_capacity(1024))
+        .append_pair("client_id", &request.client_id)
+        .append_pair("client_secret", request.client_secret.expose_secret())
+        .append_pair("username", &request.username)
+        .append_pair("password", request.password.expose_secret())
+        .append_pair("scope", &request.scope)
+        .append_pair("audience", &request.audience)
+        .append_pair("grant_type", "password")
+        .finish()
+        .into()
+}
+
+enum Interrupted {
+    TooLong,
+    Broken(reqwest::Error),
+}
+
+/// Reads to the end, because only a connection whose answer was read can serve the next request.
+async fn read_body(response: &mut Response) -> Result<Zeroizing<Vec<u8>>, Interrupted> {
+    let mut body = Zeroizing::new(Vec::with_capacity(4096));
+    while let Some(chunk) = response.chunk().await.map_err(Interrupted::Broken)? {
+        if body.len() + chunk.len() > LONGEST_BODY {
+            return Err(Interrupted::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_is_exact() {
+        let request = TokenRequest {
+            client_id: "id".into(),
+            client_secret: "a+b&c=d%e f".into(),
+            username: "ünï".into(),
+            password: "*-._~\n".into(),
+            scope: "raas.all".into(),
+            audience: "https://api.tangocard.com/".into(),
+            documented_lifetime: Duration::ZERO,
+        };
+        assert_eq!(
+            form(&request).expose_secret(),
+            "client_id=id&client_secret=a%2Bb%26c%3Dd%25e+f&username=%C3%BCn%C3%AF&password=*-._%7E%0A\
+             &scope=raas.all&audience=https%3A%2F%2Fapi.tangocard.com%2F&grant_type=password"
+        );
+    }
+}

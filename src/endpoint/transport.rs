@@ -1,0 +1,108 @@
+//! The HTTP client, and what its failures mean.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use reqwest::{redirect, tls};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::Failure;
+use crate::config::{Proxy, Settings};
+use crate::error::{Error, Status};
+use crate::policy::Setback;
+use crate::retry::Retry;
+use crate::secret::Redactor;
+
+/// Tokens are fetched hours apart: a connection is kept for a retry, not for the next token.
+const IDLE_CONNECTION: Duration = Duration::from_secs(10);
+
+pub(super) fn http_client(settings: &Settings) -> Result<reqwest::Client, Error> {
+    let transport = &settings.transport;
+    let mut builder = reqwest::Client::builder()
+        .user_agent(transport.user_agent.clone())
+        .connect_timeout(transport.connect_timeout)
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .pool_max_idle_per_host(1)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .https_only(settings.token_url.scheme() == "https")
+        .tls_version_min(tls::Version::TLS_1_2);
+    builder = match &transport.proxy {
+        Proxy::System => builder,
+        Proxy::None => builder.no_proxy(),
+        Proxy::Explicit(url) => builder.proxy(reqwest::Proxy::all(url.expose_secret()).map_err(unusable)?),
+    };
+    if let Some(authorities) = &transport.authorities {
+        builder = builder.tls_certs_only(authorities.iter().cloned());
+    }
+    builder.build().map_err(unusable)
+}
+
+fn unusable(error: reqwest::Error) -> Error {
+    let cause = innermost(&error).to_string();
+    Error::new(
+        Status::InvalidConfiguration,
+        format!("the HTTP client cannot be set up: {cause}; check ca_file, proxy and the system's certificates"),
+    )
+}
+
+impl Proxy {
+    /// The part of an explicit proxy's URL that nobody may see.
+    pub(super) fn password(&self) -> Option<SecretString> {
+        let Self::Explicit(url) = self else { return None };
+        Url::parse(url.expose_secret()).ok()?.password().map(SecretString::from)
+    }
+}
+
+/// A request that brought no answer: told apart by whether the server can have seen it.
+pub(super) fn failure(error: &reqwest::Error, url: &Url, redactor: &Redactor) -> Failure {
+    let sent = !error.is_connect();
+    let server = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+    let cause = redactor.clean(&innermost(error).to_string());
+    let (status, message) = if error.is_timeout() && sent {
+        (Status::TimedOut, format!("{server} did not answer in time; it may have issued a token all the same"))
+    } else if error.is_timeout() {
+        (Status::TimedOut, format!("no connection to {server} in time; check the network and the proxy"))
+    } else if sent {
+        let advice = "it may have issued a token all the same";
+        (
+            Status::ConnectionLost,
+            format!("the connection to {server} broke after the request was sent: {cause}; {advice}"),
+        )
+    } else if causes(error).any(is_tls_error) {
+        let advice = "check the host name, ca_file and the system's certificates and clock";
+        (Status::TlsFailed, format!("no secure connection to {server}: {cause}; {advice}"))
+    } else {
+        let advice = "check the host name, the network and the proxy";
+        (Status::ConnectFailed, format!("cannot connect to {server}: {cause}; {advice}"))
+    };
+    let retry = match status {
+        Status::TlsFailed => Retry::Never,
+        _ if sent => Retry::Unknown,
+        _ => Retry::NotSent,
+    };
+    Failure {
+        error: Error::new(status, message),
+        retry,
+        setback: Setback::Trouble { retry_after: None },
+        possibly_spent: sent,
+    }
+}
+
+/// The errors behind an error, the wrapped ones inside an `io::Error` included, from the outermost to the innermost.
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        wrapped.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source())
+    })
+}
+
+fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    causes(error).last().unwrap_or(error)
+}
+
+fn is_tls_error(error: &(dyn StdError + 'static)) -> bool {
+    error.is::<rustls::Error>()
+}

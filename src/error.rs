@@ -1,0 +1,197 @@
+//! What can go wrong, as one table of codes and one error that a person can act on.
+
+use std::fmt;
+use std::time::Duration;
+
+/// One number per cause. The numbers are the C ABI's and are never reused or moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(i32)]
+pub enum Status {
+    /// The call did what it says.
+    Ok = 0,
+    /// An argument is NULL, is not UTF-8, or is a number outside its enum. Correct the call.
+    InvalidArgument = 1,
+    /// The configuration is incomplete or contradicts itself. The message names each setting to change.
+    InvalidConfiguration = 2,
+    /// No connection to the server or the proxy; nothing was sent. Check host name, network and proxy.
+    ConnectFailed = 3,
+    /// The server could not prove who it is, or no common TLS version was found; nothing was sent.
+    TlsFailed = 4,
+    /// A deadline passed before the answer was there.
+    TimedOut = 5,
+    /// The connection broke after the request was sent: the server may or may not have issued a token.
+    ConnectionLost = 6,
+    /// The server does not accept the client's or the service account's credentials.
+    CredentialsRefused = 7,
+    /// The daily limit of tokens is used up. Nothing is sent again until the time the error gives.
+    QuotaRefused = 8,
+    /// The server refuses this request for another reason, such as an audience it does not know.
+    RequestRefused = 9,
+    /// The server asks to slow down (HTTP 429).
+    RateLimited = 10,
+    /// The server failed (HTTP 5xx), after the retries that make sense.
+    ServerError = 11,
+    /// An answer that this endpoint never gives, such as a redirect. Check the token URL.
+    UnexpectedAnswer = 12,
+    /// The server's answer says success but holds no usable token.
+    MalformedAnswer = 13,
+    /// The caller cancelled the request.
+    Cancelled = 14,
+    /// The call would have to wait, on the one thread that must not: the library's own, inside a callback.
+    WouldBlock = 15,
+    /// A defect of this library or a machine out of resources. Please report it with the message.
+    Internal = 16,
+}
+
+impl Status {
+    /// Every status, in the order of its number.
+    pub const ALL: [Self; 17] = [
+        Self::Ok,
+        Self::InvalidArgument,
+        Self::InvalidConfiguration,
+        Self::ConnectFailed,
+        Self::TlsFailed,
+        Self::TimedOut,
+        Self::ConnectionLost,
+        Self::CredentialsRefused,
+        Self::QuotaRefused,
+        Self::RequestRefused,
+        Self::RateLimited,
+        Self::ServerError,
+        Self::UnexpectedAnswer,
+        Self::MalformedAnswer,
+        Self::Cancelled,
+        Self::WouldBlock,
+        Self::Internal,
+    ];
+}
+
+/// Why there is no token, and what to do about it.
+///
+/// No field ever holds a secret or a token: what a server sent is searched for them before it is kept.
+#[derive(Clone, thiserror::Error)]
+#[error("{}", .0.message)]
+pub struct Error(Box<Details>);
+
+#[derive(Clone)]
+struct Details {
+    status: Status,
+    message: String,
+    retry_after: Option<Duration>,
+    answer: Answer,
+}
+
+/// What the server said about a refusal, as far as it said it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub http_status: Option<u16>,
+    pub oauth_error: Option<String>,
+    pub oauth_error_description: Option<String>,
+    pub i18n_key: Option<String>,
+    pub server_message: Option<String>,
+    pub request_id: Option<String>,
+}
+
+impl Error {
+    pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
+        Self(Box::new(Details { status, message: message.into(), retry_after: None, answer: Answer::default() }))
+    }
+
+    pub(crate) fn with_answer(mut self, answer: Answer) -> Self {
+        self.0.answer = answer;
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.0.retry_after = wait;
+        self
+    }
+
+    /// The same error for a caller who came while the library holds back, so that nobody thinks it was sent again.
+    pub(crate) fn repeated(&self, wait: Duration) -> Self {
+        let mut error = self.clone();
+        error.0.message = format!("{} (refused earlier and not sent again; retry in {} s)", self, ceil_seconds(wait));
+        error.with_retry_after(Some(wait))
+    }
+
+    /// The cause, as a number that programs can compare.
+    pub fn status(&self) -> Status {
+        self.0.status
+    }
+
+    /// What happened and what to do, in one or two sentences. The same text as `Display`.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The HTTP status of the server's answer, if one arrived.
+    pub fn http_status(&self) -> Option<u16> {
+        self.0.answer.http_status
+    }
+
+    /// The `error` code of RFC 6749 section 5.2, such as `invalid_grant`.
+    pub fn oauth_error(&self) -> Option<&str> {
+        self.0.answer.oauth_error.as_deref()
+    }
+
+    /// The `error_description` of RFC 6749 section 5.2.
+    pub fn oauth_error_description(&self) -> Option<&str> {
+        self.0.answer.oauth_error_description.as_deref()
+    }
+
+    /// Tango's `i18nKey`, a stable name of the failure.
+    pub fn i18n_key(&self) -> Option<&str> {
+        self.0.answer.i18n_key.as_deref()
+    }
+
+    /// The server's own words: Tango's `message`, or the text of an answer that is not JSON.
+    pub fn server_message(&self) -> Option<&str> {
+        self.0.answer.server_message.as_deref()
+    }
+
+    /// The id of the request in the server's logs (`X-REQUEST-ID`), which support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.answer.request_id.as_deref()
+    }
+
+    /// How long to wait before another call makes sense; `None` where waiting does not help.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("status", &self.0.status)
+            .field("message", &self.0.message)
+            .field("retry_after", &self.0.retry_after)
+            .field("answer", &self.0.answer)
+            .finish()
+    }
+}
+
+/// Whole seconds, rounded up, so that a caller who waits that long does not come too early.
+pub(crate) fn ceil_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_complete_and_in_order() {
+        for (number, status) in (0..).zip(Status::ALL) {
+            assert_eq!(status as i32, number);
+        }
+    }
+
+    #[test]
+    fn seconds_are_rounded_up() {
+        assert_eq!(ceil_seconds(Duration::ZERO), 0);
+        assert_eq!(ceil_seconds(Duration::from_nanos(1)), 1);
+        assert_eq!(ceil_seconds(Duration::from_secs(3)), 3);
+    }
+}

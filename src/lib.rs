@@ -1,0 +1,34 @@
+//! Gets, keeps and uses service-account tokens of the Tango API.
+//!
+//! A program says once who it is, and from then on asks for a token and always gets a good one: fetched once, shared
+//! by all threads, renewed before it expires.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), tango_token::Error> {
+//! use tango_token::{Client, Config};
+//!
+//! let client = Client::new(&Config::from_env()?)?;
+//! let token = client.acquire()?;
+//! println!("{} token, good for {:?}", token.token_type(), token.expires_in());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The same is there for C: see `include/tango_token.h`. Events are reported through [`tracing`], never with a secret.
+
+mod client;
+mod clock;
+mod config;
+mod endpoint;
+mod error;
+mod policy;
+mod process;
+mod retry;
+mod runtime;
+mod secret;
+mod token;
+
+pub use client::Client;
+pub use config::{Config, Environment};
+pub use error::{Error, Status};
+pub use token::Token;

@@ -1,0 +1,159 @@
+//! What to do when a caller wants a token: a total function over plain values, without I/O and without a clock.
+//!
+//! The server grants about one token in 20 hours, so every rule here prefers a valid token over a new one and an early
+//! error over a request that cannot succeed.
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+
+/// The server's quota: one token in this span (Tango's documentation of service accounts).
+const QUOTA_WINDOW: Duration = Duration::from_secs(20 * 3600);
+/// How long to hold back after a quota refusal when it is not known when the last token was issued.
+const BLIND_COOL_DOWN: Duration = Duration::from_secs(3600);
+/// The longest `Retry-After` that is believed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// When a token was asked for, when to renew it, and when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Life {
+    refresh_at: Moment,
+    expires: Moment,
+}
+
+impl Life {
+    /// A life that counts from the moment the request was sent, because the server's clock started later at the most.
+    ///
+    /// The refresh window is the last sixth of it: four hours of a day. `jitter` in `0.0..1.0` spreads a fleet over
+    /// the first quarter of the window, and never touches its first fortieth: a token of 24 hours becomes renewable
+    /// 20 hours after the server issued it, which is a round trip later than the request was sent.
+    pub fn new(requested: Moment, lifetime: Duration, jitter: f64) -> Self {
+        let window = lifetime / 6;
+        let delay = window / 40 + (window / 4 - window / 40).mul_f64(jitter.clamp(0.0, 1.0));
+        Self { refresh_at: requested.after(lifetime - window + delay), expires: requested.after(lifetime) }
+    }
+
+    pub fn expires(&self) -> Moment {
+        self.expires
+    }
+
+    pub fn is_over(&self, now: Moment) -> bool {
+        now >= self.expires
+    }
+}
+
+/// What is remembered of earlier requests. It outlives every token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ledger {
+    last_issue: Option<Moment>,
+    possibly_spent: Option<Moment>,
+    cool_down_until: Option<Moment>,
+    back_off_until: Option<Moment>,
+    failures: u32,
+}
+
+/// Why a request brought no token, as far as it decides when the next one makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setback {
+    /// The daily limit is used up.
+    Quota { retry_after: Option<Duration> },
+    /// The server said no, and will say it again until somebody changes something.
+    Refused,
+    /// Network, machine or server trouble, which may pass.
+    Trouble { retry_after: Option<Duration> },
+}
+
+impl Ledger {
+    /// A token arrived that was asked for at `requested`.
+    pub fn record_issue(&mut self, requested: Moment) {
+        *self = Self { last_issue: Some(requested), ..Self::default() };
+    }
+
+    /// A request was sent at `requested` and nobody knows what became of it.
+    pub fn record_possibly_spent(&mut self, requested: Moment) {
+        self.possibly_spent = Some(requested);
+    }
+
+    /// A fetch failed. `jitter` in `0.0..1.0` spreads a fleet.
+    pub fn record_setback(&mut self, setback: Setback, now: Moment, jitter: f64) {
+        self.failures = self.failures.saturating_add(1);
+        match setback {
+            Setback::Quota { retry_after } => self.cool_down_until = Some(self.quota_returns(retry_after, now)),
+            Setback::Refused => self.back_off(now, retry_span(30, 600, self.failures, jitter), None),
+            Setback::Trouble { retry_after } => {
+                self.back_off(now, retry_span(1, 60, self.failures, jitter), retry_after);
+            }
+        }
+    }
+
+    /// Before this moment no request makes sense.
+    pub fn closed_until(&self) -> Option<Moment> {
+        self.cool_down_until.max(self.back_off_until)
+    }
+
+    fn back_off(&mut self, now: Moment, span: Duration, retry_after: Option<Duration>) {
+        let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+        self.back_off_until = Some(now.after(span.max(asked)));
+    }
+
+    /// 20 hours after the last token that was issued, or may have been; else a guess.
+    fn quota_returns(&self, retry_after: Option<Duration>, now: Moment) -> Moment {
+        let known = self.last_issue.max(self.possibly_spent).map(|spent| spent.after(QUOTA_WINDOW));
+        match (retry_after, known) {
+            (Some(wait), _) => now.after(wait.min(LONGEST_RETRY_AFTER)),
+            (None, Some(moment)) if moment > now => moment,
+            _ => now.after(BLIND_COOL_DOWN),
+        }
+    }
+}
+
+/// Exponential back-off from `first` to `longest` seconds, of which the upper half is random.
+fn retry_span(first: u64, longest: u64, failures: u32, jitter: f64) -> Duration {
+    let doubled = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest);
+    Duration::from_secs(doubled).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
+}
+
+/// What to do for a caller who wants a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Hand out the token that is held.
+    Serve,
+    /// Hand out the token that is held and start to fetch the next one.
+    ServeAndRefresh,
+    /// Fetch one, and let this caller wait for it.
+    Fetch,
+    /// Let this caller wait for the fetch that is under way.
+    Wait,
+    /// Send nothing; the caller gets the last error.
+    Refuse { until: Moment },
+}
+
+/// `flight_ends` is the deadline of the fetch that is under way, if one is.
+pub(crate) fn decide(token: Option<&Life>, ledger: &Ledger, flight_ends: Option<Moment>, now: Moment) -> Decision {
+    let held = token.filter(|life| !life.is_over(now));
+    let closed = ledger.closed_until().filter(|&until| now < until);
+    match (held, flight_ends, closed) {
+        (Some(life), _, _) if now < life.refresh_at => Decision::Serve,
+        (Some(_), None, None) => Decision::ServeAndRefresh,
+        (Some(_), _, _) => Decision::Serve,
+        (None, Some(_), _) => Decision::Wait,
+        (None, None, Some(until)) => Decision::Refuse { until },
+        (None, None, None) => Decision::Fetch,
+    }
+}
+
+/// Until when `decide` keeps answering `Serve`, so that callers need not ask again before.
+///
+/// A fetch that is under way counts until its deadline and no longer: a forked child holds the same token, but the
+/// fetch was its parent's.
+pub(crate) fn serves_until(life: &Life, ledger: &Ledger, flight_ends: Option<Moment>, now: Moment) -> Moment {
+    if now < life.refresh_at {
+        return life.refresh_at;
+    }
+    let asked_again = flight_ends.max(ledger.closed_until()).unwrap_or(now);
+    asked_again.min(life.expires)
+}
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

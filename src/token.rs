@@ -1,0 +1,175 @@
+//! An access token that callers hold, and the copies of it that keep threads out of each other's way.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::clock::Clock;
+use crate::policy::Life;
+
+/// An access token of a service account (RFC 6749 section 1.4).
+///
+/// It stays readable for as long as it is held, whatever becomes of the client, and is zeroised with its last clone.
+#[derive(Clone)]
+pub struct Token(Arc<Replica>);
+
+/// One of several equal handles of a token, each with a reference count on a cache line of its own: threads that take
+/// and drop the same token all day long would otherwise wait for each other's writes.
+#[repr(align(128))]
+pub(crate) struct Replica(Arc<Facts>);
+
+struct Facts {
+    /// With a NUL at its end, so that C borrows it as it is.
+    value: SecretString,
+    /// With a NUL at its end.
+    scope: String,
+    life: Life,
+    clock: Arc<dyn Clock>,
+}
+
+/// `token_type` of a token that is sent as `Authorization: Bearer` (RFC 6750).
+const BEARER: &str = "Bearer\0";
+
+impl Token {
+    /// The text that goes behind the token type in an `Authorization` header. Keep it out of logs.
+    pub fn value(&self) -> &str {
+        without_nul(self.value_with_nul())
+    }
+
+    /// How the token is presented to the API: `Bearer`.
+    pub fn token_type(&self) -> &str {
+        without_nul(self.token_type_with_nul())
+    }
+
+    /// The scope that the server granted, which may differ from the one asked for.
+    pub fn scope(&self) -> &str {
+        without_nul(self.scope_with_nul())
+    }
+
+    /// The rest of the token's life; zero once it is over.
+    pub fn expires_in(&self) -> Duration {
+        let facts = self.facts();
+        facts.life.expires().since(facts.clock.now())
+    }
+
+    pub(crate) fn value_with_nul(&self) -> &str {
+        self.facts().value.expose_secret()
+    }
+
+    pub(crate) fn token_type_with_nul(&self) -> &'static str {
+        BEARER
+    }
+
+    pub(crate) fn scope_with_nul(&self) -> &str {
+        &self.facts().scope
+    }
+
+    /// Whether both hold the same text; takes as long for a near miss as for any other.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        let [mine, theirs] = [self, other].map(|token| token.value().as_bytes());
+        aws_lc_rs::constant_time::verify_slices_are_equal(mine, theirs).is_ok()
+    }
+
+    pub(crate) fn from_replica(replica: Arc<Replica>) -> Self {
+        Self(replica)
+    }
+
+    pub(crate) fn into_replica(self) -> Arc<Replica> {
+        self.0
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.0.0
+    }
+}
+
+impl PartialEq for Token {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same_as(other)
+    }
+}
+
+impl Eq for Token {}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("token_type", &self.token_type())
+            .field("scope", &self.scope())
+            .field("expires_in", &self.expires_in())
+            .finish_non_exhaustive()
+    }
+}
+
+fn without_nul(text: &str) -> &str {
+    &text[..text.len() - 1]
+}
+
+/// The token that a client holds for all its callers.
+pub(crate) struct HeldToken {
+    replicas: [Arc<Replica>; REPLICAS],
+}
+
+const REPLICAS: usize = 16;
+
+impl HeldToken {
+    /// `value` and `scope` must be free of NUL, which `answer` has made sure of.
+    pub fn new(value: &SecretString, scope: &str, life: Life, clock: Arc<dyn Clock>) -> Self {
+        // Sized before it is filled: a growing string would leave copies of the secret behind.
+        let value = value.expose_secret();
+        let mut value_with_nul = String::with_capacity(value.len() + 1);
+        value_with_nul.push_str(value);
+        value_with_nul.push('\0');
+        let facts = Arc::new(Facts { value: value_with_nul.into(), scope: format!("{scope}\0"), life, clock });
+        Self { replicas: std::array::from_fn(|_| Arc::new(Replica(Arc::clone(&facts)))) }
+    }
+
+    pub fn life(&self) -> &Life {
+        &self.replicas[0].0.life
+    }
+
+    /// The token for a caller on this thread.
+    pub fn token(&self) -> Token {
+        thread_local!(static MINE: usize = {
+            static NEXT: AtomicUsize = AtomicUsize::new(0);
+            NEXT.fetch_add(1, Ordering::Relaxed) % REPLICAS
+        });
+        Token(Arc::clone(&self.replicas[MINE.try_with(|&mine| mine).unwrap_or(0)]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::manual::ManualClock;
+
+    fn held(clock: &Arc<ManualClock>) -> HeldToken {
+        let life = Life::new(clock.now(), Duration::from_secs(300), 0.0);
+        HeldToken::new(&"the-secret-text".into(), "raas.all", life, Arc::clone(clock) as Arc<dyn Clock>)
+    }
+
+    #[test]
+    fn it_tells_its_facts_and_hides_its_text() {
+        let clock = Arc::new(ManualClock::new());
+        let token = held(&clock).token();
+        assert_eq!((token.value(), token.token_type(), token.scope()), ("the-secret-text", "Bearer", "raas.all"));
+        assert_eq!(token.value_with_nul(), "the-secret-text\0");
+        clock.advance(Duration::from_secs(299));
+        assert_eq!(token.expires_in(), Duration::from_secs(1));
+        clock.sleep(Duration::from_secs(2));
+        assert_eq!(token.expires_in(), Duration::ZERO);
+        assert!(!format!("{token:?}").contains("secret"));
+    }
+
+    #[test]
+    fn threads_get_equal_tokens_with_reference_counts_of_their_own() {
+        let held = held(&Arc::new(ManualClock::new()));
+        let mine = held.token();
+        let theirs = std::thread::scope(|scope| scope.spawn(|| held.token()).join().unwrap());
+        assert_eq!(mine, theirs);
+        assert!(!Arc::ptr_eq(&mine.0, &theirs.0));
+    }
+}
