@@ -15,7 +15,7 @@ use crate::endpoint::TokenEndpoint;
 use crate::error::{Error, Status};
 use crate::policy::{self, Decision, Ledger};
 use crate::process::ProcessLocal;
-use crate::runtime;
+use crate::runtime::Runtime;
 use crate::token::{HeldToken, Token};
 
 use flight::{Hangar, Landed};
@@ -72,7 +72,9 @@ impl Client {
     pub fn acquire(&self) -> Result<Token, Error> {
         match self.0.look()? {
             Answer::Token(token) => Ok(token),
-            Answer::Wait(landed) => runtime::wait_for(landed.within(self.0.settings.transport.total_timeout)),
+            Answer::Wait(landed) => {
+                Runtime::current()?.wait_for(landed.within(self.0.settings.transport.total_timeout))
+            }
         }
     }
 
@@ -85,7 +87,7 @@ impl Client {
                 Answer::Token(token) => Ok(token),
                 Answer::Wait(landed) => {
                     let timeout = client.0.settings.transport.total_timeout;
-                    runtime::spawn(landed.within(timeout))?.await.unwrap_or_else(|_| Err(flight::lost()))
+                    Runtime::current()?.spawn(landed.within(timeout)).await.unwrap_or_else(|_| Err(flight::lost()))
                 }
             }
         }

@@ -39,8 +39,8 @@ impl TryFrom<i32> for Environment {
 
 /// Everything a program says once, before it asks for tokens.
 ///
-/// Setters only store; [`Client::new`](crate::Client::new) checks the whole and names everything that is missing or
-/// wrong. Secrets are zeroised on drop and never printed.
+/// Setters only store; making a client checks the whole and names everything that is missing or wrong. Secrets are
+/// zeroised with it and never printed.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     environment: Option<Environment>,

@@ -46,7 +46,7 @@ pub enum Status {
 
 impl Status {
     /// Every status, in the order of its number.
-    pub const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Ok,
         Self::InvalidArgument,
         Self::InvalidConfiguration,

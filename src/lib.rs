@@ -21,6 +21,7 @@ mod clock;
 mod config;
 mod endpoint;
 mod error;
+mod ffi;
 mod policy;
 mod process;
 mod retry;

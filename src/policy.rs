@@ -29,8 +29,11 @@ impl Life {
     /// 20 hours after the server issued it, which is a round trip later than the request was sent.
     pub fn new(requested: Moment, lifetime: Duration, jitter: f64) -> Self {
         let window = lifetime / 6;
-        let delay = window / 40 + (window / 4 - window / 40).mul_f64(jitter.clamp(0.0, 1.0));
-        Self { refresh_at: requested.after(lifetime - window + delay), expires: requested.after(lifetime) }
+        let delay = window.mul_f64(1.0 / 40.0 + (1.0 / 4.0 - 1.0 / 40.0) * jitter.clamp(0.0, 1.0));
+        Self {
+            refresh_at: requested.after(lifetime.saturating_sub(window) + delay),
+            expires: requested.after(lifetime),
+        }
     }
 
     pub fn expires(&self) -> Moment {

@@ -21,57 +21,58 @@ const RESOLVER_KEEP_ALIVE: Duration = Duration::from_millis(10);
 /// A name server that hangs must not keep other clients from resolving.
 const MOST_RESOLVERS: usize = 16;
 
+/// The way to the library's thread.
 #[derive(Clone)]
-struct Runtime {
+pub(crate) struct Runtime {
     handle: Handle,
     thread: ThreadId,
 }
 
-/// Runs a future on the library's thread. Dropping the handle leaves it running.
-pub(crate) fn spawn<T: Send + 'static>(
-    future: impl Future<Output = T> + Send + 'static,
-) -> Result<JoinHandle<T>, Error> {
-    Ok(current()?.handle.spawn(future))
-}
-
-/// Runs a future on the library's thread while the caller's thread waits for it.
-pub(crate) fn wait_for<T: Send + 'static>(
-    future: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    let runtime = current()?;
-    if thread::current().id() == runtime.thread {
-        return Err(Error::new(
-            Status::WouldBlock,
-            "this call would wait for the very thread it runs on; inside a callback use the asynchronous call",
-        ));
+impl Runtime {
+    /// This process's runtime, started if it is not yet.
+    pub fn current() -> Result<Self, Error> {
+        RUNTIME.get().get_or_try_init(Self::start).cloned().map_err(|error| {
+            let advice = "are threads, files or memory used up?";
+            Error::new(Status::Internal, format!("cannot start the library's thread: {error}; {advice}"))
+        })
     }
-    let (sender, receiver) = mpsc::sync_channel(1);
-    runtime.handle.spawn(async move { sender.send(future.await) });
-    receiver.recv().unwrap_or_else(|_| Err(Error::new(Status::Internal, "the library's own task ended unexpectedly")))
-}
 
-fn current() -> Result<Runtime, Error> {
-    RUNTIME.get().get_or_try_init(start).cloned().map_err(|error| {
-        Error::new(
-            Status::Internal,
-            format!("cannot start the library's thread: {error}; are threads or files used up?"),
-        )
-    })
-}
+    /// Runs a future on the library's thread. Dropping the handle leaves it running.
+    pub fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.handle.spawn(future)
+    }
 
-fn start() -> std::io::Result<Runtime> {
-    let runtime = Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .thread_name("tango-resolver")
-        .thread_keep_alive(RESOLVER_KEEP_ALIVE)
-        .max_blocking_threads(MOST_RESOLVERS)
-        .build()?;
-    let handle = runtime.handle().clone();
-    let thread = without_signals(|| {
-        thread::Builder::new().name("tango-token".into()).spawn(move || runtime.block_on(pending::<()>()))
-    })?;
-    Ok(Runtime { handle, thread: thread.thread().id() })
+    /// Runs a future on the library's thread while the caller's thread waits for it.
+    pub fn wait_for<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        if thread::current().id() == self.thread {
+            return Err(Error::new(
+                Status::WouldBlock,
+                "this call would wait for the very thread it runs on; inside a callback use the asynchronous call",
+            ));
+        }
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.spawn(async move { sender.send(future.await) });
+        let lost = || Err(Error::new(Status::Internal, "the library's own task ended unexpectedly"));
+        receiver.recv().unwrap_or_else(|_| lost())
+    }
+
+    fn start() -> std::io::Result<Self> {
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .thread_name("tango-resolver")
+            .thread_keep_alive(RESOLVER_KEEP_ALIVE)
+            .max_blocking_threads(MOST_RESOLVERS)
+            .build()?;
+        let handle = runtime.handle().clone();
+        let thread = without_signals(|| {
+            thread::Builder::new().name("tango-token".into()).spawn(move || runtime.block_on(pending::<()>()))
+        })?;
+        Ok(Self { handle, thread: thread.thread().id() })
+    }
 }
 
 /// A new thread inherits the signal mask. The program's signal handlers belong on the program's own threads, except
@@ -96,24 +97,25 @@ mod tests {
 
     #[test]
     fn waiting_on_the_librarys_own_thread_is_an_error_and_not_a_deadlock() {
-        let inner = wait_for(async { Ok(wait_for(async { Ok(()) })) }).unwrap();
+        let runtime = Runtime::current().unwrap();
+        let inner = runtime.clone().wait_for(async move { Ok(runtime.wait_for(async { Ok(()) })) }).unwrap();
         assert_eq!(inner.unwrap_err().status(), Status::WouldBlock);
     }
 
     #[test]
     fn a_task_that_panics_is_an_error_for_the_one_who_waits() {
-        let result: Result<(), Error> = wait_for(async { panic!("on purpose") });
+        let result: Result<(), Error> = Runtime::current().unwrap().wait_for(async { panic!("on purpose") });
         assert_eq!(result.unwrap_err().status(), Status::Internal);
     }
 
     #[test]
     fn signals_stay_with_the_programs_threads() {
-        wait_for(async {
+        let looked = Runtime::current().unwrap().wait_for(async {
             let mask = SigSet::thread_get_mask().unwrap();
             assert!(mask.contains(Signal::SIGTERM) && mask.contains(Signal::SIGINT) && !mask.contains(Signal::SIGSEGV));
             Ok(())
-        })
-        .unwrap();
+        });
+        looked.unwrap();
         assert!(!SigSet::thread_get_mask().unwrap().contains(Signal::SIGTERM));
     }
 }

@@ -16,61 +16,42 @@ use crate::policy::Life;
 #[derive(Clone)]
 pub struct Token(Arc<Replica>);
 
-/// One of several equal handles of a token, each with a reference count on a cache line of its own: threads that take
-/// and drop the same token all day long would otherwise wait for each other's writes.
+/// An access token of a service account (RFC 6749 section 1.4), valid for all threads and as long as it is held.
+// One of several equal handles of a token, each with a reference count on a cache line of its own: threads that take
+// and drop the same token all day long would otherwise wait for each other's writes.
 #[repr(align(128))]
 pub(crate) struct Replica(Arc<Facts>);
 
 struct Facts {
     /// With a NUL at its end, so that C borrows it as it is.
     value: SecretString,
+    /// `Bearer` (RFC 6750), the only type that is accepted. With a NUL at its end.
+    token_type: &'static str,
     /// With a NUL at its end.
     scope: String,
     life: Life,
     clock: Arc<dyn Clock>,
 }
 
-/// `token_type` of a token that is sent as `Authorization: Bearer` (RFC 6750).
-const BEARER: &str = "Bearer\0";
-
 impl Token {
     /// The text that goes behind the token type in an `Authorization` header. Keep it out of logs.
     pub fn value(&self) -> &str {
-        without_nul(self.value_with_nul())
+        without_nul(self.0.value_with_nul())
     }
 
     /// How the token is presented to the API: `Bearer`.
     pub fn token_type(&self) -> &str {
-        without_nul(self.token_type_with_nul())
+        without_nul(self.0.token_type_with_nul())
     }
 
     /// The scope that the server granted, which may differ from the one asked for.
     pub fn scope(&self) -> &str {
-        without_nul(self.scope_with_nul())
+        without_nul(self.0.scope_with_nul())
     }
 
     /// The rest of the token's life; zero once it is over.
     pub fn expires_in(&self) -> Duration {
-        let facts = self.facts();
-        facts.life.expires().since(facts.clock.now())
-    }
-
-    pub(crate) fn value_with_nul(&self) -> &str {
-        self.facts().value.expose_secret()
-    }
-
-    pub(crate) fn token_type_with_nul(&self) -> &'static str {
-        BEARER
-    }
-
-    pub(crate) fn scope_with_nul(&self) -> &str {
-        &self.facts().scope
-    }
-
-    /// Whether both hold the same text; takes as long for a near miss as for any other.
-    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        let [mine, theirs] = [self, other].map(|token| token.value().as_bytes());
-        aws_lc_rs::constant_time::verify_slices_are_equal(mine, theirs).is_ok()
+        self.0.expires_in()
     }
 
     pub(crate) fn from_replica(replica: Arc<Replica>) -> Self {
@@ -80,15 +61,31 @@ impl Token {
     pub(crate) fn into_replica(self) -> Arc<Replica> {
         self.0
     }
+}
 
-    fn facts(&self) -> &Facts {
-        &self.0.0
+impl Replica {
+    pub fn value_with_nul(&self) -> &str {
+        self.0.value.expose_secret()
+    }
+
+    pub fn token_type_with_nul(&self) -> &str {
+        self.0.token_type
+    }
+
+    pub fn scope_with_nul(&self) -> &str {
+        &self.0.scope
+    }
+
+    pub fn expires_in(&self) -> Duration {
+        self.0.life.expires().since(self.0.clock.now())
     }
 }
 
+/// Takes as long for a near miss as for any other difference.
 impl PartialEq for Token {
     fn eq(&self, other: &Self) -> bool {
-        self.is_same_as(other)
+        let [mine, theirs] = [self, other].map(|token| token.value().as_bytes());
+        aws_lc_rs::constant_time::verify_slices_are_equal(mine, theirs).is_ok()
     }
 }
 
@@ -123,7 +120,13 @@ impl HeldToken {
         let mut value_with_nul = String::with_capacity(value.len() + 1);
         value_with_nul.push_str(value);
         value_with_nul.push('\0');
-        let facts = Arc::new(Facts { value: value_with_nul.into(), scope: format!("{scope}\0"), life, clock });
+        let facts = Arc::new(Facts {
+            value: value_with_nul.into(),
+            token_type: "Bearer\0",
+            scope: format!("{scope}\0"),
+            life,
+            clock,
+        });
         Self { replicas: std::array::from_fn(|_| Arc::new(Replica(Arc::clone(&facts)))) }
     }
 
@@ -156,7 +159,7 @@ mod tests {
         let clock = Arc::new(ManualClock::new());
         let token = held(&clock).token();
         assert_eq!((token.value(), token.token_type(), token.scope()), ("the-secret-text", "Bearer", "raas.all"));
-        assert_eq!(token.value_with_nul(), "the-secret-text\0");
+        assert_eq!(token.0.value_with_nul(), "the-secret-text\0");
         clock.advance(Duration::from_secs(299));
         assert_eq!(token.expires_in(), Duration::from_secs(1));
         clock.sleep(Duration::from_secs(2));

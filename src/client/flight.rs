@@ -13,7 +13,7 @@ use crate::endpoint::{Failure, Issued, TokenEndpoint};
 use crate::error::{Error, Status, ceil_seconds};
 use crate::policy::{self, Life, Setback};
 use crate::retry::{Attempts, Retry};
-use crate::runtime;
+use crate::runtime::Runtime;
 use crate::token::{HeldToken, Token};
 
 type Outcome = Result<Arc<HeldToken>, Error>;
@@ -63,9 +63,10 @@ impl Departure<'_> {
         if let Some(flight) = &*self.0 {
             return Ok(flight.landed.clone());
         }
+        let runtime = Runtime::current()?;
         let (sender, receiver) = watch::channel(None);
         let landing = Landing { inner: Arc::clone(inner), hangar: Arc::clone(hangar), sender, done: false };
-        runtime::spawn(landing.fly())?;
+        runtime.spawn(landing.fly());
         let landed = Landed(receiver);
         let ends = inner.clock.now().after(inner.settings.transport.total_timeout);
         *self.0 = Some(Flight { ends, landed: landed.clone() });

@@ -67,6 +67,7 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of the other parsers")]
 fn text<T: for<'a> From<&'a str>>(text: &str) -> Result<T, &'static str> {
     Ok(text.into())
 }

@@ -32,16 +32,18 @@ pub(super) fn http_client(settings: &Settings) -> Result<reqwest::Client, Error>
     builder = match &transport.proxy {
         Proxy::System => builder,
         Proxy::None => builder.no_proxy(),
-        Proxy::Explicit(url) => builder.proxy(reqwest::Proxy::all(url.expose_secret()).map_err(unusable)?),
+        Proxy::Explicit(url) => {
+            builder.proxy(reqwest::Proxy::all(url.expose_secret()).map_err(|error| unusable(&error))?)
+        }
     };
     if let Some(authorities) = &transport.authorities {
         builder = builder.tls_certs_only(authorities.iter().cloned());
     }
-    builder.build().map_err(unusable)
+    builder.build().map_err(|error| unusable(&error))
 }
 
-fn unusable(error: reqwest::Error) -> Error {
-    let cause = innermost(&error).to_string();
+fn unusable(error: &reqwest::Error) -> Error {
+    let cause = innermost(error).to_string();
     Error::new(
         Status::InvalidConfiguration,
         format!("the HTTP client cannot be set up: {cause}; check ca_file, proxy and the system's certificates"),

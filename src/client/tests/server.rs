@@ -1,0 +1,98 @@
+//! A small HTTP server that answers as a test says and remembers what it was sent.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+pub enum Reply {
+    /// Bytes as they are.
+    Raw(String),
+    /// The connection is closed without a word.
+    Close,
+    /// The same, later.
+    After(Duration, Box<Reply>),
+}
+
+impl Reply {
+    pub fn json(status: u16, body: &str) -> Self {
+        Self::with_type(status, "application/json", body)
+    }
+
+    pub fn text(status: u16, body: &str) -> Self {
+        Self::with_type(status, "text/plain", body)
+    }
+
+    fn with_type(status: u16, content_type: &str, body: &str) -> Self {
+        let length = body.len();
+        Self::Raw(format!(
+            "HTTP/1.1 {status} Status\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n{body}"
+        ))
+    }
+}
+
+pub struct Server {
+    port: u16,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+type Script = dyn Fn(usize) -> Reply + Send + Sync;
+
+impl Server {
+    /// Its threads wait for connections until the test process ends.
+    pub fn start(answer: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (heard, script): (_, Arc<Script>) = (Arc::clone(&requests), Arc::new(answer));
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (heard, script) = (Arc::clone(&heard), Arc::clone(&script));
+                thread::spawn(move || serve(&stream, &heard, &*script));
+            }
+        });
+        Self { port, requests }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/oauth/token", self.port)
+    }
+
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn serve(stream: &TcpStream, heard: &Mutex<Vec<String>>, script: &Script) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let request = read_request(&mut reader)?;
+        let number = {
+            let mut heard = heard.lock().unwrap();
+            heard.push(request);
+            heard.len()
+        };
+        let mut reply = script(number);
+        while let Reply::After(pause, then) = reply {
+            thread::sleep(pause);
+            reply = *then;
+        }
+        let Reply::Raw(bytes) = reply else { return None };
+        { stream }.write_all(bytes.as_bytes()).ok()?;
+    }
+}
+
+fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<String> {
+    let mut request = String::new();
+    while !request.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut request).ok()? == 0 {
+            return None;
+        }
+    }
+    let length = request.lines().find_map(|line| line.strip_prefix("content-length: "))?.parse().ok()?;
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    request.push_str(std::str::from_utf8(&body).ok()?);
+    Some(request)
+}

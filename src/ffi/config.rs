@@ -1,0 +1,229 @@
+//! `tango_config`: everything a program says once.
+
+use std::time::Duration;
+
+use libc::c_char;
+
+use super::error::ErrorObject;
+use super::{end, guard, invalid, required, text};
+use crate::config::{Config, Environment};
+use crate::error::Status;
+
+/// An empty configuration. The caller owns it and ends it with `tango_config_free`. Never NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tango_config_new() -> Box<Config> {
+    Box::default()
+}
+
+/// Ends the configuration; clients made from it stay. NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn tango_config_free(config: Option<Box<Config>>) {
+    end(config);
+}
+
+/// Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty.
+/// INVALID_CONFIGURATION names a variable that cannot be understood, and then nothing was changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_load_env(config: Option<&mut Config>, error: *mut *mut ErrorObject) -> Status {
+    guard(error, || required(config, "config")?.load_env())
+}
+
+/// Which of Tango's environments to use, a `tango_environment`. INVALID_ARGUMENT for any other number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_environment(
+    config: Option<&mut Config>,
+    environment: i32,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        let config = required(config, "config")?;
+        let known = Environment::try_from(environment);
+        config.environment(known.map_err(|number| invalid("environment", &format!("{number} is not known")))?);
+        Ok(())
+    })
+}
+
+/// The token endpoint as an absolute URL, instead of the environment's. HTTPS, except for loopback hosts.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_token_url(
+    config: Option<&mut Config>,
+    token_url: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "token_url", token_url, error, |config, value| config.token_url(value)) }
+}
+
+/// The client ID from the Tango portal. Copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_client_id(
+    config: Option<&mut Config>,
+    client_id: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "client_id", client_id, error, |config, value| config.client_id(value)) }
+}
+
+/// The client secret that belongs to the client ID. Copied, and zeroised when no longer needed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_client_secret(
+    config: Option<&mut Config>,
+    client_secret: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "client_secret", client_secret, error, |config, value| config.client_secret(value)) }
+}
+
+/// The service account's user name. Copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_username(
+    config: Option<&mut Config>,
+    username: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "username", username, error, |config, value| config.username(value)) }
+}
+
+/// The service account's password. Copied, and zeroised when no longer needed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_password(
+    config: Option<&mut Config>,
+    password: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "password", password, error, |config, value| config.password(value)) }
+}
+
+/// `24h` (the default) or `5min` for a token of that life, or any other audience, sent exactly as written. Copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_audience(
+    config: Option<&mut Config>,
+    audience: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "audience", audience, error, |config, value| config.audience(value)) }
+}
+
+/// The scope to ask for, instead of `raas.all`. Copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_scope(
+    config: Option<&mut Config>,
+    scope: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "scope", scope, error, |config, value| config.scope(value)) }
+}
+
+/// A PEM file of the certification authorities to trust instead of the system's. Read by `tango_client_new`. Copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_ca_file(
+    config: Option<&mut Config>,
+    path: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "path", path, error, |config, value| config.ca_file(value)) }
+}
+
+/// `system` (the default: `HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of a proxy. Copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_proxy(
+    config: Option<&mut Config>,
+    proxy: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "proxy", proxy, error, |config, value| config.proxy(value)) }
+}
+
+/// The `User-Agent` to send, instead of `tango-token/VERSION`. Copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_user_agent(
+    config: Option<&mut Config>,
+    user_agent: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "user_agent", user_agent, error, |config, value| config.user_agent(value)) }
+}
+
+/// How long one connection may take to be ready, TLS included, in milliseconds; 5,000 unless set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_connect_timeout_ms(
+    config: Option<&mut Config>,
+    timeout_ms: u32,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    change(config, error, |config| config.connect_timeout(Duration::from_millis(timeout_ms.into())))
+}
+
+/// How long one request may take, answer included, in milliseconds; 10,000 unless set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_attempt_timeout_ms(
+    config: Option<&mut Config>,
+    timeout_ms: u32,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    change(config, error, |config| config.attempt_timeout(Duration::from_millis(timeout_ms.into())))
+}
+
+/// How long a caller may wait, retries included, in milliseconds; 30,000 unless set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_total_timeout_ms(
+    config: Option<&mut Config>,
+    timeout_ms: u32,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    change(config, error, |config| config.total_timeout(Duration::from_millis(timeout_ms.into())))
+}
+
+/// 1 allows a token URL without TLS on a host that is not loopback: secrets then cross the network readable. 0 does
+/// not. INVALID_ARGUMENT for any other number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_allow_plain_http(
+    config: Option<&mut Config>,
+    allowed: i32,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        let config = required(config, "config")?;
+        if !(0..=1).contains(&allowed) {
+            return Err(invalid("allowed", "is neither 0 nor 1"));
+        }
+        config.allow_plain_http(allowed == 1);
+        Ok(())
+    })
+}
+
+/// # Safety
+/// `value` is NULL or NUL-terminated.
+unsafe fn set(
+    config: Option<&mut Config>,
+    name: &str,
+    value: *const c_char,
+    error: *mut *mut ErrorObject,
+    apply: impl for<'a> FnOnce(&'a mut Config, &str) -> &'a mut Config,
+) -> Status {
+    guard(error, || {
+        // SAFETY: this function's own contract.
+        apply(required(config, "config")?, unsafe { text(value, name) }?);
+        Ok(())
+    })
+}
+
+fn change(
+    config: Option<&mut Config>,
+    error: *mut *mut ErrorObject,
+    apply: impl FnOnce(&mut Config) -> &mut Config,
+) -> Status {
+    guard(error, || {
+        apply(required(config, "config")?);
+        Ok(())
+    })
+}

@@ -1,0 +1,137 @@
+//! The library's log, for programs that have no `tracing` of their own.
+
+use std::ffi::CString;
+use std::fmt::{self, Write};
+use std::sync::OnceLock;
+
+use arc_swap::ArcSwapOption;
+use libc::{c_char, c_void};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::{Interest, Subscriber, set_global_default};
+use tracing::{Event, Level, Metadata};
+
+use super::error::ErrorObject;
+use super::{guard, invalid};
+use crate::error::{Error, Status};
+
+/// How important a log line is.
+#[derive(Clone, Copy)]
+#[repr(i32)]
+pub enum LogLevel {
+    /// Something that needs a person.
+    Error = 1,
+    /// Something went wrong that the library deals with, such as a failed refresh.
+    Warn = 2,
+    /// What happens a few times a day, such as a new token.
+    Info = 3,
+    /// What helps to find a mistake.
+    Debug = 4,
+    /// Everything.
+    Trace = 5,
+}
+
+/// Receives one line of the log: a `tango_log_level` and a text that is borrowed until it returns. Called on any
+/// thread, several at once; it must not throw or jump out, and what it logs through this library is dropped.
+pub type LogCallback = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
+
+/// Where the log of the whole process goes, up to a `tango_log_level`. NULL as `callback` ends it.
+///
+/// No line holds a secret. A call of the previous callback may still be under way in another thread when this
+/// returns, so its `user_data` must outlive the program's last call. INVALID_ARGUMENT for an unknown level.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_log_set_callback(
+    max_level: i32,
+    callback: LogCallback,
+    user_data: *mut c_void,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        if !(LogLevel::Error as i32..=LogLevel::Trace as i32).contains(&max_level) {
+            return Err(invalid("max_level", &format!("{max_level} is not known")));
+        }
+        install()?;
+        SINK.store(callback.map(|callback| Sink { callback, user_data, max_level }.into()));
+        Ok(())
+    })
+}
+
+static SINK: ArcSwapOption<Sink> = ArcSwapOption::const_empty();
+
+struct Sink {
+    callback: unsafe extern "C" fn(*mut c_void, i32, *const c_char),
+    user_data: *mut c_void,
+    max_level: i32,
+}
+
+// SAFETY: the header says that the callback is called on any thread; `user_data` is only carried there.
+unsafe impl Send for Sink {}
+// SAFETY: as above, and that several threads may call it at once.
+unsafe impl Sync for Sink {}
+
+/// The one subscriber of the process; where it writes to can be changed.
+fn install() -> Result<(), Error> {
+    static INSTALLED: OnceLock<bool> = OnceLock::new();
+    if *INSTALLED.get_or_init(|| set_global_default(ToCallback).is_ok()) {
+        Ok(())
+    } else {
+        Err(Error::new(Status::Internal, "another part of this program already receives the log through `tracing`"))
+    }
+}
+
+struct ToCallback;
+
+impl Subscriber for ToCallback {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if is_ours(metadata) { Interest::sometimes() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        is_ours(metadata) && SINK.load().as_ref().is_some_and(|sink| number(*metadata.level()) <= sink.max_level)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        if let (Some(sink), Ok(message)) = (&*SINK.load(), CString::new(line.0)) {
+            // SAFETY: not NULL, of the type that the header names, and given by the caller to be called like this.
+            unsafe { (sink.callback)(sink.user_data, number(*event.metadata().level()), message.as_ptr()) };
+        }
+    }
+
+    // The library opens no spans.
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+fn is_ours(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("tango_token")
+}
+
+fn number(level: Level) -> i32 {
+    let level = match level {
+        Level::ERROR => LogLevel::Error,
+        Level::WARN => LogLevel::Warn,
+        Level::INFO => LogLevel::Info,
+        Level::DEBUG => LogLevel::Debug,
+        Level::TRACE => LogLevel::Trace,
+    };
+    level as i32
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing to a string cannot fail.
+        let _ = match field.name() {
+            "message" => write!(self.0, "{value:?}"),
+            name => write!(self.0, " {name}={value:?}"),
+        };
+    }
+}

@@ -1,0 +1,116 @@
+//! `tango_request`: an acquire that does not block.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::ptr;
+use std::sync::Arc;
+use std::task::Poll;
+
+use libc::c_void;
+use tokio::sync::Notify;
+
+use super::error::ErrorObject;
+use super::{end, guard, panicked, required, token};
+use crate::client::Client;
+use crate::error::{Error, Status};
+use crate::runtime::Runtime;
+use crate::token::{Replica, Token};
+
+/// Ends an asynchronous acquire: with a token and NULL, or with NULL and an error. The callee owns what it is given
+/// and frees it. Called exactly once, on the library's thread: it must not wait, throw or jump out. It may call any
+/// function of this library, except that a blocking acquire that would wait gives WOULD_BLOCK.
+pub type AcquireDone =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, token: *mut Replica, error: *mut ErrorObject)>;
+
+/// An asynchronous acquire under way.
+pub struct Request(Arc<Notify>);
+
+/// Starts to acquire a token and returns at once.
+///
+/// If and only if it returns OK, `done` is called exactly once, later, on the library's own thread, also when the
+/// token is already there. `user_data` is handed to it as it is. `request` may be NULL where nobody will cancel;
+/// otherwise the caller owns `*request` and ends it with `tango_request_free`, before or after `done`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_token_acquire_start(
+    client: Option<&Client>,
+    done: AcquireDone,
+    user_data: *mut c_void,
+    request: *mut *mut Request,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        let acquiring = required(client, "client")?.acquire_async();
+        required(done, "done")?;
+        let runtime = Runtime::current()?;
+        let cancelled = Arc::new(Notify::new());
+        // From here on nothing fails. The handle comes before `done` can run, which may free it.
+        if !request.is_null() {
+            let handle = Box::new(Request(Arc::clone(&cancelled)));
+            // SAFETY: not NULL, so a place for a pointer by the header's contract.
+            unsafe { request.write(Box::into_raw(handle)) };
+        }
+        let done = Done { callback: done, user_data };
+        runtime.spawn(async move { done.call(unless_cancelled(acquiring, &cancelled).await) });
+        Ok(())
+    })
+}
+
+/// Asks for the end of a request: `done` is called with CANCELLED, unless it was or is about to be called otherwise.
+/// Others who wait for the same token are not disturbed. May be called from any thread, repeatedly. NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn tango_request_cancel(request: Option<&Request>) {
+    if let Some(Request(cancelled)) = request {
+        cancelled.notify_one();
+    }
+}
+
+/// Ends the handle, not the request: `done` is still called. NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn tango_request_free(request: Option<Box<Request>>) {
+    end(request);
+}
+
+async fn unless_cancelled(
+    acquiring: impl Future<Output = Result<Token, Error>>,
+    cancelled: &Notify,
+) -> Result<Token, Error> {
+    let mut acquiring = pin!(acquiring);
+    let mut cancelled = pin!(cancelled.notified());
+    poll_fn(|context| match cancelled.as_mut().poll(context) {
+        Poll::Ready(()) => Poll::Ready(Err(Error::new(Status::Cancelled, "the caller cancelled the request"))),
+        Poll::Pending => acquiring.as_mut().poll(context),
+    })
+    .await
+}
+
+/// The caller's function and its data, called once, even if the task that carries it ends early.
+struct Done {
+    callback: AcquireDone,
+    user_data: *mut c_void,
+}
+
+// SAFETY: the header says that `done` runs on the library's thread; `user_data` is only carried there.
+unsafe impl Send for Done {}
+
+impl Done {
+    fn call(mut self, outcome: Result<Token, Error>) {
+        self.finish(outcome);
+    }
+
+    fn finish(&mut self, outcome: Result<Token, Error>) {
+        if let Some(callback) = self.callback.take() {
+            let (token, error) = match outcome {
+                Ok(token) => (token::into_raw(token), ptr::null_mut()),
+                Err(error) => (ptr::null_mut(), ErrorObject::into_raw(&error)),
+            };
+            // SAFETY: not NULL, of the type that the header names, and given by the caller to be called like this.
+            unsafe { callback(self.user_data, token, error) };
+        }
+    }
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.finish(Err(panicked()));
+    }
+}

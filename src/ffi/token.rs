@@ -1,0 +1,104 @@
+//! `tango_token`: an access token. The handle is the reference count itself, so that taking and freeing one allocates
+//! nothing.
+
+use std::ptr;
+use std::sync::Arc;
+
+use libc::c_char;
+
+use super::error::ErrorObject;
+use super::{Out, guard, required};
+use crate::client::Client;
+use crate::error::Status;
+use crate::token::{Replica, Token};
+
+pub(super) fn into_raw(token: Token) -> *mut Replica {
+    Arc::into_raw(token.into_replica()).cast_mut()
+}
+
+/// Another reference of the token behind a handle.
+///
+/// # Safety
+/// `token` is NULL or came from `into_raw` and was not freed.
+pub(super) unsafe fn cloned(token: *const Replica) -> Option<Arc<Replica>> {
+    (!token.is_null()).then(|| {
+        // SAFETY: a live reference count of `Arc::into_raw`, which the caller's handle keeps above zero.
+        unsafe {
+            Arc::increment_strong_count(token);
+            Arc::from_raw(token)
+        }
+    })
+}
+
+/// Gets a valid token: at once where the client holds one, else after the one fetch that all callers share.
+///
+/// The caller owns `*token` and ends it with `tango_token_free`; it stays readable when the client is gone. Waits for
+/// at most the total timeout. Fails with the causes of `tango_status`; WOULD_BLOCK inside a callback of this library
+/// unless a token is held.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_token_acquire(
+    client: Option<&Client>,
+    token: *mut *mut Replica,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        // SAFETY: the header's contract for out-parameters.
+        let out = unsafe { Out::new(token, "token") }?;
+        out.give(into_raw(required(client, "client")?.acquire()?));
+        Ok(())
+    })
+}
+
+/// Another handle of the same token, with a `tango_token_free` of its own. NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_token_clone(token: *const Replica) -> *mut Replica {
+    // SAFETY: NULL or a token of this library that was not freed, by the header's contract.
+    unsafe { cloned(token) }.map_or(ptr::null_mut(), |replica| Arc::into_raw(replica).cast_mut())
+}
+
+/// The text that goes behind the type in an `Authorization` header: a secret. Borrowed from the token; NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_token_value(token: *const Replica) -> *const c_char {
+    // SAFETY: the header's contract for handles.
+    unsafe { borrowed(token, Replica::value_with_nul) }
+}
+
+/// How the token is presented to the API: `Bearer`. Borrowed from the token; NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_token_type(token: *const Replica) -> *const c_char {
+    // SAFETY: the header's contract for handles.
+    unsafe { borrowed(token, Replica::token_type_with_nul) }
+}
+
+/// The scope that the server granted. Borrowed from the token; NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_token_scope(token: *const Replica) -> *const c_char {
+    // SAFETY: the header's contract for handles.
+    unsafe { borrowed(token, Replica::scope_with_nul) }
+}
+
+/// Seconds until the token expires, now; 0 once it has, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_token_expires_in_seconds(token: *const Replica) -> i64 {
+    // SAFETY: NULL or a live token, by the header's contract.
+    let token = unsafe { token.as_ref() };
+    token.map_or(0, |token| token.expires_in().as_secs().try_into().unwrap_or(i64::MAX))
+}
+
+/// Ends this handle; the token is zeroised with its last one. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_token_free(token: *mut Replica) {
+    if !token.is_null() {
+        // SAFETY: came from `into_raw`, and by the header's contract this is its one free.
+        drop(unsafe { Arc::from_raw(token.cast_const()) });
+    }
+}
+
+/// A text of the token, which ends with a NUL and lives as long as the handle.
+///
+/// # Safety
+/// `token` is NULL or a live token.
+unsafe fn borrowed(token: *const Replica, text: impl FnOnce(&Replica) -> &str) -> *const c_char {
+    // SAFETY: this function's own contract.
+    unsafe { token.as_ref() }.map_or(ptr::null(), |token| text(token).as_ptr().cast())
+}

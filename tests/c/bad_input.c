@@ -1,0 +1,140 @@
+/* Every function with NULL for each pointer, with text that is not UTF-8, and with numbers outside its enum: a status
+ * and a message, and nothing else. */
+#include <limits.h>
+
+#include "check.h"
+
+static const char NOT_UTF8[] = "caf\xe9";
+
+/* The call failed as bad input does, and says which argument it means. */
+static void is_invalid(tango_status status, tango_error *error, const char *argument)
+{
+    CHECK(status == TANGO_STATUS_INVALID_ARGUMENT);
+    CHECK(tango_error_status(error) == status);
+    CHECK(strncmp(tango_error_message(error), argument, strlen(argument)) == 0);
+    CHECK(tango_error_http_status(error) == 0 && tango_error_retry_after_seconds(error) == -1);
+    tango_error_free(error);
+}
+
+#define INVALID(argument, function, ...)                                                                               \
+    do {                                                                                                               \
+        tango_error *error = NULL;                                                                                     \
+        tango_status status = function(__VA_ARGS__, &error);                                                           \
+        is_invalid(status, error, argument);                                                                           \
+        CHECK(function(__VA_ARGS__, NULL) == TANGO_STATUS_INVALID_ARGUMENT);                                           \
+    } while (0)
+
+#define TEXT_SETTER(function, argument)                                                                                \
+    do {                                                                                                               \
+        INVALID("config", function, NULL, "text");                                                                     \
+        INVALID(argument, function, config, NULL);                                                                     \
+        INVALID(argument, function, config, NOT_UTF8);                                                                 \
+        CHECK(function(config, "text", NULL) == TANGO_STATUS_OK);                                                      \
+    } while (0)
+
+static void done(void *user_data, tango_token *token, tango_error *error)
+{
+    (void)user_data;
+    (void)token;
+    (void)error;
+    CHECK(!"a request that did not start must not end");
+}
+
+static void setters(tango_config *config)
+{
+    INVALID("config", tango_config_load_env, NULL);
+    INVALID("config", tango_config_set_environment, NULL, TANGO_ENVIRONMENT_SANDBOX);
+    static const int32_t unknown[] = {0, 3, -1, INT_MAX, INT_MIN};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        INVALID("environment", tango_config_set_environment, config, unknown[i]);
+    TEXT_SETTER(tango_config_set_token_url, "token_url");
+    TEXT_SETTER(tango_config_set_client_id, "client_id");
+    TEXT_SETTER(tango_config_set_client_secret, "client_secret");
+    TEXT_SETTER(tango_config_set_username, "username");
+    TEXT_SETTER(tango_config_set_password, "password");
+    TEXT_SETTER(tango_config_set_audience, "audience");
+    TEXT_SETTER(tango_config_set_scope, "scope");
+    TEXT_SETTER(tango_config_set_ca_file, "path");
+    TEXT_SETTER(tango_config_set_proxy, "proxy");
+    TEXT_SETTER(tango_config_set_user_agent, "user_agent");
+    INVALID("config", tango_config_set_connect_timeout_ms, NULL, 1);
+    INVALID("config", tango_config_set_attempt_timeout_ms, NULL, 1);
+    INVALID("config", tango_config_set_total_timeout_ms, NULL, 1);
+    INVALID("config", tango_config_set_allow_plain_http, NULL, 1);
+    INVALID("allowed", tango_config_set_allow_plain_http, config, 2);
+    INVALID("allowed", tango_config_set_allow_plain_http, config, -1);
+}
+
+static void calls(tango_config *config)
+{
+    tango_client *client = (tango_client *)config;
+    INVALID("config", tango_client_new, NULL, &client);
+    CHECK(client == (tango_client *)config && "an output is written on success only");
+    INVALID("client", tango_client_new, config, NULL);
+
+    tango_error *error = NULL;
+    CHECK(tango_client_new(config, &client, &error) == TANGO_STATUS_INVALID_CONFIGURATION);
+    CHECK(strstr(tango_error_message(error), "token_url") != NULL);
+    tango_error_free(error);
+
+    tango_token *token = NULL;
+    tango_request *request = NULL;
+    client = client_from_env();
+    INVALID("client", tango_token_acquire, NULL, &token);
+    INVALID("token", tango_token_acquire, client, NULL);
+    INVALID("client", tango_client_invalidate, NULL, token);
+    INVALID("token", tango_client_invalidate, client, NULL);
+    INVALID("client", tango_token_acquire_start, NULL, done, NULL, &request);
+    INVALID("done", tango_token_acquire_start, client, NULL, NULL, &request);
+    INVALID("max_level", tango_log_set_callback, 0, NULL, NULL);
+    INVALID("max_level", tango_log_set_callback, 6, NULL, NULL);
+    CHECK(tango_log_set_callback(TANGO_LOG_LEVEL_INFO, NULL, NULL, NULL) == TANGO_STATUS_OK);
+    CHECK(token == NULL && request == NULL);
+    tango_client_free(client);
+}
+
+static void null_objects(void)
+{
+    CHECK(tango_client_clone(NULL) == NULL);
+    CHECK(tango_token_clone(NULL) == NULL);
+    CHECK(tango_token_value(NULL) == NULL);
+    CHECK(tango_token_type(NULL) == NULL);
+    CHECK(tango_token_scope(NULL) == NULL);
+    CHECK(tango_token_expires_in_seconds(NULL) == 0);
+    CHECK(tango_error_status(NULL) == TANGO_STATUS_OK);
+    CHECK(tango_error_message(NULL) == NULL);
+    CHECK(tango_error_http_status(NULL) == 0);
+    CHECK(tango_error_oauth_error(NULL) == NULL);
+    CHECK(tango_error_oauth_error_description(NULL) == NULL);
+    CHECK(tango_error_i18n_key(NULL) == NULL);
+    CHECK(tango_error_server_message(NULL) == NULL);
+    CHECK(tango_error_request_id(NULL) == NULL);
+    CHECK(tango_error_retry_after_seconds(NULL) == -1);
+    tango_request_cancel(NULL);
+    tango_config_free(NULL);
+    tango_client_free(NULL);
+    tango_token_free(NULL);
+    tango_request_free(NULL);
+    tango_error_free(NULL);
+}
+
+static void names(void)
+{
+    CHECK(strcmp(tango_status_name(TANGO_STATUS_OK), "TANGO_STATUS_OK") == 0);
+    CHECK(strcmp(tango_status_name(TANGO_STATUS_INTERNAL), "TANGO_STATUS_INTERNAL") == 0);
+    CHECK(tango_status_name(-1) == NULL && tango_status_name(TANGO_STATUS_INTERNAL + 1) == NULL);
+    CHECK(tango_abi_version() == TANGO_ABI_VERSION);
+    CHECK(strlen(tango_version()) > 0);
+}
+
+int main(void)
+{
+    tango_config *config = tango_config_new();
+    setters(config);
+    calls(config);
+    tango_config_free(config);
+    null_objects();
+    names();
+    puts("bad input is refused");
+    return 0;
+}
