@@ -1,0 +1,173 @@
+//! Access tokens: JWTs signed with HS256 under a key that only this process knows.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use serde::{Deserialize, Serialize};
+
+use crate::random;
+
+const ISSUER: &str = "tango-sandbox";
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    iat: u64,
+    exp: u64,
+    jti: String,
+}
+
+/// Why the API refuses a token: the `error_description` of RFC 6750 section 3.
+#[derive(Debug, PartialEq, Eq)]
+pub enum InvalidToken {
+    Malformed,
+    Signature,
+    Revoked,
+    Expired,
+}
+
+impl InvalidToken {
+    /// Printable ASCII without quotes or backslashes.
+    pub fn description(&self) -> &'static str {
+        match self {
+            Self::Malformed => "The access token is malformed",
+            Self::Signature => "The signature of the access token is wrong",
+            Self::Revoked => "The access token was revoked",
+            Self::Expired => "The access token expired",
+        }
+    }
+}
+
+impl fmt::Display for InvalidToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.description())
+    }
+}
+
+/// Issues and verifies tokens.
+pub struct AccessTokens(Mutex<SigningKey>);
+
+/// Each revocation brings a new key, so nothing has to be remembered about the tokens before it.
+struct SigningKey {
+    generation: u64,
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+}
+
+impl SigningKey {
+    fn new(generation: u64) -> Self {
+        let secret = random::bytes::<32>();
+        let (encoding, decoding) = (EncodingKey::from_secret(&secret), DecodingKey::from_secret(&secret));
+        Self { generation, encoding, decoding }
+    }
+}
+
+impl AccessTokens {
+    /// Starts with a random key.
+    pub fn new() -> Self {
+        Self(Mutex::new(SigningKey::new(0)))
+    }
+
+    fn key(&self) -> MutexGuard<'_, SigningKey> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A token that lives from `now` on; both in seconds.
+    pub fn issue(
+        &self,
+        audience: &str,
+        subject: &str,
+        now: u64,
+        lifetime: u32,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        let key = self.key();
+        let header = Header { kid: Some(key.generation.to_string()), ..Header::new(Algorithm::HS256) };
+        let claims = Claims {
+            iss: ISSUER.into(),
+            aud: audience.into(),
+            sub: subject.into(),
+            iat: now,
+            exp: now + u64::from(lifetime),
+            jti: random::id(),
+        };
+        encode(&header, &claims, &key.encoding)
+    }
+
+    /// Whether the token is one of ours, and still good at `now` (seconds).
+    pub fn verify(&self, token: &str, now: u64) -> Result<(), InvalidToken> {
+        let key = self.key();
+        let kid = decode_header(token).map_err(|_| InvalidToken::Malformed)?.kid;
+        let generation = kid.and_then(|kid| kid.parse::<u64>().ok()).ok_or(InvalidToken::Malformed)?;
+        // The signature of an earlier generation can no longer be checked; the answer is the same either way.
+        if generation < key.generation {
+            return Err(InvalidToken::Revoked);
+        }
+        let claims = decode::<Claims>(token, &key.decoding, &validation()).map_err(|error| match error.kind() {
+            ErrorKind::InvalidSignature => InvalidToken::Signature,
+            _ => InvalidToken::Malformed,
+        })?;
+        if claims.claims.exp <= now { Err(InvalidToken::Expired) } else { Ok(()) }
+    }
+
+    /// Every token issued so far is invalid from now on.
+    pub fn revoke_all(&self) {
+        let mut key = self.key();
+        *key = SigningKey::new(key.generation + 1);
+    }
+}
+
+/// The signature says that we wrote the claims. The expiry is compared apart, by a clock that can be off on purpose.
+fn validation() -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 2_000_000_000;
+
+    fn issue(tokens: &AccessTokens) -> String {
+        tokens.issue("audience", "client", NOW, 300).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_good_until_it_expires() {
+        let tokens = AccessTokens::new();
+        let token = issue(&tokens);
+        assert_eq!(tokens.verify(&token, NOW), Ok(()));
+        assert_eq!(tokens.verify(&token, NOW + 299), Ok(()));
+        assert_eq!(tokens.verify(&token, NOW + 300), Err(InvalidToken::Expired));
+    }
+
+    #[test]
+    fn two_tokens_of_one_second_differ() {
+        let tokens = AccessTokens::new();
+        assert_ne!(issue(&tokens), issue(&tokens));
+    }
+
+    #[test]
+    fn revocation_is_for_the_tokens_before_it() {
+        let tokens = AccessTokens::new();
+        let old = issue(&tokens);
+        tokens.revoke_all();
+        assert_eq!(tokens.verify(&old, NOW), Err(InvalidToken::Revoked));
+        assert_eq!(tokens.verify(&issue(&tokens), NOW), Ok(()));
+    }
+
+    #[test]
+    fn foreign_and_garbled_tokens_are_refused() {
+        let tokens = AccessTokens::new();
+        assert_eq!(tokens.verify(&issue(&AccessTokens::new()), NOW), Err(InvalidToken::Signature));
+        for garbled in ["", "a", "a.b.c", "..", "é.é.é"] {
+            assert_eq!(tokens.verify(garbled, NOW), Err(InvalidToken::Malformed), "{garbled}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! A small part of Tango's API, enough to see whether a token is good.
+
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use crate::bearer::Authorized;
+use crate::sandbox::Sandbox;
+use crate::tango_error::TangoError;
+
+/// Where the paths of the API begin.
+pub const PREFIX: &str = "/raas/v2";
+
+const ACCOUNT: &str = "sandbox-account";
+
+/// The routes of the API.
+pub fn routes() -> Router<Arc<Sandbox>> {
+    let api = Router::new()
+        .route("/accounts", get(accounts))
+        .route("/accounts/{accountIdentifier}", get(account))
+        .route("/catalogs", get(catalogs));
+    Router::new().nest(PREFIX, api)
+}
+
+async fn accounts(_: Authorized) -> Json<Value> {
+    Json(json!([{
+        "accountIdentifier": ACCOUNT,
+        "accountNumber": "A00000001",
+        "displayName": "Sandbox Account",
+        "createdAt": "2024-01-01T00:00:00.000Z",
+        "status": "ACTIVE",
+    }]))
+}
+
+async fn account(_: Authorized, identifier: Result<Path<String>, PathRejection>) -> Result<Json<Value>, TangoError> {
+    // An identifier that is not UTF-8 is an unknown one, too.
+    if !identifier.is_ok_and(|Path(identifier)| identifier == ACCOUNT) {
+        let error = TangoError::new(StatusCode::NOT_FOUND, "account.not.found", "there is no such account");
+        return Err(error.at("accountIdentifier"));
+    }
+    Ok(Json(json!({
+        "accountIdentifier": ACCOUNT,
+        "accountNumber": "A00000001",
+        "displayName": "Sandbox Account",
+        "contactEmail": "sandbox@example.com",
+        "currencyCode": "USD",
+        "currentBalance": 1000.00,
+        "createdAt": "2024-01-01T00:00:00.000Z",
+        "status": "ACTIVE",
+    })))
+}
+
+async fn catalogs(_: Authorized) -> Json<Value> {
+    Json(json!({
+        "catalogName": "Sandbox Catalog",
+        "brands": [{
+            "brandKey": "B000001",
+            "brandName": "Sandbox Coffee",
+            "status": "active",
+            "items": [{
+                "utid": "U000001",
+                "rewardName": "Sandbox Coffee Gift Card",
+                "currencyCode": "USD",
+                "status": "active",
+                "valueType": "VARIABLE_VALUE",
+                "rewardType": "gift card",
+                "minValue": 5.00,
+                "maxValue": 500.00,
+                "countries": ["US"],
+            }],
+        }],
+    }))
+}

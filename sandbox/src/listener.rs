@@ -1,0 +1,83 @@
+//! Accepts connections, with or without TLS, and serves HTTP/1.1 on them.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::fault::CloseConnection;
+use crate::log;
+
+const MAX_CONNECTIONS: usize = 2_000;
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Also ends idle connections: longer than clients usually keep theirs, so that it is not the server who closes first.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(120);
+/// Limits the head of a request too.
+const MAX_BUFFER_BYTES: usize = 64 * 1024;
+/// Without a pause, a process that is out of file descriptors would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until the runtime ends; `opened` is called for each connection. Beyond the limit, new ones wait in the
+/// operating system's queue.
+pub async fn serve(tcp: TcpListener, tls: Option<TlsAcceptor>, router: Router, opened: impl Fn()) {
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
+        let Ok((stream, _)) = tcp.accept().await else {
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        opened();
+        let (tls, router) = (tls.clone(), router.clone());
+        tokio::spawn(async move {
+            connection(stream, tls, router).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {
+    // Each answer is one small write: waiting for more to send would only delay it.
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return http(stream, router).await;
+    };
+    match timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => http(stream, router).await,
+        Ok(Err(error)) => log::event(&format!("TLS handshake failed: {error}")),
+        Err(_) => log::event("TLS handshake failed: timed out"),
+    }
+}
+
+async fn http(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |request| {
+        let answer = router.call(request);
+        async move {
+            let Ok(answer) = answer.await;
+            // An error is what makes hyper drop the connection without a byte.
+            match answer.extensions().get::<CloseConnection>() {
+                Some(_) => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
+                None => Ok(answer),
+            }
+        }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_BUFFER_BYTES)
+        // The server's clock can be wrong on purpose, and a scripted answer can lack the date.
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // How a connection ends is the client's business, or a fault on purpose.
+    let _ = served.await;
+}

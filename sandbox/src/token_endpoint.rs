@@ -1,0 +1,210 @@
+//! `POST /oauth/token`: the resource owner password credentials grant (RFC 6749 section 4.3) as Tango uses it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Extension, Json, Router};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::form::Form;
+use crate::log::Reason;
+use crate::options::{Credentials, ErrorFormat};
+use crate::sandbox::Sandbox;
+use crate::tango_error::TangoError;
+
+/// Path of the token endpoint.
+pub const PATH: &str = "/oauth/token";
+
+const SCOPE: &str = "raas.all";
+/// How the quota refusal calls the client.
+const CLIENT_NAME: &str = "sandbox";
+
+/// The route of the token endpoint.
+pub fn routes() -> Router<Arc<Sandbox>> {
+    Router::new().route(PATH, post(token))
+}
+
+/// A successful answer (RFC 6749 section 5.1).
+#[derive(Serialize)]
+struct TokenResponse {
+    access_token: String,
+    scope: &'static str,
+    expires_in: u32,
+    token_type: &'static str,
+}
+
+/// A refused request.
+struct Refusal {
+    status: StatusCode,
+    /// The `error` of RFC 6749 section 5.2; `None` is the quota, which OAuth has no code for.
+    code: Option<&'static str>,
+    reason: Cow<'static, str>,
+}
+
+impl Refusal {
+    fn bad_request(code: &'static str, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: Some(code), reason: reason.into() }
+    }
+
+    fn unauthorized(code: &'static str, reason: &'static str) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, code: Some(code), reason: reason.into() }
+    }
+
+    fn quota(client_id: &str) -> Self {
+        let reason = format!("Client {CLIENT_NAME} {client_id} has exceeded the daily rate limit");
+        Self { status: StatusCode::BAD_REQUEST, code: None, reason: reason.into() }
+    }
+
+    fn into_response(self, format: ErrorFormat) -> Response {
+        let reason = self.reason.as_ref();
+        let body = match (self.code, format) {
+            (Some(code), ErrorFormat::Json) => {
+                Json(json!({"error": code, "error_description": reason})).into_response()
+            }
+            (Some(_), ErrorFormat::Empty) => String::new().into_response(),
+            _ => reason.to_owned().into_response(),
+        };
+        (self.status, Extension(Reason(self.reason)), [(CACHE_CONTROL, "no-store")], body).into_response()
+    }
+}
+
+async fn token(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap, body: Bytes) -> Response {
+    let ordinal = {
+        let mut memory = sandbox.memory();
+        memory.unscripted_token_requests += 1;
+        memory.unscripted_token_requests
+    };
+    if sandbox.behaviour.fails(ordinal) {
+        return TangoError::new(StatusCode::SERVICE_UNAVAILABLE, "service.unavailable", "try again later")
+            .into_response();
+    }
+    match grant(&sandbox, &headers, &body) {
+        Ok(audience) => issue(&sandbox, audience),
+        Err(refusal) => refusal.into_response(sandbox.behaviour.error_format),
+    }
+}
+
+/// An audience, spelled as the request spelled it, and the lifetime of its tokens.
+struct Audience {
+    identifier: &'static str,
+    lifetime_seconds: u32,
+}
+
+const AUDIENCES: [Audience; 4] = [
+    Audience { identifier: "https://api.tangocard.com/", lifetime_seconds: 86_400 },
+    Audience { identifier: "https://api.tangocard.com", lifetime_seconds: 86_400 },
+    Audience { identifier: "api.bhn.com/fiveminute", lifetime_seconds: 300 },
+    Audience { identifier: "tango-api.bhn.com/fiveminute", lifetime_seconds: 300 },
+];
+
+/// Checks the request in the order in which a reader would: form, parameters, credentials, quota. Whoever passes has
+/// spent the quota.
+fn grant(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Result<&'static Audience, Refusal> {
+    if !is_form(headers) {
+        return Err(Refusal::bad_request("invalid_request", "Content-Type is not application/x-www-form-urlencoded"));
+    }
+    let form = Form::decode(body).map_err(|error| Refusal::bad_request("invalid_request", error.to_string()))?;
+    let required = |name: &str| {
+        form.required(name).map_err(|why| Refusal::bad_request("invalid_request", format!("{name} is {why}")))
+    };
+    let given = Given {
+        client_id: required("client_id")?,
+        client_secret: required("client_secret")?,
+        username: required("username")?,
+        password: required("password")?,
+    };
+    let (scope, audience, grant_type) = (required("scope")?, required("audience")?, required("grant_type")?);
+    if grant_type != "password" {
+        return Err(Refusal::bad_request("unsupported_grant_type", "grant_type is not password"));
+    }
+    if scope != SCOPE {
+        return Err(Refusal::bad_request("invalid_scope", "scope is not raas.all"));
+    }
+    let audience = AUDIENCES
+        .iter()
+        .find(|known| known.identifier == audience)
+        .ok_or_else(|| Refusal::bad_request("invalid_request", "audience is unknown"))?;
+    given.check(&sandbox.credentials)?;
+
+    let mut memory = sandbox.memory();
+    memory.quota.take(Instant::now()).map_err(|_| {
+        memory.statistics.quota_refusals += 1;
+        Refusal::quota(given.client_id)
+    })?;
+    Ok(audience)
+}
+
+/// Whether the body says that it is a form; parameters such as a charset make no difference.
+fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// Credentials as the request gave them.
+struct Given<'a> {
+    client_id: &'a str,
+    client_secret: &'a str,
+    username: &'a str,
+    password: &'a str,
+}
+
+impl Given<'_> {
+    /// Compares everything before it answers, so that the time tells nothing.
+    fn check(&self, known: &Credentials) -> Result<(), Refusal> {
+        let client = same(self.client_id, &known.client_id) & same(self.client_secret, &known.client_secret);
+        let owner = same(self.username, &known.username) & same(self.password, &known.password);
+        if !client {
+            return Err(Refusal::unauthorized("invalid_client", "client_id or client_secret is wrong"));
+        }
+        if !owner {
+            return Err(Refusal::unauthorized("invalid_grant", "username or password is wrong"));
+        }
+        Ok(())
+    }
+}
+
+/// In constant time; digests hide the length as well.
+fn same(given: &str, known: &str) -> bool {
+    let digest = |text: &str| digest(&SHA256, text.as_bytes());
+    verify_slices_are_equal(digest(given).as_ref(), digest(known).as_ref()).is_ok()
+}
+
+fn issue(sandbox: &Sandbox, audience: &Audience) -> Response {
+    let lifetime = sandbox.behaviour.token_lifetime_seconds.unwrap_or(audience.lifetime_seconds);
+    let (client_id, now) = (&sandbox.credentials.client_id, sandbox.clock.now_seconds());
+    let Ok(access_token) = sandbox.tokens.issue(audience.identifier, client_id, now, lifetime) else {
+        return TangoError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal.error", "the token cannot be signed")
+            .into_response();
+    };
+    sandbox.memory().statistics.tokens_issued += 1;
+    let token = TokenResponse { access_token, scope: SCOPE, expires_in: lifetime, token_type: "Bearer" };
+    ([(CACHE_CONTROL, "no-store")], Json(token)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_media_type_may_have_parameters() {
+        let form = |value| is_form(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]));
+        assert!(form("application/x-www-form-urlencoded"));
+        assert!(form("Application/X-WWW-Form-URLEncoded ; charset=utf-8"));
+        assert!(!form("application/x-www-form-urlencodedx"));
+        assert!(!form("application/json"));
+        assert!(!is_form(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,98 @@
+//! A sandbox of the test's own, which ends with it.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use super::{root, succeed};
+
+pub struct Sandbox {
+    process: Child,
+    /// The variables that it prints: what a program needs to use it.
+    pub variables: HashMap<String, String>,
+}
+
+impl Sandbox {
+    pub fn start(options: &[&str]) -> Self {
+        let mut process = Command::new(binary())
+            .arg("--until-stdin-closes")
+            .args(options)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut variables = HashMap::new();
+        for line in lines {
+            let (name, value) = line.split_once('=').unwrap();
+            variables.insert(name.to_owned(), unquoted(value));
+            if name == "TANGO_SANDBOX_CONTROL_URL" {
+                return Self { process, variables };
+            }
+        }
+        panic!("the sandbox ended before it was ready");
+    }
+
+    pub fn variable(&self, name: &str) -> &str {
+        &self.variables[name]
+    }
+
+    pub fn token_requests(&self) -> u64 {
+        self.control("GET", "/stats", "")["token_requests"].as_u64().unwrap()
+    }
+
+    /// The form bodies of all token requests, as they were sent.
+    pub fn forms(&self) -> Vec<String> {
+        let requests = self.control("GET", "/requests", "");
+        requests.as_array().unwrap().iter().map(|request| request["body"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Forgets everything, then gives these answers to the next token requests.
+    pub fn script(&self, answers: &Value) {
+        self.control("POST", "/reset", "");
+        self.control("POST", "/answers", &answers.to_string());
+    }
+
+    fn control(&self, method: &str, path: &str, body: &str) -> Value {
+        let address = self.variable("TANGO_SANDBOX_CONTROL_URL").strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        let length = body.len();
+        write!(stream, "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n").unwrap();
+        write!(stream, "content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 2"), "{answer}");
+        serde_json::from_str(body).unwrap_or(Value::Null)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn binary() -> &'static PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        succeed(Command::new("make").arg("sandbox").current_dir(root()));
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+        target.join("release/tango-sandbox")
+    })
+}
+
+/// Undoes the quoting of a POSIX shell, as far as the sandbox uses it.
+fn unquoted(value: &str) -> String {
+    match value.strip_prefix('\'').and_then(|value| value.strip_suffix('\'')) {
+        Some(quoted) => quoted.replace(r"'\''", "'"),
+        None => value.to_owned(),
+    }
+}
