@@ -55,7 +55,7 @@ fn the_examples_run() {
     for under in EVERY_TOOL {
         let sandbox = Sandbox::start(&[]);
         let acquire = Program::build("examples/c/acquire.c", under);
-        let lines = printed(&acquire.run(&sandbox));
+        let lines = String::from_utf8(acquire.run(&sandbox).stderr).unwrap();
         assert_eq!(lines.matches("Bearer token for raas.all, good for 86").count(), 2, "{under:?}: {lines}");
         assert_eq!(sandbox.token_requests(), 1, "{under:?}: the second is served from memory");
     }

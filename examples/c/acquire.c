@@ -1,7 +1,7 @@
 /* Gets a token, and then again: the first comes over TLS, the second from memory.
  *
- *     acquire          says what it got, without the secret
- *     acquire header   writes the Authorization header for a program that reads it, such as `curl -H @- URL`
+ *     acquire                           says what it got, without the secret
+ *     acquire header | curl -H @- URL   hands the Authorization header to a program that reads it
  *
  * Who asks and where is read from the TANGO_* environment variables. */
 #include <inttypes.h>
@@ -29,7 +29,7 @@ static double now_ms(void)
     return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
 }
 
-static int acquire_twice(const tango_client *client)
+static int acquire_twice(const tango_client *client, int write_header)
 {
     for (int round = 1; round <= 2; round++) {
         tango_token *token = NULL;
@@ -37,22 +37,13 @@ static int acquire_twice(const tango_client *client)
         double start = now_ms();
         if (tango_token_acquire(client, &token, &error) != TANGO_STATUS_OK)
             return report("no token", error);
-        printf("%d. %s token for %s, good for %" PRId64 " s, in %.4f ms\n", round, tango_token_type(token),
-               tango_token_scope(token), tango_token_expires_in_seconds(token), now_ms() - start);
+        fprintf(stderr, "%d. %s token for %s, good for %" PRId64 " s, in %.4f ms\n", round, tango_token_type(token),
+                tango_token_scope(token), tango_token_expires_in_seconds(token), now_ms() - start);
+        if (write_header && round == 2)
+            printf("Authorization: %s %s\n", tango_token_type(token), tango_token_value(token));
         tango_token_free(token);
     }
-    return 0;
-}
-
-static int write_header(const tango_client *client)
-{
-    tango_token *token = NULL;
-    tango_error *error = NULL;
-    if (tango_token_acquire(client, &token, &error) != TANGO_STATUS_OK)
-        return report("no token", error);
-    int written = printf("Authorization: %s %s\n", tango_token_type(token), tango_token_value(token));
-    tango_token_free(token);
-    return written < 0 || fflush(stdout) != 0;
+    return fflush(stdout) != 0;
 }
 
 int main(int argc, char **argv)
@@ -66,7 +57,7 @@ int main(int argc, char **argv)
         return report("cannot start", error);
     }
     tango_config_free(config);
-    int result = argc > 1 && strcmp(argv[1], "header") == 0 ? write_header(client) : acquire_twice(client);
+    int result = acquire_twice(client, argc > 1 && strcmp(argv[1], "header") == 0);
     tango_client_free(client);
     return result;
 }

@@ -15,6 +15,7 @@ mod exchange;
 mod fault;
 mod files;
 mod form;
+mod get;
 mod listener;
 mod log;
 mod options;
@@ -39,7 +40,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::environment::Environment;
 use crate::files::Artifacts;
-use crate::options::Options;
+use crate::options::{Command, Options};
 use crate::sandbox::Sandbox;
 use crate::shutdown::Shutdown;
 
@@ -55,8 +56,12 @@ fn main() -> ExitCode {
 }
 
 /// One thread is enough, and makes the order of events the same in each run.
-fn start(options: Options) -> Result<(), Box<dyn Error>> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(options))
+fn start(mut options: Options) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match options.command.take() {
+        Some(Command::Get(get)) => runtime.block_on(get::run(&get)),
+        None => runtime.block_on(run(options)),
+    }
 }
 
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {

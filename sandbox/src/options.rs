@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 // One line per option: an about of two paragraphs, or listed possible values, would turn `--help` into its long form.
 /// A local Tango authorization server and a small protected API, over TLS
@@ -11,6 +11,7 @@ use clap::{Args, Parser, ValueEnum};
 #[command(
     name = "tango-sandbox",
     version,
+    args_conflicts_with_subcommands = true,
     after_help = "\
 It prints NAME=value lines that a shell can source, then serves until SIGINT or SIGTERM.
 Standard error gets one line per request, never a secret.
@@ -32,6 +33,25 @@ pub struct Options {
     pub behaviour: Behaviour,
     #[command(flatten)]
     pub lifetime: Lifetime,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What it does instead of serving.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Call an API: one GET, with the request headers that standard input holds, a line each
+    Get(Get),
+}
+
+/// What to call. Headers come over standard input because a token on a command line is readable for everybody.
+#[derive(Args)]
+pub struct Get {
+    /// Address to call
+    pub url: String,
+    /// PEM file of the authority to trust
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: PathBuf,
 }
 
 /// Where it listens.
