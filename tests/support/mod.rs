@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 
 pub mod programs;
+pub mod proxy;
 pub mod sandbox;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,136 @@
+//! Tokens from an authorization server that nobody here wrote: npm's oidc-provider, over TLS.
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+use support::{root, scratch, succeed};
+use tango_token::{Client, Config, Status};
+
+const CLIENT_SECRET: &str = "s3cret+&=% '\"~";
+const PASSWORD: &str = "pässwörd+&=% €\u{1f511}";
+
+struct Provider {
+    process: Child,
+    ca_file: PathBuf,
+    addresses: Value,
+}
+
+impl Provider {
+    fn start() -> Self {
+        let certificates = certificates();
+        let mut process = Command::new("node")
+            .arg(installed().join("server.mjs"))
+            .args(["--cert".as_ref(), certificates.join("server.pem").as_os_str()])
+            .args(["--key".as_ref(), certificates.join("server.key").as_os_str()])
+            .envs([("TANGO_CLIENT_ID", "the-client"), ("TANGO_CLIENT_SECRET", CLIENT_SECRET)])
+            .envs([("TANGO_USERNAME", "sérvice@example.com"), ("TANGO_PASSWORD", PASSWORD)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("node, version 20.20 or later, is needed for this test");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let addresses = serde_json::from_str(&line).expect("the provider says where it listens");
+        Self { process, ca_file: certificates.join("ca.pem"), addresses }
+    }
+
+    fn address(&self, name: &str) -> &str {
+        self.addresses[name].as_str().unwrap()
+    }
+
+    fn config(&self) -> Config {
+        let mut config = Config::new();
+        config.token_url(self.address("token_url")).ca_file(&self.ca_file).proxy("none");
+        config.client_id("the-client").client_secret(CLIENT_SECRET);
+        config.username("sérvice@example.com").password(PASSWORD);
+        config
+    }
+
+    /// Whether the provider's own API accepts a token.
+    fn accepts(&self, token: &str) -> bool {
+        let authority = reqwest::Certificate::from_pem(&fs::read(&self.ca_file).unwrap()).unwrap();
+        let client = reqwest::Client::builder().tls_certs_only([authority]).no_proxy().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let call = client.get(self.address("accounts_url")).bearer_auth(token).send();
+        runtime.block_on(call).unwrap().status().is_success()
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The provider with its dependencies, exactly those of the lock file.
+fn installed() -> &'static Path {
+    static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
+    INSTALLED.get_or_init(|| {
+        let folder = root().join("tests/oidc-provider");
+        if !folder.join("node_modules").is_dir() {
+            succeed(Command::new("npm").arg("ci").current_dir(&folder));
+        }
+        folder
+    })
+}
+
+/// An authority and a certificate for localhost, of this test's own.
+fn certificates() -> &'static Path {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let mut authority = CertificateParams::new([]).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let server = CertificateParams::new(["localhost".into()]).unwrap().signed_by(&key, &authority).unwrap();
+        let folder = scratch().join(format!("oidc-provider-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
+        fs::write(folder.join("server.pem"), server.pem()).unwrap();
+        fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
+        folder
+    })
+}
+
+#[test]
+fn its_tokens_are_read_and_its_api_accepts_them() {
+    let provider = Provider::start();
+    for (audience, seconds) in
+        [("24h", 86_400), ("5min", 300), ("https://api.tangocard.com", 86_400), ("tango-api.bhn.com/fiveminute", 300)]
+    {
+        let client = Client::new(provider.config().audience(audience)).unwrap();
+        let token = client.acquire().unwrap();
+        assert_eq!((token.token_type(), token.scope()), ("Bearer", "raas.all"));
+        let life = Duration::from_secs(seconds);
+        assert!(token.expires_in() <= life && token.expires_in() > life.saturating_sub(Duration::from_secs(60)));
+        assert!(provider.accepts(token.value()));
+        assert_eq!(client.acquire().unwrap(), token, "the second is served from memory");
+    }
+    assert!(!provider.accepts("not.a.token"));
+}
+
+#[test]
+fn its_errors_are_told_apart() {
+    let provider = Provider::start();
+    type Change = fn(&mut Config) -> &mut Config;
+    let cases: [(Change, Status, u16, &str); 4] = [
+        (|config| config.client_secret("wrong"), Status::CredentialsRefused, 401, "invalid_client"),
+        (|config| config.password("wrong"), Status::CredentialsRefused, 400, "invalid_grant"),
+        (|config| config.scope("raas.none"), Status::RequestRefused, 400, "invalid_scope"),
+        (|config| config.audience("https://unknown.example"), Status::RequestRefused, 400, "invalid_target"),
+    ];
+    for (change, status, http_status, code) in cases {
+        let error = Client::new(change(&mut provider.config())).unwrap().acquire().unwrap_err();
+        assert_eq!((error.status(), error.http_status(), error.oauth_error()), (status, Some(http_status), Some(code)));
+    }
+}
