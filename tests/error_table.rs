@@ -22,7 +22,7 @@ type Report = HashMap<String, String>;
 
 impl Bench {
     fn start() -> Self {
-        Self { sandbox: Sandbox::start(&[]), report: Program::build("tests/c/report.c", Under::Nothing) }
+        Self { sandbox: Sandbox::start(&[]), report: Program::build("tests/c/report.c", Under::Sanitizers) }
     }
 
     fn report(&self, variables: &[(&str, &str)]) -> Report {

@@ -1,12 +1,14 @@
 //! C programs against the installed header and library, alone and under the tools that find memory errors.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::Mutex;
 
 use super::sandbox::Sandbox;
 use super::{installed_prefix, root, scratch, succeed};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Under {
     Nothing,
     Valgrind,
@@ -24,18 +26,37 @@ pub struct Program {
 impl Program {
     /// Builds a source file of this repository with all warnings as errors.
     pub fn build(source: &str, under: Under) -> Self {
+        let options: &[&str] = match under {
+            Under::Sanitizers => &["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover"],
+            Under::Nothing | Under::Valgrind => &["-g"],
+        };
+        Self::build_with(source, under, options)
+    }
+
+    /// Builds it for a benchmark.
+    pub fn build_optimised(source: &str) -> Self {
+        Self::build_with(source, Under::Nothing, &["-O2"])
+    }
+
+    fn build_with(source: &str, under: Under, options: &[&str]) -> Self {
         let name = source.replace(['/', '.'], "-");
-        let executable = scratch().join(format!("{name}-{under:?}"));
+        // Once in each test process: a file that another test runs cannot be written.
+        static BUILT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+        let executable = scratch().join(format!("{name}-{under:?}{}", options.concat()));
+        let mut built = BUILT.lock().unwrap();
+        if built.contains(&executable) {
+            return Self { executable, under };
+        }
         let prefix = installed_prefix();
         let mut compiler = Command::new("cc");
-        compiler.args(["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-pedantic", "-Werror", "-g"]);
-        if under == Under::Sanitizers {
-            compiler.arg("-fsanitize=address,undefined").arg("-fno-sanitize-recover");
-        }
+        compiler
+            .args(["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-pedantic", "-Werror"])
+            .args(options);
         compiler.arg("-I").arg(prefix.join("include")).arg(root().join(source)).arg("-o").arg(&executable);
         compiler.arg("-L").arg(prefix.join("lib")).args(["-ltango_token", "-pthread"]);
         compiler.arg(format!("-Wl,-rpath,{}", prefix.join("lib").display()));
         succeed(&mut compiler);
+        built.insert(executable.clone());
         Self { executable, under }
     }
 

@@ -1,0 +1,77 @@
+//! `cargo bench`: what callers of the C interface wait for. Cached calls on several threads, and a new process up to
+//! its first token over loopback TLS, beside curl in the same run.
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::programs::{Program, Under};
+use support::sandbox::Sandbox;
+
+const ROUNDS: usize = 101;
+
+fn main() {
+    cached_acquire();
+    first_token();
+}
+
+fn cached_acquire() {
+    let sandbox = Sandbox::start(&[]);
+    let output = Program::build_optimised("benches/cached_acquire.c").run(&sandbox);
+    println!("cached acquire and free through the C interface");
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let (threads, ns) = line.split_once(' ').unwrap();
+        println!("  {threads} threads  {ns:>7} ns per call");
+    }
+}
+
+fn first_token() {
+    let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
+    let ours = Program::build_optimised("examples/c/acquire.c");
+    let (mut our_times, mut curls_times) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        our_times.push(time(&mut ours.command(&sandbox)));
+        curls_times.push(time(&mut curl(&sandbox)));
+    }
+    let (ours, curls) = (median(our_times), median(curls_times));
+    println!("a new process to its first token over loopback TLS, median of {ROUNDS} in turn");
+    println!("  examples/c/acquire.c  {:6.2} ms", ms(ours));
+    println!("  curl                  {:6.2} ms", ms(curls));
+    println!("  ratio                 {:6.2}", ours.as_secs_f64() / curls.as_secs_f64());
+}
+
+fn curl(sandbox: &Sandbox) -> Command {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--fail", "--cacert", sandbox.variable("TANGO_CA_FILE")]);
+    for (field, variable) in [
+        ("client_id", "TANGO_CLIENT_ID"),
+        ("client_secret", "TANGO_CLIENT_SECRET"),
+        ("username", "TANGO_USERNAME"),
+        ("password", "TANGO_PASSWORD"),
+    ] {
+        curl.arg("--data-urlencode").arg(format!("{field}={}", sandbox.variable(variable)));
+    }
+    curl.args(["--data-urlencode", "audience=https://api.tangocard.com/"]);
+    curl.args(["--data-urlencode", "scope=raas.all", "--data-urlencode", "grant_type=password"]);
+    curl.arg(sandbox.variable("TANGO_TOKEN_URL"));
+    curl
+}
+
+fn time(command: &mut Command) -> Duration {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let start = Instant::now();
+    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(status.success(), "{command:?}: {status}");
+    start.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}

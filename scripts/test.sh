@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Every test. What it needs beyond Rust is installed where that is possible (Debian, as root), else named.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+declare -A package=(
+    [cc]=gcc [c++]=g++ [nm]=binutils [make]=make [pkg-config]=pkg-config [cmake]=cmake [valgrind]=valgrind
+)
+lacking=()
+for tool in "${!package[@]}"; do
+    command -v "$tool" >/dev/null || lacking+=("${package[$tool]}")
+done
+if [ ${#lacking[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing ${lacking[*]}"
+    { apt-get update && apt-get install --yes --no-install-recommends "${lacking[@]}"; } >/dev/null
+    lacking=()
+fi
+if ! node --eval 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a == 20 && +b >= 20) ? 0 : 1)' 2>/dev/null; then
+    lacking+=("Node.js 20.20 or later, with npm")
+fi
+if [ ${#lacking[@]} -gt 0 ]; then
+    printf 'The tests need what this machine lacks: %s\n' "${lacking[*]}" >&2
+    exit 1
+fi
+
+# The shipped library and the sandbox first: most tests run against them, as they are installed.
+make --no-print-directory lib sandbox
+(cd tests/oidc-provider && npm ci --silent)
+cargo test --workspace
