@@ -7,7 +7,7 @@ mod support;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::programs::{Program, Under};
+use support::programs::Program;
 use support::sandbox::Sandbox;
 
 const ROUNDS: usize = 101;

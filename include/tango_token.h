@@ -21,8 +21,10 @@
  *           TANGO_STATUS_INVALID_ARGUMENT, with a message. Enums arrive as int32_t.
  * Threads   A tango_client, tango_token and tango_request may be used by many threads at once; a tango_config by one
  *           at a time. What no caller may do is to free a handle while another thread still uses that same handle:
- *           _clone gives each its own. The library starts one thread, with the first call that has to wait.
- * Callbacks run on the library's threads, outside of its locks.
+ *           _clone gives each its own. The library starts one thread, with the first call that has to wait, and a
+ *           short-lived one where a host name is resolved. Nobody may change the environment (setenv) while another
+ *           thread loads a configuration or makes a client.
+ * Callbacks run outside of the library's locks: `done` on its own thread, the log on any.
  * Fork      A forked child may go on using every object. Requests that were under way stay with the parent.
  * Secrets   are in no message, no log line and no error. tango_token_value is one: keep it out of yours.
  */
@@ -207,7 +209,8 @@ typedef struct tango_config tango_config;
 typedef struct tango_error tango_error;
 
 /**
- * An access token of a service account (RFC 6749 section 1.4), valid for all threads and as long as it is held.
+ * An access token of a service account (RFC 6749 section 1.4). The handle stays readable until it is freed, also when
+ * the token's life is over.
  */
 typedef struct tango_token tango_token;
 
@@ -246,7 +249,7 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Makes a client from a configuration, which is copied. Starts no thread and sends nothing.
+ * Makes a client from a configuration, which is copied. Reads the CA file; starts no thread and sends nothing.
  *
  * Make one for each set of credentials and share it between threads. The caller owns `*client` and ends it with
  * `tango_client_free`. INVALID_CONFIGURATION names everything that is missing or wrong.
@@ -282,10 +285,13 @@ tango_config *tango_config_new(void);
 void tango_config_free(tango_config *config);
 
 /**
- * Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty.
+ * Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty: ENVIRONMENT
+ * (`sandbox` or `production`), TOKEN_URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PASSWORD, AUDIENCE, SCOPE, CA_FILE, PROXY,
+ * USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`).
  * INVALID_CONFIGURATION names a variable that cannot be understood, and then nothing was changed.
  */
-tango_status tango_config_load_env(tango_config *config, tango_error **error);
+tango_status tango_config_load_env(tango_config *config,
+                                   tango_error **error);
 
 /**
  * Which of Tango's environments to use, a `tango_environment`. INVALID_ARGUMENT for any other number.
@@ -343,17 +349,20 @@ tango_status tango_config_set_proxy(tango_config *config, const char *proxy, tan
 tango_status tango_config_set_user_agent(tango_config *config, const char *user_agent, tango_error **error);
 
 /**
- * How long one connection may take to be ready, TLS included, in milliseconds; 5,000 unless set.
+ * How long one connection may take to be ready, TLS included, in milliseconds: 1 to 600,000, which `tango_client_new`
+ * checks; 5,000 unless set.
  */
 tango_status tango_config_set_connect_timeout_ms(tango_config *config, uint32_t timeout_ms, tango_error **error);
 
 /**
- * How long one request may take, answer included, in milliseconds; 10,000 unless set.
+ * How long one request may take, answer included, in milliseconds: 1 to 600,000, which `tango_client_new`
+ * checks; 10,000 unless set.
  */
 tango_status tango_config_set_attempt_timeout_ms(tango_config *config, uint32_t timeout_ms, tango_error **error);
 
 /**
- * How long a caller may wait, retries included, in milliseconds; 30,000 unless set.
+ * How long a caller may wait, retries included, in milliseconds: 1 to 600,000, which `tango_client_new` checks;
+ * 30,000 unless set.
  */
 tango_status tango_config_set_total_timeout_ms(tango_config *config, uint32_t timeout_ms, tango_error **error);
 
@@ -439,7 +448,8 @@ tango_status tango_token_acquire_start(const tango_client *client,
 
 /**
  * Asks for the end of a request: `done` is called with CANCELLED, unless it was or is about to be called otherwise.
- * Others who wait for the same token are not disturbed. May be called from any thread, repeatedly. NULL is fine.
+ * Others who wait for the same token are not disturbed. May be called from any thread, repeatedly; in a forked child it
+ * does nothing. NULL is fine.
  */
 void tango_request_cancel(const tango_request *request);
 

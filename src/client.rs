@@ -73,7 +73,9 @@ impl Client {
         match self.0.look()? {
             Answer::Token(token) => Ok(token),
             Answer::Wait(landed) => {
-                Runtime::current()?.wait_for(landed.within(self.0.settings.transport.total_timeout))
+                let timeout = self.0.settings.transport.total_timeout;
+                let waited = Runtime::current()?.wait_for(landed.within(timeout), timeout)?;
+                waited.unwrap_or_else(|| Err(flight::timed_out(timeout)))
             }
         }
     }

@@ -4,7 +4,8 @@
 //! (`CLOCK_BOOTTIME`). Reading it costs more than the whole rest of a cached read, so that path compares two coarse
 //! clocks instead: the monotonic one, which nobody sets but which stops during sleep, and the wall clock, which runs
 //! during sleep but can be set. A deadline counts as passed as soon as either says so, and then the exact clock
-//! decides: a wall clock set back cannot stretch a life, one set forward costs one exact reading.
+//! decides: a wall clock set back cannot stretch a life, one set forward costs one exact reading. Only sleep and a wall
+//! clock set back by as much deceive both, so nobody relies on a coarse deadline for more than a minute.
 
 use std::time::Duration;
 

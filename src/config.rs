@@ -3,10 +3,12 @@
 mod env;
 mod settings;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use url::Url;
 
 pub(crate) use settings::{Proxy, Settings, TokenRequest};
 
@@ -44,7 +46,7 @@ impl TryFrom<i32> for Environment {
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     environment: Option<Environment>,
-    token_url: Option<String>,
+    token_url: Option<Address>,
     client_id: Option<String>,
     client_secret: Option<SecretString>,
     username: Option<String>,
@@ -58,6 +60,25 @@ pub struct Config {
     attempt_timeout: Option<Duration>,
     total_timeout: Option<Duration>,
     allow_plain_http: bool,
+}
+
+/// A URL as it was given. What may be a secret in it, credentials and query, is not printed.
+#[derive(Clone)]
+struct Address(String);
+
+impl From<&str> for Address {
+    fn from(url: &str) -> Self {
+        Self(url.into())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Url::parse(&self.0) {
+            Ok(url) => write!(f, "{}{}", url.origin().ascii_serialization(), url.path()),
+            Err(_) => f.write_str("[no URL]"),
+        }
+    }
 }
 
 impl Config {
@@ -74,7 +95,7 @@ impl Config {
 
     /// The token endpoint (RFC 6749 section 3.2) as an absolute URL. HTTPS, except for loopback hosts.
     pub fn token_url(&mut self, url: impl Into<String>) -> &mut Self {
-        self.token_url = Some(url.into());
+        self.token_url = Some(Address(url.into()));
         self
     }
 

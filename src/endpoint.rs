@@ -1,23 +1,25 @@
 //! The token endpoint (RFC 6749 section 3.2): one POST, and out of it a token or a typed error.
 
 mod answer;
+mod body;
 mod refusal;
 mod transport;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{Response, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::{Body, Response, StatusCode};
+use secrecy::ExposeSecret;
 use std::time::Duration;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
+use body::{Sent, TrackedBody};
+
 pub(crate) use answer::Issued;
 
+use crate::cause::Cause;
 use crate::config::{Settings, TokenRequest};
 use crate::error::Error;
-use crate::policy::Setback;
-use crate::retry::Retry;
 use crate::secret::Redactor;
 
 /// An answer of this endpoint has a few hundred bytes; what is longer is not one.
@@ -27,7 +29,7 @@ const LONGEST_BODY: usize = 64 * 1024;
 pub(crate) struct TokenEndpoint {
     http: reqwest::Client,
     url: url::Url,
-    form: SecretString,
+    form: Zeroizing<String>,
     requested_scope: String,
     documented_lifetime: Duration,
     redactor: Redactor,
@@ -36,10 +38,7 @@ pub(crate) struct TokenEndpoint {
 /// Why one request brought no token, and what that means for the next.
 pub(crate) struct Failure {
     pub error: Error,
-    pub retry: Retry,
-    pub setback: Setback,
-    /// The server may have issued a token that never arrived.
-    pub possibly_spent: bool,
+    pub cause: Cause,
 }
 
 impl TokenEndpoint {
@@ -60,21 +59,23 @@ impl TokenEndpoint {
 
     /// Sends the token request once (RFC 6749 section 4.3.2) and waits for its answer for at most `timeout`.
     pub async fn request_token(&self, timeout: Duration) -> Result<Issued, Failure> {
+        let sent = Sent::default();
+        let form = Bytes::from_owner(Zeroizing::new(self.form.as_bytes().to_vec()));
         let request = self
             .http
             .post(self.url.clone())
             .timeout(timeout)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json")
-            .body(Bytes::from_owner(Zeroizing::new(self.form.expose_secret().as_bytes().to_vec())));
-        let mut response = request.send().await.map_err(|error| self.transport_failure(&error))?;
+            .body(Body::wrap(TrackedBody::new(form, sent.clone())));
+        let mut response = request.send().await.map_err(|error| self.unanswered(error, &sent))?;
         let status = response.status();
         let body = match read_body(&mut response).await {
             Ok(body) => body,
             // What a refusal says is useful but not needed to know that it is one.
             Err(_) if status != StatusCode::OK => Zeroizing::default(),
             Err(Interrupted::TooLong) => return Err(self.malformed(&response, "is longer than 64 KiB")),
-            Err(Interrupted::Broken(error)) => return Err(self.transport_failure(&error)),
+            Err(Interrupted::Broken(error)) => return Err(self.unanswered(error, &sent)),
         };
         if status == StatusCode::OK {
             answer::parse(&body, &self.requested_scope, self.documented_lifetime)
@@ -84,8 +85,9 @@ impl TokenEndpoint {
         }
     }
 
-    fn transport_failure(&self, error: &reqwest::Error) -> Failure {
-        transport::failure(error, &self.url, &self.redactor)
+    fn unanswered(&self, error: reqwest::Error, sent: &Sent) -> Failure {
+        // What the URL's query holds is nobody's business.
+        transport::failure(&error.without_url(), sent.is_true(), &self.url, &self.redactor)
     }
 
     fn malformed(&self, response: &Response, problem: &str) -> Failure {
@@ -94,17 +96,20 @@ impl TokenEndpoint {
 }
 
 /// The request's body, encoded as RFC 6749 appendix B says.
-fn form(request: &TokenRequest) -> SecretString {
-    form_urlencoded::Serializer::new(String::with_capacity(1024))
-        .append_pair("client_id", &request.client_id)
-        .append_pair("client_secret", request.client_secret.expose_secret())
-        .append_pair("username", &request.username)
-        .append_pair("password", request.password.expose_secret())
-        .append_pair("scope", &request.scope)
-        .append_pair("audience", &request.audience)
-        .append_pair("grant_type", "password")
-        .finish()
-        .into()
+fn form(request: &TokenRequest) -> Zeroizing<String> {
+    let fields = [
+        ("client_id", request.client_id.as_str()),
+        ("client_secret", request.client_secret.expose_secret()),
+        ("username", &request.username),
+        ("password", request.password.expose_secret()),
+        ("scope", &request.scope),
+        ("audience", &request.audience),
+        ("grant_type", "password"),
+    ];
+    // Sized before it is filled: a growing string would leave copies of the secrets behind.
+    let longest = fields.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
+    let mut form = form_urlencoded::Serializer::new(String::with_capacity(longest));
+    Zeroizing::new(form.extend_pairs(fields).finish())
 }
 
 enum Interrupted {
@@ -140,7 +145,7 @@ mod tests {
             documented_lifetime: Duration::ZERO,
         };
         assert_eq!(
-            form(&request).expose_secret(),
+            form(&request).as_str(),
             "client_id=id&client_secret=a%2Bb%26c%3Dd%25e+f&username=%C3%BCn%C3%AF&password=*-._%7E%0A\
              &scope=raas.all&audience=https%3A%2F%2Fapi.tangocard.com%2F&grant_type=password"
         );

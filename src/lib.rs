@@ -16,6 +16,7 @@
 //!
 //! The same is there for C: see `include/tango_token.h`. Events are reported through [`tracing`], never with a secret.
 
+mod cause;
 mod client;
 mod clock;
 mod config;

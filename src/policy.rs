@@ -5,12 +5,15 @@
 
 use std::time::Duration;
 
+use crate::cause::Cause;
 use crate::clock::Moment;
 
 /// The server's quota: one token in this span (Tango's documentation of service accounts).
 const QUOTA_WINDOW: Duration = Duration::from_secs(20 * 3600);
 /// How long to hold back after a quota refusal when it is not known when the last token was issued.
 const BLIND_COOL_DOWN: Duration = Duration::from_secs(3600);
+/// A server that refuses for a day and asks to come back at once is not taken at its word.
+const SHORTEST_COOL_DOWN: Duration = Duration::from_secs(60);
 /// The longest `Retry-After` that is believed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
@@ -55,17 +58,6 @@ pub(crate) struct Ledger {
     failures: u32,
 }
 
-/// Why a request brought no token, as far as it decides when the next one makes sense.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Setback {
-    /// The daily limit is used up.
-    Quota { retry_after: Option<Duration> },
-    /// The server said no, and will say it again until somebody changes something.
-    Refused,
-    /// Network, machine or server trouble, which may pass.
-    Trouble { retry_after: Option<Duration> },
-}
-
 impl Ledger {
     /// A token arrived that was asked for at `requested`.
     pub fn record_issue(&mut self, requested: Moment) {
@@ -78,14 +70,16 @@ impl Ledger {
     }
 
     /// A fetch failed. `jitter` in `0.0..1.0` spreads a fleet.
-    pub fn record_setback(&mut self, setback: Setback, now: Moment, jitter: f64) {
+    pub fn record_failure(&mut self, cause: Cause, now: Moment, jitter: f64) {
         self.failures = self.failures.saturating_add(1);
-        match setback {
-            Setback::Quota { retry_after } => self.cool_down_until = Some(self.quota_returns(retry_after, now)),
-            Setback::Refused => self.back_off(now, retry_span(30, 600, self.failures, jitter), None),
-            Setback::Trouble { retry_after } => {
-                self.back_off(now, retry_span(1, 60, self.failures, jitter), retry_after);
-            }
+        let soon = retry_span(1, 60, self.failures, jitter);
+        let late = retry_span(30, 600, self.failures, jitter);
+        match cause {
+            Cause::Quota { retry_after } => self.cool_down_until = Some(self.quota_returns(retry_after, now)),
+            Cause::NotSent | Cause::Untrusted => self.back_off_until = Some(now.after(soon)),
+            Cause::Busy { retry_after } => self.back_off_until = Some(now.after(soon.max(believed(retry_after)))),
+            // Asking again soon would be in vain, or could cost one token after the other.
+            Cause::Refused | Cause::Unanswered | Cause::Unreadable => self.back_off_until = Some(now.after(late)),
         }
     }
 
@@ -94,20 +88,19 @@ impl Ledger {
         self.cool_down_until.max(self.back_off_until)
     }
 
-    fn back_off(&mut self, now: Moment, span: Duration, retry_after: Option<Duration>) {
-        let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
-        self.back_off_until = Some(now.after(span.max(asked)));
-    }
-
-    /// 20 hours after the last token that was issued, or may have been; else a guess.
+    /// 20 hours after the last token that was issued, or may have been, unless the server says when; else a guess.
     fn quota_returns(&self, retry_after: Option<Duration>, now: Moment) -> Moment {
         let known = self.last_issue.max(self.possibly_spent).map(|spent| spent.after(QUOTA_WINDOW));
         match (retry_after, known) {
-            (Some(wait), _) => now.after(wait.min(LONGEST_RETRY_AFTER)),
+            (Some(_), _) => now.after(believed(retry_after).max(SHORTEST_COOL_DOWN)),
             (None, Some(moment)) if moment > now => moment,
             _ => now.after(BLIND_COOL_DOWN),
         }
     }
+}
+
+fn believed(retry_after: Option<Duration>) -> Duration {
+    retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER)
 }
 
 /// Exponential back-off from `first` to `longest` seconds, of which the upper half is random.

@@ -65,7 +65,7 @@ fn a_five_minute_token_is_renewed_in_its_last_50_seconds() {
 #[test]
 fn a_quota_refusal_closes_until_20_hours_after_the_last_token() {
     let refused_at = |ledger: &mut Ledger, now| {
-        ledger.record_setback(Setback::Quota { retry_after: None }, at(now), 0.5);
+        ledger.record_failure(Cause::Quota { retry_after: None }, at(now), 0.5);
         ledger.closed_until().unwrap()
     };
 
@@ -81,15 +81,17 @@ fn a_quota_refusal_closes_until_20_hours_after_the_last_token() {
     assert_eq!(refused_at(&mut issued, 80_000), at(83_600), "the known issue does not explain it: an hour");
 
     let mut told = Ledger::default();
-    told.record_setback(Setback::Quota { retry_after: Some(seconds(70)) }, at(10), 0.5);
+    told.record_failure(Cause::Quota { retry_after: Some(seconds(70)) }, at(10), 0.5);
     assert_eq!(told.closed_until(), Some(at(80)), "the server's own word comes first");
+    told.record_failure(Cause::Quota { retry_after: Some(seconds(0)) }, at(100), 0.5);
+    assert_eq!(told.closed_until(), Some(at(160)), "but not when it asks to be asked at once");
 }
 
 #[test]
 fn a_new_token_opens_everything_again() {
     let mut ledger = Ledger::default();
-    ledger.record_setback(Setback::Quota { retry_after: None }, at(10), 0.5);
-    ledger.record_setback(Setback::Refused, at(20), 0.5);
+    ledger.record_failure(Cause::Quota { retry_after: None }, at(10), 0.5);
+    ledger.record_failure(Cause::Refused, at(20), 0.5);
     ledger.record_issue(at(30));
     assert_eq!(ledger.closed_until(), None);
     assert_eq!(ledger.failures, 0);
@@ -97,18 +99,19 @@ fn a_new_token_opens_everything_again() {
 
 #[test]
 fn failures_back_off_exponentially_up_to_a_bound() {
-    let spans = |setback| {
+    let spans = |cause| {
         let mut ledger = Ledger::default();
         (0..12)
             .map(|_| {
-                ledger.record_setback(setback, at(0), 1.0);
+                ledger.record_failure(cause, at(0), 1.0);
                 ledger.closed_until().unwrap().since(at(0)).as_secs()
             })
             .collect::<Vec<_>>()
     };
-    assert_eq!(spans(Setback::Trouble { retry_after: None }), [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60]);
-    assert_eq!(spans(Setback::Refused), [30, 60, 120, 240, 480, 600, 600, 600, 600, 600, 600, 600]);
-    assert_eq!(spans(Setback::Trouble { retry_after: Some(seconds(20)) })[..7], [20, 20, 20, 20, 20, 32, 60]);
+    assert_eq!(spans(Cause::NotSent), [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60]);
+    assert_eq!(spans(Cause::Unanswered), spans(Cause::Refused), "which may have cost a token");
+    assert_eq!(spans(Cause::Refused), [30, 60, 120, 240, 480, 600, 600, 600, 600, 600, 600, 600]);
+    assert_eq!(spans(Cause::Busy { retry_after: Some(seconds(20)) })[..7], [20, 20, 20, 20, 20, 32, 60]);
 }
 
 prop_compose! {
@@ -130,6 +133,19 @@ prop_compose! {
             ..Ledger::default()
         }
     }
+}
+
+fn any_cause() -> impl Strategy<Value = Cause> {
+    let wait = || proptest::option::of((0_u64..200_000).prop_map(seconds));
+    prop_oneof![
+        Just(Cause::NotSent),
+        Just(Cause::Untrusted),
+        Just(Cause::Unanswered),
+        Just(Cause::Refused),
+        Just(Cause::Unreadable),
+        wait().prop_map(|retry_after| Cause::Busy { retry_after }),
+        wait().prop_map(|retry_after| Cause::Quota { retry_after }),
+    ]
 }
 
 fn any_flight() -> impl Strategy<Value = Option<Moment>> {
@@ -166,13 +182,21 @@ proptest! {
     }
 
     #[test]
+    fn after_every_failure_nothing_is_sent_for_a_while(
+        mut ledger in any_ledger(), cause in any_cause(), now in 0_u64..400_000, jitter in 0.0..1.0,
+    ) {
+        ledger.record_failure(cause, at(now), jitter);
+        prop_assert!(ledger.closed_until() > Some(at(now)));
+    }
+
+    #[test]
     fn jitter_moves_a_refresh_later_only_and_leaves_most_of_the_window(
         lifetime in 0_u64..10_000_000, jitter in 0.0..1.0,
     ) {
         let life = Life::new(at(0), seconds(lifetime), jitter);
         let window = seconds(lifetime) / 6;
-        prop_assert!(life.refresh_at >= at(0).after(seconds(lifetime) - window));
-        prop_assert!(life.refresh_at <= at(0).after(seconds(lifetime) - window + window / 4));
+        prop_assert!(life.refresh_at >= at(0).after(seconds(lifetime).saturating_sub(window)));
+        prop_assert!(life.refresh_at <= at(0).after(seconds(lifetime).saturating_sub(window) + window / 4));
     }
 
     #[test]

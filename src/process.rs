@@ -2,20 +2,42 @@
 //!
 //! After `fork` a child owns a copy of every lock, as it was held at that moment by threads it does not have, of every
 //! connection, and of the event loop that drives them. Taking such a lock waits for ever; closing such a connection
-//! breaks the parent's. So the process id is compared before any lock is touched, and in a child the old state is
-//! left behind as it is, never dropped, and made anew.
+//! breaks the parent's. So which process this is is compared before any lock is touched, and in a child the old state
+//! is left behind as it is, never dropped, and made anew.
 
 use std::mem;
 use std::process;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use arc_swap::ArcSwapOption;
+
+/// Which process this is. The number alone is not enough: a child in a PID namespace of its own can have its parent's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Process {
+    id: u32,
+    forks: u32,
+}
+
+/// How often this process and its ancestors were forked, as far as `note_fork` was told.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+impl Process {
+    pub fn current() -> Self {
+        Self { id: process::id(), forks: FORKS.load(Relaxed) }
+    }
+}
+
+/// To be called in each child, first of all (`pthread_atfork`). Without it the process id still tells nearly every child.
+pub(crate) fn note_fork() {
+    FORKS.fetch_add(1, Relaxed);
+}
 
 /// A value that each process makes for itself when it first needs it.
 pub(crate) struct ProcessLocal<T>(ArcSwapOption<Owned<T>>);
 
 struct Owned<T> {
-    pid: u32,
+    process: Process,
     value: Arc<T>,
 }
 
@@ -26,14 +48,14 @@ impl<T: Default> ProcessLocal<T> {
 
     /// This process's value. Never waits for another thread.
     pub fn get(&self) -> Arc<T> {
-        let pid = process::id();
+        let process = Process::current();
         loop {
             let current = self.0.load();
             match &*current {
-                Some(owned) if owned.pid == pid => return Arc::clone(&owned.value),
+                Some(owned) if owned.process == process => return Arc::clone(&owned.value),
                 _ => {
-                    let made = Arc::new(Owned { pid, value: Arc::new(T::default()) });
-                    leave_behind(self.0.compare_and_swap(&current, Some(made)).as_ref(), pid);
+                    let made = Arc::new(Owned { process, value: Arc::new(T::default()) });
+                    leave_behind(self.0.compare_and_swap(&current, Some(made)).as_ref(), process);
                 }
             }
         }
@@ -41,22 +63,22 @@ impl<T: Default> ProcessLocal<T> {
 }
 
 /// One reference that is never given back keeps a parent's value from being dropped here.
-fn leave_behind<T>(owned: Option<&Arc<Owned<T>>>, pid: u32) {
-    if let Some(owned) = owned.filter(|owned| owned.pid != pid) {
+fn leave_behind<T>(owned: Option<&Arc<Owned<T>>>, process: Process) {
+    if let Some(owned) = owned.filter(|owned| owned.process != process) {
         mem::forget(Arc::clone(owned));
     }
 }
 
 impl<T> Drop for ProcessLocal<T> {
     fn drop(&mut self) {
-        leave_behind(self.0.load().as_ref(), process::id());
+        leave_behind(self.0.load().as_ref(), Process::current());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+    use std::sync::atomic::Ordering::SeqCst;
 
     #[derive(Default)]
     struct Counted(Arc<AtomicU32>);
@@ -67,8 +89,8 @@ mod tests {
         }
     }
 
-    fn inherited(dropped: &Arc<AtomicU32>) -> ProcessLocal<Counted> {
-        let parents = Owned { pid: process::id() ^ 1, value: Arc::new(Counted(Arc::clone(dropped))) };
+    fn inherited(parent: Process, dropped: &Arc<AtomicU32>) -> ProcessLocal<Counted> {
+        let parents = Owned { process: parent, value: Arc::new(Counted(Arc::clone(dropped))) };
         ProcessLocal(ArcSwapOption::new(Some(Arc::new(parents))))
     }
 
@@ -85,13 +107,16 @@ mod tests {
 
     #[test]
     fn an_inherited_value_is_replaced_and_never_dropped() {
-        let dropped = Arc::default();
-        let local = inherited(&dropped);
-        assert!(!Arc::ptr_eq(&local.get().0, &dropped));
-        drop(local);
-        assert_eq!(dropped.load(SeqCst), 0);
+        let this = Process::current();
+        for parent in [Process { id: this.id ^ 1, ..this }, Process { forks: this.forks.wrapping_sub(1), ..this }] {
+            let dropped = Arc::default();
+            let local = inherited(parent, &dropped);
+            assert!(!Arc::ptr_eq(&local.get().0, &dropped));
+            drop(local);
+            assert_eq!(dropped.load(SeqCst), 0);
 
-        drop(inherited(&dropped));
-        assert_eq!(dropped.load(SeqCst), 0, "not even by a child that never used it");
+            drop(inherited(parent, &dropped));
+            assert_eq!(dropped.load(SeqCst), 0, "not even by a child that never used it");
+        }
     }
 }

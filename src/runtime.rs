@@ -2,7 +2,7 @@
 //! needs it and shared by all clients of the process.
 
 use std::future::{Future, pending};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ static RUNTIME: ProcessLocal<OnceCell<Runtime>> = ProcessLocal::new();
 const RESOLVER_KEEP_ALIVE: Duration = Duration::from_millis(10);
 /// A name server that hangs must not keep other clients from resolving.
 const MOST_RESOLVERS: usize = 16;
+
+const SLACK: Duration = Duration::from_millis(100);
 
 /// The way to the library's thread.
 #[derive(Clone)]
@@ -42,11 +44,13 @@ impl Runtime {
         self.handle.spawn(future)
     }
 
-    /// Runs a future on the library's thread while the caller's thread waits for it.
+    /// Runs a future on the library's thread while the caller's thread waits for it, for `timeout` and a little more:
+    /// a future that keeps its own time says more. `None` when that thread was too busy for either.
     pub fn wait_for<T: Send + 'static>(
         &self,
-        future: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) -> Result<T, Error> {
+        future: impl Future<Output = T> + Send + 'static,
+        timeout: Duration,
+    ) -> Result<Option<T>, Error> {
         if thread::current().id() == self.thread {
             return Err(Error::new(
                 Status::WouldBlock,
@@ -55,8 +59,13 @@ impl Runtime {
         }
         let (sender, receiver) = mpsc::sync_channel(1);
         self.spawn(async move { sender.send(future.await) });
-        let lost = || Err(Error::new(Status::Internal, "the library's own task ended unexpectedly"));
-        receiver.recv().unwrap_or_else(|_| lost())
+        match receiver.recv_timeout(timeout.saturating_add(SLACK)) {
+            Ok(outcome) => Ok(Some(outcome)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(Error::new(Status::Internal, "the library's own task ended unexpectedly"))
+            }
+        }
     }
 
     fn start() -> std::io::Result<Self> {
@@ -95,27 +104,36 @@ fn without_signals<T>(start_thread: impl FnOnce() -> T) -> T {
 mod tests {
     use super::*;
 
+    const AMPLE: Duration = Duration::from_secs(10);
+
     #[test]
     fn waiting_on_the_librarys_own_thread_is_an_error_and_not_a_deadlock() {
         let runtime = Runtime::current().unwrap();
-        let inner = runtime.clone().wait_for(async move { Ok(runtime.wait_for(async { Ok(()) })) }).unwrap();
-        assert_eq!(inner.unwrap_err().status(), Status::WouldBlock);
+        let inner = runtime.clone().wait_for(async move { runtime.wait_for(async {}, AMPLE) }, AMPLE).unwrap();
+        assert_eq!(inner.unwrap().unwrap_err().status(), Status::WouldBlock);
     }
 
     #[test]
     fn a_task_that_panics_is_an_error_for_the_one_who_waits() {
-        let result: Result<(), Error> = Runtime::current().unwrap().wait_for(async { panic!("on purpose") });
-        assert_eq!(result.unwrap_err().status(), Status::Internal);
+        let result = Runtime::current().unwrap().wait_for(async { panic!("on purpose") }, AMPLE);
+        assert_eq!(result.map(|_: Option<()>| ()).unwrap_err().status(), Status::Internal);
+    }
+
+    #[test]
+    fn a_thread_that_is_kept_busy_does_not_keep_its_callers() {
+        let runtime = Runtime::start().unwrap();
+        let (release, released) = mpsc::channel::<()>();
+        runtime.spawn(async move { released.recv() });
+        assert!(runtime.wait_for(async {}, Duration::from_millis(10)).unwrap().is_none());
+        release.send(()).unwrap();
+        assert!(runtime.wait_for(async {}, AMPLE).unwrap().is_some());
     }
 
     #[test]
     fn signals_stay_with_the_programs_threads() {
-        let looked = Runtime::current().unwrap().wait_for(async {
-            let mask = SigSet::thread_get_mask().unwrap();
-            assert!(mask.contains(Signal::SIGTERM) && mask.contains(Signal::SIGINT) && !mask.contains(Signal::SIGSEGV));
-            Ok(())
-        });
-        looked.unwrap();
+        let looking = async { SigSet::thread_get_mask().unwrap() };
+        let mask = Runtime::current().unwrap().wait_for(looking, AMPLE).unwrap().unwrap();
+        assert!(mask.contains(Signal::SIGTERM) && mask.contains(Signal::SIGINT) && !mask.contains(Signal::SIGSEGV));
         assert!(!SigSet::thread_get_mask().unwrap().contains(Signal::SIGTERM));
     }
 }

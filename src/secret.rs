@@ -2,6 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
+use zeroize::Zeroizing;
 
 /// The longest text of a server that is kept.
 const LONGEST_TEXT: usize = 512;
@@ -20,11 +21,13 @@ impl Redactor {
         for secret in secrets.into_iter().map(ExposeSecret::expose_secret) {
             if secret.len() >= SHORTEST_SECRET {
                 let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-                let json = serde_json::Value::from(secret).to_string();
+                // A string always has a JSON form, in quotes.
+                let json = Zeroizing::new(serde_json::to_string(secret).unwrap_or_default());
+                let escaped = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(secret);
                 spellings.push(SecretString::from(secret));
                 spellings.push(SecretString::from(encoded.replace('+', "%20")));
                 spellings.push(SecretString::from(encoded));
-                spellings.push(SecretString::from(&json[1..json.len() - 1]));
+                spellings.push(SecretString::from(escaped));
             }
         }
         // The longest first: a spelling may be part of another.

@@ -16,7 +16,8 @@ use crate::policy::Life;
 #[derive(Clone)]
 pub struct Token(Arc<Replica>);
 
-/// An access token of a service account (RFC 6749 section 1.4), valid for all threads and as long as it is held.
+/// An access token of a service account (RFC 6749 section 1.4). The handle stays readable until it is freed, also when
+/// the token's life is over.
 // One of several equal handles of a token, each with a reference count on a cache line of its own: threads that take
 // and drop the same token all day long would otherwise wait for each other's writes.
 #[repr(align(128))]

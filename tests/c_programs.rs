@@ -52,6 +52,13 @@ fn forked_children_work_whatever_the_parents_threads_were_doing() {
 }
 
 #[test]
+fn a_child_with_its_parents_process_id_works() {
+    let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
+    let output = Program::build("tests/c/same_pid.c", Under::Nothing).run(&sandbox);
+    assert_eq!(printed(&output), "the child knew that it was one\n");
+}
+
+#[test]
 fn the_examples_run() {
     for under in EVERY_TOOL {
         let sandbox = Sandbox::start(&[]);

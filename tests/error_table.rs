@@ -40,20 +40,20 @@ impl Bench {
     /// The answers the server gives, the fields the caller sees, and the number of requests it took.
     fn check(&self, answers: &Value, expected: &Value, requests: u64) {
         self.sandbox.script(answers);
-        self.expect(&self.report(&[]), expected, &answers.to_string());
+        expect(&self.report(&[]), expected, &answers.to_string());
         assert_eq!(self.sandbox.token_requests(), requests, "{answers}");
     }
+}
 
-    /// A field whose expected text is null must be absent; a text that ends in `…` is the beginning of one.
-    fn expect(&self, report: &Report, expected: &Value, of: &str) {
-        for (name, text) in expected.as_object().unwrap() {
-            let (seen, wanted) = (report.get(name).map(String::as_str), text.as_str());
-            let same = match wanted.and_then(|wanted| wanted.strip_suffix('…')) {
-                Some(beginning) => seen.is_some_and(|seen| seen.starts_with(beginning)),
-                None => seen == wanted,
-            };
-            assert!(same, "{of}: {name} is {seen:?} and not {wanted:?} in {report:#?}");
-        }
+/// A field whose expected text is null must be absent; a text that ends in `…` is the beginning of one.
+fn expect(report: &Report, expected: &Value, of: &str) {
+    for (name, text) in expected.as_object().unwrap() {
+        let (seen, wanted) = (report.get(name).map(String::as_str), text.as_str());
+        let same = match wanted.and_then(|wanted| wanted.strip_suffix('…')) {
+            Some(beginning) => seen.is_some_and(|seen| seen.starts_with(beginning)),
+            None => seen == wanted,
+        };
+        assert!(same, "{of}: {name} is {seen:?} and not {wanted:?} in {report:#?}");
     }
 }
 
@@ -181,7 +181,7 @@ fn connections_that_break() {
 
     bench.sandbox.script(&json!([{"fault": "hang"}]));
     let report = bench.report(&[("TANGO_TOTAL_TIMEOUT_MS", "300")]);
-    bench.expect(&report, &json!({"status": "TANGO_STATUS_TIMED_OUT", "http_status": "0"}), "a server that hangs");
+    expect(&report, &json!({"status": "TANGO_STATUS_TIMED_OUT", "http_status": "0"}), "a server that hangs");
 }
 
 #[test]
@@ -190,29 +190,25 @@ fn servers_that_are_not_there() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let nobody = format!("https://127.0.0.1:{closed}/oauth/token");
     let report = bench.report(&[("TANGO_TOKEN_URL", &nobody), ("TANGO_TOTAL_TIMEOUT_MS", "1000")]);
-    bench.expect(
+    expect(
         &report,
         &json!({"status": "TANGO_STATUS_CONNECT_FAILED", "message": "cannot connect to 127.0.0.1:…"}),
         "a closed port",
     );
 
     let unknown = [("TANGO_TOKEN_URL", "https://no-such-host.invalid/"), ("TANGO_TOTAL_TIMEOUT_MS", "1000")];
-    bench.expect(&bench.report(&unknown), &json!({"status": "TANGO_STATUS_CONNECT_FAILED"}), "an unknown host");
+    expect(&bench.report(&unknown), &json!({"status": "TANGO_STATUS_CONNECT_FAILED"}), "an unknown host");
 
     let proxy = format!("http://user:proxy-password@127.0.0.1:{closed}");
     let report = bench.report(&[("TANGO_PROXY", &proxy), ("TANGO_TOTAL_TIMEOUT_MS", "1000")]);
-    bench.expect(&report, &json!({"status": "TANGO_STATUS_CONNECT_FAILED"}), "a proxy that is not there");
+    expect(&report, &json!({"status": "TANGO_STATUS_CONNECT_FAILED"}), "a proxy that is not there");
 
     // It accepts connections and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent_url = format!("https://127.0.0.1:{}/", silent.local_addr().unwrap().port());
     let timeouts = [("TANGO_CONNECT_TIMEOUT_MS", "100"), ("TANGO_TOTAL_TIMEOUT_MS", "1000")];
     let report = bench.report(&[&[("TANGO_TOKEN_URL", silent_url.as_str())][..], &timeouts].concat());
-    bench.expect(
-        &report,
-        &json!({"status": "TANGO_STATUS_TIMED_OUT", "message": "no connection to 127.0.0.1:…"}),
-        "silence",
-    );
+    expect(&report, &json!({"status": "TANGO_STATUS_TIMED_OUT", "message": "no connection to 127.0.0.1:…"}), "silence");
     assert_eq!(bench.sandbox.token_requests(), 0);
 }
 
@@ -222,17 +218,13 @@ fn servers_that_cannot_be_trusted() {
     let other = Sandbox::start(&[]);
     let untrusted = json!({"status": "TANGO_STATUS_TLS_FAILED", "message": "no secure connection to localhost:…"});
     let report = bench.report(&[("TANGO_CA_FILE", other.variable("TANGO_CA_FILE"))]);
-    bench.expect(&report, &untrusted, "another authority");
+    expect(&report, &untrusted, "another authority");
 
     let system = bench.report(&[("TANGO_CA_FILE", "")]);
-    bench.expect(&system, &untrusted, "the system's authorities");
+    expect(&system, &untrusted, "the system's authorities");
 
     let no_tls = bench.sandbox.variable("TANGO_SANDBOX_CONTROL_URL").replace("http:", "https:");
-    bench.expect(
-        &bench.report(&[("TANGO_TOKEN_URL", &no_tls)]),
-        &json!({"status": "TANGO_STATUS_TLS_FAILED"}),
-        "no TLS",
-    );
+    expect(&bench.report(&[("TANGO_TOKEN_URL", &no_tls)]), &json!({"status": "TANGO_STATUS_TLS_FAILED"}), "no TLS");
 
     assert_eq!(bench.sandbox.token_requests(), 0);
 }
@@ -249,7 +241,7 @@ fn configurations_that_cannot_work() {
     ] {
         let expected = json!({"status": "TANGO_STATUS_INVALID_CONFIGURATION", "message": message, "http_status": "0",
                               "retry_after_seconds": "-1"});
-        bench.expect(&bench.report(&[(name, value)]), &expected, name);
+        expect(&bench.report(&[(name, value)]), &expected, name);
     }
     assert_eq!(bench.sandbox.token_requests(), 0);
 }
@@ -259,13 +251,9 @@ fn a_proxy_carries_the_request_and_does_not_see_it() {
     let bench = Bench::start();
     let proxy = support::proxy::ConnectProxy::start();
     let report = bench.report(&[("TANGO_PROXY", &proxy.url("user", "proxy-password"))]);
-    bench.expect(&report, &json!({"status": "TANGO_STATUS_OK"}), "an explicit proxy");
+    expect(&report, &json!({"status": "TANGO_STATUS_OK"}), "an explicit proxy");
     let system = bench.report(&[("TANGO_PROXY", "system"), ("HTTPS_PROXY", &proxy.url("user", "proxy-password"))]);
-    bench.expect(
-        &system,
-        &json!({"status": "TANGO_STATUS_QUOTA_REFUSED"}),
-        "the system's proxy, and no second token today",
-    );
+    expect(&system, &json!({"status": "TANGO_STATUS_QUOTA_REFUSED"}), "the system's proxy, and no second token today");
     let heads = proxy.heads();
     assert_eq!(heads.len(), 2);
     for head in heads {

@@ -119,10 +119,11 @@ fn its_tokens_are_read_and_its_api_accepts_them() {
     assert!(!provider.accepts("not.a.token"));
 }
 
+type Change = fn(&mut Config) -> &mut Config;
+
 #[test]
 fn its_errors_are_told_apart() {
     let provider = Provider::start();
-    type Change = fn(&mut Config) -> &mut Config;
     let cases: [(Change, Status, u16, &str); 4] = [
         (|config| config.client_secret("wrong"), Status::CredentialsRefused, 401, "invalid_client"),
         (|config| config.password("wrong"), Status::CredentialsRefused, 400, "invalid_grant"),

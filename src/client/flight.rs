@@ -8,13 +8,18 @@ use tokio::sync::watch;
 use tokio::time;
 
 use super::{Inner, Known};
+use crate::cause::Cause;
 use crate::clock::{CoarseDeadline, Moment};
 use crate::endpoint::{Failure, Issued, TokenEndpoint};
 use crate::error::{Error, Status, ceil_seconds};
-use crate::policy::{self, Life, Setback};
-use crate::retry::{Attempts, Retry};
+use crate::policy::{self, Life};
+use crate::retry::Attempts;
 use crate::runtime::Runtime;
 use crate::token::{HeldToken, Token};
+
+/// How long the coarse clocks are believed before the exact one is read again: a machine that sleeps, and whose wall
+/// clock is then set back by as much, deceives both of them.
+const TRUST_IN_COARSE_CLOCKS: Duration = Duration::from_secs(60);
 
 type Outcome = Result<Arc<HeldToken>, Error>;
 
@@ -40,9 +45,20 @@ impl Landed {
         match time::timeout(timeout, self.0.wait_for(Option::is_some)).await {
             Ok(Ok(outcome)) => outcome.clone().unwrap_or_else(|| Err(lost())).map(|held| held.token()),
             Ok(Err(_)) => Err(lost()),
-            Err(_) => Err(Error::new(Status::TimedOut, format!("no token within {} ms", timeout.as_millis()))),
+            Err(_) => Err(timed_out(timeout)),
         }
     }
+}
+
+/// What a caller gets whose fetch says nothing in time.
+pub(super) fn timed_out(timeout: Duration) -> Error {
+    let message = format!("no token within {} ms; the fetch goes on, ask again", timeout.as_millis());
+    Error::new(Status::TimedOut, message).with_retry_after(Some(Duration::from_secs(1)))
+}
+
+/// A flight ends a little before those who wait for it, who then learn why.
+fn for_the_flight(total_timeout: Duration) -> Duration {
+    total_timeout.saturating_sub((total_timeout / 10).min(Duration::from_millis(50)))
 }
 
 /// A fetch that ended without a word, which only a defect can bring about.
@@ -94,7 +110,7 @@ fn serves_until(known: &Known, flight_ends: Option<Moment>, inner: &Inner) -> Co
     let now = inner.clock.now();
     known.held.as_ref().map_or(CoarseDeadline::PASSED, |held| {
         let until = policy::serves_until(held.life(), &known.ledger, flight_ends, now);
-        CoarseDeadline::after(inner.clock.coarse(), until.since(now))
+        CoarseDeadline::after(inner.clock.coarse(), until.since(now).min(TRUST_IN_COARSE_CLOCKS))
     })
 }
 
@@ -118,7 +134,7 @@ impl Landing {
     async fn fetch(&self) -> Result<(Moment, Issued), Failure> {
         let settings = &self.inner.settings;
         let endpoint = self.hangar.endpoint.get_or_try_init(|| TokenEndpoint::new(settings)).map_err(no_endpoint)?;
-        let deadline = Instant::now() + settings.transport.total_timeout;
+        let deadline = Instant::now() + for_the_flight(settings.transport.total_timeout);
         let left = || deadline.saturating_duration_since(Instant::now());
         let mut attempts = Attempts::default();
         loop {
@@ -127,10 +143,10 @@ impl Landing {
                 Ok(issued) => return Ok((requested, issued)),
                 Err(failure) => failure,
             };
-            if failure.possibly_spent {
+            if failure.cause.may_have_cost_a_token() {
                 self.hangar.update(&self.inner, |known, _| known.ledger.record_possibly_spent(requested));
             }
-            let Some(pause) = attempts.pause(failure.retry, left(), jitter()) else { return Err(failure) };
+            let Some(pause) = attempts.pause(failure.cause, left(), jitter()) else { return Err(failure) };
             tracing::warn!("{}; trying again in {} ms", failure.error, pause.as_millis());
             time::sleep(pause).await;
         }
@@ -152,7 +168,7 @@ impl Landing {
     fn note(&self, failure: Failure) -> Error {
         let now = self.inner.clock.now();
         let error = self.hangar.update(&self.inner, |known, _| {
-            known.ledger.record_setback(failure.setback, now, jitter());
+            known.ledger.record_failure(failure.cause, now, jitter());
             let wait = known.ledger.closed_until().map(|until| until.since(now));
             known.last_error.insert(failure.error.with_retry_after(wait)).clone()
         });
@@ -178,7 +194,7 @@ impl Drop for Landing {
 
 /// A forked child makes its own HTTP client, which can fail where the parent's did not.
 fn no_endpoint(error: Error) -> Failure {
-    Failure { error, retry: Retry::Never, setback: Setback::Trouble { retry_after: None }, possibly_spent: false }
+    Failure { error, cause: Cause::Untrusted }
 }
 
 /// A number in `0.0..1.0` that differs from process to process. Without randomness the middle is as good.

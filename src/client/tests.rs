@@ -134,7 +134,7 @@ fn an_error_is_repeated_without_a_request_until_its_time() {
     let first = bench.failure();
     let again = bench.failure();
     assert_eq!((first.status(), again.status()), (Status::CredentialsRefused, Status::CredentialsRefused));
-    assert!(again.message().contains("not sent again"));
+    assert!(again.message().contains("nothing is sent"));
     assert_eq!(bench.server.requests().len(), 1);
 
     bench.clock.advance(again.retry_after().unwrap());
@@ -145,7 +145,7 @@ fn an_error_is_repeated_without_a_request_until_its_time() {
 fn the_daily_limit_is_a_cool_down_and_never_retried() {
     let bench = bench(|_| Reply::text(400, "Client sandbox id has exceeded the daily rate limit"));
     assert_eq!(bench.failure().status(), Status::QuotaRefused);
-    bench.clock.advance(HOUR - Duration::from_secs(1));
+    bench.clock.advance(HOUR.saturating_sub(Duration::from_secs(1)));
     let error = bench.failure();
     assert_eq!((error.status(), error.retry_after()), (Status::QuotaRefused, Some(Duration::from_secs(1))));
     assert_eq!(bench.server.requests().len(), 1);
@@ -163,6 +163,22 @@ fn after_a_lost_answer_the_quota_is_known_to_return_twenty_hours_later() {
     let error = bench.failure();
     assert_eq!(bench.server.requests().len(), 2);
     assert_eq!((error.status(), error.retry_after()), (Status::QuotaRefused, Some(20 * HOUR)));
+}
+
+#[test]
+fn a_connection_that_never_came_up_cannot_have_cost_a_token() {
+    // It accepts, and never says a word of TLS; the attempt ends before the connection's own deadline does.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", silent.local_addr().unwrap());
+    let bench = bench_with(
+        move |config| {
+            config.token_url(url).attempt_timeout(Duration::from_millis(50)).total_timeout(Duration::from_millis(200));
+        },
+        token,
+    );
+    let error = bench.failure();
+    assert_eq!(error.status(), Status::TimedOut);
+    assert!(error.message().starts_with("no connection to"), "{error}");
 }
 
 #[test]
@@ -208,6 +224,16 @@ fn a_wall_clock_set_wrong_neither_stretches_a_life_nor_costs_a_request() {
 }
 
 #[test]
+fn sleep_and_a_wall_clock_set_back_by_as_much_deceive_for_a_minute_at_most() {
+    let bench = bench(token);
+    bench.value();
+    bench.clock.sleep(DAY);
+    bench.clock.set_wall_back(DAY);
+    bench.clock.advance(Duration::from_secs(60));
+    assert_eq!(bench.value(), "token-2");
+}
+
+#[test]
 fn an_invalidated_token_is_replaced_and_only_that_one() {
     let bench = bench(token);
     let first = bench.client.acquire().unwrap();
@@ -246,7 +272,9 @@ fn a_server_that_never_answers_costs_the_total_timeout_and_no_more() {
     };
     let bench = bench_with(adjust, |_| Reply::After(Duration::from_secs(20), Reply::Close.into()));
     let started = std::time::Instant::now();
-    assert_eq!(bench.failure().status(), Status::TimedOut);
+    let error = bench.failure();
+    assert_eq!(error.status(), Status::TimedOut);
+    assert!(error.message().contains("did not answer in time"), "the flight's own words: {error}");
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 

@@ -28,42 +28,40 @@ impl Config {
 
     /// A literal of the whole structure, so that the compiler asks for a variable for each option.
     fn load(&mut self, lookup: impl Fn(&str) -> Option<OsString>) -> Result<(), Error> {
-        let variables = Variables { lookup };
+        let lookup = &lookup;
         let before = self.clone();
         *self = Self {
-            environment: variables.read("TANGO_ENVIRONMENT", environment)?.or(before.environment),
-            token_url: variables.read("TANGO_TOKEN_URL", text)?.or(before.token_url),
-            client_id: variables.read("TANGO_CLIENT_ID", text)?.or(before.client_id),
-            client_secret: variables.read("TANGO_CLIENT_SECRET", text)?.or(before.client_secret),
-            username: variables.read("TANGO_USERNAME", text)?.or(before.username),
-            password: variables.read("TANGO_PASSWORD", text)?.or(before.password),
-            audience: variables.read("TANGO_AUDIENCE", text)?.or(before.audience),
-            scope: variables.read("TANGO_SCOPE", text)?.or(before.scope),
-            ca_file: variables.read("TANGO_CA_FILE", text)?.or(before.ca_file),
-            proxy: variables.read("TANGO_PROXY", text)?.or(before.proxy),
-            user_agent: variables.read("TANGO_USER_AGENT", text)?.or(before.user_agent),
-            connect_timeout: variables.read("TANGO_CONNECT_TIMEOUT_MS", milliseconds)?.or(before.connect_timeout),
-            attempt_timeout: variables.read("TANGO_ATTEMPT_TIMEOUT_MS", milliseconds)?.or(before.attempt_timeout),
-            total_timeout: variables.read("TANGO_TOTAL_TIMEOUT_MS", milliseconds)?.or(before.total_timeout),
-            allow_plain_http: variables.read("TANGO_ALLOW_PLAIN_HTTP", flag)?.unwrap_or(before.allow_plain_http),
+            environment: read(lookup, "TANGO_ENVIRONMENT", environment)?.or(before.environment),
+            token_url: read(lookup, "TANGO_TOKEN_URL", text)?.or(before.token_url),
+            client_id: read(lookup, "TANGO_CLIENT_ID", text)?.or(before.client_id),
+            client_secret: read(lookup, "TANGO_CLIENT_SECRET", text)?.or(before.client_secret),
+            username: read(lookup, "TANGO_USERNAME", text)?.or(before.username),
+            password: read(lookup, "TANGO_PASSWORD", text)?.or(before.password),
+            audience: read(lookup, "TANGO_AUDIENCE", text)?.or(before.audience),
+            scope: read(lookup, "TANGO_SCOPE", text)?.or(before.scope),
+            ca_file: read(lookup, "TANGO_CA_FILE", text)?.or(before.ca_file),
+            proxy: read(lookup, "TANGO_PROXY", text)?.or(before.proxy),
+            user_agent: read(lookup, "TANGO_USER_AGENT", text)?.or(before.user_agent),
+            connect_timeout: read(lookup, "TANGO_CONNECT_TIMEOUT_MS", milliseconds)?.or(before.connect_timeout),
+            attempt_timeout: read(lookup, "TANGO_ATTEMPT_TIMEOUT_MS", milliseconds)?.or(before.attempt_timeout),
+            total_timeout: read(lookup, "TANGO_TOTAL_TIMEOUT_MS", milliseconds)?.or(before.total_timeout),
+            allow_plain_http: read(lookup, "TANGO_ALLOW_PLAIN_HTTP", flag)?.unwrap_or(before.allow_plain_http),
         };
         Ok(())
     }
 }
 
-struct Variables<L> {
-    lookup: L,
-}
-
-impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
-    /// `parse` says what it expects where it does not understand the text. The text itself is not repeated: somebody
-    /// may have put a secret into the wrong variable.
-    fn read<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, &'static str>) -> Result<Option<T>, Error> {
-        let invalid = |expected| Error::new(Status::InvalidConfiguration, format!("{name} must be {expected}"));
-        match (self.lookup)(name).filter(|value| !value.is_empty()) {
-            None => Ok(None),
-            Some(value) => parse(value.to_str().ok_or_else(|| invalid("UTF-8"))?).map(Some).map_err(invalid),
-        }
+/// `parse` says what it expects where it does not understand the text. The text itself is not repeated: somebody may
+/// have put a secret into the wrong variable.
+fn read<T>(
+    lookup: impl Fn(&str) -> Option<OsString>,
+    name: &str,
+    parse: impl FnOnce(&str) -> Result<T, &'static str>,
+) -> Result<Option<T>, Error> {
+    let invalid = |expected| Error::new(Status::InvalidConfiguration, format!("{name} must be {expected}"));
+    match lookup(name).filter(|value| !value.is_empty()) {
+        None => Ok(None),
+        Some(value) => parse(value.to_str().ok_or_else(|| invalid("UTF-8"))?).map(Some).map_err(invalid),
     }
 }
 
@@ -128,9 +126,9 @@ mod tests {
         assert_eq!(config.password.unwrap().expose_secret(), "pass");
         assert_eq!(config.proxy.unwrap().expose_secret(), "none");
         assert_eq!(config.ca_file.unwrap().to_str(), Some("/ca.pem"));
-        let texts =
-            [config.token_url, config.client_id, config.username, config.audience, config.scope, config.user_agent];
-        assert_eq!(texts.map(Option::unwrap), ["https://host/token", "id", "name", "5min", "raas.some", "agent/1"]);
+        assert_eq!(config.token_url.unwrap().0, "https://host/token");
+        let texts = [config.client_id, config.username, config.audience, config.scope, config.user_agent];
+        assert_eq!(texts.map(Option::unwrap), ["id", "name", "5min", "raas.some", "agent/1"]);
         let spans = [config.connect_timeout, config.attempt_timeout, config.total_timeout];
         assert_eq!(spans.map(Option::unwrap), [1, 2, 3].map(Duration::from_millis));
         assert!(config.allow_plain_http);

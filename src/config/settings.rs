@@ -20,6 +20,7 @@ const AUDIENCES: [(&str, &[&str], Duration); 2] = [
 ];
 /// Nothing is documented about other audiences: the shorter life is the safe one.
 const UNDOCUMENTED_LIFETIME: Duration = Duration::from_secs(300);
+const PROXY_SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// What the client works with.
@@ -63,7 +64,9 @@ impl Config {
         let mut problems = Problems::default();
         let token_url = problems.note(self.resolve_token_url());
         let request = self.resolve_request(&mut problems);
-        let transport = self.resolve_transport(&mut problems);
+        // Plain http is for loopback: through a proxy the secrets would cross the network after all.
+        let loopback_only = !self.allow_plain_http && token_url.as_ref().is_some_and(|url| url.scheme() == "http");
+        let transport = self.resolve_transport(loopback_only, &mut problems);
         match (token_url, request, transport) {
             (Some(token_url), Some(request), Some(transport)) => Ok(Settings { token_url, request, transport }),
             _ => Err(problems.into_error()),
@@ -72,7 +75,7 @@ impl Config {
 
     fn resolve_token_url(&self) -> Result<Url, String> {
         let text = match (&self.token_url, self.environment) {
-            (Some(url), _) => url,
+            (Some(url), _) => url.0.as_str(),
             (None, Some(environment)) => environment.token_url(),
             (None, None) => return Err("set environment (sandbox or production) or token_url".into()),
         };
@@ -102,15 +105,15 @@ impl Config {
             client_secret: client_secret?,
             username: username?,
             password: password?,
-            scope: self.scope.clone().unwrap_or_else(|| "raas.all".into()),
+            scope: self.scope.clone().filter(|scope| !scope.is_empty()).unwrap_or_else(|| "raas.all".into()),
             audience,
             documented_lifetime,
         })
     }
 
-    fn resolve_transport(&self, problems: &mut Problems) -> Option<Transport> {
+    fn resolve_transport(&self, loopback_only: bool, problems: &mut Problems) -> Option<Transport> {
         let authorities = problems.note(self.ca_file.as_deref().map(read_authorities).transpose());
-        let proxy = problems.note(resolve_proxy(self.proxy.as_ref()));
+        let proxy = problems.note(resolve_proxy(self.proxy.as_ref(), loopback_only));
         let user_agent = problems.note(resolve_user_agent(self.user_agent.as_deref()));
         let connect_timeout = problems.note(resolve_timeout("connect_timeout", self.connect_timeout, 5));
         let attempt_timeout = problems.note(resolve_timeout("attempt_timeout", self.attempt_timeout, 10));
@@ -153,7 +156,7 @@ fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => name == "localhost",
         None => false,
     }
 }
@@ -179,13 +182,15 @@ fn read_authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     if authorities.is_empty() { Err(problem(&"holds no PEM certificate")) } else { Ok(authorities) }
 }
 
-fn resolve_proxy(proxy: Option<&SecretString>) -> Result<Proxy, String> {
+fn resolve_proxy(proxy: Option<&SecretString>, loopback_only: bool) -> Result<Proxy, String> {
     match proxy.map(|text| (text, text.expose_secret())) {
+        None | Some((_, "" | "system")) if loopback_only => Ok(Proxy::None),
         None | Some((_, "" | "system")) => Ok(Proxy::System),
         Some((_, "none")) => Ok(Proxy::None),
+        Some(_) if loopback_only => Err("proxy needs an https:// token_url, or allow_plain_http".into()),
         Some((text, url)) => match Url::parse(url) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(Proxy::Explicit(text.clone())),
-            _ => Err("proxy must be `system`, `none`, or an http:// or https:// URL".into()),
+            Ok(url) if PROXY_SCHEMES.contains(&url.scheme()) && url.has_host() => Ok(Proxy::Explicit(text.clone())),
+            _ => Err("proxy must be `system`, `none`, or an http://, https:// or socks5h:// URL".into()),
         },
     }
 }
@@ -273,13 +278,24 @@ mod tests {
 
     #[test]
     fn secrets_travel_over_tls_or_loopback_only() {
-        for url in ["http://127.0.0.1:1/t", "http://localhost/t", "http://[::1]:2/t", "http://a.localhost/t"] {
+        for url in ["http://127.0.0.1:1/t", "http://localhost/t", "http://[::1]:2/t"] {
             assert!(complete().token_url(url).resolve().is_ok(), "{url}");
         }
-        for url in ["http://tango.example/t", "http://10.0.0.1/t", "http://localhost.example/t"] {
+        for url in ["http://tango.example/t", "http://10.0.0.1/t", "http://localhost.example/t", "http://a.localhost/t"]
+        {
             assert!(problem(|config| config.token_url(url)).contains("https"), "{url}");
             assert!(complete().token_url(url).allow_plain_http(true).resolve().is_ok(), "{url}");
         }
+    }
+
+    #[test]
+    fn plain_http_never_goes_through_a_proxy_by_accident() {
+        let mut config = complete();
+        config.token_url("http://127.0.0.1:1/t");
+        assert!(matches!(config.resolve().unwrap().transport.proxy, Proxy::None), "not even the system's");
+        config.proxy("http://proxy.example:8080");
+        assert!(config.resolve().is_err());
+        assert!(config.allow_plain_http(true).resolve().is_ok());
     }
 
     #[test]
@@ -291,7 +307,7 @@ mod tests {
             (|config| config.token_url("https://host/#part"), "token_url"),
             (|config| config.ca_file("/does/not/exist.pem"), "ca_file /does/not/exist.pem"),
             (|config| config.ca_file("Cargo.toml"), "ca_file Cargo.toml"),
-            (|config| config.proxy("socks5://host"), "proxy"),
+            (|config| config.proxy("ftp://host"), "proxy"),
             (|config| config.proxy("host:8080"), "proxy"),
             (|config| config.user_agent("two\nlines"), "user_agent"),
             (|config| config.connect_timeout(Duration::ZERO), "connect_timeout"),
@@ -307,6 +323,7 @@ mod tests {
     fn no_secret_is_printed() {
         let mut config = complete();
         config.client_secret("hush-1").password("hush-2").proxy("http://user:hush-3@proxy");
+        config.token_url("https://me:hush-4@host/?key=hush-5");
         assert!(!format!("{config:?}").contains("hush"));
     }
 }

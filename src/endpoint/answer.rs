@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::{Failure, refusal};
+use crate::cause::Cause;
 use crate::error::{Answer, Error, Status};
-use crate::policy::Setback;
-use crate::retry::Retry;
 use crate::secret::Redactor;
 
 /// What the server granted.
@@ -24,6 +23,20 @@ const LONGEST_LIFETIME: u64 = u32::MAX as u64;
 
 pub(super) fn parse(body: &[u8], requested_scope: &str, documented: Duration) -> Result<Issued, &'static str> {
     let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else { return Err("is not a JSON object") };
+    // First of all, so that it is zeroised whatever else is wrong.
+    let access_token = match fields.remove("access_token") {
+        Some(Value::String(token)) => SecretString::from(token),
+        Some(_) => return Err("has an access_token that is no string"),
+        None => return Err("has no access_token"),
+    };
+    // It is going to be written into a header: VCHAR only (RFC 6749 appendix A.12).
+    match access_token.expose_secret() {
+        "" => return Err("has an empty access_token"),
+        token if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            return Err("has an access_token with characters that no header can carry");
+        }
+        _ => {}
+    }
     check_token_type(&fields)?;
     let lifetime = lifetime(&fields)?.unwrap_or(documented);
     if lifetime.is_zero() {
@@ -34,16 +47,7 @@ pub(super) fn parse(body: &[u8], requested_scope: &str, documented: Duration) ->
         Some(Value::String(scope)) if !scope.contains(char::is_control) => scope,
         Some(_) => return Err("has a scope that is no plain text"),
     };
-    match fields.remove("access_token") {
-        Some(Value::String(token)) if token.is_empty() => Err("has an empty access_token"),
-        // It is going to be written into a header: VCHAR only (RFC 6749 appendix A.12).
-        Some(Value::String(token)) if token.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Ok(Issued { access_token: token.into(), scope, lifetime })
-        }
-        Some(Value::String(_)) => Err("has an access_token with characters that no header can carry"),
-        Some(_) => Err("has an access_token that is no string"),
-        None => Err("has no access_token"),
-    }
+    Ok(Issued { access_token, scope, lifetime })
 }
 
 /// Matched without case; an unknown type must not be used (RFC 6749 section 7.1).
@@ -75,18 +79,12 @@ pub(super) fn malformed(headers: &HeaderMap, problem: &str, redactor: &Redactor)
     let answer =
         Answer { http_status: Some(200), request_id: refusal::request_id(headers, redactor), ..Answer::default() };
     let message = format!("the server's answer {problem}; check that the token URL is right");
-    Failure {
-        error: Error::new(Status::MalformedAnswer, message).with_answer(answer),
-        retry: Retry::Never,
-        setback: Setback::Refused,
-        possibly_spent: true,
-    }
+    Failure { error: Error::new(Status::MalformedAnswer, message).with_answer(answer), cause: Cause::Unreadable }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use secrecy::ExposeSecret;
     use serde_json::json;
 
     use super::*;

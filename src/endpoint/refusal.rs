@@ -7,9 +7,8 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY
 use serde_json::Value;
 
 use super::Failure;
+use crate::cause::Cause;
 use crate::error::{Answer, Error, Status};
-use crate::policy::Setback;
-use crate::retry::Retry;
 use crate::secret::Redactor;
 
 /// The part of the refusal's text that does not name the client (Tango's documentation of the daily limit).
@@ -23,7 +22,7 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], red
     let said = words(&answer);
     let http = status.as_u16();
     let (kind, message) = match http {
-        400..=499 if is_daily_limit(&answer) => (
+        400..=499 if is_daily_limit(body) => (
             Status::QuotaRefused,
             format!(
                 "the daily limit of tokens for this client is used up{said}; share one token between all processes"
@@ -34,7 +33,10 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], red
         400 if names_credentials(&answer) => (Status::CredentialsRefused, credentials_refused(http, &said)),
         400..=499 => (
             Status::RequestRefused,
-            format!("the server refuses the token request (HTTP {http}){said}; check token_url, audience and scope"),
+            format!(
+                "the server refuses the token request (HTTP {http}){said}; \
+                 check token_url, audience and scope, and the credentials"
+            ),
         ),
         500..=599 => (Status::ServerError, format!("the server failed (HTTP {http}){said}")),
         300..=399 => (
@@ -49,16 +51,14 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], red
             format!("the server's answer (HTTP {http}) is not one of a token endpoint; check token_url"),
         ),
     };
-    let (retry, setback) = match kind {
-        Status::QuotaRefused => (Retry::Never, Setback::Quota { retry_after }),
-        Status::RateLimited | Status::ServerError => {
-            (Retry::Later { after: retry_after }, Setback::Trouble { retry_after })
-        }
-        _ => (Retry::Never, Setback::Refused),
+    let cause = match kind {
+        Status::QuotaRefused => Cause::Quota { retry_after },
+        Status::RateLimited | Status::ServerError => Cause::Busy { retry_after },
+        // Any other 2xx may have brought a token that is not looked for there.
+        Status::UnexpectedAnswer if status.is_success() => Cause::Unreadable,
+        _ => Cause::Refused,
     };
-    // Any other 2xx may have brought a token that is not looked for there.
-    let possibly_spent = status.is_success();
-    Failure { error: Error::new(kind, message).with_answer(answer), retry, setback, possibly_spent }
+    Failure { error: Error::new(kind, message).with_answer(answer), cause }
 }
 
 fn credentials_refused(http: u16, said: &str) -> String {
@@ -68,11 +68,9 @@ fn credentials_refused(http: u16, said: &str) -> String {
     )
 }
 
-fn is_daily_limit(answer: &Answer) -> bool {
-    [&answer.server_message, &answer.oauth_error_description]
-        .into_iter()
-        .flatten()
-        .any(|text| text.to_ascii_lowercase().contains(DAILY_LIMIT))
+/// Looked for in the whole of what was said: as text, or anywhere in JSON.
+fn is_daily_limit(body: &[u8]) -> bool {
+    String::from_utf8_lossy(body).to_ascii_lowercase().contains(DAILY_LIMIT)
 }
 
 fn names_credentials(answer: &Answer) -> bool {
@@ -107,7 +105,10 @@ fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], redactor: &Redacto
             answer.oauth_error = field("error");
             answer.oauth_error_description = field("error_description");
             answer.i18n_key = field("i18nKey").or_else(|| first("i18nKey"));
-            answer.server_message = field("message").or_else(|| first("message"));
+            answer.server_message = match (field("message"), first("message")) {
+                (Some(summary), Some(detail)) if summary != detail => Some(format!("{summary}: {detail}")),
+                (summary, detail) => summary.or(detail),
+            };
             answer.request_id = answer.request_id.or_else(|| field("requestId"));
         }
         // Markup helps nobody; that there is some usually means that a proxy answered.

@@ -20,6 +20,11 @@ fn each_answer_has_its_cause() {
     for (status, body, expected) in [
         (400, limit, QuotaRefused),
         (400, r#"{"message":"Client x y has EXCEEDED the daily rate limit"}"#, QuotaRefused),
+        (
+            400,
+            r#"{"message":"Bad Request","errors":[{"message":"x has exceeded the daily rate limit"}]}"#,
+            QuotaRefused,
+        ),
         (429, limit, QuotaRefused),
         (400, "", RequestRefused),
         (400, "audience is missing", RequestRefused),
@@ -42,10 +47,16 @@ fn each_answer_has_its_cause() {
 
 #[test]
 fn only_what_may_pass_is_retried() {
-    assert_eq!(refused(503, "").retry, Retry::Later { after: None });
-    assert_eq!(refused(429, "").retry, Retry::Later { after: None });
-    for (status, body) in [(400, ""), (401, ""), (302, ""), (204, ""), (400, "x has exceeded the daily rate limit")] {
-        assert_eq!(refused(status, body).retry, Retry::Never, "{status} {body}");
+    assert_eq!(refused(503, "").cause, Cause::Busy { retry_after: None });
+    assert_eq!(refused(429, "").cause, Cause::Busy { retry_after: None });
+    for (status, body, cause) in [
+        (400, "", Cause::Refused),
+        (401, "", Cause::Refused),
+        (302, "", Cause::Refused),
+        (204, "", Cause::Unreadable),
+        (400, "x has exceeded the daily rate limit", Cause::Quota { retry_after: None }),
+    ] {
+        assert_eq!(refused(status, body).cause, cause, "{status} {body}");
     }
 }
 
@@ -55,6 +66,8 @@ fn tangos_json_error_is_read_field_by_field() {
         "httpPhrase":"Bad Request","i18nKey":"","message":"","errors":[{"path":"a","i18nKey":"E.1","message":"no"}]}"#;
     let error = refused(400, body).error;
     assert_eq!((error.i18n_key(), error.server_message(), error.request_id()), (Some("E.1"), Some("no"), Some("r-1")));
+    let both = refused(400, r#"{"message":"Bad Request","errors":[{"message":"no"}]}"#).error;
+    assert_eq!(both.server_message(), Some("Bad Request: no"));
 }
 
 #[test]

@@ -9,10 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::Failure;
+use crate::cause::Cause;
 use crate::config::{Proxy, Settings};
 use crate::error::{Error, Status};
-use crate::policy::Setback;
-use crate::retry::Retry;
 use crate::secret::Redactor;
 
 /// Tokens are fetched hours apart: a connection is kept for a retry, not for the next token.
@@ -59,38 +58,40 @@ impl Proxy {
 }
 
 /// A request that brought no answer: told apart by whether the server can have seen it.
-pub(super) fn failure(error: &reqwest::Error, url: &Url, redactor: &Redactor) -> Failure {
-    let sent = !error.is_connect();
+pub(super) fn failure(error: &reqwest::Error, sent: bool, url: &Url, redactor: &Redactor) -> Failure {
     let server = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
-    let cause = redactor.clean(&innermost(error).to_string());
-    let (status, message) = if error.is_timeout() && sent {
-        (Status::TimedOut, format!("{server} did not answer in time; it may have issued a token all the same"))
-    } else if error.is_timeout() {
-        (Status::TimedOut, format!("no connection to {server} in time; check the network and the proxy"))
-    } else if sent {
-        let advice = "it may have issued a token all the same";
-        (
+    let reason = redactor.clean(&innermost(error).to_string());
+    let untrusted = causes(error).any(<dyn StdError>::is::<rustls::Error>);
+    let (status, cause, message) = match (sent, error.is_timeout()) {
+        (true, true) => (
+            Status::TimedOut,
+            Cause::Unanswered,
+            format!("{server} did not answer in time; it may have issued a token all the same"),
+        ),
+        (true, false) => (
             Status::ConnectionLost,
-            format!("the connection to {server} broke after the request was sent: {cause}; {advice}"),
-        )
-    } else if causes(error).any(is_tls_error) {
-        let advice = "check the host name, ca_file and the system's certificates and clock";
-        (Status::TlsFailed, format!("no secure connection to {server}: {cause}; {advice}"))
-    } else {
-        let advice = "check the host name, the network and the proxy";
-        (Status::ConnectFailed, format!("cannot connect to {server}: {cause}; {advice}"))
+            Cause::Unanswered,
+            format!("the connection to {server} broke: {reason}; the server may have issued a token all the same"),
+        ),
+        (false, true) => (
+            Status::TimedOut,
+            Cause::NotSent,
+            format!("no connection to {server} in time; check the network and the proxy"),
+        ),
+        (false, false) if untrusted => (
+            Status::TlsFailed,
+            Cause::Untrusted,
+            format!(
+                "no secure connection to {server}: {reason}; check its name, ca_file, and the system's certificates and clock"
+            ),
+        ),
+        (false, false) => (
+            Status::ConnectFailed,
+            Cause::NotSent,
+            format!("cannot connect to {server}: {reason}; check the host name, the network and the proxy"),
+        ),
     };
-    let retry = match status {
-        Status::TlsFailed => Retry::Never,
-        _ if sent => Retry::Unknown,
-        _ => Retry::NotSent,
-    };
-    Failure {
-        error: Error::new(status, message),
-        retry,
-        setback: Setback::Trouble { retry_after: None },
-        possibly_spent: sent,
-    }
+    Failure { error: Error::new(status, message), cause }
 }
 
 /// The errors behind an error, the wrapped ones inside an `io::Error` included, from the outermost to the innermost.
@@ -103,8 +104,4 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (
 
 fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
     causes(error).last().unwrap_or(error)
-}
-
-fn is_tls_error(error: &(dyn StdError + 'static)) -> bool {
-    error.is::<rustls::Error>()
 }

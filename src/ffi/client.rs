@@ -1,13 +1,13 @@
 //! `tango_client`: one set of credentials and its current token.
 
 use super::error::ErrorObject;
-use super::{Out, end, guard, required};
+use super::{Out, end, fork, guard, required};
 use crate::client::Client;
 use crate::config::Config;
 use crate::error::Status;
 use crate::token::{Replica, Token};
 
-/// Makes a client from a configuration, which is copied. Starts no thread and sends nothing.
+/// Makes a client from a configuration, which is copied. Reads the CA file; starts no thread and sends nothing.
 ///
 /// Make one for each set of credentials and share it between threads. The caller owns `*client` and ends it with
 /// `tango_client_free`. INVALID_CONFIGURATION names everything that is missing or wrong.
@@ -20,6 +20,7 @@ pub unsafe extern "C" fn tango_client_new(
     guard(error, || {
         // SAFETY: the header's contract for out-parameters.
         let out = unsafe { Out::new(client, "client") }?;
+        fork::watch();
         out.give(Box::into_raw(Box::new(Client::new(required(config, "config")?)?)));
         Ok(())
     })

@@ -21,7 +21,9 @@ pub extern "C" fn tango_config_free(config: Option<Box<Config>>) {
     end(config);
 }
 
-/// Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty.
+/// Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty: ENVIRONMENT
+/// (`sandbox` or `production`), TOKEN_URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PASSWORD, AUDIENCE, SCOPE, CA_FILE, PROXY,
+/// USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`).
 /// INVALID_CONFIGURATION names a variable that cannot be understood, and then nothing was changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_load_env(config: Option<&mut Config>, error: *mut *mut ErrorObject) -> Status {
@@ -153,7 +155,8 @@ pub unsafe extern "C" fn tango_config_set_user_agent(
     unsafe { set(config, "user_agent", user_agent, error, |config, value| config.user_agent(value)) }
 }
 
-/// How long one connection may take to be ready, TLS included, in milliseconds; 5,000 unless set.
+/// How long one connection may take to be ready, TLS included, in milliseconds: 1 to 600,000, which `tango_client_new`
+/// checks; 5,000 unless set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_set_connect_timeout_ms(
     config: Option<&mut Config>,
@@ -163,7 +166,8 @@ pub unsafe extern "C" fn tango_config_set_connect_timeout_ms(
     change(config, error, |config| config.connect_timeout(Duration::from_millis(timeout_ms.into())))
 }
 
-/// How long one request may take, answer included, in milliseconds; 10,000 unless set.
+/// How long one request may take, answer included, in milliseconds: 1 to 600,000, which `tango_client_new`
+/// checks; 10,000 unless set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_set_attempt_timeout_ms(
     config: Option<&mut Config>,
@@ -173,7 +177,8 @@ pub unsafe extern "C" fn tango_config_set_attempt_timeout_ms(
     change(config, error, |config| config.attempt_timeout(Duration::from_millis(timeout_ms.into())))
 }
 
-/// How long a caller may wait, retries included, in milliseconds; 30,000 unless set.
+/// How long a caller may wait, retries included, in milliseconds: 1 to 600,000, which `tango_client_new` checks;
+/// 30,000 unless set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_set_total_timeout_ms(
     config: Option<&mut Config>,

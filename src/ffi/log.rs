@@ -1,11 +1,12 @@
 //! The library's log, for programs that have no `tracing` of their own.
 
+use std::cell::Cell;
 use std::ffi::CString;
 use std::fmt::{self, Write};
-use std::sync::OnceLock;
 
 use arc_swap::ArcSwapOption;
 use libc::{c_char, c_void};
+use tracing::dispatcher::get_default;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{Interest, Subscriber, set_global_default};
@@ -50,7 +51,9 @@ pub unsafe extern "C" fn tango_log_set_callback(
         if !(LogLevel::Error as i32..=LogLevel::Trace as i32).contains(&max_level) {
             return Err(invalid("max_level", &format!("{max_level} is not known")));
         }
-        install()?;
+        if callback.is_some() {
+            install()?;
+        }
         SINK.store(callback.map(|callback| Sink { callback, user_data, max_level }.into()));
         Ok(())
     })
@@ -69,14 +72,14 @@ unsafe impl Send for Sink {}
 // SAFETY: as above, and that several threads may call it at once.
 unsafe impl Sync for Sink {}
 
-/// The one subscriber of the process; where it writes to can be changed.
+/// The one subscriber of the process; where it writes to can be changed. No lock is left for a forked child to find.
 fn install() -> Result<(), Error> {
-    static INSTALLED: OnceLock<bool> = OnceLock::new();
-    if *INSTALLED.get_or_init(|| set_global_default(ToCallback).is_ok()) {
-        Ok(())
-    } else {
-        Err(Error::new(Status::Internal, "another part of this program already receives the log through `tracing`"))
+    let is_ours = || get_default(tracing::Dispatch::is::<ToCallback>);
+    if is_ours() || set_global_default(ToCallback).is_ok() || is_ours() {
+        return Ok(());
     }
+    let problem = "another part of this program already receives the log, through Rust's `tracing`";
+    Err(Error::new(Status::InvalidConfiguration, problem))
 }
 
 struct ToCallback;
@@ -91,11 +94,18 @@ impl Subscriber for ToCallback {
     }
 
     fn event(&self, event: &Event<'_>) {
+        // What a callback makes the library log would come back to it, again and again.
+        thread_local!(static INSIDE: Cell<bool> = const { Cell::new(false) });
+        if INSIDE.get() {
+            return;
+        }
         let mut line = Line(String::new());
         event.record(&mut line);
         if let (Some(sink), Ok(message)) = (&*SINK.load(), CString::new(line.0)) {
+            INSIDE.set(true);
             // SAFETY: not NULL, of the type that the header names, and given by the caller to be called like this.
             unsafe { (sink.callback)(sink.user_data, number(*event.metadata().level()), message.as_ptr()) };
+            INSIDE.set(false);
         }
     }
 
@@ -133,5 +143,32 @@ impl Visit for Line {
             "message" => write!(self.0, "{value:?}"),
             name => write!(self.0, " {name}={value:?}"),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    use super::*;
+
+    #[test]
+    fn what_a_callback_logs_itself_does_not_come_back_to_it() {
+        unsafe extern "C" fn log_again(calls: *mut c_void, _: i32, _: *const c_char) {
+            // SAFETY: the test hands in a counter that outlives it.
+            unsafe { &*calls.cast::<AtomicU32>() }.fetch_add(1, SeqCst);
+            tracing::error!(target: "tango_token::test", "from inside");
+        }
+        static CALLS: AtomicU32 = AtomicU32::new(0);
+        let counter = (&raw const CALLS).cast_mut().cast();
+        let errors_only = LogLevel::Error as i32;
+        // SAFETY: a callback of the right type, and a counter that is never freed.
+        let status = unsafe { tango_log_set_callback(errors_only, Some(log_again), counter, std::ptr::null_mut()) };
+        assert_eq!(status, Status::Ok);
+        tracing::error!(target: "tango_token::test", "one");
+        tracing::error!(target: "tango_token::test", "two");
+        assert_eq!(CALLS.load(SeqCst), 2);
+        // SAFETY: nothing is handed in.
+        unsafe { tango_log_set_callback(errors_only, None, std::ptr::null_mut(), std::ptr::null_mut()) };
     }
 }

@@ -11,6 +11,7 @@ mod abi;
 mod client;
 mod config;
 mod error;
+mod fork;
 mod log;
 mod request;
 mod token;

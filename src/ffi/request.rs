@@ -13,6 +13,7 @@ use super::error::ErrorObject;
 use super::{end, guard, panicked, required, token};
 use crate::client::Client;
 use crate::error::{Error, Status};
+use crate::process::Process;
 use crate::runtime::Runtime;
 use crate::token::{Replica, Token};
 
@@ -23,7 +24,11 @@ pub type AcquireDone =
     Option<unsafe extern "C" fn(user_data: *mut c_void, token: *mut Replica, error: *mut ErrorObject)>;
 
 /// An asynchronous acquire under way.
-pub struct Request(Arc<Notify>);
+pub struct Request {
+    cancelled: Arc<Notify>,
+    /// A forked child must not touch it: the thread that would be woken is its parent's.
+    process: Process,
+}
 
 /// Starts to acquire a token and returns at once.
 ///
@@ -45,22 +50,23 @@ pub unsafe extern "C" fn tango_token_acquire_start(
         let cancelled = Arc::new(Notify::new());
         // From here on nothing fails. The handle comes before `done` can run, which may free it.
         if !request.is_null() {
-            let handle = Box::new(Request(Arc::clone(&cancelled)));
+            let handle = Box::new(Request { cancelled: Arc::clone(&cancelled), process: Process::current() });
             // SAFETY: not NULL, so a place for a pointer by the header's contract.
             unsafe { request.write(Box::into_raw(handle)) };
         }
-        let done = Done { callback: done, user_data };
-        runtime.spawn(async move { done.call(unless_cancelled(acquiring, &cancelled).await) });
+        let mut done = Done { callback: done, user_data };
+        runtime.spawn(async move { done.finish(unless_cancelled(acquiring, &cancelled).await) });
         Ok(())
     })
 }
 
 /// Asks for the end of a request: `done` is called with CANCELLED, unless it was or is about to be called otherwise.
-/// Others who wait for the same token are not disturbed. May be called from any thread, repeatedly. NULL is fine.
+/// Others who wait for the same token are not disturbed. May be called from any thread, repeatedly; in a forked child it
+/// does nothing. NULL is fine.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_request_cancel(request: Option<&Request>) {
-    if let Some(Request(cancelled)) = request {
-        cancelled.notify_one();
+    if let Some(request) = request.filter(|request| request.process == Process::current()) {
+        request.cancelled.notify_one();
     }
 }
 
@@ -93,10 +99,6 @@ struct Done {
 unsafe impl Send for Done {}
 
 impl Done {
-    fn call(mut self, outcome: Result<Token, Error>) {
-        self.finish(outcome);
-    }
-
     fn finish(&mut self, outcome: Result<Token, Error>) {
         if let Some(callback) = self.callback.take() {
             let (token, error) = match outcome {

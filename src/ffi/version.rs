@@ -22,42 +22,41 @@ pub extern "C" fn tango_abi_version() -> i32 {
 /// The name of a `tango_status`, such as `TANGO_STATUS_QUOTA_REFUSED`. Static; NULL for a number that is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_status_name(status: i32) -> *const c_char {
-    let known = Status::ALL.into_iter().find(|&known| known as i32 == status);
-    known.map_or(std::ptr::null(), |status| name(status).as_ptr())
+    let known = NAMES.iter().find(|(known, _)| *known as i32 == status);
+    known.map_or(std::ptr::null(), |(_, name)| name.as_ptr())
 }
 
-fn name(status: Status) -> &'static CStr {
-    match status {
-        Status::Ok => c"TANGO_STATUS_OK",
-        Status::InvalidArgument => c"TANGO_STATUS_INVALID_ARGUMENT",
-        Status::InvalidConfiguration => c"TANGO_STATUS_INVALID_CONFIGURATION",
-        Status::ConnectFailed => c"TANGO_STATUS_CONNECT_FAILED",
-        Status::TlsFailed => c"TANGO_STATUS_TLS_FAILED",
-        Status::TimedOut => c"TANGO_STATUS_TIMED_OUT",
-        Status::ConnectionLost => c"TANGO_STATUS_CONNECTION_LOST",
-        Status::CredentialsRefused => c"TANGO_STATUS_CREDENTIALS_REFUSED",
-        Status::QuotaRefused => c"TANGO_STATUS_QUOTA_REFUSED",
-        Status::RequestRefused => c"TANGO_STATUS_REQUEST_REFUSED",
-        Status::RateLimited => c"TANGO_STATUS_RATE_LIMITED",
-        Status::ServerError => c"TANGO_STATUS_SERVER_ERROR",
-        Status::UnexpectedAnswer => c"TANGO_STATUS_UNEXPECTED_ANSWER",
-        Status::MalformedAnswer => c"TANGO_STATUS_MALFORMED_ANSWER",
-        Status::Cancelled => c"TANGO_STATUS_CANCELLED",
-        Status::WouldBlock => c"TANGO_STATUS_WOULD_BLOCK",
-        Status::Internal => c"TANGO_STATUS_INTERNAL",
-    }
-}
+const NAMES: [(Status, &CStr); 17] = [
+    (Status::Ok, c"TANGO_STATUS_OK"),
+    (Status::InvalidArgument, c"TANGO_STATUS_INVALID_ARGUMENT"),
+    (Status::InvalidConfiguration, c"TANGO_STATUS_INVALID_CONFIGURATION"),
+    (Status::ConnectFailed, c"TANGO_STATUS_CONNECT_FAILED"),
+    (Status::TlsFailed, c"TANGO_STATUS_TLS_FAILED"),
+    (Status::TimedOut, c"TANGO_STATUS_TIMED_OUT"),
+    (Status::ConnectionLost, c"TANGO_STATUS_CONNECTION_LOST"),
+    (Status::CredentialsRefused, c"TANGO_STATUS_CREDENTIALS_REFUSED"),
+    (Status::QuotaRefused, c"TANGO_STATUS_QUOTA_REFUSED"),
+    (Status::RequestRefused, c"TANGO_STATUS_REQUEST_REFUSED"),
+    (Status::RateLimited, c"TANGO_STATUS_RATE_LIMITED"),
+    (Status::ServerError, c"TANGO_STATUS_SERVER_ERROR"),
+    (Status::UnexpectedAnswer, c"TANGO_STATUS_UNEXPECTED_ANSWER"),
+    (Status::MalformedAnswer, c"TANGO_STATUS_MALFORMED_ANSWER"),
+    (Status::Cancelled, c"TANGO_STATUS_CANCELLED"),
+    (Status::WouldBlock, c"TANGO_STATUS_WOULD_BLOCK"),
+    (Status::Internal, c"TANGO_STATUS_INTERNAL"),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_header_numbers_each_status_by_its_name() {
+    fn the_names_and_numbers_are_those_of_the_header_and_none_is_left_out() {
         let header = include_str!("../../include/tango_token.h");
-        for status in Status::ALL {
-            let line = format!("{} = {},", name(status).to_str().unwrap(), status as i32);
+        for (status, name) in NAMES {
+            let line = format!("{} = {},", name.to_str().unwrap(), status as i32);
             assert!(header.contains(&line), "{line}");
         }
+        assert_eq!(header.matches("\n    TANGO_STATUS_").count(), NAMES.len());
     }
 }

@@ -18,6 +18,9 @@ pub enum Under {
 
 pub const EVERY_TOOL: [Under; 3] = [Under::Nothing, Under::Valgrind, Under::Sanitizers];
 
+/// Each is built once in each test process: a file that another test runs cannot be written.
+static BUILT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
 pub struct Program {
     executable: PathBuf,
     under: Under,
@@ -40,8 +43,6 @@ impl Program {
 
     fn build_with(source: &str, under: Under, options: &[&str]) -> Self {
         let name = source.replace(['/', '.'], "-");
-        // Once in each test process: a file that another test runs cannot be written.
-        static BUILT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
         let executable = scratch().join(format!("{name}-{under:?}{}", options.concat()));
         let mut built = BUILT.lock().unwrap();
         if built.contains(&executable) {

@@ -19,7 +19,7 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub fn start(options: &[&str]) -> Self {
-        let mut process = Command::new(binary())
+        let process = Command::new(binary())
             .arg("--until-stdin-closes")
             .args(options)
             .stdin(Stdio::piped())
@@ -27,13 +27,13 @@ impl Sandbox {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let mut variables = HashMap::new();
-        for line in lines {
+        let mut sandbox = Self { process, variables: HashMap::new() };
+        for line in BufReader::new(sandbox.process.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
             let (name, value) = line.split_once('=').unwrap();
-            variables.insert(name.to_owned(), unquoted(value));
+            sandbox.variables.insert(name.to_owned(), unquoted(value));
             if name == "TANGO_SANDBOX_CONTROL_URL" {
-                return Self { process, variables };
+                return sandbox;
             }
         }
         panic!("the sandbox ended before it was ready");
