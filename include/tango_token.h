@@ -339,7 +339,7 @@ tango_status tango_config_set_scope(tango_config *config, const char *scope, tan
 tango_status tango_config_set_ca_file(tango_config *config, const char *path, tango_error **error);
 
 /**
- * `system` (the default: `HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of a proxy. Copied.
+ * `system` (the default: `HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy. Copied.
  */
 tango_status tango_config_set_proxy(tango_config *config, const char *proxy, tango_error **error);
 

@@ -141,7 +141,7 @@ impl Config {
         self
     }
 
-    /// `system` (the default: `HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of a proxy.
+    /// `system` (the default: `HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy.
     pub fn proxy(&mut self, proxy: impl Into<SecretString>) -> &mut Self {
         self.proxy = Some(proxy.into());
         self

@@ -133,7 +133,7 @@ pub unsafe extern "C" fn tango_config_set_ca_file(
     unsafe { set(config, "path", path, error, |config, value| config.ca_file(value)) }
 }
 
-/// `system` (the default: `HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of a proxy. Copied.
+/// `system` (the default: `HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy. Copied.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_set_proxy(
     config: Option<&mut Config>,
