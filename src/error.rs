@@ -42,6 +42,10 @@ pub enum Status {
     WouldBlock = 15,
     /// A defect of this library or a machine out of resources. Please report it with the message.
     Internal = 16,
+    /// A DPoP key cannot be used: it is no private key, of an unknown kind, or not the pair of its public key.
+    KeyRejected = 17,
+    /// A DPoP key made no signature; a signer of the program's own says why.
+    SigningFailed = 18,
 }
 
 /// Why there is no token, and what to do about it.

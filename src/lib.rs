@@ -20,6 +20,7 @@ mod cause;
 mod client;
 mod clock;
 mod config;
+mod dpop;
 mod endpoint;
 mod error;
 mod ffi;
@@ -32,5 +33,6 @@ mod token;
 
 pub use client::Client;
 pub use config::{Config, Environment};
+pub use dpop::{Algorithm, DpopKey, SignerError};
 pub use error::{Error, Status};
 pub use token::Token;

@@ -59,6 +59,16 @@ fn a_child_with_its_parents_process_id_works() {
 }
 
 #[test]
+fn keys_and_proofs_of_every_algorithm() {
+    let sandbox = Sandbox::start(&[]);
+    for under in EVERY_TOOL {
+        let lines = printed(&Program::build("tests/c/dpop.c", under).run(&sandbox));
+        let algorithms: Vec<_> = lines.lines().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(algorithms, ["ES256", "ES384", "EdDSA", "RS256", "PS256"], "{under:?}");
+    }
+}
+
+#[test]
 fn the_examples_run() {
     for under in EVERY_TOOL {
         let sandbox = Sandbox::start(&[]);

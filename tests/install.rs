@@ -1,4 +1,4 @@
-//! A program builds against an installed prefix as its author would: with pkg-config and with `CMake`, linked
+//! A program builds against an installed prefix as its author would: with pkg-config and with CMake, linked
 //! dynamically and statically, and then runs.
 
 mod support;

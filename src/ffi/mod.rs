@@ -10,6 +10,8 @@
 mod abi;
 mod client;
 mod config;
+mod dpop_key;
+mod dpop_proof;
 mod error;
 mod fork;
 mod log;
@@ -72,6 +74,15 @@ unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str, Error> {
     // SAFETY: not NULL, so NUL-terminated by this function's own contract.
     let text = unsafe { CStr::from_ptr(text) };
     text.to_str().map_err(|_| invalid(name, "is not UTF-8"))
+}
+
+/// The same, where NULL says that there is none.
+///
+/// # Safety
+/// As for `text`.
+unsafe fn optional_text<'a>(value: *const c_char, name: &str) -> Result<Option<&'a str>, Error> {
+    // SAFETY: this function's own contract.
+    if value.is_null() { Ok(None) } else { unsafe { text(value, name) }.map(Some) }
 }
 
 /// Where a call puts what it makes. Checked before the work begins, so that nothing is made for nobody.

@@ -93,8 +93,49 @@ static void calls(tango_config *config)
     tango_client_free(client);
 }
 
+static void dpop(void)
+{
+    tango_dpop_key *key = NULL;
+    tango_dpop_proof *proof = NULL;
+    static const int32_t unknown[] = {0, 6, -1, INT_MAX, INT_MIN};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        INVALID("algorithm", tango_dpop_key_generate, unknown[i], &key);
+    INVALID("key", tango_dpop_key_generate, TANGO_ALGORITHM_ES256, NULL);
+    INVALID("pem", tango_dpop_key_from_pem, NULL, 0, &key);
+    INVALID("pem", tango_dpop_key_from_pem, NOT_UTF8, 0, &key);
+    INVALID("algorithm", tango_dpop_key_from_pem, "", 6, &key);
+    INVALID("key", tango_dpop_key_from_pem, "", 0, NULL);
+    INVALID("jwk", tango_dpop_key_from_jwk, NULL, &key);
+    INVALID("jwk", tango_dpop_key_from_jwk, NOT_UTF8, &key);
+    INVALID("path", tango_dpop_key_from_file, NULL, &key);
+    INVALID("sign", tango_dpop_key_from_signer, TANGO_ALGORITHM_ES256, "{}", NULL, NULL, NULL, &key);
+    CHECK(tango_dpop_key_from_jwk("{}", &key, NULL) == TANGO_STATUS_KEY_REJECTED && key == NULL);
+
+    CHECK(tango_dpop_key_generate(TANGO_ALGORITHM_ES256, &key, NULL) == TANGO_STATUS_OK);
+    INVALID("key", tango_dpop_proof_new, NULL, "GET", "https://h/", NULL, NULL, &proof);
+    INVALID("method", tango_dpop_proof_new, key, NULL, "https://h/", NULL, NULL, &proof);
+    INVALID("method", tango_dpop_proof_new, key, "G T", "https://h/", NULL, NULL, &proof);
+    INVALID("url", tango_dpop_proof_new, key, "GET", NULL, NULL, NULL, &proof);
+    INVALID("url", tango_dpop_proof_new, key, "GET", "/no/host", NULL, NULL, &proof);
+    INVALID("access_token", tango_dpop_proof_new, key, "GET", "https://h/", NOT_UTF8, NULL, &proof);
+    INVALID("nonce", tango_dpop_proof_new, key, "GET", "https://h/", NULL, "\r\n", &proof);
+    INVALID("proof", tango_dpop_proof_new, key, "GET", "https://h/", NULL, NULL, NULL);
+    INVALID("pem", tango_dpop_key_to_pem, key, NULL);
+    const char *pem = NULL;
+    INVALID("key", tango_dpop_key_to_pem, NULL, &pem);
+    CHECK(proof == NULL && pem == NULL);
+    tango_dpop_key_free(key);
+}
+
 static void null_objects(void)
 {
+    CHECK(tango_dpop_key_clone(NULL) == NULL);
+    CHECK(tango_dpop_key_algorithm(NULL) == 0);
+    CHECK(tango_dpop_key_public_jwk(NULL) == NULL);
+    CHECK(tango_dpop_key_thumbprint(NULL) == NULL);
+    CHECK(tango_dpop_proof_value(NULL) == NULL);
+    tango_dpop_key_free(NULL);
+    tango_dpop_proof_free(NULL);
     CHECK(tango_client_clone(NULL) == NULL);
     CHECK(tango_token_clone(NULL) == NULL);
     CHECK(tango_token_value(NULL) == NULL);
@@ -122,7 +163,9 @@ static void names(void)
 {
     CHECK(strcmp(tango_status_name(TANGO_STATUS_OK), "TANGO_STATUS_OK") == 0);
     CHECK(strcmp(tango_status_name(TANGO_STATUS_INTERNAL), "TANGO_STATUS_INTERNAL") == 0);
-    CHECK(tango_status_name(-1) == NULL && tango_status_name(TANGO_STATUS_INTERNAL + 1) == NULL);
+    for (int32_t status = TANGO_STATUS_OK; status <= TANGO_STATUS_SIGNING_FAILED; status++)
+        CHECK(tango_status_name(status) != NULL);
+    CHECK(tango_status_name(-1) == NULL && tango_status_name(TANGO_STATUS_SIGNING_FAILED + 1) == NULL);
     CHECK(tango_abi_version() == TANGO_ABI_VERSION);
     CHECK(strlen(tango_version()) > 0);
 }
@@ -133,6 +176,7 @@ int main(void)
     setters(config);
     calls(config);
     tango_config_free(config);
+    dpop();
     null_objects();
     names();
     puts("bad input is refused");

@@ -1,7 +1,7 @@
 //! C programs against the installed header and library, alone and under the tools that find memory errors.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Mutex;
 
@@ -80,6 +80,10 @@ impl Program {
         }
         command.envs(&sandbox.variables).env("TANGO_PROXY", "none");
         command
+    }
+
+    pub fn executable(&self) -> &Path {
+        &self.executable
     }
 
     pub fn run(&self, sandbox: &Sandbox) -> Output {

@@ -75,7 +75,8 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        // It ends with its standard input and takes its files along.
+        drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
 }

@@ -1,0 +1,12 @@
+//! Demonstrating Proof of Possession (RFC 9449): the key that a token is bound to, and the proofs made with it.
+
+mod algorithm;
+mod htu;
+mod jwk;
+mod key;
+mod proof;
+mod signer;
+
+pub use algorithm::Algorithm;
+pub use key::DpopKey;
+pub use signer::SignerError;

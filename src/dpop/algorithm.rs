@@ -1,0 +1,52 @@
+//! The signature algorithms of proofs.
+
+use std::fmt;
+
+/// How proofs are signed: the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037 that DPoP is used with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Algorithm {
+    /// ECDSA on P-256 with SHA-256: short, fast, understood everywhere. The one to choose.
+    Es256 = 1,
+    /// ECDSA on P-384 with SHA-384.
+    Es384 = 2,
+    /// Ed25519 (RFC 8037): the fastest, where the server knows it.
+    Eddsa = 3,
+    /// RSA PKCS#1 v1.5 with SHA-256, for keys that already exist.
+    Rs256 = 4,
+    /// RSA-PSS with SHA-256, for keys that already exist.
+    Ps256 = 5,
+}
+
+impl Algorithm {
+    pub(crate) const ALL: [Self; 5] = [Self::Es256, Self::Es384, Self::Eddsa, Self::Rs256, Self::Ps256];
+
+    /// The JOSE name, such as `ES256`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::Eddsa => "EdDSA",
+            Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl TryFrom<i32> for Algorithm {
+    type Error = i32;
+
+    fn try_from(number: i32) -> Result<Self, i32> {
+        Self::ALL.into_iter().find(|&known| known as i32 == number).ok_or(number)
+    }
+}

@@ -1,0 +1,120 @@
+//! `htu`: the target URI of the request that a proof is for (RFC 9449 section 4.2).
+
+use std::borrow::Cow;
+
+use url::{Position, Url};
+
+use crate::error::{Error, Status};
+
+/// The URL without query and fragment, normalised as HTTP clients do (WHATWG URL, which includes RFC 3986 sections 6.2.2
+/// and 6.2.3): scheme and host in lower case, no default port, no dot segments, `/` for an empty path; percent escapes
+/// stay as they are.
+///
+/// What comes out is made of characters that JSON takes as they are.
+pub(super) fn htu(url: &str) -> Result<Cow<'_, str>, Error> {
+    match already_normal(url) {
+        Some(htu) => Ok(Cow::Borrowed(htu)),
+        None => normalised(url).map(Cow::Owned),
+    }
+}
+
+fn normalised(url: &str) -> Result<String, Error> {
+    let invalid = |problem: &str| Error::new(Status::InvalidArgument, format!("url {problem}"));
+    let url = Url::parse(url).map_err(|_| invalid("is not an absolute URL"))?;
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(invalid("is neither https:// nor http://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid("holds credentials, which belong into no proof"));
+    }
+    Ok(url[..Position::AfterPath].to_owned())
+}
+
+/// The addresses that programs really call are in normal form, and parsing them again would be the larger part of what
+/// a proof costs beside its signature: a plain host name in lower case, no port, no dot segments, no odd characters.
+fn already_normal(url: &str) -> Option<&str> {
+    let after_scheme = url.strip_prefix("https://")?;
+    let path_start = after_scheme.find('/')?;
+    let (host, rest) = after_scheme.split_at(path_start);
+    let path = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
+    // A name that ends in a number would be an IPv4 address, and `xn--` a name of its own kind.
+    let plain_host = host.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'.' | b'-'))
+        && host.starts_with(|first: char| first.is_ascii_lowercase())
+        && host.ends_with(|last: char| last.is_ascii_lowercase())
+        && !host.contains("--")
+        && !host.contains("..");
+    let plain_path = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'~'));
+    (plain_host && plain_path).then(|| &url[..url.len() - rest.len() + path.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(url: &str) -> String {
+        htu(url).unwrap().into_owned()
+    }
+
+    #[test]
+    fn query_and_fragment_go_and_the_rest_is_normalised() {
+        for (url, expected) in [
+            ("https://server.example.com/token", "https://server.example.com/token"),
+            ("https://api.example/raas/v2/orders?page=1#x", "https://api.example/raas/v2/orders"),
+            ("HTTPS://API.Example:443", "https://api.example/"),
+            ("http://localhost:80/a", "http://localhost/a"),
+            ("https://api.example:8443/a", "https://api.example:8443/a"),
+            ("https://api.example/a/./b/../c", "https://api.example/a/c"),
+            ("https://api.example/a%2Fb%c3%A4", "https://api.example/a%2Fb%c3%A4"),
+            ("https://api.example/ä b", "https://api.example/%C3%A4%20b"),
+            ("https://[::1]:443/x", "https://[::1]/x"),
+        ] {
+            assert_eq!(of(url), expected);
+        }
+    }
+
+    #[test]
+    fn what_no_proof_can_be_made_for_is_refused() {
+        for url in ["", "/path", "ftp://host/", "mailto:a@b", "https://", "https://user:pw@host/", "https://user@host/"]
+        {
+            assert_eq!(htu(url).unwrap_err().status(), Status::InvalidArgument, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_programs_call_is_taken_as_it_is() {
+        let url = "https://integration-api.tangocard.com/raas/v2/orders?page=1#top";
+        assert_eq!(already_normal(url), Some("https://integration-api.tangocard.com/raas/v2/orders"));
+        for url in [
+            "https://127.0.0.1/",
+            "https://0x7f/",
+            "https://api.example/a/../b",
+            "https://api.example:443/",
+            "https://api.example",
+        ] {
+            assert_eq!(already_normal(url), None, "{url}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn json_takes_it_as_it_is_and_a_second_time_changes_nothing(rest in "[ -~äß€\u{1f511}\\\\\"\t]{0,40}") {
+            if let Ok(once) = htu(&format!("https://host.example/{rest}")) {
+                prop_assert!(once.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'), "{}", once);
+                prop_assert!(!once.contains(['?', '#']));
+                prop_assert_eq!(of(&once), once);
+            }
+        }
+
+        #[test]
+        fn what_is_taken_as_it_is_is_what_the_url_crate_makes_of_it(
+            host in "[a-z0-9.-]{1,12}|[a-z]{1,8}(\\.[a-z-]{1,8}){0,3}", path in "(/[a-zA-Z0-9_~.%-]{0,6}){0,4}", rest in "([?#][ -~]{0,6})?",
+        ) {
+            let url = format!("https://{host}{path}{rest}");
+            if let Some(taken) = already_normal(&url) {
+                prop_assert_eq!(taken, normalised(&url).unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! JSON Web Keys (RFC 7517, RFC 7518 section 6, RFC 8037 section 2) and their thumbprints (RFC 7638).
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use super::Algorithm;
+
+/// The public part of a key, in the encodings of its JWK.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PublicJwk {
+    Ec { curve: Curve, x: Vec<u8>, y: Vec<u8> },
+    Ed25519 { x: Vec<u8> },
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Curve {
+    P256,
+    P384,
+}
+
+impl Curve {
+    fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+        }
+    }
+
+    pub fn coordinate_length(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+        }
+    }
+}
+
+impl PublicJwk {
+    /// From an uncompressed point, `04 || x || y`.
+    pub fn from_point(curve: Curve, point: &[u8]) -> Option<Self> {
+        let coordinates = point.strip_prefix(&[4])?;
+        let (x, y) = coordinates.split_at_checked(curve.coordinate_length())?;
+        (y.len() == x.len()).then(|| Self::Ec { curve, x: x.to_vec(), y: y.to_vec() })
+    }
+
+    pub fn parse(jwk: &Map<String, Value>) -> Result<Self, &'static str> {
+        match (text(jwk, "kty")?, jwk.get("crv").and_then(Value::as_str)) {
+            ("EC", Some("P-256")) => Self::parse_ec(Curve::P256, jwk),
+            ("EC", Some("P-384")) => Self::parse_ec(Curve::P384, jwk),
+            ("EC", _) => Err("has a crv that is neither P-256 nor P-384"),
+            ("OKP", Some("Ed25519")) => match bytes(jwk, "x")? {
+                x if x.len() == 32 => Ok(Self::Ed25519 { x: x.to_vec() }),
+                _ => Err("has an x of the wrong length"),
+            },
+            ("OKP", _) => Err("has a crv that is not Ed25519"),
+            ("RSA", _) => Ok(Self::Rsa { n: bytes(jwk, "n")?.to_vec(), e: bytes(jwk, "e")?.to_vec() }),
+            _ => Err("has a kty that is not EC, OKP or RSA"),
+        }
+    }
+
+    fn parse_ec(curve: Curve, jwk: &Map<String, Value>) -> Result<Self, &'static str> {
+        let (x, y) = (bytes(jwk, "x")?.to_vec(), bytes(jwk, "y")?.to_vec());
+        // RFC 7518 section 6.2.1.2: leading zeros stay.
+        let right_length = |coordinate: &[u8]| coordinate.len() == curve.coordinate_length();
+        if right_length(&x) && right_length(&y) {
+            Ok(Self::Ec { curve, x, y })
+        } else {
+            Err("has an x or y of the wrong length")
+        }
+    }
+
+    /// The point that `from_point` reads.
+    pub fn point(&self) -> Vec<u8> {
+        match self {
+            Self::Ec { x, y, .. } => [&[4], x.as_slice(), y].concat(),
+            Self::Ed25519 { x } => x.clone(),
+            Self::Rsa { .. } => Vec::new(),
+        }
+    }
+
+    /// Only the required members, in lexicographic order, without white space: what the thumbprint is made of, and
+    /// what a proof carries.
+    pub fn to_json(&self) -> String {
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        match self {
+            Self::Ec { curve, x, y } => {
+                format!(r#"{{"crv":"{}","kty":"EC","x":"{}","y":"{}"}}"#, curve.name(), encode(x), encode(y))
+            }
+            Self::Ed25519 { x } => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, encode(x)),
+            Self::Rsa { n, e } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, encode(e), encode(n)),
+        }
+    }
+
+    /// RFC 7638, with SHA-256.
+    pub fn thumbprint(&self) -> String {
+        URL_SAFE_NO_PAD.encode(digest(&SHA256, self.to_json().as_bytes()))
+    }
+
+    /// The algorithms that this kind of key can sign with; the first is the default.
+    pub fn algorithms(&self) -> &'static [Algorithm] {
+        match self {
+            Self::Ec { curve: Curve::P256, .. } => &[Algorithm::Es256],
+            Self::Ec { curve: Curve::P384, .. } => &[Algorithm::Es384],
+            Self::Ed25519 { .. } => &[Algorithm::Eddsa],
+            Self::Rsa { .. } => &[Algorithm::Ps256, Algorithm::Rs256],
+        }
+    }
+
+    /// Whether `signature` is this key's, in the form that JWS uses (RFC 7518 section 3).
+    pub fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        let with = |verification: &'static dyn VerificationAlgorithm| {
+            UnparsedPublicKey::new(verification, self.point()).verify(message, signature).is_ok()
+        };
+        match (self, algorithm) {
+            (Self::Ec { curve: Curve::P256, .. }, Algorithm::Es256) => with(&signature::ECDSA_P256_SHA256_FIXED),
+            (Self::Ec { curve: Curve::P384, .. }, Algorithm::Es384) => with(&signature::ECDSA_P384_SHA384_FIXED),
+            (Self::Ed25519 { .. }, Algorithm::Eddsa) => with(&signature::ED25519),
+            (Self::Rsa { n, e }, Algorithm::Rs256 | Algorithm::Ps256) => {
+                let parameters = match algorithm {
+                    Algorithm::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
+                    _ => &signature::RSA_PSS_2048_8192_SHA256,
+                };
+                signature::RsaPublicKeyComponents { n, e }.verify(parameters, message, signature).is_ok()
+            }
+            _ => false,
+        }
+    }
+}
+
+fn text<'a>(jwk: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, &'static str> {
+    jwk.get(name).and_then(Value::as_str).ok_or("lacks a member that its kty requires")
+}
+
+/// One member of a key, which may be private.
+pub(super) fn bytes(jwk: &Map<String, Value>, name: &'static str) -> Result<Zeroizing<Vec<u8>>, &'static str> {
+    let decoded = URL_SAFE_NO_PAD.decode(text(jwk, name)?);
+    decoded.map(Zeroizing::new).map_err(|_| "has a member that is not base64url without padding")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<PublicJwk, &'static str> {
+        PublicJwk::parse(serde_json::from_str::<Value>(json).unwrap().as_object().unwrap())
+    }
+
+    #[test]
+    fn the_thumbprint_of_rfc_7638_section_3_1() {
+        let key = parse(
+            r#"{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}"#,
+        );
+        assert_eq!(key.unwrap().thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    }
+
+    #[test]
+    fn the_thumbprint_of_rfc_9449_section_6_1() {
+        let key = parse(
+            r#"{"kty":"EC","x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs","y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA","crv":"P-256"}"#,
+        );
+        assert_eq!(key.unwrap().thumbprint(), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+    }
+
+    #[test]
+    fn the_thumbprint_of_rfc_8037_appendix_a_3() {
+        let key = parse(r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#);
+        assert_eq!(key.unwrap().thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    #[test]
+    fn what_is_no_public_key_is_refused() {
+        for json in [
+            "{}",
+            r#"{"kty":"oct","k":"AAAA"}"#,
+            r#"{"kty":"EC","crv":"P-521","x":"AA","y":"AA"}"#,
+            r#"{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#,
+            r#"{"kty":"EC","crv":"P-256"}"#,
+            r#"{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+            r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#,
+            r#"{"kty":"OKP","crv":"Ed25519","x":"="}"#,
+            r#"{"kty":"RSA","n":1,"e":"AQAB"}"#,
+        ] {
+            assert!(parse(json).is_err(), "{json}");
+        }
+    }
+}

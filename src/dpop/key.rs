@@ -1,0 +1,310 @@
+//! The key that tokens are bound to: made here, loaded, or kept where nobody can copy it.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa;
+use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::Algorithm;
+use super::jwk::{Curve, PublicJwk, bytes};
+use super::proof::TokenHash;
+use super::signer::{SignFunction, Signer, SignerError};
+use crate::error::{Error, Status};
+
+/// A key pair for DPoP proofs (RFC 9449). Cheap to clone, safe to share between threads.
+///
+/// A private key that this process holds is zeroised with the last clone and never printed.
+#[derive(Clone)]
+pub struct DpopKey(Arc<KeyData>);
+
+pub(super) struct KeyData {
+    pub algorithm: Algorithm,
+    pub signer: Signer,
+    /// `base64url(JOSE header).`, the same in every proof of this key.
+    pub encoded_header: String,
+    /// The hash of the token that was proved last, because the next one is nearly always the same.
+    pub token_hash: ArcSwapOption<TokenHash>,
+    /// With a NUL at its end, so that C borrows it as it is.
+    public_jwk: String,
+    /// With a NUL at its end.
+    thumbprint: String,
+}
+
+impl DpopKey {
+    /// A new key. RSA keys, of 3,072 bits, take long to make; the others do not.
+    pub fn generate(algorithm: Algorithm) -> Result<Self, Error> {
+        let failed = |_| Error::new(Status::Internal, "no key could be made; the machine may be out of memory");
+        let signer = match algorithm {
+            Algorithm::Es256 => {
+                Signer::Ecdsa(EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?)
+            }
+            Algorithm::Es384 => {
+                Signer::Ecdsa(EcdsaKeyPair::generate(&signature::ECDSA_P384_SHA384_FIXED_SIGNING).map_err(failed)?)
+            }
+            Algorithm::Eddsa => Signer::Ed25519(Ed25519KeyPair::generate().map_err(failed)?),
+            Algorithm::Rs256 | Algorithm::Ps256 => {
+                Signer::Rsa(rsa::KeyPair::generate(rsa::KeySize::Rsa3072).map_err(failed)?)
+            }
+        };
+        Self::from_own_key(signer, Some(algorithm))
+    }
+
+    /// A private key in PEM: PKCS#8, SEC1 (`EC PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`), not encrypted.
+    ///
+    /// `algorithm` says how it signs; `None` takes what fits the key, and PS256 for RSA.
+    pub fn from_pem(pem: &str, algorithm: Option<Algorithm>) -> Result<Self, Error> {
+        let mut der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| {
+            rejected("the text holds no private key in PEM; an encrypted one has to be decrypted first")
+        })?;
+        let signer = match &der {
+            PrivateKeyDer::Pkcs8(key) => from_pkcs8(key.secret_pkcs8_der()),
+            PrivateKeyDer::Sec1(key) => from_sec1(key.secret_sec1_der()),
+            PrivateKeyDer::Pkcs1(key) => rsa::KeyPair::from_der(key.secret_pkcs1_der()).map(Signer::Rsa).ok(),
+            _ => None,
+        };
+        der.zeroize();
+        let kinds = "an EC key on P-256 or P-384, an Ed25519 key, or an RSA key of 2,048 to 8,192 bits";
+        Self::from_own_key(signer.ok_or_else(|| rejected(&format!("the private key is not {kinds}")))?, algorithm)
+    }
+
+    /// A private key as a JWK (RFC 7517). Its `alg`, where it has one, says how it signs.
+    pub fn from_jwk(jwk: &str) -> Result<Self, Error> {
+        let jwk = PrivateJwk::parse(jwk)?;
+        let problem = |problem: &str| rejected(&format!("the JWK {problem}"));
+        let algorithm = jwk.algorithm().map_err(problem)?;
+        let signer = jwk.signer().map_err(problem)?;
+        Self::from_own_key(signer, algorithm)
+    }
+
+    /// A private key from a file, in PEM or as a JWK.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let in_file = |problem: &dyn fmt::Display| rejected(&format!("{}: {problem}", path.display()));
+        let text = Zeroizing::new(fs::read_to_string(path).map_err(|error| in_file(&error))?);
+        let key = if text.trim_start().starts_with('{') { Self::from_jwk(&text) } else { Self::from_pem(&text, None) };
+        key.map_err(|error| in_file(&error))
+    }
+
+    /// A key that stays elsewhere, in an HSM, a TPM or a key service: `sign` gets a message and gives its signature.
+    ///
+    /// ECDSA signatures may be `R || S` or DER. `sign` is called once here, and what it gives is verified with
+    /// `public_jwk`, so that a wrong key or form is found at once; then once for each proof, on the thread that asks
+    /// for it, on several at once.
+    pub fn from_signer(
+        algorithm: Algorithm,
+        public_jwk: &str,
+        sign: impl Fn(&[u8]) -> Result<Vec<u8>, SignerError> + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let problem = |problem: &str| rejected(&format!("the public JWK {problem}"));
+        let Ok(Value::Object(jwk)) = serde_json::from_str(public_jwk) else {
+            return Err(problem("is not a JSON object"));
+        };
+        let public = PublicJwk::parse(&jwk).map_err(problem)?;
+        let sign: Box<SignFunction> = Box::new(sign);
+        Self::new(Signer::External(sign), &public, Some(algorithm))
+    }
+
+    /// How it signs.
+    pub fn algorithm(&self) -> Algorithm {
+        self.0.algorithm
+    }
+
+    /// The public key as a JWK, with its required members only.
+    pub fn public_jwk(&self) -> &str {
+        without_nul(&self.0.public_jwk)
+    }
+
+    /// The RFC 7638 thumbprint, which is the `jkt` that a token is bound to.
+    pub fn thumbprint(&self) -> &str {
+        without_nul(&self.0.thumbprint)
+    }
+
+    pub(crate) fn public_jwk_with_nul(&self) -> &str {
+        &self.0.public_jwk
+    }
+
+    pub(crate) fn thumbprint_with_nul(&self) -> &str {
+        &self.0.thumbprint
+    }
+
+    /// The private key as PKCS#8 in PEM, for keeping it somewhere safe.
+    pub fn to_pem(&self) -> Result<SecretString, Error> {
+        let failed = |_| Error::new(Status::Internal, "the key could not be written; the machine may be out of memory");
+        match &self.0.signer {
+            Signer::Ecdsa(key) => Ok(pem(key.to_pkcs8v1().map_err(failed)?.as_ref())),
+            Signer::Ed25519(key) => Ok(pem(key.to_pkcs8v1().map_err(failed)?.as_ref())),
+            Signer::Rsa(key) => Ok(pem(AsDer::<Pkcs8V1Der>::as_der(key).map_err(failed)?.as_ref())),
+            Signer::External(_) => Err(rejected("the private key is not here: a signer of the program's own has it")),
+        }
+    }
+
+    fn from_own_key(signer: Signer, algorithm: Option<Algorithm>) -> Result<Self, Error> {
+        let public = match &signer {
+            Signer::Ecdsa(key) => {
+                let point = key.public_key().as_ref();
+                PublicJwk::from_point(Curve::P256, point).or_else(|| PublicJwk::from_point(Curve::P384, point))
+            }
+            Signer::Ed25519(key) => Some(PublicJwk::Ed25519 { x: key.public_key().as_ref().to_vec() }),
+            Signer::Rsa(key) => Some(PublicJwk::Rsa {
+                n: key.public_key().modulus().big_endian_without_leading_zero().to_vec(),
+                e: key.public_key().exponent().big_endian_without_leading_zero().to_vec(),
+            }),
+            Signer::External(_) => None,
+        };
+        Self::new(signer, &public.ok_or_else(|| rejected("the public key cannot be read"))?, algorithm)
+    }
+
+    fn new(signer: Signer, public: &PublicJwk, algorithm: Option<Algorithm>) -> Result<Self, Error> {
+        let algorithm = algorithm.unwrap_or(public.algorithms()[0]);
+        if !public.algorithms().contains(&algorithm) {
+            return Err(rejected(&format!("this kind of key cannot sign with {algorithm}")));
+        }
+        let trial = b"tango-token tries a key";
+        if !public.verifies(algorithm, trial, &signer.sign(algorithm, trial)?) {
+            return Err(rejected("what the private key signs, the public key does not verify: they are not a pair"));
+        }
+        let jwk = public.to_json();
+        let header = format!(r#"{{"typ":"dpop+jwt","alg":"{algorithm}","jwk":{jwk}}}"#);
+        Ok(Self(Arc::new(KeyData {
+            algorithm,
+            signer,
+            encoded_header: URL_SAFE_NO_PAD.encode(header) + ".",
+            token_hash: ArcSwapOption::empty(),
+            public_jwk: jwk + "\0",
+            thumbprint: public.thumbprint() + "\0",
+        })))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sign_as_a_test(&self, message: &[u8]) -> Vec<u8> {
+        self.0.signer.sign(self.0.algorithm, message).unwrap()
+    }
+
+    pub(super) fn data(&self) -> &KeyData {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DpopKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DpopKey")
+            .field("algorithm", &self.0.algorithm)
+            .field("thumbprint", &self.thumbprint())
+            .field("signer", &self.0.signer)
+            .finish_non_exhaustive()
+    }
+}
+
+fn without_nul(text: &str) -> &str {
+    &text[..text.len() - 1]
+}
+
+fn rejected(problem: &str) -> Error {
+    Error::new(Status::KeyRejected, problem)
+}
+
+fn from_pkcs8(der: &[u8]) -> Option<Signer> {
+    from_sec1(der)
+        .or_else(|| Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Signer::Ed25519).ok())
+        .or_else(|| rsa::KeyPair::from_pkcs8(der).map(Signer::Rsa).ok())
+}
+
+fn from_sec1(der: &[u8]) -> Option<Signer> {
+    [&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &signature::ECDSA_P384_SHA384_FIXED_SIGNING]
+        .into_iter()
+        .find_map(|algorithm| EcdsaKeyPair::from_private_key_der(algorithm, der).map(Signer::Ecdsa).ok())
+}
+
+/// A private JWK whose members are zeroised with it.
+struct PrivateJwk(Map<String, Value>);
+
+impl PrivateJwk {
+    fn parse(text: &str) -> Result<Self, Error> {
+        match serde_json::from_str(text) {
+            Ok(Value::Object(jwk)) => Ok(Self(jwk)),
+            _ => Err(rejected("the JWK is not a JSON object")),
+        }
+    }
+
+    fn algorithm(&self) -> Result<Option<Algorithm>, &'static str> {
+        match self.0.get("alg").and_then(Value::as_str) {
+            None => Ok(None),
+            Some("Ed25519") => Ok(Some(Algorithm::Eddsa)),
+            Some(name) => Algorithm::from_name(name).map(Some).ok_or("has an alg that proofs cannot be signed with"),
+        }
+    }
+
+    fn signer(&self) -> Result<Signer, &'static str> {
+        let public = PublicJwk::parse(&self.0)?;
+        let member = |name| bytes(&self.0, name);
+        let signer = match &public {
+            PublicJwk::Ec { curve, .. } => {
+                let algorithm = match curve {
+                    Curve::P256 => &signature::ECDSA_P256_SHA256_FIXED_SIGNING,
+                    Curve::P384 => &signature::ECDSA_P384_SHA384_FIXED_SIGNING,
+                };
+                EcdsaKeyPair::from_private_key_and_public_key(algorithm, &member("d")?, &public.point())
+                    .map(Signer::Ecdsa)
+                    .ok()
+            }
+            PublicJwk::Ed25519 { x } => {
+                Ed25519KeyPair::from_seed_and_public_key(&member("d")?, x).map(Signer::Ed25519).ok()
+            }
+            PublicJwk::Rsa { n, e } => {
+                let components = rsa::KeyPairComponents {
+                    public_key: rsa::PublicKeyComponents { n: n.as_slice(), e: e.as_slice() },
+                    d: member("d")?,
+                    p: member("p")?,
+                    q: member("q")?,
+                    dP: member("dp")?,
+                    dQ: member("dq")?,
+                    qInv: member("qi")?,
+                };
+                rsa::KeyPair::from_components(&components).map(Signer::Rsa).ok()
+            }
+        };
+        signer.ok_or("holds numbers that are not a key pair")
+    }
+}
+
+impl Drop for PrivateJwk {
+    fn drop(&mut self) {
+        for member in self.0.values_mut() {
+            if let Value::String(text) = member {
+                text.zeroize();
+            }
+        }
+    }
+}
+
+/// RFC 7468, in lines of 64 characters.
+fn pem(der: &[u8]) -> SecretString {
+    let body = Zeroizing::new(STANDARD.encode(der));
+    let mut text = String::with_capacity(body.len() + body.len() / 64 + 64);
+    text.push_str("-----BEGIN PRIVATE KEY-----\n");
+    let mut rest = body.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        text.push_str(line);
+        text.push('\n');
+        rest = after;
+    }
+    text.push_str("-----END PRIVATE KEY-----\n");
+    text.into()
+}
+
+#[cfg(test)]
+#[path = "key_tests.rs"]
+mod tests;

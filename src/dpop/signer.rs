@@ -1,0 +1,126 @@
+//! Where signatures come from: a key of this process, or somebody else's machine.
+
+use std::fmt;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa;
+use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256};
+
+use super::Algorithm;
+use super::jwk::Curve;
+use crate::error::{Error, Status};
+
+/// Why a signer of the program's own made no signature, in its own words. They must not hold a secret.
+#[derive(Clone, Debug)]
+pub struct SignerError(pub String);
+
+/// Signs a message: `R || S` or DER for ECDSA, else as RFC 7518 and RFC 8037 say.
+pub(super) type SignFunction = dyn Fn(&[u8]) -> Result<Vec<u8>, SignerError> + Send + Sync;
+
+pub(super) enum Signer {
+    Ecdsa(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+    Rsa(rsa::KeyPair),
+    /// An HSM, TPM or cloud KMS behind a function of the program.
+    External(Box<SignFunction>),
+}
+
+impl Signer {
+    /// The signature of a JWS (RFC 7518 section 3).
+    pub fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let failed = |_| Error::new(Status::SigningFailed, "the key could not sign; the machine may be out of memory");
+        match self {
+            Self::Ecdsa(key) => {
+                key.sign(&SystemRandom::new(), message).map(|signature| signature.as_ref().to_vec()).map_err(failed)
+            }
+            Self::Ed25519(key) => key.try_sign(message).map(|signature| signature.as_ref().to_vec()).map_err(failed),
+            Self::Rsa(key) => {
+                let padding = if algorithm == Algorithm::Rs256 { &RSA_PKCS1_SHA256 } else { &RSA_PSS_SHA256 };
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(padding, &SystemRandom::new(), message, &mut signature).map_err(failed)?;
+                Ok(signature)
+            }
+            Self::External(sign) => {
+                sign(message).map(|signature| fixed_length(algorithm, signature)).map_err(|error| {
+                    Error::new(Status::SigningFailed, format!("the signer of this key made no signature: {}", error.0))
+                })
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ecdsa(_) | Self::Ed25519(_) | Self::Rsa(_) => "a key of this process",
+            Self::External(_) => "a signer of the program's own",
+        })
+    }
+}
+
+/// HSMs and key services give ECDSA signatures in DER, JWS wants `R || S` (RFC 7518 section 3.4).
+fn fixed_length(algorithm: Algorithm, signature: Vec<u8>) -> Vec<u8> {
+    let length = match algorithm {
+        Algorithm::Es256 => Curve::P256.coordinate_length(),
+        Algorithm::Es384 => Curve::P384.coordinate_length(),
+        Algorithm::Eddsa | Algorithm::Rs256 | Algorithm::Ps256 => return signature,
+    };
+    if signature.len() == 2 * length {
+        return signature;
+    }
+    from_der(&signature, length).unwrap_or(signature)
+}
+
+/// `SEQUENCE { INTEGER r, INTEGER s }`, whose lengths all fit into one byte on these curves.
+fn from_der(der: &[u8], length: usize) -> Option<Vec<u8>> {
+    let [0x30, sequence_length, numbers @ ..] = der else { return None };
+    if usize::from(*sequence_length) != numbers.len() {
+        return None;
+    }
+    let (r, rest) = integer(numbers, length)?;
+    let (s, rest) = integer(rest, length)?;
+    rest.is_empty().then(|| [r, s].concat())
+}
+
+fn integer(der: &[u8], length: usize) -> Option<(Vec<u8>, &[u8])> {
+    let [0x02, number_length, rest @ ..] = der else { return None };
+    let (number, rest) = rest.split_at_checked(usize::from(*number_length))?;
+    let significant = number.iter().position(|&byte| byte != 0).map_or(&[][..], |start| &number[start..]);
+    let padding = length.checked_sub(significant.len())?;
+    Some(([vec![0; padding], significant.to_vec()].concat(), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, KeyPair, UnparsedPublicKey};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::dpop::jwk::PublicJwk;
+
+    #[test]
+    fn der_signatures_become_those_of_jws() {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        let public = PublicJwk::from_point(Curve::P256, key.public_key().as_ref()).unwrap();
+        // Many, because some have leading zeros and some a sign byte.
+        for number in 0..600_u32 {
+            let message = number.to_be_bytes();
+            let der = key.sign(&SystemRandom::new(), &message).unwrap();
+            let verifier = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key.public_key().as_ref());
+            verifier.verify(&message, der.as_ref()).unwrap();
+            assert!(public.verifies(
+                Algorithm::Es256,
+                &message,
+                &fixed_length(Algorithm::Es256, der.as_ref().to_vec())
+            ));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..150)) {
+            let fixed = fixed_length(Algorithm::Es256, bytes.clone());
+            prop_assert!(fixed.len() == 64 || fixed == bytes);
+        }
+    }
+}

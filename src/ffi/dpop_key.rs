@@ -1,0 +1,326 @@
+//! `tango_dpop_key`: the key that tokens are bound to.
+
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::OnceLock;
+
+use libc::c_char;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::error::ErrorObject;
+use super::{Out, end, guard, invalid, required, text};
+use crate::dpop::{Algorithm, DpopKey, SignerError};
+use crate::error::{Error, Status};
+
+/// A key pair for DPoP proofs (RFC 9449). A private key that this process holds is zeroised with its last handle.
+pub struct KeyObject {
+    pub(super) key: DpopKey,
+    /// Written at the first request, because a text out is borrowed from its object.
+    pem: OnceLock<SecretString>,
+}
+
+/// Signs a message for a key that stays elsewhere. `*signature_length` is the room in `signature` and becomes what was
+/// written: `R || S` or DER for ECDSA, else as RFC 7518 says. Returns 0, or any other number on failure. Called on any
+/// thread, several at once; it must not throw or jump out.
+pub type DpopSign = Option<
+    unsafe extern "C" fn(
+        user_data: *mut c_void,
+        message: *const u8,
+        message_length: usize,
+        signature: *mut u8,
+        signature_length: *mut usize,
+    ) -> i32,
+>;
+
+/// Ends the `user_data` of a signer. Called exactly once, on any thread.
+pub type DpopRelease = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+
+/// Makes a new key; `algorithm` is a `tango_algorithm`. The caller owns `*key` and ends it with `tango_dpop_key_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_dpop_key_generate(
+    algorithm: i32,
+    key: *mut *mut KeyObject,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for out-parameters.
+    unsafe { make(key, error, || DpopKey::generate(known(algorithm)?)) }
+}
+
+/// Reads a private key in PEM: PKCS#8, SEC1 or PKCS#1, not encrypted. `algorithm` is a `tango_algorithm`, or 0 for what
+/// fits the key (PS256 for RSA). KEY_REJECTED says what is wrong with the key.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_dpop_key_from_pem(
+    pem: *const c_char,
+    algorithm: i32,
+    key: *mut *mut KeyObject,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts and out-parameters.
+    unsafe {
+        make(key, error, || {
+            let algorithm = if algorithm == 0 { None } else { Some(known(algorithm)?) };
+            DpopKey::from_pem(text(pem, "pem")?, algorithm)
+        })
+    }
+}
+
+/// Reads a private key as a JWK (RFC 7517). Its `alg`, where it has one, says how it signs. KEY_REJECTED as above.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_dpop_key_from_jwk(
+    jwk: *const c_char,
+    key: *mut *mut KeyObject,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts and out-parameters.
+    unsafe { make(key, error, || DpopKey::from_jwk(text(jwk, "jwk")?)) }
+}
+
+/// Reads a private key from a file, in PEM or as a JWK. KEY_REJECTED names the file and what is wrong with it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_dpop_key_from_file(
+    path: *const c_char,
+    key: *mut *mut KeyObject,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts and out-parameters.
+    unsafe { make(key, error, || DpopKey::from_file(text(path, "path")?)) }
+}
+
+/// A key that stays elsewhere, in an HSM, a TPM or a key service, behind a function that signs.
+///
+/// `sign` is called once here, and what it gives is verified with `public_jwk`; then once for each proof. `release`,
+/// which may be NULL, ends `user_data` once the last handle is gone and no proof is under way; when this call fails, at
+/// once. KEY_REJECTED and SIGNING_FAILED say what is wrong.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_dpop_key_from_signer(
+    algorithm: i32,
+    public_jwk: *const c_char,
+    sign: DpopSign,
+    release: DpopRelease,
+    user_data: *mut c_void,
+    key: *mut *mut KeyObject,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // Before anything can fail: whatever happens, the data is released once.
+    let signer = Signer { sign, release, user_data };
+    // SAFETY: the header's contract for texts and out-parameters.
+    unsafe {
+        make(key, error, move || {
+            required(signer.sign, "sign")?;
+            let public_jwk = text(public_jwk, "public_jwk")?;
+            DpopKey::from_signer(known(algorithm)?, public_jwk, move |message| signer.signature(message))
+        })
+    }
+}
+
+/// Another handle of the same key, with a `tango_dpop_key_free` of its own. NULL for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tango_dpop_key_clone(key: Option<&KeyObject>) -> Option<Box<KeyObject>> {
+    key.map(|object| Box::new(KeyObject::new(object.key.clone())))
+}
+
+/// How it signs, a `tango_algorithm`; 0 for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tango_dpop_key_algorithm(key: Option<&KeyObject>) -> i32 {
+    key.map_or(0, |object| object.key.algorithm() as i32)
+}
+
+/// The public key as a JWK, with its required members only. Borrowed from the key; NULL for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tango_dpop_key_public_jwk(key: Option<&KeyObject>) -> *const c_char {
+    key.map_or(ptr::null(), |object| object.key.public_jwk_with_nul().as_ptr().cast())
+}
+
+/// The RFC 7638 thumbprint, the `jkt` that tokens are bound to. Borrowed from the key; NULL for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tango_dpop_key_thumbprint(key: Option<&KeyObject>) -> *const c_char {
+    key.map_or(ptr::null(), |object| object.key.thumbprint_with_nul().as_ptr().cast())
+}
+
+/// The private key as PKCS#8 in PEM: a secret. Borrowed from the key and zeroised with it. KEY_REJECTED for a key that
+/// stays elsewhere.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_dpop_key_to_pem(
+    key: Option<&KeyObject>,
+    pem: *mut *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        let object = required(key, "key")?;
+        // SAFETY: the header's contract for out-parameters; a place for a const pointer is one for a pointer.
+        let out = unsafe { Out::new(pem.cast::<*mut c_char>(), "pem") }?;
+        if object.pem.get().is_none() {
+            let pem = object.key.to_pem()?;
+            // Another thread may have been faster, with the same text.
+            let _ = object.pem.set(with_nul(&pem));
+        }
+        let pem = object.pem.get().map_or(ptr::null(), |pem| pem.expose_secret().as_ptr());
+        out.give(pem.cast::<c_char>().cast_mut());
+        Ok(())
+    })
+}
+
+/// Ends this handle. Clients and proofs made with the key stay. NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn tango_dpop_key_free(key: Option<Box<KeyObject>>) {
+    end(key);
+}
+
+impl KeyObject {
+    fn new(key: DpopKey) -> Self {
+        Self { key, pem: OnceLock::new() }
+    }
+}
+
+/// # Safety
+/// `key` is NULL or a place for a pointer.
+unsafe fn make(
+    key: *mut *mut KeyObject,
+    error: *mut *mut ErrorObject,
+    work: impl FnOnce() -> Result<DpopKey, Error>,
+) -> Status {
+    guard(error, || {
+        // SAFETY: this function's own contract.
+        let out = unsafe { Out::new(key, "key") }?;
+        out.give(Box::into_raw(Box::new(KeyObject::new(work()?))));
+        Ok(())
+    })
+}
+
+fn known(algorithm: i32) -> Result<Algorithm, Error> {
+    Algorithm::try_from(algorithm).map_err(|number| invalid("algorithm", &format!("{number} is not known")))
+}
+
+/// Sized before it is filled: a growing string would leave copies of the secret behind.
+fn with_nul(secret: &SecretString) -> SecretString {
+    let secret = secret.expose_secret();
+    let mut text = String::with_capacity(secret.len() + 1);
+    text.push_str(secret);
+    text.push('\0');
+    text.into()
+}
+
+/// The caller's function and its data, which are released with it.
+struct Signer {
+    sign: DpopSign,
+    release: DpopRelease,
+    user_data: *mut c_void,
+}
+
+// SAFETY: the header says that both functions are called on any thread; `user_data` is only carried there.
+unsafe impl Send for Signer {}
+// SAFETY: as above, and that `sign` is called by several threads at once.
+unsafe impl Sync for Signer {}
+
+impl Signer {
+    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
+        /// An RSA signature of 8,192 bits.
+        const LONGEST: usize = 1024;
+        let sign = self.sign.ok_or_else(|| SignerError("there is none".into()))?;
+        let mut signature = vec![0; LONGEST];
+        let mut length = LONGEST;
+        // SAFETY: of the type that the header names, and given by the caller to be called like this, with the lengths
+        // of what it may read and write.
+        let code =
+            unsafe { sign(self.user_data, message.as_ptr(), message.len(), signature.as_mut_ptr(), &raw mut length) };
+        if code != 0 {
+            return Err(SignerError(format!("it returned {code}")));
+        }
+        if length > LONGEST {
+            return Err(SignerError(format!("it gave a length of {length} bytes, more than there was room for")));
+        }
+        signature.truncate(length);
+        Ok(signature)
+    }
+}
+
+impl Drop for Signer {
+    fn drop(&mut self) {
+        if let Some(release) = self.release {
+            // SAFETY: of the type that the header names, and given by the caller to be called once with this.
+            unsafe { release(self.user_data) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    use super::*;
+
+    /// What the signer of the program's own has: a key that the library sees only the public part of.
+    struct Module {
+        key: DpopKey,
+        code: i32,
+        released: AtomicU32,
+    }
+
+    unsafe extern "C" fn sign(
+        module: *mut c_void,
+        message: *const u8,
+        length: usize,
+        into: *mut u8,
+        room: *mut usize,
+    ) -> i32 {
+        // SAFETY: the test hands in a module that outlives the key; the library, what may be read and written.
+        unsafe {
+            let module = &*module.cast::<Module>();
+            let message = std::slice::from_raw_parts(message, length);
+            let signature = module.key.sign_as_a_test(message);
+            assert!(*room >= signature.len());
+            into.copy_from_nonoverlapping(signature.as_ptr(), signature.len());
+            *room = signature.len();
+            module.code
+        }
+    }
+
+    unsafe extern "C" fn release(module: *mut c_void) {
+        // SAFETY: as above.
+        unsafe { &*module.cast::<Module>() }.released.fetch_add(1, SeqCst);
+    }
+
+    fn from_signer(module: &Module) -> (Status, *mut KeyObject) {
+        let jwk = CString::new(module.key.public_jwk()).unwrap();
+        let mut key = ptr::null_mut();
+        let data = (&raw const *module).cast_mut().cast();
+        let algorithm = Algorithm::Es256 as i32;
+        // SAFETY: texts and places of this function.
+        let status = unsafe {
+            tango_dpop_key_from_signer(
+                algorithm,
+                jwk.as_ptr(),
+                Some(sign),
+                Some(release),
+                data,
+                &raw mut key,
+                ptr::null_mut(),
+            )
+        };
+        (status, key)
+    }
+
+    #[test]
+    fn a_signer_is_used_and_released_once() {
+        let module = Module { key: DpopKey::generate(Algorithm::Es256).unwrap(), code: 0, released: AtomicU32::new(0) };
+        let (status, key) = from_signer(&module);
+        assert_eq!(status, Status::Ok);
+        // SAFETY: the key was made a line ago and is freed once.
+        let key = unsafe { Box::from_raw(key) };
+        let clone = tango_dpop_key_clone(Some(&key));
+        assert!(key.key.proof("GET", "https://host.example/", None, None).is_ok());
+        tango_dpop_key_free(Some(key));
+        assert_eq!(module.released.load(SeqCst), 0);
+        tango_dpop_key_free(clone);
+        assert_eq!(module.released.load(SeqCst), 1);
+    }
+
+    #[test]
+    fn a_signer_that_fails_is_released_at_once() {
+        let module = Module { key: DpopKey::generate(Algorithm::Es256).unwrap(), code: 7, released: AtomicU32::new(0) };
+        let (status, key) = from_signer(&module);
+        assert_eq!((status, key), (Status::SigningFailed, ptr::null_mut()));
+        assert_eq!(module.released.load(SeqCst), 1);
+    }
+}
