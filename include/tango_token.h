@@ -126,6 +126,14 @@ enum tango_status
      * A DPoP key made no signature; a signer of the program's own says why.
      */
     TANGO_STATUS_SIGNING_FAILED = 18,
+    /**
+     * The server refuses the DPoP proof, or wants one that was not sent.
+     */
+    TANGO_STATUS_PROOF_REFUSED = 19,
+    /**
+     * A proof was sent and DPoP is required, and the server answered with a Bearer token, which was discarded.
+     */
+    TANGO_STATUS_DOWNGRADED = 20,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -169,6 +177,35 @@ enum tango_algorithm
 typedef enum tango_algorithm tango_algorithm;
 #else
 typedef int32_t tango_algorithm;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether the client sends proofs, and whether it insists on tokens that are bound to its key.
+ */
+enum tango_dpop_mode
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * No proof is sent; tokens are Bearer tokens.
+     */
+    TANGO_DPOP_MODE_OFF = 0,
+    /**
+     * A proof is sent; a platform that is not enabled for it answers with a Bearer token, which is used.
+     */
+    TANGO_DPOP_MODE_OPTIONAL = 1,
+    /**
+     * A proof is sent, and a Bearer token is refused as a downgrade (RFC 9449 section 5).
+     */
+    TANGO_DPOP_MODE_REQUIRED = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum tango_dpop_mode tango_dpop_mode;
+#else
+typedef int32_t tango_dpop_mode;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -359,7 +396,8 @@ void tango_config_free(tango_config *config);
 /**
  * Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty: ENVIRONMENT
  * (`sandbox` or `production`), TOKEN_URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PASSWORD, AUDIENCE, SCOPE, CA_FILE, PROXY,
- * USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`).
+ * USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`), DPOP (`off`,
+ * `optional` or `required`), DPOP_KEY_FILE.
  * INVALID_CONFIGURATION names a variable that cannot be understood, and then nothing was changed.
  */
 tango_status tango_config_load_env(tango_config *config,
@@ -443,6 +481,23 @@ tango_status tango_config_set_total_timeout_ms(tango_config *config, uint32_t ti
  * not. INVALID_ARGUMENT for any other number.
  */
 tango_status tango_config_set_allow_plain_http(tango_config *config, int32_t allowed, tango_error **error);
+
+/**
+ * Whether tokens are bound to a key (RFC 9449), a `tango_dpop_mode`; not unless set. INVALID_ARGUMENT for any other
+ * number.
+ */
+tango_status tango_config_set_dpop(tango_config *config, int32_t mode, tango_error **error);
+
+/**
+ * The key that tokens are bound to. Where none is given, each client makes an ES256 key of its own. The caller still
+ * owns `key`, and may free it at once.
+ */
+tango_status tango_config_set_dpop_key(tango_config *config, const tango_dpop_key *key, tango_error **error);
+
+/**
+ * The same from a file, in PEM or as a JWK. Read by `tango_client_new`. Copied.
+ */
+tango_status tango_config_set_dpop_key_file(tango_config *config, const char *path, tango_error **error);
 
 /**
  * Makes a new key; `algorithm` is a `tango_algorithm`. The caller owns `*key` and ends it with `tango_dpop_key_free`.
@@ -643,9 +698,15 @@ tango_token *tango_token_clone(const tango_token *token);
 const char *tango_token_value(const tango_token *token);
 
 /**
- * How the token is presented to the API: `Bearer`. Borrowed from the token; NULL for NULL.
+ * How the token is presented to the API: `Bearer`, or `DPoP` with a proof made with its key. Borrowed from the token; NULL for NULL.
  */
 const char *tango_token_type(const tango_token *token);
+
+/**
+ * Another handle of the key that the token is bound to, which the caller ends with `tango_dpop_key_free`; NULL for a
+ * Bearer token and for NULL.
+ */
+tango_dpop_key *tango_token_dpop_key(const tango_token *token);
 
 /**
  * The scope that the server granted. Borrowed from the token; NULL for NULL.

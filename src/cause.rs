@@ -7,7 +7,7 @@ use std::time::Duration;
 pub(crate) enum Cause {
     /// It never reached the server, which may change at any moment.
     NotSent,
-    /// The server could not be trusted, so nothing was sent.
+    /// The server could not be trusted, or no proof could be made, so nothing was sent.
     Untrusted,
     /// It was sent, and no answer came back.
     Unanswered,
@@ -17,6 +17,8 @@ pub(crate) enum Cause {
     Quota { retry_after: Option<Duration> },
     /// The server said no, and will say it again until somebody changes something.
     Refused,
+    /// The server wants a proof with the nonce that it sent along (RFC 9449 section 8).
+    NonceWanted,
     /// The server said yes, and no token could be read from it.
     Unreadable,
 }

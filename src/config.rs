@@ -10,6 +10,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::dpop::{DpopKey, DpopMode};
+
 pub(crate) use settings::{Proxy, Settings, TokenRequest};
 
 /// Tango's two environments, each with its authorization server.
@@ -60,6 +62,15 @@ pub struct Config {
     attempt_timeout: Option<Duration>,
     total_timeout: Option<Duration>,
     allow_plain_http: bool,
+    dpop: Option<DpopMode>,
+    dpop_key: Option<KeySource>,
+}
+
+/// Where the key comes from that tokens are bound to.
+#[derive(Clone, Debug)]
+enum KeySource {
+    Given(DpopKey),
+    File(PathBuf),
 }
 
 /// A URL as it was given. What may be a secret in it, credentials and query, is not printed.
@@ -174,6 +185,24 @@ impl Config {
     /// Allows a token URL without TLS on a host that is not loopback. Secrets then cross the network readable.
     pub fn allow_plain_http(&mut self, allowed: bool) -> &mut Self {
         self.allow_plain_http = allowed;
+        self
+    }
+
+    /// Whether tokens are bound to a key (RFC 9449); not unless set.
+    pub fn dpop(&mut self, mode: DpopMode) -> &mut Self {
+        self.dpop = Some(mode);
+        self
+    }
+
+    /// The key that tokens are bound to. Where none is given, each client makes an ES256 key of its own.
+    pub fn dpop_key(&mut self, key: DpopKey) -> &mut Self {
+        self.dpop_key = Some(KeySource::Given(key));
+        self
+    }
+
+    /// The same from a file, in PEM or as a JWK.
+    pub fn dpop_key_file(&mut self, path: impl Into<PathBuf>) -> &mut Self {
+        self.dpop_key = Some(KeySource::File(path.into()));
         self
     }
 }

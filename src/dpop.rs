@@ -4,9 +4,14 @@ mod algorithm;
 mod htu;
 mod jwk;
 mod key;
+mod mode;
+mod nonce;
 mod proof;
 mod signer;
 
 pub use algorithm::Algorithm;
 pub use key::DpopKey;
+pub(crate) use mode::Binding;
+pub use mode::DpopMode;
+pub(crate) use nonce::Nonce;
 pub use signer::SignerError;

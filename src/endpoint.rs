@@ -9,17 +9,21 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Body, Response, StatusCode};
 use secrecy::ExposeSecret;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::task::spawn_blocking;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use body::{Sent, TrackedBody};
 
+use answer::{Asked, Problem};
+
 pub(crate) use answer::Issued;
 
 use crate::cause::Cause;
 use crate::config::{Settings, TokenRequest};
-use crate::error::Error;
+use crate::dpop::{Binding, Nonce};
+use crate::error::{Error, Status};
 use crate::secret::Redactor;
 
 /// An answer of this endpoint has a few hundred bytes; what is longer is not one.
@@ -32,6 +36,9 @@ pub(crate) struct TokenEndpoint {
     form: Zeroizing<String>,
     requested_scope: String,
     documented_lifetime: Duration,
+    binding: Option<Binding>,
+    /// The newest that this server has sent.
+    nonce: Nonce,
     redactor: Redactor,
 }
 
@@ -53,36 +60,73 @@ impl TokenEndpoint {
             form: form(&settings.request),
             requested_scope: settings.request.scope.clone(),
             documented_lifetime: settings.request.documented_lifetime,
+            binding: settings.binding.clone(),
+            nonce: Nonce::default(),
             redactor: Redactor::new(secrets),
         })
     }
 
-    /// Sends the token request once (RFC 6749 section 4.3.2) and waits for its answer for at most `timeout`.
+    /// Sends the token request (RFC 6749 section 4.3.2) and waits for its answer for at most `timeout`.
+    ///
+    /// A server that asks for a nonce gets the same request with a new proof, once (RFC 9449 section 8).
     pub async fn request_token(&self, timeout: Duration) -> Result<Issued, Failure> {
+        let deadline = Instant::now() + timeout;
+        let before = self.nonce.current();
+        let failure = match self.send(timeout).await {
+            Err(failure) if failure.cause == Cause::NonceWanted => failure,
+            outcome => return outcome,
+        };
+        if self.binding.is_none() || self.nonce.current() == before {
+            return Err(failure);
+        }
+        self.send(deadline.saturating_duration_since(Instant::now())).await
+    }
+
+    async fn send(&self, timeout: Duration) -> Result<Issued, Failure> {
         let sent = Sent::default();
         let form = Bytes::from_owner(Zeroizing::new(self.form.as_bytes().to_vec()));
-        let request = self
+        let mut request = self
             .http
             .post(self.url.clone())
             .timeout(timeout)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json")
             .body(Body::wrap(TrackedBody::new(form, sent.clone())));
+        if let Some(proof) = self.proof().await? {
+            request = request.header("DPoP", proof);
+        }
         let mut response = request.send().await.map_err(|error| self.unanswered(error, &sent))?;
+        self.nonce.adopt(response.headers());
         let status = response.status();
         let body = match read_body(&mut response).await {
             Ok(body) => body,
             // What a refusal says is useful but not needed to know that it is one.
             Err(_) if status != StatusCode::OK => Zeroizing::default(),
-            Err(Interrupted::TooLong) => return Err(self.malformed(&response, "is longer than 64 KiB")),
+            Err(Interrupted::TooLong) => return Err(self.unusable(&response, &"is longer than 64 KiB".into())),
             Err(Interrupted::Broken(error)) => return Err(self.unanswered(error, &sent)),
         };
         if status == StatusCode::OK {
-            answer::parse(&body, &self.requested_scope, self.documented_lifetime)
-                .map_err(|problem| self.malformed(&response, problem))
+            let asked = Asked {
+                scope: &self.requested_scope,
+                documented_lifetime: self.documented_lifetime,
+                binding: self.binding.as_ref(),
+            };
+            answer::parse(&body, &asked).map_err(|problem| self.unusable(&response, &problem))
         } else {
             Err(refusal::classify(status, response.headers(), &body, &self.redactor))
         }
+    }
+
+    /// A proof for one token request, with the newest nonce of this server.
+    async fn proof(&self) -> Result<Option<String>, Failure> {
+        let Some(Binding { key, .. }) = &self.binding else { return Ok(None) };
+        let (key, url, nonce) = (key.clone(), self.url.clone(), self.nonce.current());
+        let in_this_process = key.is_in_this_process();
+        let prove = move || key.proof("POST", url.as_str(), None, nonce.as_deref().map(String::as_str));
+        // A key service may take its time; the library's thread has others to serve meanwhile.
+        let proof = if in_this_process { Ok(prove()) } else { spawn_blocking(prove).await };
+        let panicked = |_| Err(Error::new(Status::SigningFailed, "the signer of this key ended unexpectedly"));
+        proof.unwrap_or_else(panicked).map(Some).map_err(|error| Failure { error, cause: Cause::Untrusted })
     }
 
     fn unanswered(&self, error: reqwest::Error, sent: &Sent) -> Failure {
@@ -90,8 +134,8 @@ impl TokenEndpoint {
         transport::failure(&error.without_url(), sent.is_true(), &self.url, &self.redactor)
     }
 
-    fn malformed(&self, response: &Response, problem: &str) -> Failure {
-        answer::malformed(response.headers(), problem, &self.redactor)
+    fn unusable(&self, response: &Response, problem: &Problem) -> Failure {
+        answer::unusable(response.headers(), problem, &self.redactor)
     }
 }
 

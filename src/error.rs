@@ -46,6 +46,10 @@ pub enum Status {
     KeyRejected = 17,
     /// A DPoP key made no signature; a signer of the program's own says why.
     SigningFailed = 18,
+    /// The server refuses the DPoP proof, or wants one that was not sent.
+    ProofRefused = 19,
+    /// A proof was sent and DPoP is required, and the server answered with a Bearer token, which was discarded.
+    Downgraded = 20,
 }
 
 /// Why there is no token, and what to do about it.

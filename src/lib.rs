@@ -33,6 +33,6 @@ mod token;
 
 pub use client::Client;
 pub use config::{Config, Environment};
-pub use dpop::{Algorithm, DpopKey, SignerError};
+pub use dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 pub use error::{Error, Status};
 pub use token::Token;

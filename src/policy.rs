@@ -79,7 +79,9 @@ impl Ledger {
             Cause::NotSent | Cause::Untrusted => self.back_off_until = Some(now.after(soon)),
             Cause::Busy { retry_after } => self.back_off_until = Some(now.after(soon.max(believed(retry_after)))),
             // Asking again soon would be in vain, or could cost one token after the other.
-            Cause::Refused | Cause::Unanswered | Cause::Unreadable => self.back_off_until = Some(now.after(late)),
+            Cause::Refused | Cause::NonceWanted | Cause::Unanswered | Cause::Unreadable => {
+                self.back_off_until = Some(now.after(late));
+            }
         }
     }
 

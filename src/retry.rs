@@ -30,7 +30,12 @@ impl Attempts {
                 self.unanswered += 1;
                 Duration::ZERO
             }
-            Cause::Unanswered | Cause::Untrusted | Cause::Quota { .. } | Cause::Refused | Cause::Unreadable => {
+            Cause::Unanswered
+            | Cause::Untrusted
+            | Cause::Quota { .. }
+            | Cause::Refused
+            | Cause::NonceWanted
+            | Cause::Unreadable => {
                 return None;
             }
         };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock::Clock;
+use crate::dpop::DpopKey;
 use crate::policy::Life;
 
 /// An access token of a service account (RFC 6749 section 1.4).
@@ -26,8 +27,8 @@ pub(crate) struct Replica(Arc<Facts>);
 struct Facts {
     /// With a NUL at its end, so that C borrows it as it is.
     value: SecretString,
-    /// `Bearer` (RFC 6750), the only type that is accepted. With a NUL at its end.
-    token_type: &'static str,
+    /// The key that the token is bound to, which makes it a `DPoP` token (RFC 9449) and no `Bearer` token (RFC 6750).
+    key: Option<DpopKey>,
     /// With a NUL at its end.
     scope: String,
     life: Life,
@@ -40,7 +41,7 @@ impl Token {
         without_nul(self.0.value_with_nul())
     }
 
-    /// How the token is presented to the API: `Bearer`.
+    /// How the token is presented to the API: `Bearer`, or `DPoP` with a proof made with its key.
     pub fn token_type(&self) -> &str {
         without_nul(self.0.token_type_with_nul())
     }
@@ -53,6 +54,11 @@ impl Token {
     /// The rest of the token's life; zero once it is over.
     pub fn expires_in(&self) -> Duration {
         self.0.expires_in()
+    }
+
+    /// The key that the token is bound to; `None` for a Bearer token.
+    pub fn dpop_key(&self) -> Option<&DpopKey> {
+        self.0.dpop_key()
     }
 
     pub(crate) fn from_replica(replica: Arc<Replica>) -> Self {
@@ -70,7 +76,11 @@ impl Replica {
     }
 
     pub fn token_type_with_nul(&self) -> &str {
-        self.0.token_type
+        if self.0.key.is_some() { "DPoP\0" } else { "Bearer\0" }
+    }
+
+    pub fn dpop_key(&self) -> Option<&DpopKey> {
+        self.0.key.as_ref()
     }
 
     pub fn scope_with_nul(&self) -> &str {
@@ -115,19 +125,13 @@ const REPLICAS: usize = 16;
 
 impl HeldToken {
     /// `value` and `scope` must be free of NUL, which `answer` has made sure of.
-    pub fn new(value: &SecretString, scope: &str, life: Life, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(value: &SecretString, key: Option<DpopKey>, scope: &str, life: Life, clock: Arc<dyn Clock>) -> Self {
         // Sized before it is filled: a growing string would leave copies of the secret behind.
         let value = value.expose_secret();
         let mut value_with_nul = String::with_capacity(value.len() + 1);
         value_with_nul.push_str(value);
         value_with_nul.push('\0');
-        let facts = Arc::new(Facts {
-            value: value_with_nul.into(),
-            token_type: "Bearer\0",
-            scope: format!("{scope}\0"),
-            life,
-            clock,
-        });
+        let facts = Arc::new(Facts { value: value_with_nul.into(), key, scope: format!("{scope}\0"), life, clock });
         Self { replicas: std::array::from_fn(|_| Arc::new(Replica(Arc::clone(&facts)))) }
     }
 
@@ -152,7 +156,7 @@ mod tests {
 
     fn held(clock: &Arc<ManualClock>) -> HeldToken {
         let life = Life::new(clock.now(), Duration::from_secs(300), 0.0);
-        HeldToken::new(&"the-secret-text".into(), "raas.all", life, Arc::clone(clock) as Arc<dyn Clock>)
+        HeldToken::new(&"the-secret-text".into(), None, "raas.all", life, Arc::clone(clock) as Arc<dyn Clock>)
     }
 
     #[test]

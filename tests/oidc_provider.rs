@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use support::{root, scratch, succeed};
-use tango_token::{Client, Config, Status};
+use tango_token::{Algorithm, Client, Config, DpopKey, DpopMode, Status};
 
 const CLIENT_SECRET: &str = "s3cret+&=% '\"~";
 const PASSWORD: &str = "pässwörd+&=% €\u{1f511}";
@@ -54,13 +54,16 @@ impl Provider {
         config
     }
 
-    /// Whether the provider's own API accepts a token.
-    fn accepts(&self, token: &str) -> bool {
+    /// Whether the provider's own API accepts these headers.
+    fn accepts(&self, authorization: &str, proof: Option<&str>) -> bool {
         let authority = reqwest::Certificate::from_pem(&fs::read(&self.ca_file).unwrap()).unwrap();
         let client = reqwest::Client::builder().tls_certs_only([authority]).no_proxy().build().unwrap();
+        let mut call = client.get(self.address("accounts_url")).header("authorization", authorization);
+        if let Some(proof) = proof {
+            call = call.header("dpop", proof);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let call = client.get(self.address("accounts_url")).bearer_auth(token).send();
-        runtime.block_on(call).unwrap().status().is_success()
+        runtime.block_on(call.send()).unwrap().status().is_success()
     }
 }
 
@@ -113,10 +116,31 @@ fn its_tokens_are_read_and_its_api_accepts_them() {
         assert_eq!((token.token_type(), token.scope()), ("Bearer", "raas.all"));
         let life = Duration::from_secs(seconds);
         assert!(token.expires_in() <= life && token.expires_in() > life.saturating_sub(Duration::from_secs(60)));
-        assert!(provider.accepts(token.value()));
+        assert!(provider.accepts(&format!("Bearer {}", token.value()), None));
         assert_eq!(client.acquire().unwrap(), token, "the second is served from memory");
     }
-    assert!(!provider.accepts("not.a.token"));
+    assert!(!provider.accepts("Bearer not.a.token", None));
+}
+
+#[test]
+fn its_tokens_are_bound_to_our_key_and_its_api_checks_our_proofs() {
+    let provider = Provider::start();
+    for algorithm in [Algorithm::Es256, Algorithm::Eddsa] {
+        let key = DpopKey::generate(algorithm).unwrap();
+        let client = Client::new(provider.config().dpop(DpopMode::Required).dpop_key(key.clone())).unwrap();
+        let token = client.acquire().unwrap();
+        assert_eq!((token.token_type(), token.dpop_key().unwrap().thumbprint()), ("DPoP", key.thumbprint()));
+
+        let authorization = format!("DPoP {}", token.value());
+        let prove =
+            |key: &DpopKey| key.proof("GET", provider.address("accounts_url"), Some(token.value()), None).unwrap();
+        let proof = prove(&key);
+        assert!(provider.accepts(&authorization, Some(&proof)), "{algorithm}");
+        assert!(!provider.accepts(&authorization, Some(&proof)), "a proof is good for one request");
+        assert!(!provider.accepts(&authorization, None));
+        assert!(!provider.accepts(&authorization, Some(&prove(&DpopKey::generate(algorithm).unwrap()))));
+        assert!(!provider.accepts(&format!("Bearer {}", token.value()), None), "a bound token is no Bearer token");
+    }
 }
 
 type Change = fn(&mut Config) -> &mut Config;

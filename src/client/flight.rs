@@ -154,7 +154,13 @@ impl Landing {
 
     fn keep(&self, requested: Moment, issued: &Issued) -> Arc<HeldToken> {
         let life = Life::new(requested, issued.lifetime, jitter());
-        let held = Arc::new(HeldToken::new(&issued.access_token, &issued.scope, life, Arc::clone(&self.inner.clock)));
+        let held = Arc::new(HeldToken::new(
+            &issued.access_token,
+            issued.key.clone(),
+            &issued.scope,
+            life,
+            Arc::clone(&self.inner.clock),
+        ));
         self.hangar.update(&self.inner, |known, _| {
             known.ledger.record_issue(requested);
             known.held = Some(Arc::clone(&held));

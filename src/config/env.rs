@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Config, Environment};
+use super::{Config, Environment, KeySource};
+use crate::dpop::DpopMode;
 use crate::error::{Error, Status};
 
 impl Config {
@@ -21,7 +22,8 @@ impl Config {
     /// `TANGO_ENVIRONMENT` (`sandbox` or `production`), `TANGO_TOKEN_URL`, `TANGO_CLIENT_ID`, `TANGO_CLIENT_SECRET`,
     /// `TANGO_USERNAME`, `TANGO_PASSWORD`, `TANGO_AUDIENCE`, `TANGO_SCOPE`, `TANGO_CA_FILE`, `TANGO_PROXY`,
     /// `TANGO_USER_AGENT`, `TANGO_CONNECT_TIMEOUT_MS`, `TANGO_ATTEMPT_TIMEOUT_MS`, `TANGO_TOTAL_TIMEOUT_MS`,
-    /// `TANGO_ALLOW_PLAIN_HTTP` (`true` or `false`). On an error nothing is changed.
+    /// `TANGO_ALLOW_PLAIN_HTTP` (`true` or `false`), `TANGO_DPOP` (`off`, `optional` or `required`),
+    /// `TANGO_DPOP_KEY_FILE`. On an error nothing is changed.
     pub fn load_env(&mut self) -> Result<(), Error> {
         self.load(|name| env::var_os(name))
     }
@@ -45,6 +47,8 @@ impl Config {
             connect_timeout: read(lookup, "TANGO_CONNECT_TIMEOUT_MS", milliseconds)?.or(before.connect_timeout),
             attempt_timeout: read(lookup, "TANGO_ATTEMPT_TIMEOUT_MS", milliseconds)?.or(before.attempt_timeout),
             total_timeout: read(lookup, "TANGO_TOTAL_TIMEOUT_MS", milliseconds)?.or(before.total_timeout),
+            dpop: read(lookup, "TANGO_DPOP", dpop)?.or(before.dpop),
+            dpop_key: read(lookup, "TANGO_DPOP_KEY_FILE", |path| Ok(KeySource::File(path.into())))?.or(before.dpop_key),
             allow_plain_http: read(lookup, "TANGO_ALLOW_PLAIN_HTTP", flag)?.unwrap_or(before.allow_plain_http),
         };
         Ok(())
@@ -79,6 +83,15 @@ fn environment(text: &str) -> Result<Environment, &'static str> {
         "sandbox" => Ok(Environment::Sandbox),
         "production" => Ok(Environment::Production),
         _ => Err("`sandbox` or `production`"),
+    }
+}
+
+fn dpop(text: &str) -> Result<DpopMode, &'static str> {
+    match text {
+        "off" => Ok(DpopMode::Off),
+        "optional" => Ok(DpopMode::Optional),
+        "required" => Ok(DpopMode::Required),
+        _ => Err("`off`, `optional` or `required`"),
     }
 }
 
@@ -119,6 +132,8 @@ mod tests {
             ("TANGO_ATTEMPT_TIMEOUT_MS", "2"),
             ("TANGO_TOTAL_TIMEOUT_MS", "3"),
             ("TANGO_ALLOW_PLAIN_HTTP", "true"),
+            ("TANGO_DPOP", "required"),
+            ("TANGO_DPOP_KEY_FILE", "/key.pem"),
         ])
         .unwrap();
         assert_eq!(config.environment, Some(Environment::Production));
@@ -132,6 +147,8 @@ mod tests {
         let spans = [config.connect_timeout, config.attempt_timeout, config.total_timeout];
         assert_eq!(spans.map(Option::unwrap), [1, 2, 3].map(Duration::from_millis));
         assert!(config.allow_plain_http);
+        assert_eq!(config.dpop, Some(DpopMode::Required));
+        assert!(matches!(config.dpop_key, Some(KeySource::File(path)) if path.to_str() == Some("/key.pem")));
     }
 
     #[test]
@@ -148,6 +165,7 @@ mod tests {
             ("TANGO_ENVIRONMENT", "`sandbox` or `production`"),
             ("TANGO_TOTAL_TIMEOUT_MS", "a whole number of milliseconds"),
             ("TANGO_ALLOW_PLAIN_HTTP", "`true` or `false`"),
+            ("TANGO_DPOP", "`off`, `optional` or `required`"),
         ] {
             let error = load(&[("TANGO_CLIENT_ID", "id"), (name, "hunter2")]).unwrap_err();
             assert_eq!(error.status(), Status::InvalidConfiguration);

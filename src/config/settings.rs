@@ -9,7 +9,8 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use super::Config;
+use super::{Config, KeySource};
+use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
 use crate::error::{Error, Status};
 
 /// The two audiences, in each spelling of Tango's documentation, with the life of their tokens. The first spelling
@@ -28,6 +29,8 @@ pub(crate) struct Settings {
     pub token_url: Url,
     pub request: TokenRequest,
     pub transport: Transport,
+    /// The key that tokens are bound to, where they are.
+    pub binding: Option<Binding>,
 }
 
 /// The form fields of the token request.
@@ -67,8 +70,11 @@ impl Config {
         // Plain http is for loopback: through a proxy the secrets would cross the network after all.
         let loopback_only = !self.allow_plain_http && token_url.as_ref().is_some_and(|url| url.scheme() == "http");
         let transport = self.resolve_transport(loopback_only, &mut problems);
-        match (token_url, request, transport) {
-            (Some(token_url), Some(request), Some(transport)) => Ok(Settings { token_url, request, transport }),
+        let binding = problems.note(self.resolve_binding());
+        match (token_url, request, transport, binding) {
+            (Some(token_url), Some(request), Some(transport), Some(binding)) => {
+                Ok(Settings { token_url, request, transport, binding })
+            }
             _ => Err(problems.into_error()),
         }
     }
@@ -92,6 +98,20 @@ impl Config {
             return Err("token_url must have neither credentials nor a fragment".into());
         }
         Ok(url)
+    }
+
+    fn resolve_binding(&self) -> Result<Option<Binding>, String> {
+        let required = match self.dpop.unwrap_or_default() {
+            DpopMode::Off => return Ok(None),
+            mode => mode == DpopMode::Required,
+        };
+        let key = match &self.dpop_key {
+            Some(KeySource::Given(key)) => Ok(key.clone()),
+            Some(KeySource::File(path)) => DpopKey::from_file(path),
+            None => DpopKey::generate(Algorithm::Es256),
+        };
+        let key = key.map_err(|error| format!("dpop_key: {error}"))?;
+        Ok(Some(Binding { key, required }))
     }
 
     fn resolve_request(&self, problems: &mut Problems) -> Option<TokenRequest> {
@@ -313,6 +333,7 @@ mod tests {
             (|config| config.connect_timeout(Duration::ZERO), "connect_timeout"),
             (|config| config.attempt_timeout(Duration::from_secs(601)), "attempt_timeout"),
             (|config| config.total_timeout(Duration::MAX), "total_timeout"),
+            (|config| config.dpop(DpopMode::Optional).dpop_key_file("/no/key"), "dpop_key: /no/key"),
         ] {
             let message = problem(change);
             assert!(message.starts_with(part), "{message} does not start with {part}");

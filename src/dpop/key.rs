@@ -131,6 +131,11 @@ impl DpopKey {
         without_nul(&self.0.thumbprint)
     }
 
+    /// Whether signing is quick and waits for nobody.
+    pub(crate) fn is_in_this_process(&self) -> bool {
+        !matches!(self.0.signer, Signer::External(_))
+    }
+
     pub(crate) fn public_jwk_with_nul(&self) -> &str {
         &self.0.public_jwk
     }

@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::DpopKey;
 use super::htu::htu;
 use super::key::KeyData;
+use super::nonce::is_nonce;
 use crate::error::{Error, Status};
 
 /// `jti` must not repeat: twelve bytes are asked for, these are sixteen.
@@ -60,7 +61,9 @@ impl DpopKey {
         check(method, "method", is_token_character)?;
         let htu = htu(url)?;
         let ath = access_token.map(|token| key.hash_of(token)).transpose()?;
-        nonce.map(|nonce| check(nonce, "nonce", is_nonce_character)).transpose()?;
+        if nonce.is_some_and(|nonce| !is_nonce(nonce)) {
+            return Err(invalid("nonce"));
+        }
         let ath = ath.as_deref().map(|hash| hash.ath.as_str());
         let claims = claims(iat, method, &htu, ath, nonce)?;
         key.sign(&claims)
@@ -119,22 +122,17 @@ fn claims(iat: u64, htm: &str, htu: &str, ath: Option<&str>, nonce: Option<&str>
 }
 
 fn check(text: &str, name: &str, is_allowed: impl Fn(u8) -> bool) -> Result<(), Error> {
-    if !text.is_empty() && text.bytes().all(is_allowed) {
-        return Ok(());
-    }
-    // The text itself may be a secret.
-    let problem = if text.is_empty() { "is empty" } else { "holds a character that it cannot have" };
-    Err(Error::new(Status::InvalidArgument, format!("{name} {problem}")))
+    if !text.is_empty() && text.bytes().all(is_allowed) { Ok(()) } else { Err(invalid(name)) }
+}
+
+/// The text itself may be a secret.
+fn invalid(name: &str) -> Error {
+    Error::new(Status::InvalidArgument, format!("{name} is empty or holds a character that it cannot have"))
 }
 
 /// `tchar` of RFC 9110 section 5.6.2.
 fn is_token_character(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-/// `NQCHAR` of RFC 6749 appendix A, of which RFC 9449 section 8.1 makes nonces.
-fn is_nonce_character(byte: u8) -> bool {
-    byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }
 
 #[cfg(test)]

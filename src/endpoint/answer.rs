@@ -2,18 +2,23 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::{Failure, refusal};
 use crate::cause::Cause;
+use crate::dpop::{Binding, DpopKey};
 use crate::error::{Answer, Error, Status};
 use crate::secret::Redactor;
 
 /// What the server granted.
 pub(crate) struct Issued {
     pub access_token: SecretString,
+    /// The key that it is bound to.
+    pub key: Option<DpopKey>,
     pub scope: String,
     pub lifetime: Duration,
 }
@@ -21,43 +26,93 @@ pub(crate) struct Issued {
 /// Lives of more than 136 years are taken for what they are, an error.
 const LONGEST_LIFETIME: u64 = u32::MAX as u64;
 
-pub(super) fn parse(body: &[u8], requested_scope: &str, documented: Duration) -> Result<Issued, &'static str> {
-    let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else { return Err("is not a JSON object") };
+/// Why an answer brought no token.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// What is wrong with it.
+    Malformed(&'static str),
+    /// It holds a Bearer token, and a bound one is required.
+    Downgraded,
+}
+
+impl From<&'static str> for Problem {
+    fn from(problem: &'static str) -> Self {
+        Self::Malformed(problem)
+    }
+}
+
+/// What the request was, as far as its answer is read by it.
+pub(super) struct Asked<'a> {
+    pub scope: &'a str,
+    pub documented_lifetime: Duration,
+    /// The key that a proof was made with.
+    pub binding: Option<&'a Binding>,
+}
+
+pub(super) fn parse(body: &[u8], asked: &Asked<'_>) -> Result<Issued, Problem> {
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else {
+        return Err("is not a JSON object".into());
+    };
     // First of all, so that it is zeroised whatever else is wrong.
     let access_token = match fields.remove("access_token") {
         Some(Value::String(token)) => SecretString::from(token),
-        Some(_) => return Err("has an access_token that is no string"),
-        None => return Err("has no access_token"),
+        Some(_) => return Err("has an access_token that is no string".into()),
+        None => return Err("has no access_token".into()),
     };
     // It is going to be written into a header: VCHAR only (RFC 6749 appendix A.12).
     match access_token.expose_secret() {
-        "" => return Err("has an empty access_token"),
+        "" => return Err("has an empty access_token".into()),
         token if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            return Err("has an access_token with characters that no header can carry");
+            return Err("has an access_token with characters that no header can carry".into());
         }
         _ => {}
     }
-    check_token_type(&fields)?;
-    let lifetime = lifetime(&fields)?.unwrap_or(documented);
+    let key = bound_to(&fields, &access_token, asked.binding)?;
+    let lifetime = lifetime(&fields)?.unwrap_or(asked.documented_lifetime);
     if lifetime.is_zero() {
-        return Err("holds a token that has already expired");
+        return Err("holds a token that has already expired".into());
     }
     let scope = match fields.remove("scope") {
-        None | Some(Value::Null) => requested_scope.to_owned(),
+        None | Some(Value::Null) => asked.scope.to_owned(),
         Some(Value::String(scope)) if !scope.contains(char::is_control) => scope,
-        Some(_) => return Err("has a scope that is no plain text"),
+        Some(_) => return Err("has a scope that is no plain text".into()),
     };
-    Ok(Issued { access_token, scope, lifetime })
+    Ok(Issued { access_token, key, scope, lifetime })
 }
 
-/// Matched without case; an unknown type must not be used (RFC 6749 section 7.1).
-fn check_token_type(fields: &Map<String, Value>) -> Result<(), &'static str> {
-    match fields.get("token_type").and_then(Value::as_str) {
-        Some(kind) if kind.eq_ignore_ascii_case("bearer") => Ok(()),
-        Some(kind) if kind.eq_ignore_ascii_case("dpop") => Err("holds a DPoP token although no proof was sent"),
-        Some(_) => Err("has an unknown token_type"),
-        None => Err("has no token_type"),
+/// The key of a DPoP token, none for a Bearer token. The type is matched without case, and an unknown one must not be
+/// used (RFC 6749 section 7.1).
+fn bound_to(
+    fields: &Map<String, Value>,
+    access_token: &SecretString,
+    binding: Option<&Binding>,
+) -> Result<Option<DpopKey>, Problem> {
+    let token_type = fields.get("token_type").and_then(Value::as_str).ok_or("has no token_type")?;
+    let is = |name: &str| token_type.eq_ignore_ascii_case(name);
+    match binding {
+        Some(binding) if is("bearer") && binding.required => Err(Problem::Downgraded),
+        Some(_) if is("bearer") => {
+            tracing::warn!("the server answered a proof with a Bearer token: is DPoP enabled for this platform?");
+            Ok(None)
+        }
+        None if is("bearer") => Ok(None),
+        Some(binding) if is("dpop") => match thumbprint_in(access_token.expose_secret()) {
+            Some(jkt) if jkt != binding.key.thumbprint() => Err("holds a token that is bound to another key".into()),
+            _ => Ok(Some(binding.key.clone())),
+        },
+        None if is("dpop") => Err("holds a DPoP token although no proof was sent".into()),
+        _ => Err("has an unknown token_type".into()),
     }
+}
+
+/// `cnf.jkt` (RFC 9449 section 6.1), where the token is a JWT that can be read.
+fn thumbprint_in(access_token: &str) -> Option<String> {
+    let mut parts = access_token.split('.');
+    let (_, Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return None;
+    };
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+    Some(claims.get("cnf")?.get("jkt")?.as_str()?.to_owned())
 }
 
 /// A non-negative integer, or a string of digits as in Tango's own examples.
@@ -75,11 +130,21 @@ fn lifetime(fields: &Map<String, Value>) -> Result<Option<Duration>, &'static st
 }
 
 /// HTTP 200 without a usable token: one was probably issued, so that asking again at once could cost another.
-pub(super) fn malformed(headers: &HeaderMap, problem: &str, redactor: &Redactor) -> Failure {
+pub(super) fn unusable(headers: &HeaderMap, problem: &Problem, redactor: &Redactor) -> Failure {
     let answer =
         Answer { http_status: Some(200), request_id: refusal::request_id(headers, redactor), ..Answer::default() };
-    let message = format!("the server's answer {problem}; check that the token URL is right");
-    Failure { error: Error::new(Status::MalformedAnswer, message).with_answer(answer), cause: Cause::Unreadable }
+    let error = match problem {
+        Problem::Malformed(problem) => Error::new(
+            Status::MalformedAnswer,
+            format!("the server's answer {problem}; check that the token URL is right"),
+        ),
+        Problem::Downgraded => Error::new(
+            Status::Downgraded,
+            "the server answered a DPoP proof with a Bearer token, which was discarded; \
+             enable DPoP for this platform, or set dpop to `optional`",
+        ),
+    };
+    Failure { error: error.with_answer(answer), cause: Cause::Unreadable }
 }
 
 #[cfg(test)]
@@ -88,14 +153,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::dpop::Algorithm;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
-    fn parse_json(body: &Value) -> Result<Issued, &'static str> {
-        parse(body.to_string().as_bytes(), "asked.for", DAY)
+    const ASKED: Asked = Asked { scope: "asked.for", documented_lifetime: DAY, binding: None };
+
+    fn parse_json(body: &Value) -> Result<Issued, Problem> {
+        parse(body.to_string().as_bytes(), &ASKED)
     }
 
-    fn with(name: &str, value: Value) -> Result<Issued, &'static str> {
+    fn with(name: &str, value: Value) -> Result<Issued, Problem> {
         let mut body = json!({"access_token": "abc", "scope": "raas.all", "expires_in": 60, "token_type": "Bearer"});
         body[name] = value;
         parse_json(&body)
@@ -157,10 +225,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_token_is_bound_to_the_key_that_proved_itself_and_to_no_other() {
+        let key = DpopKey::generate(Algorithm::Es256).unwrap();
+        let jwt = |jkt: &str| {
+            let claims = URL_SAFE_NO_PAD.encode(json!({"cnf": {"jkt": jkt}}).to_string());
+            format!("e30.{claims}.c2ln")
+        };
+        let answer = |token_type: &str, token: &str, required: bool| {
+            let body = json!({"access_token": token, "token_type": token_type});
+            let binding = Binding { key: key.clone(), required };
+            parse(body.to_string().as_bytes(), &Asked { binding: Some(&binding), ..ASKED })
+                .map(|issued| issued.key.is_some())
+        };
+        for required in [false, true] {
+            assert_eq!(answer("dpop", "opaque", required), Ok(true));
+            assert_eq!(answer("DPoP", &jwt(key.thumbprint()), required), Ok(true));
+            assert!(matches!(answer("DPoP", &jwt("another"), required), Err(Problem::Malformed(_))));
+            assert!(matches!(answer("MAC", "opaque", required), Err(Problem::Malformed(_))));
+        }
+        assert_eq!(answer("Bearer", "opaque", false), Ok(false));
+        assert_eq!(answer("bearer", "opaque", true), Err(Problem::Downgraded));
+    }
+
     proptest! {
         #[test]
         fn no_body_makes_it_panic_or_repeat_what_it_read(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&body, "s", DAY);
+            let _ = parse(&body, &ASKED);
         }
 
         #[test]

@@ -13,6 +13,8 @@ use crate::secret::Redactor;
 
 /// The part of the refusal's text that does not name the client (Tango's documentation of the daily limit).
 const DAILY_LIMIT: &str = "exceeded the daily rate limit";
+/// A proof is to be made again, with the nonce of this answer (RFC 9449 section 8).
+const USE_DPOP_NONCE: &str = "use_dpop_nonce";
 /// The OAuth codes that speak of who asks (RFC 6749 section 5.2).
 const CREDENTIAL_CODES: [&str; 3] = ["invalid_client", "invalid_grant", "unauthorized_client"];
 
@@ -29,6 +31,20 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], red
             ),
         ),
         429 => (Status::RateLimited, format!("the server asks to slow down (HTTP 429){said}")),
+        400 | 401 if answer.oauth_error.as_deref() == Some(USE_DPOP_NONCE) => (
+            Status::ProofRefused,
+            format!(
+                "the server wants a DPoP proof with another nonce (HTTP {http}){said}; \
+                     dpop is off, or it sent no nonce, or refuses the one it sent"
+            ),
+        ),
+        400 | 401 if answer.oauth_error.as_deref() == Some("invalid_dpop_proof") => (
+            Status::ProofRefused,
+            format!(
+                "the server refuses the DPoP proof, or misses one (HTTP {http}){said}; \
+                 check the setting of dpop, and the clock of this machine"
+            ),
+        ),
         401 => (Status::CredentialsRefused, credentials_refused(http, &said)),
         400 if names_credentials(&answer) => (Status::CredentialsRefused, credentials_refused(http, &said)),
         400..=499 => (
@@ -54,6 +70,7 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], red
     let cause = match kind {
         Status::QuotaRefused => Cause::Quota { retry_after },
         Status::RateLimited | Status::ServerError => Cause::Busy { retry_after },
+        Status::ProofRefused if answer.oauth_error.as_deref() == Some(USE_DPOP_NONCE) => Cause::NonceWanted,
         // Any other 2xx may have brought a token that is not looked for there.
         Status::UnexpectedAnswer if status.is_success() => Cause::Unreadable,
         _ => Cause::Refused,

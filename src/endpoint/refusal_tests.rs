@@ -15,7 +15,9 @@ fn refused(status: u16, body: &str) -> Failure {
 
 #[test]
 fn each_answer_has_its_cause() {
-    use Status::{CredentialsRefused, QuotaRefused, RateLimited, RequestRefused, ServerError, UnexpectedAnswer};
+    use Status::{
+        CredentialsRefused, ProofRefused, QuotaRefused, RateLimited, RequestRefused, ServerError, UnexpectedAnswer,
+    };
     let limit = "Client sandbox abc-1 has exceeded the daily rate limit";
     for (status, body, expected) in [
         (400, limit, QuotaRefused),
@@ -31,6 +33,8 @@ fn each_answer_has_its_cause() {
         (400, r#"{"error":"invalid_grant"}"#, CredentialsRefused),
         (400, r#"{"error":"invalid_client"}"#, CredentialsRefused),
         (400, r#"{"error":"invalid_scope"}"#, RequestRefused),
+        (400, r#"{"error":"use_dpop_nonce"}"#, ProofRefused),
+        (400, r#"{"error":"invalid_dpop_proof"}"#, ProofRefused),
         (401, "", CredentialsRefused),
         (401, "Unauthorized", CredentialsRefused),
         (403, "", RequestRefused),
@@ -54,6 +58,8 @@ fn only_what_may_pass_is_retried() {
         (401, "", Cause::Refused),
         (302, "", Cause::Refused),
         (204, "", Cause::Unreadable),
+        (400, r#"{"error":"use_dpop_nonce"}"#, Cause::NonceWanted),
+        (400, r#"{"error":"invalid_dpop_proof"}"#, Cause::Refused),
         (400, "x has exceeded the daily rate limit", Cause::Quota { retry_after: None }),
     ] {
         assert_eq!(refused(status, body).cause, cause, "{status} {body}");

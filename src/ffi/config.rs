@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use libc::c_char;
 
+use super::dpop_key::KeyObject;
 use super::error::ErrorObject;
 use super::{end, guard, invalid, required, text};
 use crate::config::{Config, Environment};
+use crate::dpop::DpopMode;
 use crate::error::Status;
 
 /// An empty configuration. The caller owns it and ends it with `tango_config_free`. Never NULL.
@@ -23,7 +25,8 @@ pub extern "C" fn tango_config_free(config: Option<Box<Config>>) {
 
 /// Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty: ENVIRONMENT
 /// (`sandbox` or `production`), TOKEN_URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PASSWORD, AUDIENCE, SCOPE, CA_FILE, PROXY,
-/// USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`).
+/// USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`), DPOP (`off`,
+/// `optional` or `required`), DPOP_KEY_FILE.
 /// INVALID_CONFIGURATION names a variable that cannot be understood, and then nothing was changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_load_env(config: Option<&mut Config>, error: *mut *mut ErrorObject) -> Status {
@@ -204,6 +207,47 @@ pub unsafe extern "C" fn tango_config_set_allow_plain_http(
         config.allow_plain_http(allowed == 1);
         Ok(())
     })
+}
+
+/// Whether tokens are bound to a key (RFC 9449), a `tango_dpop_mode`; not unless set. INVALID_ARGUMENT for any other
+/// number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_dpop(
+    config: Option<&mut Config>,
+    mode: i32,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        let config = required(config, "config")?;
+        let known = DpopMode::try_from(mode);
+        config.dpop(known.map_err(|number| invalid("mode", &format!("{number} is not known")))?);
+        Ok(())
+    })
+}
+
+/// The key that tokens are bound to. Where none is given, each client makes an ES256 key of its own. The caller still
+/// owns `key`, and may free it at once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_dpop_key(
+    config: Option<&mut Config>,
+    key: Option<&KeyObject>,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        required(config, "config")?.dpop_key(required(key, "key")?.key.clone());
+        Ok(())
+    })
+}
+
+/// The same from a file, in PEM or as a JWK. Read by `tango_client_new`. Copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_dpop_key_file(
+    config: Option<&mut Config>,
+    path: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "path", path, error, |config, value| config.dpop_key_file(value)) }
 }
 
 /// # Safety

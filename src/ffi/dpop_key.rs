@@ -167,7 +167,7 @@ pub extern "C" fn tango_dpop_key_free(key: Option<Box<KeyObject>>) {
 }
 
 impl KeyObject {
-    fn new(key: DpopKey) -> Self {
+    pub(super) fn new(key: DpopKey) -> Self {
         Self { key, pem: OnceLock::new() }
     }
 }

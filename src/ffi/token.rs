@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use libc::c_char;
 
+use super::dpop_key::KeyObject;
 use super::error::ErrorObject;
 use super::{Out, guard, required};
 use crate::client::Client;
@@ -63,11 +64,20 @@ pub unsafe extern "C" fn tango_token_value(token: *const Replica) -> *const c_ch
     unsafe { borrowed(token, Replica::value_with_nul) }
 }
 
-/// How the token is presented to the API: `Bearer`. Borrowed from the token; NULL for NULL.
+/// How the token is presented to the API: `Bearer`, or `DPoP` with a proof made with its key. Borrowed from the token; NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_type(token: *const Replica) -> *const c_char {
     // SAFETY: the header's contract for handles.
     unsafe { borrowed(token, Replica::token_type_with_nul) }
+}
+
+/// Another handle of the key that the token is bound to, which the caller ends with `tango_dpop_key_free`; NULL for a
+/// Bearer token and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_token_dpop_key(token: *const Replica) -> Option<Box<KeyObject>> {
+    // SAFETY: NULL or a live token, by the header's contract.
+    let key = unsafe { token.as_ref() }?.dpop_key()?;
+    Some(Box::new(KeyObject::new(key.clone())))
 }
 
 /// The scope that the server granted. Borrowed from the token; NULL for NULL.

@@ -57,6 +57,12 @@ static void setters(tango_config *config)
     TEXT_SETTER(tango_config_set_ca_file, "path");
     TEXT_SETTER(tango_config_set_proxy, "proxy");
     TEXT_SETTER(tango_config_set_user_agent, "user_agent");
+    TEXT_SETTER(tango_config_set_dpop_key_file, "path");
+    INVALID("config", tango_config_set_dpop, NULL, TANGO_DPOP_MODE_OFF);
+    INVALID("mode", tango_config_set_dpop, config, -1);
+    INVALID("mode", tango_config_set_dpop, config, 3);
+    INVALID("config", tango_config_set_dpop_key, NULL, NULL);
+    INVALID("key", tango_config_set_dpop_key, config, NULL);
     INVALID("config", tango_config_set_connect_timeout_ms, NULL, 1);
     INVALID("config", tango_config_set_attempt_timeout_ms, NULL, 1);
     INVALID("config", tango_config_set_total_timeout_ms, NULL, 1);
@@ -130,6 +136,7 @@ static void dpop(void)
 static void null_objects(void)
 {
     CHECK(tango_dpop_key_clone(NULL) == NULL);
+    CHECK(tango_token_dpop_key(NULL) == NULL);
     CHECK(tango_dpop_key_algorithm(NULL) == 0);
     CHECK(tango_dpop_key_public_jwk(NULL) == NULL);
     CHECK(tango_dpop_key_thumbprint(NULL) == NULL);
@@ -163,9 +170,9 @@ static void names(void)
 {
     CHECK(strcmp(tango_status_name(TANGO_STATUS_OK), "TANGO_STATUS_OK") == 0);
     CHECK(strcmp(tango_status_name(TANGO_STATUS_INTERNAL), "TANGO_STATUS_INTERNAL") == 0);
-    for (int32_t status = TANGO_STATUS_OK; status <= TANGO_STATUS_SIGNING_FAILED; status++)
+    for (int32_t status = TANGO_STATUS_OK; status <= TANGO_STATUS_DOWNGRADED; status++)
         CHECK(tango_status_name(status) != NULL);
-    CHECK(tango_status_name(-1) == NULL && tango_status_name(TANGO_STATUS_SIGNING_FAILED + 1) == NULL);
+    CHECK(tango_status_name(-1) == NULL && tango_status_name(TANGO_STATUS_DOWNGRADED + 1) == NULL);
     CHECK(tango_abi_version() == TANGO_ABI_VERSION);
     CHECK(strlen(tango_version()) > 0);
 }

@@ -1,0 +1,134 @@
+//! Tokens that are bound to a key: what is sent, how a nonce is answered, and what is refused.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use super::*;
+use crate::dpop::{Algorithm, DpopKey, DpopMode, SignerError};
+
+fn bound_bench(mode: DpopMode, answer: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Bench {
+    bench_with(
+        move |config| {
+            config.dpop(mode);
+        },
+        answer,
+    )
+}
+
+fn bound_token(number: usize, nonce: &str) -> Reply {
+    let body = format!(r#"{{"access_token":"token-{number}","expires_in":86400,"token_type":"DPoP"}}"#);
+    with_nonce(200, nonce, &body)
+}
+
+fn challenge(nonce: &str) -> Reply {
+    with_nonce(400, nonce, r#"{"error":"use_dpop_nonce","error_description":"a nonce is needed"}"#)
+}
+
+fn with_nonce(status: u16, nonce: &str, body: &str) -> Reply {
+    let length = body.len();
+    let header = if nonce.is_empty() { String::new() } else { format!("DPoP-Nonce: {nonce}\r\n") };
+    Reply::Raw(format!("HTTP/1.1 {status} Status\r\n{header}content-length: {length}\r\n\r\n{body}"))
+}
+
+/// The claims of the proof that each request carried.
+fn proofs(bench: &Bench) -> Vec<Value> {
+    let claims = |request: String| {
+        let proof = request.lines().find_map(|line| line.strip_prefix("dpop: ")).expect("a proof").to_owned();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(proof.split('.').nth(1).unwrap()).unwrap()).unwrap()
+    };
+    bench.server.requests().into_iter().map(claims).collect()
+}
+
+#[test]
+fn a_bound_token_is_asked_for_with_a_proof_and_knows_its_key() {
+    let bench = bound_bench(DpopMode::Required, |number| bound_token(number, ""));
+    let token = bench.client.acquire().unwrap();
+    assert_eq!(token.token_type(), "DPoP");
+    assert!(token.dpop_key().is_some());
+    let proof = &proofs(&bench)[0];
+    let url = bench.server.url();
+    assert_eq!((proof["htm"].as_str(), proof["htu"].as_str()), (Some("POST"), Some(url.as_str())));
+    assert!(proof.get("ath").is_none() && proof.get("nonce").is_none());
+}
+
+#[test]
+fn a_nonce_challenge_is_answered_once_and_the_nonce_is_remembered() {
+    let bench = bound_bench(DpopMode::Optional, |number| match number {
+        1 => challenge("first"),
+        2 => bound_token(number, "second"),
+        _ => bound_token(number, ""),
+    });
+    let token = bench.client.acquire().unwrap();
+    assert_eq!(token.value(), "token-2");
+    bench.client.invalidate(&token);
+    assert_eq!(bench.value(), "token-3", "with the nonce that came with the token there is no challenge");
+    let proofs = proofs(&bench);
+    let nonces: Vec<_> = proofs.iter().map(|proof| proof["nonce"].as_str()).collect();
+    assert_eq!(nonces, [None, Some("first"), Some("second")]);
+    assert_ne!(proofs[0]["jti"], proofs[1]["jti"]);
+}
+
+#[test]
+fn a_challenge_that_repeats_or_brings_no_nonce_is_an_error_and_not_a_loop() {
+    for (nonces, requests) in [(["one", "two"], 2), (["one", "one"], 2), (["", ""], 1), (["a b", ""], 1)] {
+        let bench = bound_bench(DpopMode::Required, move |number| challenge(nonces[(number - 1).min(1)]));
+        assert_eq!(bench.failure().status(), Status::ProofRefused);
+        assert_eq!(bench.server.requests().len(), requests, "{nonces:?}");
+    }
+}
+
+#[test]
+fn without_dpop_a_challenge_is_reported() {
+    let bench = bench(|_| challenge("nonce"));
+    let error = bench.failure();
+    assert_eq!((error.status(), error.oauth_error()), (Status::ProofRefused, Some("use_dpop_nonce")));
+    assert_eq!(bench.server.requests().len(), 1);
+}
+
+#[test]
+fn a_bearer_token_is_used_where_it_is_allowed_and_refused_where_not() {
+    let optional = bound_bench(DpopMode::Optional, token);
+    assert_eq!(optional.client.acquire().unwrap().token_type(), "Bearer");
+
+    let required = bound_bench(DpopMode::Required, token);
+    let error = required.failure();
+    assert_eq!(error.status(), Status::Downgraded);
+    assert!(error.retry_after() >= Some(Duration::from_secs(15)), "it cost a token");
+    assert_eq!(required.failure().status(), Status::Downgraded);
+    assert_eq!(required.server.requests().len(), 1);
+}
+
+#[test]
+fn every_attempt_has_a_proof_of_its_own() {
+    let bench =
+        bound_bench(
+            DpopMode::Required,
+            |number| {
+                if number < 3 { Reply::text(503, "") } else { bound_token(number, "") }
+            },
+        );
+    bench.value();
+    let jtis: std::collections::HashSet<_> = proofs(&bench).iter().map(|proof| proof["jti"].to_string()).collect();
+    assert_eq!(jtis.len(), 3);
+}
+
+#[test]
+fn a_signer_that_fails_sends_nothing() {
+    let inside = DpopKey::generate(Algorithm::Es256).unwrap();
+    let public = inside.public_jwk().to_owned();
+    // The first call is the trial when the key is made.
+    let calls = AtomicUsize::new(0);
+    let key = DpopKey::from_signer(Algorithm::Es256, &public, move |message| match calls.fetch_add(1, SeqCst) {
+        0 => Ok(inside.sign_as_a_test(message)),
+        _ => Err(SignerError("the module was pulled out".into())),
+    });
+    let adjust = |config: &mut Config| {
+        config.dpop(DpopMode::Required).dpop_key(key.unwrap());
+    };
+    let bench = bench_with(adjust, token);
+    let error = bench.failure();
+    assert_eq!(error.status(), Status::SigningFailed);
+    assert!(error.message().contains("the module was pulled out"));
+    assert!(bench.server.requests().is_empty());
+}

@@ -1,0 +1,77 @@
+//! The nonces that a server hands out for the proofs it is going to be sent (RFC 9449 section 8).
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use reqwest::header::HeaderMap;
+
+const DPOP_NONCE: &str = "dpop-nonce";
+/// Longer ones would fill the header of every request.
+const LONGEST: usize = 512;
+
+/// The newest nonce of one server.
+#[derive(Default)]
+pub(crate) struct Nonce(ArcSwapOption<String>);
+
+impl Nonce {
+    pub fn current(&self) -> Option<Arc<String>> {
+        self.0.load_full()
+    }
+
+    /// Any answer may bring a new one. True if this one did.
+    pub fn adopt(&self, headers: &HeaderMap) -> bool {
+        let mut values = headers.get_all(DPOP_NONCE).iter();
+        let (Some(value), None) = (values.next(), values.next()) else { return false };
+        let Some(nonce) = value.to_str().ok().filter(|nonce| nonce.len() <= LONGEST && is_nonce(nonce)) else {
+            tracing::warn!("the server sent a DPoP-Nonce that cannot be one; it is ignored");
+            return false;
+        };
+        let is_new = self.current().is_none_or(|current| *current != nonce);
+        if is_new {
+            self.0.store(Some(Arc::new(nonce.to_owned())));
+        }
+        is_new
+    }
+}
+
+/// `1*NQCHAR` of RFC 6749 appendix A, of which RFC 9449 section 8.1 makes nonces.
+pub(super) fn is_nonce(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn headers(values: &[&[u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(DPOP_NONCE, HeaderValue::from_bytes(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn the_newest_nonce_is_kept_and_only_a_new_one_counts() {
+        let nonce = Nonce::default();
+        assert!(nonce.adopt(&headers(&[b"one"])));
+        assert!(!nonce.adopt(&headers(&[b"one"])));
+        assert!(!nonce.adopt(&headers(&[])));
+        assert!(nonce.adopt(&headers(&[b"two"])));
+        assert_eq!(*nonce.current().unwrap(), "two");
+    }
+
+    #[test]
+    fn what_cannot_be_a_nonce_is_ignored() {
+        let long = [b'a'; LONGEST + 1];
+        let nonce = Nonce::default();
+        let bad: [&[&[u8]]; 8] =
+            [&[b""], &[b"a b"], &[b"a\"b"], &[b"a\\b"], &[b"\xff"], &[b"a\tb"], &[&long], &[b"one", b"two"]];
+        for values in bad {
+            assert!(!nonce.adopt(&headers(values)), "{values:?}");
+        }
+        assert!(nonce.current().is_none());
+    }
+}
