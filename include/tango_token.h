@@ -134,6 +134,10 @@ enum tango_status
      * A proof was sent and DPoP is required, and the server answered with a Bearer token, which was discarded.
      */
     TANGO_STATUS_DOWNGRADED = 20,
+    /**
+     * The API refuses the token, and asking again would not change that.
+     */
+    TANGO_STATUS_TOKEN_REFUSED = 21,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -210,6 +214,31 @@ typedef int32_t tango_dpop_mode;
 #endif // __cplusplus
 
 /**
+ * What to do after an answer. Giving up is an error, which says why.
+ */
+enum tango_verdict
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The answer is the API's: the token and the proof were accepted, or never looked at.
+     */
+    TANGO_VERDICT_DONE = 1,
+    /**
+     * Send the request once more, with [`Client::authorize_again`]: a nonce, a clock or a token was learned.
+     */
+    TANGO_VERDICT_RETRY = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum tango_verdict tango_verdict;
+#else
+typedef int32_t tango_verdict;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Tango's two environments, each with its authorization server.
  */
 enum tango_environment
@@ -272,6 +301,13 @@ typedef int32_t tango_log_level;
 #endif // __cplusplus
 
 /**
+ * The headers of one request to an API: `Authorization`, and `DPoP` for a token that is bound to a key.
+ *
+ * Good for one request. Hand it to [`Client::observe`] with the answer.
+ */
+typedef struct tango_authorization tango_authorization;
+
+/**
  * Gets tokens for one set of credentials, and keeps the current one for every caller in the process.
  *
  * Make one and share it: it is thread-safe and a clone is the same client. A forked child can go on using it.
@@ -308,7 +344,7 @@ typedef struct tango_dpop_proof tango_dpop_proof;
 typedef struct tango_token tango_token;
 
 /**
- * An asynchronous acquire under way.
+ * The request that an authorization is for.
  */
 typedef struct tango_request tango_request;
 
@@ -358,6 +394,59 @@ extern "C" {
 #endif // __cplusplus
 
 /**
+ * Makes the headers of one call of the API: acquires a token if none is held, and a proof if it is bound to a key.
+ *
+ * `method` as it is sent, `url` where it goes. A URL whose origin is neither the API's nor was allowed is
+ * INVALID_ARGUMENT, so that no token is sent to a wrong host by mistake. Waits and fails as `tango_token_acquire` does.
+ * The caller owns `*authorization` and ends it with `tango_authorization_free`.
+ */
+tango_status tango_client_authorize(const tango_client *client,
+                                    const char *method,
+                                    const char *url,
+                                    tango_authorization **authorization,
+                                    tango_error **error);
+
+/**
+ * Makes the headers for sending the same request once more, after `TANGO_VERDICT_RETRY`. The caller owns `*again`, and
+ * still owns `refused`. Fails as `tango_client_authorize` does.
+ */
+tango_status tango_client_authorize_again(const tango_client *client,
+                                          const tango_authorization *refused,
+                                          tango_authorization **again,
+                                          tango_error **error);
+
+/**
+ * Learns from the API's answer, and says in `*verdict`, a `tango_verdict`, whether to send the request once more.
+ *
+ * Call it for every answer, a successful one too. `dpop_nonce`, `www_authenticate` (several headers joined by `, `) and
+ * `date` are the headers of that name, NULL where there is none. PROOF_REFUSED and TOKEN_REFUSED say why to give up:
+ * sending the request again would bring the same answer. INVALID_ARGUMENT for what is no HTTP status.
+ */
+tango_status tango_client_observe(const tango_client *client,
+                                  const tango_authorization *authorization,
+                                  int32_t http_status,
+                                  const char *dpop_nonce,
+                                  const char *www_authenticate,
+                                  const char *date,
+                                  int32_t *verdict,
+                                  tango_error **error);
+
+/**
+ * The value of the `Authorization` header: a secret. Borrowed from the authorization; NULL for NULL.
+ */
+const char *tango_authorization_value(const tango_authorization *authorization);
+
+/**
+ * The value of the `DPoP` header. Borrowed from the authorization; NULL for a Bearer token and for NULL.
+ */
+const char *tango_authorization_dpop(const tango_authorization *authorization);
+
+/**
+ * Ends the authorization. NULL is fine.
+ */
+void tango_authorization_free(tango_authorization *authorization);
+
+/**
  * Makes a client from a configuration, which is copied. Reads the CA file; starts no thread and sends nothing.
  *
  * Make one for each set of credentials and share it between threads. The caller owns `*client` and ends it with
@@ -397,7 +486,7 @@ void tango_config_free(tango_config *config);
  * Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty: ENVIRONMENT
  * (`sandbox` or `production`), TOKEN_URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PASSWORD, AUDIENCE, SCOPE, CA_FILE, PROXY,
  * USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`), DPOP (`off`,
- * `optional` or `required`), DPOP_KEY_FILE.
+ * `optional` or `required`), DPOP_KEY_FILE, API_URL, ALLOWED_ORIGINS (URLs, separated by spaces).
  * INVALID_CONFIGURATION names a variable that cannot be understood, and then nothing was changed.
  */
 tango_status tango_config_load_env(tango_config *config,
@@ -481,6 +570,17 @@ tango_status tango_config_set_total_timeout_ms(tango_config *config, uint32_t ti
  * not. INVALID_ARGUMENT for any other number.
  */
 tango_status tango_config_set_allow_plain_http(tango_config *config, int32_t allowed, tango_error **error);
+
+/**
+ * The API that tokens are for, instead of the environment's. `tango_client_authorize` makes headers for its origin
+ * only. Copied.
+ */
+tango_status tango_config_set_api_url(tango_config *config, const char *api_url, tango_error **error);
+
+/**
+ * Another origin that may get tokens, as a URL of it. Can be called several times. Copied.
+ */
+tango_status tango_config_allow_origin(tango_config *config, const char *url, tango_error **error);
 
 /**
  * Whether tokens are bound to a key (RFC 9449), a `tango_dpop_mode`; not unless set. INVALID_ARGUMENT for any other

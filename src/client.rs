@@ -1,6 +1,7 @@
 //! The story of a token: who asks gets the one that is held; who finds none waits for the one fetch that is under
 //! way; and that fetch runs on the library's own thread, so that no caller can take it along when giving up.
 
+mod authorize;
 mod flight;
 
 use std::fmt;
@@ -9,15 +10,19 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::api::Origins;
 use crate::clock::{Clock, CoarseDeadline, SystemClock};
 use crate::config::{Config, Settings};
+use crate::dpop::ServerClock;
 use crate::endpoint::TokenEndpoint;
 use crate::error::{Error, Status};
 use crate::policy::{self, Decision, Ledger};
 use crate::process::ProcessLocal;
 use crate::runtime::Runtime;
+use crate::secret::Redactor;
 use crate::token::{HeldToken, Token};
 
+pub use authorize::{Authorization, Observation, Verdict};
 use flight::{Hangar, Landed};
 
 /// Gets tokens for one set of credentials, and keeps the current one for every caller in the process.
@@ -32,6 +37,10 @@ struct Inner {
     /// Read by every call without a lock; written only under the lock of `Hangar`.
     known: ArcSwap<Known>,
     hangar: ProcessLocal<Hangar>,
+    /// Where tokens may be sent.
+    origins: Origins,
+    server_clock: Arc<ServerClock>,
+    redactor: Redactor,
 }
 
 /// What the client knows at one moment. A change makes a new one.
@@ -58,11 +67,15 @@ impl Client {
 
     fn with_clock(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let settings = config.resolve()?;
+        let server_clock = Arc::new(ServerClock::new(Arc::clone(&clock)));
         let hangar = ProcessLocal::<Hangar>::new();
-        hangar.get().prepare(TokenEndpoint::new(&settings)?);
+        hangar.get().prepare(TokenEndpoint::new(&settings, &server_clock)?);
+        let origins = Origins::new(&settings.api_urls);
+        let redactor = settings.redactor();
         let known =
             Known { held: None, ledger: Ledger::default(), last_error: None, serves_until: CoarseDeadline::PASSED };
-        Ok(Self(Arc::new(Inner { settings, clock, known: ArcSwap::from_pointee(known), hangar })))
+        let known = ArcSwap::from_pointee(known);
+        Ok(Self(Arc::new(Inner { settings, clock, known, hangar, origins, server_clock, redactor })))
     }
 
     /// A valid token: at once where one is held, else after the one fetch that all callers share.

@@ -62,6 +62,8 @@ pub(crate) trait Clock: Send + Sync + 'static {
     fn now(&self) -> Moment;
     /// Both coarse clocks, a few milliseconds behind at the most.
     fn coarse(&self) -> CoarseReading;
+    /// The wall clock, in seconds since 1970. For `iat` only: no life is measured on it.
+    fn wall_seconds(&self) -> i64;
 }
 
 /// The machine's clocks.
@@ -92,6 +94,10 @@ impl Clock for SystemClock {
     fn coarse(&self) -> CoarseReading {
         CoarseReading { monotonic: read_ms(ids::COARSE_MONOTONIC), wall: read_ms(ids::COARSE_WALL) }
     }
+
+    fn wall_seconds(&self) -> i64 {
+        clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec())
+    }
 }
 
 /// A clock that cannot be read counts as far in the future, where every life has ended: an error beats a stale token.
@@ -117,7 +123,7 @@ pub(crate) mod manual {
     impl ManualClock {
         pub fn new() -> Self {
             let start = 1_000_000_000;
-            Self { life: start.into(), monotonic: start.into(), wall: (2 * start).into() }
+            Self { life: start.into(), monotonic: start.into(), wall: 1_800_000_000_000.into() }
         }
 
         pub fn advance(&self, span: Duration) {
@@ -147,6 +153,10 @@ pub(crate) mod manual {
     impl Clock for ManualClock {
         fn now(&self) -> Moment {
             Moment(self.life.load(SeqCst))
+        }
+
+        fn wall_seconds(&self) -> i64 {
+            (self.wall.load(SeqCst) / 1000).try_into().unwrap()
         }
 
         fn coarse(&self) -> CoarseReading {

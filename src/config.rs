@@ -31,6 +31,13 @@ impl Environment {
             Self::Production => "https://auth.tangocard.com/oauth/token",
         }
     }
+
+    pub(crate) fn api_url(self) -> &'static str {
+        match self {
+            Self::Sandbox => "https://integration-api.tangocard.com/raas/v2",
+            Self::Production => "https://api.tangocard.com/raas/v2",
+        }
+    }
 }
 
 impl TryFrom<i32> for Environment {
@@ -62,6 +69,8 @@ pub struct Config {
     attempt_timeout: Option<Duration>,
     total_timeout: Option<Duration>,
     allow_plain_http: bool,
+    api_url: Option<Address>,
+    allowed_origins: Vec<Address>,
     dpop: Option<DpopMode>,
     dpop_key: Option<KeySource>,
 }
@@ -185,6 +194,18 @@ impl Config {
     /// Allows a token URL without TLS on a host that is not loopback. Secrets then cross the network readable.
     pub fn allow_plain_http(&mut self, allowed: bool) -> &mut Self {
         self.allow_plain_http = allowed;
+        self
+    }
+
+    /// The API that tokens are for, instead of the environment's. `authorize` makes headers for its origin only.
+    pub fn api_url(&mut self, url: impl Into<String>) -> &mut Self {
+        self.api_url = Some(Address(url.into()));
+        self
+    }
+
+    /// Another origin that may get tokens, as a URL of it. Can be called several times.
+    pub fn allow_origin(&mut self, url: impl Into<String>) -> &mut Self {
+        self.allowed_origins.push(Address(url.into()));
         self
     }
 

@@ -7,11 +7,13 @@ mod key;
 mod mode;
 mod nonce;
 mod proof;
+mod server_clock;
 mod signer;
 
 pub use algorithm::Algorithm;
 pub use key::DpopKey;
 pub(crate) use mode::Binding;
 pub use mode::DpopMode;
-pub(crate) use nonce::Nonce;
+pub(crate) use nonce::{Nonce, is_nonce};
+pub(crate) use server_clock::ServerClock;
 pub use signer::SignerError;

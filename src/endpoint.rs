@@ -5,8 +5,11 @@ mod body;
 mod refusal;
 mod transport;
 
+use std::mem;
+use std::sync::Arc;
+
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE};
 use reqwest::{Body, Response, StatusCode};
 use secrecy::ExposeSecret;
 use std::time::{Duration, Instant};
@@ -22,7 +25,7 @@ pub(crate) use answer::Issued;
 
 use crate::cause::Cause;
 use crate::config::{Settings, TokenRequest};
-use crate::dpop::{Binding, Nonce};
+use crate::dpop::{Binding, Nonce, ServerClock};
 use crate::error::{Error, Status};
 use crate::secret::Redactor;
 
@@ -39,6 +42,7 @@ pub(crate) struct TokenEndpoint {
     binding: Option<Binding>,
     /// The newest that this server has sent.
     nonce: Nonce,
+    server_clock: Arc<ServerClock>,
     redactor: Redactor,
 }
 
@@ -50,10 +54,7 @@ pub(crate) struct Failure {
 
 impl TokenEndpoint {
     /// Opens nothing and sends nothing.
-    pub fn new(settings: &Settings) -> Result<Self, Error> {
-        let mut secrets = vec![&settings.request.client_secret, &settings.request.password];
-        let proxy_password = settings.transport.proxy.password();
-        secrets.extend(&proxy_password);
+    pub fn new(settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Self, Error> {
         Ok(Self {
             http: transport::http_client(settings)?,
             url: settings.token_url.clone(),
@@ -62,24 +63,33 @@ impl TokenEndpoint {
             documented_lifetime: settings.request.documented_lifetime,
             binding: settings.binding.clone(),
             nonce: Nonce::default(),
-            redactor: Redactor::new(secrets),
+            server_clock: Arc::clone(server_clock),
+            redactor: settings.redactor(),
         })
     }
 
     /// Sends the token request (RFC 6749 section 4.3.2) and waits for its answer for at most `timeout`.
     ///
-    /// A server that asks for a nonce gets the same request with a new proof, once (RFC 9449 section 8).
+    /// A server that refuses the proof gets the same request with a new one: once if it sent a nonce (RFC 9449
+    /// section 8), once if its clock turns out to be another.
     pub async fn request_token(&self, timeout: Duration) -> Result<Issued, Failure> {
         let deadline = Instant::now() + timeout;
-        let before = self.nonce.current();
-        let failure = match self.send(timeout).await {
-            Err(failure) if failure.cause == Cause::NonceWanted => failure,
-            outcome => return outcome,
-        };
-        if self.binding.is_none() || self.nonce.current() == before {
-            return Err(failure);
+        let (mut may_learn_nonce, mut may_learn_clock) = (self.binding.is_some(), self.binding.is_some());
+        loop {
+            let (nonce, clock) = (self.nonce.current(), self.server_clock.corrections());
+            let failure = match self.send(deadline.saturating_duration_since(Instant::now())).await {
+                Err(failure) if failure.error.status() == Status::ProofRefused => failure,
+                outcome => return outcome,
+            };
+            let learned_clock = self.server_clock.corrections() != clock;
+            let learned = match failure.cause {
+                Cause::NonceWanted => mem::take(&mut may_learn_nonce) && self.nonce.current() != nonce,
+                _ => mem::take(&mut may_learn_clock) && learned_clock,
+            };
+            if !learned {
+                return Err(failure);
+            }
         }
-        self.send(deadline.saturating_duration_since(Instant::now())).await
     }
 
     async fn send(&self, timeout: Duration) -> Result<Issued, Failure> {
@@ -97,6 +107,9 @@ impl TokenEndpoint {
         }
         let mut response = request.send().await.map_err(|error| self.unanswered(error, &sent))?;
         self.nonce.adopt(response.headers());
+        if let Some(date) = response.headers().get(DATE).and_then(|date| date.to_str().ok()) {
+            self.server_clock.learn(date);
+        }
         let status = response.status();
         let body = match read_body(&mut response).await {
             Ok(body) => body,
@@ -121,8 +134,8 @@ impl TokenEndpoint {
     async fn proof(&self) -> Result<Option<String>, Failure> {
         let Some(Binding { key, .. }) = &self.binding else { return Ok(None) };
         let (key, url, nonce) = (key.clone(), self.url.clone(), self.nonce.current());
-        let in_this_process = key.is_in_this_process();
-        let prove = move || key.proof("POST", url.as_str(), None, nonce.as_deref().map(String::as_str));
+        let (in_this_process, iat) = (key.is_in_this_process(), self.server_clock.now());
+        let prove = move || key.proof_at(iat, "POST", url.as_str(), None, nonce.as_deref().map(String::as_str));
         // A key service may take its time; the library's thread has others to serve meanwhile.
         let proof = if in_this_process { Ok(prove()) } else { spawn_blocking(prove).await };
         let panicked = |_| Err(Error::new(Status::SigningFailed, "the signer of this key ended unexpectedly"));

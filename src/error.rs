@@ -50,6 +50,8 @@ pub enum Status {
     ProofRefused = 19,
     /// A proof was sent and DPoP is required, and the server answered with a Bearer token, which was discarded.
     Downgraded = 20,
+    /// The API refuses the token, and asking again would not change that.
+    TokenRefused = 21,
 }
 
 /// Why there is no token, and what to do about it.

@@ -16,6 +16,7 @@
 //!
 //! The same is there for C: see `include/tango_token.h`. Events are reported through [`tracing`], never with a secret.
 
+mod api;
 mod cause;
 mod client;
 mod clock;
@@ -31,7 +32,7 @@ mod runtime;
 mod secret;
 mod token;
 
-pub use client::Client;
+pub use client::{Authorization, Client, Observation, Verdict};
 pub use config::{Config, Environment};
 pub use dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 pub use error::{Error, Status};

@@ -133,7 +133,11 @@ impl Landing {
 
     async fn fetch(&self) -> Result<(Moment, Issued), Failure> {
         let settings = &self.inner.settings;
-        let endpoint = self.hangar.endpoint.get_or_try_init(|| TokenEndpoint::new(settings)).map_err(no_endpoint)?;
+        let endpoint = self
+            .hangar
+            .endpoint
+            .get_or_try_init(|| TokenEndpoint::new(settings, &self.inner.server_clock))
+            .map_err(no_endpoint)?;
         let deadline = Instant::now() + for_the_flight(settings.transport.total_timeout);
         let left = || deadline.saturating_duration_since(Instant::now());
         let mut attempts = Attempts::default();

@@ -1,5 +1,6 @@
 //! The client against a real HTTP server on loopback, with a clock that the tests move.
 
+mod authorize;
 mod dpop;
 mod server;
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Config, Environment, KeySource};
+use super::{Address, Config, Environment, KeySource};
 use crate::dpop::DpopMode;
 use crate::error::{Error, Status};
 
@@ -23,7 +23,7 @@ impl Config {
     /// `TANGO_USERNAME`, `TANGO_PASSWORD`, `TANGO_AUDIENCE`, `TANGO_SCOPE`, `TANGO_CA_FILE`, `TANGO_PROXY`,
     /// `TANGO_USER_AGENT`, `TANGO_CONNECT_TIMEOUT_MS`, `TANGO_ATTEMPT_TIMEOUT_MS`, `TANGO_TOTAL_TIMEOUT_MS`,
     /// `TANGO_ALLOW_PLAIN_HTTP` (`true` or `false`), `TANGO_DPOP` (`off`, `optional` or `required`),
-    /// `TANGO_DPOP_KEY_FILE`. On an error nothing is changed.
+    /// `TANGO_DPOP_KEY_FILE`, `TANGO_API_URL`, `TANGO_ALLOWED_ORIGINS` (URLs, separated by spaces). On an error nothing is changed.
     pub fn load_env(&mut self) -> Result<(), Error> {
         self.load(|name| env::var_os(name))
     }
@@ -47,6 +47,8 @@ impl Config {
             connect_timeout: read(lookup, "TANGO_CONNECT_TIMEOUT_MS", milliseconds)?.or(before.connect_timeout),
             attempt_timeout: read(lookup, "TANGO_ATTEMPT_TIMEOUT_MS", milliseconds)?.or(before.attempt_timeout),
             total_timeout: read(lookup, "TANGO_TOTAL_TIMEOUT_MS", milliseconds)?.or(before.total_timeout),
+            api_url: read(lookup, "TANGO_API_URL", text)?.or(before.api_url),
+            allowed_origins: read(lookup, "TANGO_ALLOWED_ORIGINS", addresses)?.unwrap_or(before.allowed_origins),
             dpop: read(lookup, "TANGO_DPOP", dpop)?.or(before.dpop),
             dpop_key: read(lookup, "TANGO_DPOP_KEY_FILE", |path| Ok(KeySource::File(path.into())))?.or(before.dpop_key),
             allow_plain_http: read(lookup, "TANGO_ALLOW_PLAIN_HTTP", flag)?.unwrap_or(before.allow_plain_http),
@@ -84,6 +86,12 @@ fn environment(text: &str) -> Result<Environment, &'static str> {
         "production" => Ok(Environment::Production),
         _ => Err("`sandbox` or `production`"),
     }
+}
+
+/// Separated by spaces, which no URL has.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of the other parsers")]
+fn addresses(text: &str) -> Result<Vec<Address>, &'static str> {
+    Ok(text.split_ascii_whitespace().map(Address::from).collect())
 }
 
 fn dpop(text: &str) -> Result<DpopMode, &'static str> {
@@ -132,6 +140,8 @@ mod tests {
             ("TANGO_ATTEMPT_TIMEOUT_MS", "2"),
             ("TANGO_TOTAL_TIMEOUT_MS", "3"),
             ("TANGO_ALLOW_PLAIN_HTTP", "true"),
+            ("TANGO_API_URL", "https://api.example"),
+            ("TANGO_ALLOWED_ORIGINS", "https://a.example https://b.example"),
             ("TANGO_DPOP", "required"),
             ("TANGO_DPOP_KEY_FILE", "/key.pem"),
         ])
@@ -147,6 +157,8 @@ mod tests {
         let spans = [config.connect_timeout, config.attempt_timeout, config.total_timeout];
         assert_eq!(spans.map(Option::unwrap), [1, 2, 3].map(Duration::from_millis));
         assert!(config.allow_plain_http);
+        assert_eq!(config.api_url.unwrap().0, "https://api.example");
+        assert_eq!(config.allowed_origins.len(), 2);
         assert_eq!(config.dpop, Some(DpopMode::Required));
         assert!(matches!(config.dpop_key, Some(KeySource::File(path)) if path.to_str() == Some("/key.pem")));
     }

@@ -9,9 +9,10 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use super::{Config, KeySource};
+use super::{Config, Environment, KeySource};
 use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
 use crate::error::{Error, Status};
+use crate::secret::Redactor;
 
 /// The two audiences, in each spelling of Tango's documentation, with the life of their tokens. The first spelling
 /// of each stands for its short name.
@@ -31,6 +32,18 @@ pub(crate) struct Settings {
     pub transport: Transport,
     /// The key that tokens are bound to, where they are.
     pub binding: Option<Binding>,
+    /// The API, and what else may get tokens.
+    pub api_urls: Vec<Url>,
+}
+
+impl Settings {
+    /// Knows every secret that is not a token.
+    pub fn redactor(&self) -> Redactor {
+        let mut secrets = vec![&self.request.client_secret, &self.request.password];
+        let proxy_password = self.transport.proxy.password();
+        secrets.extend(&proxy_password);
+        Redactor::new(secrets)
+    }
 }
 
 /// The form fields of the token request.
@@ -71,31 +84,42 @@ impl Config {
         let loopback_only = !self.allow_plain_http && token_url.as_ref().is_some_and(|url| url.scheme() == "http");
         let transport = self.resolve_transport(loopback_only, &mut problems);
         let binding = problems.note(self.resolve_binding());
-        match (token_url, request, transport, binding) {
-            (Some(token_url), Some(request), Some(transport), Some(binding)) => {
-                Ok(Settings { token_url, request, transport, binding })
+        let api_urls = problems.note(self.resolve_api_urls());
+        match (token_url, request, transport, binding, api_urls) {
+            (Some(token_url), Some(request), Some(transport), Some(binding), Some(api_urls)) => {
+                Ok(Settings { token_url, request, transport, binding, api_urls })
             }
             _ => Err(problems.into_error()),
         }
     }
 
     fn resolve_token_url(&self) -> Result<Url, String> {
-        let text = match (&self.token_url, self.environment) {
-            (Some(url), _) => url.0.as_str(),
-            (None, Some(environment)) => environment.token_url(),
-            (None, None) => return Err("set environment (sandbox or production) or token_url".into()),
-        };
-        let url = Url::parse(text).map_err(|error| format!("token_url is not an absolute URL: {error}"))?;
+        match (&self.token_url, self.environment) {
+            (Some(url), _) => self.resolve_url("token_url", &url.0),
+            (None, Some(environment)) => self.resolve_url("token_url", environment.token_url()),
+            (None, None) => Err("set environment (sandbox or production) or token_url".into()),
+        }
+    }
+
+    fn resolve_api_urls(&self) -> Result<Vec<Url>, String> {
+        let api = self.api_url.as_ref().map(|url| url.0.as_str()).or(self.environment.map(Environment::api_url));
+        let api = api.map(|url| self.resolve_url("api_url", url));
+        let more = self.allowed_origins.iter().map(|url| self.resolve_url("an allowed origin", &url.0));
+        api.into_iter().chain(more).collect()
+    }
+
+    fn resolve_url(&self, name: &str, text: &str) -> Result<Url, String> {
+        let url = Url::parse(text).map_err(|error| format!("{name} is not an absolute URL: {error}"))?;
         match url.scheme() {
             "https" => {}
             "http" if self.allow_plain_http || is_loopback(&url) => {}
             "http" => {
-                return Err("token_url must be https:// (plain http needs a loopback host or allow_plain_http)".into());
+                return Err(format!("{name} must be https:// (plain http needs a loopback host or allow_plain_http)"));
             }
-            _ => return Err("token_url must be https://".into()),
+            _ => return Err(format!("{name} must be https://")),
         }
         if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-            return Err("token_url must have neither credentials nor a fragment".into());
+            return Err(format!("{name} must have neither credentials nor a fragment"));
         }
         Ok(url)
     }
@@ -231,7 +255,6 @@ fn resolve_timeout(name: &str, timeout: Option<Duration>, default_seconds: u64) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Environment;
 
     fn complete() -> Config {
         let mut config = Config::new();

@@ -35,7 +35,7 @@ impl Nonce {
 }
 
 /// `1*NQCHAR` of RFC 6749 appendix A, of which RFC 9449 section 8.1 makes nonces.
-pub(super) fn is_nonce(text: &str) -> bool {
+pub(crate) fn is_nonce(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }
 

@@ -5,7 +5,6 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
@@ -17,6 +16,7 @@ use super::DpopKey;
 use super::htu::htu;
 use super::key::KeyData;
 use super::nonce::is_nonce;
+use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Status};
 
 /// `jti` must not repeat: twelve bytes are asked for, these are sixteen.
@@ -44,14 +44,13 @@ impl DpopKey {
         access_token: Option<&str>,
         nonce: Option<&str>,
     ) -> Result<String, Error> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        self.proof_at(now, method, url, access_token, nonce)
+        self.proof_at(SystemClock.wall_seconds(), method, url, access_token, nonce)
     }
 
     /// `iat` is in seconds since 1970.
-    fn proof_at(
+    pub(crate) fn proof_at(
         &self,
-        iat: u64,
+        iat: i64,
         method: &str,
         url: &str,
         access_token: Option<&str>,
@@ -96,7 +95,7 @@ impl KeyData {
 }
 
 /// Each part was checked to be made of characters that JSON takes as they are.
-fn claims(iat: u64, htm: &str, htu: &str, ath: Option<&str>, nonce: Option<&str>) -> Result<String, Error> {
+fn claims(iat: i64, htm: &str, htu: &str, ath: Option<&str>, nonce: Option<&str>) -> Result<String, Error> {
     let no_randomness = |_| Error::new(Status::Internal, "the system gave no random numbers");
     let mut jti = [0; JTI_BYTES];
     rand::fill(&mut jti).map_err(no_randomness)?;

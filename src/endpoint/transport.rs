@@ -51,7 +51,7 @@ fn unusable(error: &reqwest::Error) -> Error {
 
 impl Proxy {
     /// The part of an explicit proxy's URL that nobody may see.
-    pub(super) fn password(&self) -> Option<SecretString> {
+    pub fn password(&self) -> Option<SecretString> {
         let Self::Explicit(url) = self else { return None };
         Url::parse(url.expose_secret()).ok()?.password().map(SecretString::from)
     }

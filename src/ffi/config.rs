@@ -26,7 +26,7 @@ pub extern "C" fn tango_config_free(config: Option<Box<Config>>) {
 /// Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty: ENVIRONMENT
 /// (`sandbox` or `production`), TOKEN_URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PASSWORD, AUDIENCE, SCOPE, CA_FILE, PROXY,
 /// USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`), DPOP (`off`,
-/// `optional` or `required`), DPOP_KEY_FILE.
+/// `optional` or `required`), DPOP_KEY_FILE, API_URL, ALLOWED_ORIGINS (URLs, separated by spaces).
 /// INVALID_CONFIGURATION names a variable that cannot be understood, and then nothing was changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_load_env(config: Option<&mut Config>, error: *mut *mut ErrorObject) -> Status {
@@ -207,6 +207,29 @@ pub unsafe extern "C" fn tango_config_set_allow_plain_http(
         config.allow_plain_http(allowed == 1);
         Ok(())
     })
+}
+
+/// The API that tokens are for, instead of the environment's. `tango_client_authorize` makes headers for its origin
+/// only. Copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_api_url(
+    config: Option<&mut Config>,
+    api_url: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "api_url", api_url, error, |config, value| config.api_url(value)) }
+}
+
+/// Another origin that may get tokens, as a URL of it. Can be called several times. Copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_allow_origin(
+    config: Option<&mut Config>,
+    url: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "url", url, error, |config, value| config.allow_origin(value)) }
 }
 
 /// Whether tokens are bound to a key (RFC 9449), a `tango_dpop_mode`; not unless set. INVALID_ARGUMENT for any other

@@ -8,6 +8,7 @@
 #![allow(clippy::missing_safety_doc, clippy::doc_markdown)]
 
 mod abi;
+mod authorization;
 mod client;
 mod config;
 mod dpop_key;

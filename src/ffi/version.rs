@@ -26,7 +26,7 @@ pub extern "C" fn tango_status_name(status: i32) -> *const c_char {
     known.map_or(std::ptr::null(), |(_, name)| name.as_ptr())
 }
 
-const NAMES: [(Status, &CStr); 21] = [
+const NAMES: [(Status, &CStr); 22] = [
     (Status::Ok, c"TANGO_STATUS_OK"),
     (Status::InvalidArgument, c"TANGO_STATUS_INVALID_ARGUMENT"),
     (Status::InvalidConfiguration, c"TANGO_STATUS_INVALID_CONFIGURATION"),
@@ -48,6 +48,7 @@ const NAMES: [(Status, &CStr); 21] = [
     (Status::SigningFailed, c"TANGO_STATUS_SIGNING_FAILED"),
     (Status::ProofRefused, c"TANGO_STATUS_PROOF_REFUSED"),
     (Status::Downgraded, c"TANGO_STATUS_DOWNGRADED"),
+    (Status::TokenRefused, c"TANGO_STATUS_TOKEN_REFUSED"),
 ];
 
 #[cfg(test)]

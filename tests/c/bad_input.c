@@ -57,6 +57,8 @@ static void setters(tango_config *config)
     TEXT_SETTER(tango_config_set_ca_file, "path");
     TEXT_SETTER(tango_config_set_proxy, "proxy");
     TEXT_SETTER(tango_config_set_user_agent, "user_agent");
+    TEXT_SETTER(tango_config_set_api_url, "api_url");
+    TEXT_SETTER(tango_config_allow_origin, "url");
     TEXT_SETTER(tango_config_set_dpop_key_file, "path");
     INVALID("config", tango_config_set_dpop, NULL, TANGO_DPOP_MODE_OFF);
     INVALID("mode", tango_config_set_dpop, config, -1);
@@ -92,6 +94,19 @@ static void calls(tango_config *config)
     INVALID("token", tango_client_invalidate, client, NULL);
     INVALID("client", tango_token_acquire_start, NULL, done, NULL, &request);
     INVALID("done", tango_token_acquire_start, client, NULL, NULL, &request);
+    tango_authorization *authorization = NULL;
+    int32_t verdict = 0;
+    INVALID("client", tango_client_authorize, NULL, "GET", "https://h/", &authorization);
+    INVALID("method", tango_client_authorize, client, NULL, "https://h/", &authorization);
+    INVALID("method", tango_client_authorize, client, NOT_UTF8, "https://h/", &authorization);
+    INVALID("url", tango_client_authorize, client, "GET", NULL, &authorization);
+    INVALID("url", tango_client_authorize, client, "GET", NOT_UTF8, &authorization);
+    INVALID("url", tango_client_authorize, client, "GET", "https://elsewhere.example/", &authorization);
+    INVALID("authorization", tango_client_authorize, client, "GET", "https://h/", NULL);
+    INVALID("refused", tango_client_authorize_again, client, NULL, &authorization);
+    INVALID("client", tango_client_observe, NULL, authorization, 200, NULL, NULL, NULL, &verdict);
+    INVALID("authorization", tango_client_observe, client, NULL, 200, NULL, NULL, NULL, &verdict);
+    CHECK(authorization == NULL && verdict == 0);
     INVALID("max_level", tango_log_set_callback, 0, NULL, NULL);
     INVALID("max_level", tango_log_set_callback, 6, NULL, NULL);
     CHECK(tango_log_set_callback(TANGO_LOG_LEVEL_INFO, NULL, NULL, NULL) == TANGO_STATUS_OK);
@@ -135,6 +150,9 @@ static void dpop(void)
 
 static void null_objects(void)
 {
+    CHECK(tango_authorization_value(NULL) == NULL);
+    CHECK(tango_authorization_dpop(NULL) == NULL);
+    tango_authorization_free(NULL);
     CHECK(tango_dpop_key_clone(NULL) == NULL);
     CHECK(tango_token_dpop_key(NULL) == NULL);
     CHECK(tango_dpop_key_algorithm(NULL) == 0);
@@ -170,9 +188,9 @@ static void names(void)
 {
     CHECK(strcmp(tango_status_name(TANGO_STATUS_OK), "TANGO_STATUS_OK") == 0);
     CHECK(strcmp(tango_status_name(TANGO_STATUS_INTERNAL), "TANGO_STATUS_INTERNAL") == 0);
-    for (int32_t status = TANGO_STATUS_OK; status <= TANGO_STATUS_DOWNGRADED; status++)
+    for (int32_t status = TANGO_STATUS_OK; status <= TANGO_STATUS_TOKEN_REFUSED; status++)
         CHECK(tango_status_name(status) != NULL);
-    CHECK(tango_status_name(-1) == NULL && tango_status_name(TANGO_STATUS_DOWNGRADED + 1) == NULL);
+    CHECK(tango_status_name(-1) == NULL && tango_status_name(TANGO_STATUS_TOKEN_REFUSED + 1) == NULL);
     CHECK(tango_abi_version() == TANGO_ABI_VERSION);
     CHECK(strlen(tango_version()) > 0);
 }

@@ -1,0 +1,137 @@
+//! `WWW-Authenticate` (RFC 9110 section 11.6.1): what an API says when it refuses a token or a proof.
+
+use http_auth::parser::ChallengeParser;
+
+/// Why an API answered 401, in the words of RFC 6750 section 3.1 and RFC 9449 section 7.1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub error: String,
+    pub description: Option<String>,
+}
+
+/// The refusal among the challenges of all headers, joined by commas: the DPoP challenge's if it gives a reason, else
+/// the Bearer challenge's. What cannot be read ends the reading; what was read before counts.
+pub(crate) fn refusal(www_authenticate: &str) -> Option<Refusal> {
+    let mut found = None;
+    for challenge in ChallengeParser::new(www_authenticate).map_while(Result::ok) {
+        let is_dpop = challenge.scheme.eq_ignore_ascii_case("DPoP");
+        if !is_dpop && !challenge.scheme.eq_ignore_ascii_case("Bearer") {
+            continue;
+        }
+        let parameter = |name: &str| {
+            let mut same = challenge.params.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+            // A parameter that stands there twice says nothing (RFC 9110 section 11.2).
+            same.next().filter(|_| same.next().is_none()).map(|(_, value)| value.to_unescaped())
+        };
+        if let Some(error) = parameter("error") {
+            let refusal = Refusal { error, description: parameter("error_description") };
+            if is_dpop {
+                return Some(refusal);
+            }
+            found = found.or(Some(refusal));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn error(header: &str) -> Option<String> {
+        refusal(header).map(|refusal| refusal.error)
+    }
+
+    #[test]
+    fn the_refusals_of_the_rfcs_are_read() {
+        for (header, expected) in [
+            (
+                r#"DPoP error="use_dpop_nonce", error_description="Resource server requires nonce in DPoP proof""#,
+                "use_dpop_nonce",
+            ),
+            (
+                r#"DPoP error="invalid_token", error_description="Invalid DPoP key binding", algs="ES256""#,
+                "invalid_token",
+            ),
+            (
+                r#"Bearer realm="example", error="invalid_token", error_description="The access token expired""#,
+                "invalid_token",
+            ),
+            (r#"Bearer, DPoP algs="ES256 PS256", error="use_dpop_nonce""#, "use_dpop_nonce"),
+            (r#"Bearer error="invalid_token", DPoP error="use_dpop_nonce""#, "use_dpop_nonce"),
+            ("dpop ERROR=use_dpop_nonce", "use_dpop_nonce"),
+            (r#"Digest realm="a, b", nonce="c", DPoP error="invalid_dpop_proof""#, "invalid_dpop_proof"),
+        ] {
+            assert_eq!(error(header).as_deref(), Some(expected), "{header}");
+        }
+        let described = refusal(r#"DPoP error="x", error_description="say \"nonce\"""#).unwrap();
+        assert_eq!(described.description.as_deref(), Some(r#"say "nonce""#));
+    }
+
+    /// Forty malformed or misleading headers: no error is found where none was said.
+    #[test]
+    fn hostile_headers_say_nothing() {
+        for header in [
+            "",
+            " ",
+            ",",
+            ",,,",
+            "=",
+            "\"",
+            "DPoP",
+            "DPoP ",
+            "DPoP,",
+            "DPoP ,",
+            "DPoP =",
+            "DPoP error",
+            "DPoP error=",
+            "DPoP error=\"",
+            "DPoP error=\"use_dpop_nonce",
+            "DPoP error=\"use_dpop_nonce\\",
+            "DPoP error='use_dpop_nonce",
+            "DPoPerror=use_dpop_nonce",
+            "error=\"use_dpop_nonce\"",
+            "error=use_dpop_nonce",
+            "Basic error=\"use_dpop_nonce\"",
+            "Basic realm=\"DPoP error=use_dpop_nonce\"",
+            "DPoP x=\"error=use_dpop_nonce\"",
+            "DPoP-error use_dpop_nonce",
+            "DPoP error=a, error=b",
+            "DPoP error=\"a\", ERROR=\"b\"",
+            "Bearer error=a, error=use_dpop_nonce",
+            "DPoP\terror",
+            "DPoP\0error=\"use_dpop_nonce\"",
+            "DPoP error\0=\"x\"",
+            "\u{feff}DPoP error=x",
+            "ДPoP error=\"x\"",
+            "DPoP errör=\"use_dpop_nonce\"",
+            "DPoP error:use_dpop_nonce",
+            "DPoP {\"error\":\"use_dpop_nonce\"}",
+            "Negotiate YII==",
+            "NTLM",
+            "DPoP nonce=\"abc\"",
+            "DPoP algs=\"ES256\"",
+            "Bearer realm=\"x\", scope=\"y\"",
+        ] {
+            let known = ["use_dpop_nonce", "invalid_token", "invalid_dpop_proof"];
+            assert!(error(header).is_none_or(|code| !known.contains(&code.as_str())), "{header:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_makes_it_panic(header in "\\PC{0,80}|[DPoPBearr\",=\\\\ \t\r\n]{0,60}") {
+            let _ = refusal(&header);
+        }
+
+        #[test]
+        fn a_challenge_is_found_among_others(before in prop::sample::select(vec!["", "Basic realm=\"x\", ", "Bearer, "]),
+            error_code in "[a-z_]{1,20}", description in "[ -~]{0,20}") {
+            let quoted = description.replace('\\', "\\\\").replace('"', "\\\"");
+            let header = format!("{before}DPoP error=\"{error_code}\", error_description=\"{quoted}\"");
+            prop_assert_eq!(refusal(&header), Some(Refusal { error: error_code, description: Some(description) }));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The headers of one API call, and what its answer teaches.
+
+use std::fmt;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Client;
+use crate::api::{Origin, Refusal, refusal};
+use crate::error::{Answer, Error, Status};
+use crate::token::Token;
+
+/// The headers of one request to an API: `Authorization`, and `DPoP` for a token that is bound to a key.
+///
+/// Good for one request. Hand it to [`Client::observe`] with the answer.
+pub struct Authorization {
+    /// With a NUL at its end, so that C borrows it as it is.
+    header: SecretString,
+    /// With a NUL at its end.
+    proof: Option<String>,
+    request: Request,
+    token: Token,
+}
+
+/// The request that an authorization is for.
+#[derive(Clone)]
+struct Request {
+    method: String,
+    url: String,
+    origin: Arc<Origin>,
+    number: u64,
+    nonce: Option<String>,
+    is_retry: bool,
+}
+
+/// What an API answered, as far as it concerns the token.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Observation<'a> {
+    /// The HTTP status.
+    pub http_status: u16,
+    /// The `DPoP-Nonce` header, if there is one. Pass it for every answer, a successful one too.
+    pub dpop_nonce: Option<&'a str>,
+    /// The `WWW-Authenticate` header, if there is one; several joined by `, `.
+    pub www_authenticate: Option<&'a str>,
+    /// The `Date` header, if there is one.
+    pub date: Option<&'a str>,
+}
+
+/// What to do after an answer. Giving up is an error, which says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Verdict {
+    /// The answer is the API's: the token and the proof were accepted, or never looked at.
+    Done = 1,
+    /// Send the request once more, with [`Client::authorize_again`]: a nonce, a clock or a token was learned.
+    Retry = 2,
+}
+
+impl Client {
+    /// The headers of one call of the API: acquires a token if none is held, and makes a proof if it is bound to a key.
+    ///
+    /// `method` as it is sent, `url` where it goes. A URL whose origin is neither the API's nor was allowed is refused,
+    /// so that no token is sent to a wrong host by mistake.
+    pub fn authorize(&self, method: &str, url: &str) -> Result<Authorization, Error> {
+        let origin = Arc::clone(self.0.origins.of(url)?);
+        self.authorization(Request {
+            method: method.into(),
+            url: url.into(),
+            number: origin.number_request(),
+            nonce: None,
+            is_retry: false,
+            origin,
+        })
+    }
+
+    /// The headers for sending the same request once more, after [`Verdict::Retry`]. A second retry is never advised.
+    pub fn authorize_again(&self, refused: &Authorization) -> Result<Authorization, Error> {
+        let number = refused.request.origin.number_request();
+        self.authorization(Request { number, is_retry: true, ..refused.request.clone() })
+    }
+
+    fn authorization(&self, mut request: Request) -> Result<Authorization, Error> {
+        let token = self.acquire()?;
+        let proof = match token.dpop_key() {
+            None => None,
+            Some(key) => {
+                request.nonce = request.origin.nonce();
+                let (nonce, iat) = (request.nonce.as_deref(), self.0.server_clock.now());
+                let mut proof = key.proof_at(iat, &request.method, &request.url, Some(token.value()), nonce)?;
+                proof.push('\0');
+                Some(proof)
+            }
+        };
+        // Sized before it is filled: a growing string would leave copies of the secret behind.
+        let mut header = String::with_capacity(token.token_type().len() + token.value().len() + 2);
+        for part in [token.token_type(), " ", token.value(), "\0"] {
+            header.push_str(part);
+        }
+        Ok(Authorization { header: header.into(), proof, request, token })
+    }
+
+    /// Learns from an API's answer, and says whether to send the request once more.
+    ///
+    /// A nonce and the server's clock are taken over from every answer. A token that was refused as `invalid_token` is
+    /// dropped, that very one. An error is a refusal that sending it again would not change, and says why.
+    pub fn observe(&self, authorization: &Authorization, answer: &Observation<'_>) -> Result<Verdict, Error> {
+        let request = &authorization.request;
+        if let Some(nonce) = answer.dpop_nonce {
+            request.origin.adopt(nonce, request.number);
+        }
+        let clock_changed = answer.date.is_some_and(|date| self.0.server_clock.learn(date));
+        if answer.http_status != 401 {
+            return Ok(Verdict::Done);
+        }
+        let refusal = answer.www_authenticate.and_then(refusal);
+        let learned = match refusal.as_ref().map(|refusal| refusal.error.as_str()) {
+            Some("use_dpop_nonce") => request.origin.nonce() != request.nonce,
+            Some("invalid_dpop_proof") => clock_changed,
+            Some("invalid_token") => {
+                self.invalidate(&authorization.token);
+                true
+            }
+            _ => false,
+        };
+        if learned && !request.is_retry { Ok(Verdict::Retry) } else { Err(self.given_up(refusal)) }
+    }
+
+    fn given_up(&self, refusal: Option<Refusal>) -> Error {
+        let code = refusal.as_ref().map(|refusal| self.0.redactor.clean(&refusal.error));
+        let description = refusal.and_then(|refusal| refusal.description).map(|text| self.0.redactor.clean(&text));
+        let said = description.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
+        let (status, message) = match code.as_deref() {
+            Some("use_dpop_nonce") => (
+                Status::ProofRefused,
+                "the API wants a proof with another nonce, and sent none, or refuses the one it sent",
+            ),
+            Some("invalid_dpop_proof") => (Status::ProofRefused, "the API refuses the DPoP proof"),
+            Some("invalid_token") => (Status::TokenRefused, "the API refuses the token, and a new one as well"),
+            Some(_) => {
+                (Status::TokenRefused, "the API refuses the token for a reason that another token does not change")
+            }
+            None => {
+                (Status::TokenRefused, "the API refuses the request (HTTP 401) without a reason; the token is kept")
+            }
+        };
+        Error::new(status, format!("{message}{said}")).with_answer(Answer {
+            http_status: Some(401),
+            oauth_error: code,
+            oauth_error_description: description,
+            ..Answer::default()
+        })
+    }
+}
+
+impl Authorization {
+    /// The value of the `Authorization` header: a secret. Keep it out of logs.
+    pub fn authorization(&self) -> &str {
+        without_nul(self.authorization_with_nul())
+    }
+
+    /// The value of the `DPoP` header; `None` for a Bearer token.
+    pub fn dpop(&self) -> Option<&str> {
+        self.dpop_with_nul().map(without_nul)
+    }
+
+    pub(crate) fn authorization_with_nul(&self) -> &str {
+        self.header.expose_secret()
+    }
+
+    pub(crate) fn dpop_with_nul(&self) -> Option<&str> {
+        self.proof.as_deref()
+    }
+}
+
+impl fmt::Debug for Authorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorization")
+            .field("method", &self.request.method)
+            .field("origin", &self.request.origin)
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}
+
+fn without_nul(text: &str) -> &str {
+    &text[..text.len() - 1]
+}

@@ -1,0 +1,194 @@
+//! The headers of API calls, and what answers teach.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use super::*;
+use crate::client::{Authorization, Observation, Verdict};
+use crate::dpop::DpopMode;
+
+const ORDERS: &str = "https://api.example/raas/v2/orders?page=1";
+
+fn api_bench(mode: DpopMode) -> Bench {
+    let token_type = if mode == DpopMode::Off { "Bearer" } else { "DPoP" };
+    bench_with(
+        move |config| {
+            config.dpop(mode).api_url("https://api.example/raas/v2");
+        },
+        move |number| {
+            Reply::json(
+                200,
+                &format!(r#"{{"access_token":"token-{number}","expires_in":86400,"token_type":"{token_type}"}}"#),
+            )
+        },
+    )
+}
+
+fn claims(authorization: &Authorization) -> Value {
+    let proof = authorization.dpop().unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(proof.split('.').nth(1).unwrap()).unwrap()).unwrap()
+}
+
+fn refused<'a>(www_authenticate: &'a str, dpop_nonce: Option<&'a str>) -> Observation<'a> {
+    Observation { http_status: 401, www_authenticate: Some(www_authenticate), dpop_nonce, date: None }
+}
+
+const USE_NONCE: &str = r#"DPoP error="use_dpop_nonce", error_description="a nonce is needed""#;
+const INVALID_TOKEN: &str = r#"DPoP error="invalid_token", error_description="revoked""#;
+
+impl Bench {
+    fn authorize(&self) -> Authorization {
+        self.client.authorize("GET", ORDERS).unwrap()
+    }
+
+    fn date(&self, off_seconds: i64) -> String {
+        let seconds = (self.clock.wall_seconds() + off_seconds).unsigned_abs();
+        httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+}
+
+#[test]
+fn a_bearer_token_has_one_header_and_a_bound_one_two() {
+    let bearer = api_bench(DpopMode::Off);
+    let authorization = bearer.authorize();
+    assert_eq!((authorization.authorization(), authorization.dpop()), ("Bearer token-1", None));
+
+    let bound = api_bench(DpopMode::Required);
+    let authorization = bound.authorize();
+    assert_eq!(authorization.authorization(), "DPoP token-1");
+    let claims = claims(&authorization);
+    assert_eq!(
+        (claims["htm"].as_str(), claims["htu"].as_str()),
+        (Some("GET"), Some("https://api.example/raas/v2/orders"))
+    );
+    assert!(claims["ath"].is_string());
+    assert!(!format!("{authorization:?}").contains("token-1"));
+}
+
+#[test]
+fn a_token_goes_to_the_api_and_nowhere_else() {
+    let bench = api_bench(DpopMode::Off);
+    for url in ["https://evil.example/raas/v2", "http://api.example/", "https://api.example:444/"] {
+        assert_eq!(bench.client.authorize("GET", url).unwrap_err().status(), Status::InvalidArgument, "{url}");
+    }
+    assert!(bench.server.requests().is_empty(), "not even a token was fetched");
+}
+
+#[test]
+fn a_nonce_is_learned_from_every_answer_and_a_challenge_is_answered_once() {
+    let bench = api_bench(DpopMode::Required);
+    let first = bench.authorize();
+    assert_eq!(bench.client.observe(&first, &refused(USE_NONCE, Some("one"))).unwrap(), Verdict::Retry);
+    let again = bench.client.authorize_again(&first).unwrap();
+    assert_eq!(claims(&again)["nonce"], "one");
+    assert_ne!(claims(&again)["jti"], claims(&first)["jti"]);
+
+    let done = Observation { http_status: 200, dpop_nonce: Some("two"), ..Observation::default() };
+    assert_eq!(bench.client.observe(&again, &done).unwrap(), Verdict::Done);
+    assert_eq!(claims(&bench.authorize())["nonce"], "two");
+
+    let error = bench.client.observe(&again, &refused(USE_NONCE, Some("three"))).unwrap_err();
+    assert_eq!((error.status(), error.oauth_error()), (Status::ProofRefused, Some("use_dpop_nonce")));
+    assert_eq!(bench.server.requests().len(), 1, "the token was never in doubt");
+}
+
+#[test]
+fn a_challenge_without_a_usable_nonce_is_no_reason_to_try_again() {
+    let bench = api_bench(DpopMode::Required);
+    for nonce in [None, Some(""), Some("a b"), Some("a\r\nb"), Some("a\"b")] {
+        let error = bench.client.observe(&bench.authorize(), &refused(USE_NONCE, nonce)).unwrap_err();
+        assert_eq!(error.status(), Status::ProofRefused, "{nonce:?}");
+        assert!(claims(&bench.authorize()).get("nonce").is_none());
+    }
+    let known = bench.authorize();
+    assert_eq!(bench.client.observe(&known, &refused(USE_NONCE, Some("one"))).unwrap(), Verdict::Retry);
+    let same = bench.authorize();
+    assert!(bench.client.observe(&same, &refused(USE_NONCE, Some("one"))).is_err(), "the nonce that was just refused");
+}
+
+#[test]
+fn another_thread_may_have_learned_the_nonce_meanwhile() {
+    let bench = api_bench(DpopMode::Required);
+    let (slow, quick) = (bench.authorize(), bench.authorize());
+    assert_eq!(bench.client.observe(&quick, &refused(USE_NONCE, Some("new"))).unwrap(), Verdict::Retry);
+    assert_eq!(bench.client.observe(&slow, &refused(USE_NONCE, Some("old"))).unwrap(), Verdict::Retry);
+    assert_eq!(claims(&bench.client.authorize_again(&slow).unwrap())["nonce"], "new", "and is not set back");
+}
+
+#[test]
+fn a_refused_token_is_dropped_that_very_one_and_replaced_once() {
+    let bench = api_bench(DpopMode::Required);
+    let (first, same) = (bench.authorize(), bench.authorize());
+    assert_eq!(bench.client.observe(&first, &refused(INVALID_TOKEN, None)).unwrap(), Verdict::Retry);
+    let again = bench.client.authorize_again(&first).unwrap();
+    assert_eq!(again.authorization(), "DPoP token-2");
+    assert_eq!(bench.client.observe(&same, &refused(INVALID_TOKEN, None)).unwrap(), Verdict::Retry);
+    assert_eq!(bench.authorize().authorization(), "DPoP token-2", "a late refusal of the old token");
+
+    let error = bench.client.observe(&again, &refused(INVALID_TOKEN, None)).unwrap_err();
+    assert_eq!((error.status(), error.oauth_error_description()), (Status::TokenRefused, Some("revoked")));
+}
+
+#[test]
+fn a_refusal_without_a_reason_keeps_the_token() {
+    let bench = api_bench(DpopMode::Off);
+    let headers =
+        [None, Some("Bearer"), Some("Basic realm=\"x\""), Some("Bearer error=\"insufficient_scope\""), Some("???")];
+    for www_authenticate in headers {
+        let answer = Observation { http_status: 401, www_authenticate, ..Observation::default() };
+        let error = bench.client.observe(&bench.authorize(), &answer).unwrap_err();
+        assert_eq!(error.status(), Status::TokenRefused, "{www_authenticate:?}");
+    }
+    for http_status in [200, 400, 403, 404, 500] {
+        let answer = Observation { http_status, ..refused(INVALID_TOKEN, None) };
+        assert_eq!(bench.client.observe(&bench.authorize(), &answer).unwrap(), Verdict::Done, "{http_status}");
+    }
+    assert_eq!(bench.server.requests().len(), 1);
+}
+
+#[test]
+fn a_proof_that_a_wrong_clock_spoilt_is_made_again_with_the_servers() {
+    for off in [-600, 600] {
+        let bench = api_bench(DpopMode::Required);
+        let right = bench.clock.wall_seconds() + off;
+        let first = bench.authorize();
+        let date = bench.date(off);
+        let answer = Observation { date: Some(&date), ..refused(r#"DPoP error="invalid_dpop_proof""#, None) };
+        assert_eq!(bench.client.observe(&first, &answer).unwrap(), Verdict::Retry);
+        let again = bench.client.authorize_again(&first).unwrap();
+        assert_eq!(claims(&again)["iat"].as_i64(), Some(right));
+        assert_eq!(bench.client.observe(&again, &answer).unwrap_err().status(), Status::ProofRefused, "once is enough");
+
+        let same_clock = bench.client.observe(&bench.authorize(), &answer).unwrap_err();
+        assert_eq!(same_clock.status(), Status::ProofRefused, "the clock was not it");
+    }
+}
+
+#[test]
+fn a_token_that_a_wrong_clock_kept_away_is_fetched_with_the_servers() {
+    for off in [-600_i64, 600] {
+        let server_time = Arc::new(std::sync::Mutex::new(String::new()));
+        let date = Arc::clone(&server_time);
+        let bench = bench_with(
+            |config| {
+                config.dpop(DpopMode::Required);
+            },
+            move |number| {
+                let date = date.lock().unwrap();
+                let body = match number {
+                    1 => r#"{"error":"invalid_dpop_proof","error_description":"iat is off"}"#,
+                    _ => r#"{"access_token":"token","expires_in":300,"token_type":"DPoP"}"#,
+                };
+                let (status, length) = (if number == 1 { 400 } else { 200 }, body.len());
+                Reply::Raw(format!(
+                    "HTTP/1.1 {status} Status\r\ndate: {date}\r\ncontent-length: {length}\r\n\r\n{body}"
+                ))
+            },
+        );
+        *server_time.lock().unwrap() = bench.date(off);
+        let token = bench.client.acquire().unwrap();
+        assert_eq!(bench.server.requests().len(), 2);
+        assert!(token.expires_in() <= Duration::from_secs(300), "no life is measured on that clock");
+    }
+}

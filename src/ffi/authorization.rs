@@ -1,0 +1,107 @@
+//! `tango_authorization`: the headers of one API call, and what its answer teaches.
+
+use std::ptr;
+
+use libc::c_char;
+
+use super::error::ErrorObject;
+use super::{Out, end, guard, invalid, optional_text, required, text};
+use crate::client::{Authorization, Client, Observation, Verdict};
+use crate::error::Status;
+
+/// Makes the headers of one call of the API: acquires a token if none is held, and a proof if it is bound to a key.
+///
+/// `method` as it is sent, `url` where it goes. A URL whose origin is neither the API's nor was allowed is
+/// INVALID_ARGUMENT, so that no token is sent to a wrong host by mistake. Waits and fails as `tango_token_acquire` does.
+/// The caller owns `*authorization` and ends it with `tango_authorization_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_client_authorize(
+    client: Option<&Client>,
+    method: *const c_char,
+    url: *const c_char,
+    authorization: *mut *mut Authorization,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        // SAFETY: the header's contract for out-parameters and texts.
+        let (out, method, url) =
+            unsafe { (Out::new(authorization, "authorization")?, text(method, "method")?, text(url, "url")?) };
+        out.give(Box::into_raw(Box::new(required(client, "client")?.authorize(method, url)?)));
+        Ok(())
+    })
+}
+
+/// Makes the headers for sending the same request once more, after `TANGO_VERDICT_RETRY`. The caller owns `*again`, and
+/// still owns `refused`. Fails as `tango_client_authorize` does.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_client_authorize_again(
+    client: Option<&Client>,
+    refused: Option<&Authorization>,
+    again: *mut *mut Authorization,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        // SAFETY: the header's contract for out-parameters.
+        let out = unsafe { Out::new(again, "again") }?;
+        let refused = required(refused, "refused")?;
+        out.give(Box::into_raw(Box::new(required(client, "client")?.authorize_again(refused)?)));
+        Ok(())
+    })
+}
+
+/// Learns from the API's answer, and says in `*verdict`, a `tango_verdict`, whether to send the request once more.
+///
+/// Call it for every answer, a successful one too. `dpop_nonce`, `www_authenticate` (several headers joined by `, `) and
+/// `date` are the headers of that name, NULL where there is none. PROOF_REFUSED and TOKEN_REFUSED say why to give up:
+/// sending the request again would bring the same answer. INVALID_ARGUMENT for what is no HTTP status.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_client_observe(
+    client: Option<&Client>,
+    authorization: Option<&Authorization>,
+    http_status: i32,
+    dpop_nonce: *const c_char,
+    www_authenticate: *const c_char,
+    date: *const c_char,
+    verdict: *mut i32,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        let (client, authorization) = (required(client, "client")?, required(authorization, "authorization")?);
+        let known = u16::try_from(http_status).ok().filter(|status| (100..=599).contains(status));
+        // SAFETY: the header's contract for texts.
+        let answer = unsafe {
+            Observation {
+                http_status: known.ok_or_else(|| invalid("http_status", &format!("{http_status} is none")))?,
+                dpop_nonce: optional_text(dpop_nonce, "dpop_nonce")?,
+                www_authenticate: optional_text(www_authenticate, "www_authenticate")?,
+                date: optional_text(date, "date")?,
+            }
+        };
+        if verdict.is_null() {
+            return Err(invalid("verdict", "is NULL"));
+        }
+        let observed: Verdict = client.observe(authorization, &answer)?;
+        // SAFETY: not NULL, so a place for a number by the header's contract.
+        unsafe { verdict.write(observed as i32) };
+        Ok(())
+    })
+}
+
+/// The value of the `Authorization` header: a secret. Borrowed from the authorization; NULL for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tango_authorization_value(authorization: Option<&Authorization>) -> *const c_char {
+    authorization.map_or(ptr::null(), |authorization| authorization.authorization_with_nul().as_ptr().cast())
+}
+
+/// The value of the `DPoP` header. Borrowed from the authorization; NULL for a Bearer token and for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tango_authorization_dpop(authorization: Option<&Authorization>) -> *const c_char {
+    let proof = authorization.and_then(Authorization::dpop_with_nul);
+    proof.map_or(ptr::null(), |proof| proof.as_ptr().cast())
+}
+
+/// Ends the authorization. NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn tango_authorization_free(authorization: Option<Box<Authorization>>) {
+    end(authorization);
+}
