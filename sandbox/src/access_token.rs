@@ -11,6 +11,12 @@ use crate::random;
 
 const ISSUER: &str = "tango-sandbox";
 
+/// What a token is bound to (RFC 7800 section 3, RFC 9449 section 6.1).
+#[derive(Serialize, Deserialize)]
+struct Confirmation {
+    jkt: String,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -19,6 +25,8 @@ struct Claims {
     iat: u64,
     exp: u64,
     jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
 }
 
 /// Why the API refuses a token: the `error_description` of RFC 6750 section 3.
@@ -76,13 +84,14 @@ impl AccessTokens {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A token that lives from `now` on; both in seconds.
+    /// A token that lives from `now` on; both in seconds. `jkt` is the thumbprint of the key that it is bound to.
     pub fn issue(
         &self,
         audience: &str,
         subject: &str,
         now: u64,
         lifetime: u32,
+        jkt: Option<String>,
     ) -> Result<String, jsonwebtoken::errors::Error> {
         let key = self.key();
         let header = Header { kid: Some(key.generation.to_string()), ..Header::new(Algorithm::HS256) };
@@ -93,12 +102,13 @@ impl AccessTokens {
             iat: now,
             exp: now + u64::from(lifetime),
             jti: random::id(),
+            cnf: jkt.map(|jkt| Confirmation { jkt }),
         };
         encode(&header, &claims, &key.encoding)
     }
 
-    /// Whether the token is one of ours, and still good at `now` (seconds).
-    pub fn verify(&self, token: &str, now: u64) -> Result<(), InvalidToken> {
+    /// Whether the token is one of ours, and still good at `now` (seconds). Gives the `jkt` that it is bound to.
+    pub fn verify(&self, token: &str, now: u64) -> Result<Option<String>, InvalidToken> {
         let key = self.key();
         let kid = decode_header(token).map_err(|_| InvalidToken::Malformed)?.kid;
         let generation = kid.and_then(|kid| kid.parse::<u64>().ok()).ok_or(InvalidToken::Malformed)?;
@@ -110,7 +120,8 @@ impl AccessTokens {
             ErrorKind::InvalidSignature => InvalidToken::Signature,
             _ => InvalidToken::Malformed,
         })?;
-        if claims.claims.exp <= now { Err(InvalidToken::Expired) } else { Ok(()) }
+        let Claims { exp, cnf, .. } = claims.claims;
+        if exp <= now { Err(InvalidToken::Expired) } else { Ok(cnf.map(|cnf| cnf.jkt)) }
     }
 
     /// Every token issued so far is invalid from now on.
@@ -135,15 +146,22 @@ mod tests {
     const NOW: u64 = 2_000_000_000;
 
     fn issue(tokens: &AccessTokens) -> String {
-        tokens.issue("audience", "client", NOW, 300).unwrap()
+        tokens.issue("audience", "client", NOW, 300, None).unwrap()
+    }
+
+    #[test]
+    fn a_token_tells_what_it_is_bound_to() {
+        let tokens = AccessTokens::new();
+        let token = tokens.issue("audience", "client", NOW, 300, Some("thumbprint".into())).unwrap();
+        assert_eq!(tokens.verify(&token, NOW), Ok(Some("thumbprint".into())));
     }
 
     #[test]
     fn a_token_is_good_until_it_expires() {
         let tokens = AccessTokens::new();
         let token = issue(&tokens);
-        assert_eq!(tokens.verify(&token, NOW), Ok(()));
-        assert_eq!(tokens.verify(&token, NOW + 299), Ok(()));
+        assert_eq!(tokens.verify(&token, NOW), Ok(None));
+        assert_eq!(tokens.verify(&token, NOW + 299), Ok(None));
         assert_eq!(tokens.verify(&token, NOW + 300), Err(InvalidToken::Expired));
     }
 
@@ -159,7 +177,7 @@ mod tests {
         let old = issue(&tokens);
         tokens.revoke_all();
         assert_eq!(tokens.verify(&old, NOW), Err(InvalidToken::Revoked));
-        assert_eq!(tokens.verify(&issue(&tokens), NOW), Ok(()));
+        assert_eq!(tokens.verify(&issue(&tokens), NOW), Ok(None));
     }
 
     #[test]

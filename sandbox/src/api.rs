@@ -9,7 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use crate::bearer::Authorized;
+use crate::authorization::Authorized;
 use crate::sandbox::Sandbox;
 use crate::tango_error::TangoError;
 

@@ -23,6 +23,7 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
         .route("/requests", get(requests))
         .route("/answers", post(answers).layer(DefaultBodyLimit::max(MAX_SCRIPT_BYTES)))
         .route("/revoke", post(revoke))
+        .route("/rotate-nonces", post(rotate_nonces))
         .route("/reset", post(reset))
         .with_state(sandbox)
 }
@@ -45,6 +46,11 @@ async fn answers(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Result<Jso
 
 async fn revoke(State(sandbox): State<Arc<Sandbox>>) -> StatusCode {
     sandbox.tokens.revoke_all();
+    StatusCode::NO_CONTENT
+}
+
+async fn rotate_nonces(State(sandbox): State<Arc<Sandbox>>) -> StatusCode {
+    sandbox.dpop.rotate_nonces(sandbox.clock.now_seconds());
     StatusCode::NO_CONTENT
 }
 

@@ -16,8 +16,8 @@ pub struct Environment<'a> {
 }
 
 impl Environment<'_> {
-    /// `host:port` as it stands in a URL.
-    fn authority(&self) -> String {
+    /// `host:port` as it stands in the URLs.
+    pub fn authority(&self) -> String {
         match self.host {
             "127.0.0.1" => format!("localhost:{}", self.port),
             host if host.contains(':') => format!("[{host}]:{}", self.port),

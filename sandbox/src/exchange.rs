@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::header::DATE;
+use axum::http::header::{CACHE_CONTROL, DATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
@@ -14,6 +14,7 @@ use axum::{Json, Router};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{sleep, timeout};
 
+use crate::dpop::{DPOP_NONCE, Server};
 use crate::fault::CloseConnection;
 use crate::log::{Line, Reason};
 use crate::record::Record;
@@ -79,7 +80,7 @@ fn count(parts: &Parts, statistics: &mut Statistics) {
     let path = parts.uri.path();
     if parts.method == Method::POST && path == token_endpoint::PATH {
         statistics.token_requests += 1;
-    } else if path.strip_prefix(api::PREFIX).is_some_and(|rest| rest.starts_with('/')) {
+    } else if matches!(Server::of(path), Some(Server::Api)) {
         statistics.api_requests += 1;
     }
 }
@@ -104,6 +105,12 @@ fn finish(answer: &mut Response, path: &str, request_id: &str, sandbox: &Sandbox
         let (head, body) = Json(error.body(path, request_id, now)).into_response().into_parts();
         *answer.body_mut() = body;
         answer.headers_mut().extend(head.headers);
+    }
+    let nonce = Server::of(path).and_then(|server| sandbox.dpop.nonce(server, sandbox.clock.now_seconds()));
+    if let Some(nonce) = nonce.and_then(|nonce| HeaderValue::from_str(&nonce).ok()) {
+        answer.headers_mut().insert(DPOP_NONCE, nonce);
+        // A nonce from a cache would be a stale one (RFC 9449 section 8).
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     for (name, value) in [(X_REQUEST_ID, request_id), (DATE, &httpdate::fmt_http_date(now))] {
         // Hexadecimal digits and an HTTP-date are always valid.

@@ -6,10 +6,11 @@
 
 mod access_token;
 mod api;
-mod bearer;
+mod authorization;
 mod certificate;
 mod clock;
 mod control;
+mod dpop;
 mod environment;
 mod exchange;
 mod fault;
@@ -85,10 +86,10 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         control_port: control.local_addr()?.port(),
         ca_file: artifacts.ca_file(),
         credentials: &options.credentials,
-    }
-    .to_string();
+    };
+    let (authority, environment) = (environment.authority(), environment.to_string());
 
-    let sandbox = Arc::new(Sandbox::new(options.credentials, options.behaviour));
+    let sandbox = Arc::new(Sandbox::new(options.credentials, options.behaviour, &options.dpop, &authority));
     let acceptor = TlsAcceptor::from(Arc::new(identity.server_config));
     let counted = Arc::clone(&sandbox);
     tokio::spawn(listener::serve(tls, Some(acceptor), exchange::router(Arc::clone(&sandbox)), move || {

@@ -32,6 +32,8 @@ pub struct Options {
     #[command(flatten)]
     pub behaviour: Behaviour,
     #[command(flatten)]
+    pub dpop: DpopOptions,
+    #[command(flatten)]
     pub lifetime: Lifetime,
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -151,6 +153,44 @@ pub enum ErrorFormat {
     Json,
     /// text/plain without a body
     Empty,
+}
+
+/// What it makes of proofs of possession (RFC 9449). Nothing here has an effect when they are off.
+#[derive(Args)]
+#[command(next_help_heading = "DPoP")]
+pub struct DpopOptions {
+    /// Proofs: off ignores them, opportunistic checks those that come, strict wants one with each request
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "MODE", default_value_t = DpopMode::Opportunistic)]
+    pub dpop: DpopMode,
+    /// Check the proof of a token request, and answer with an unbound Bearer token nevertheless
+    #[arg(long)]
+    pub dpop_downgrade: bool,
+    /// Nonces in proofs: off or required; authorization server and API each have their own
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "NONCE", default_value_t = DpopNonce::Off)]
+    pub dpop_nonce: DpopNonce,
+    /// Replace nonces this often; the one before stays good as long again
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub dpop_nonce_lifetime_seconds: u32,
+}
+
+/// Whether requests need a proof.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DpopMode {
+    /// A proof is ignored
+    Off,
+    /// A proof is checked, and none is required
+    Opportunistic,
+    /// A request without a proof is refused
+    Strict,
+}
+
+/// Whether proofs need a nonce.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DpopNonce {
+    /// None is sent; one that comes is ignored
+    Off,
+    /// Each answer carries one, and a proof without a current one is challenged
+    Required,
 }
 
 /// When it ends.

@@ -3,11 +3,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::request::Parts;
 use serde::Serialize;
 
 use crate::access_token::AccessTokens;
 use crate::clock::Clock;
-use crate::options::{Behaviour, Credentials};
+use crate::dpop::{self, Dpop, Presented, Server};
+use crate::options::{Behaviour, Credentials, DpopOptions};
 use crate::quota::Quota;
 use crate::record::Records;
 use crate::script::Script;
@@ -18,6 +20,7 @@ pub struct Sandbox {
     pub behaviour: Behaviour,
     pub clock: Clock,
     pub tokens: AccessTokens,
+    pub dpop: Dpop,
     memory: Mutex<Memory>,
 }
 
@@ -39,13 +42,18 @@ pub struct Statistics {
     pub quota_refusals: u64,
     pub api_requests: u64,
     pub connections: u64,
+    pub dpop_proofs_accepted: u64,
+    pub dpop_proofs_refused: u64,
+    pub nonce_challenges: u64,
 }
 
 impl Sandbox {
-    /// A server that has seen nothing yet.
-    pub fn new(credentials: Credentials, behaviour: Behaviour) -> Self {
+    /// A server that has seen nothing yet; `authority` is `host:port` of its URLs.
+    pub fn new(credentials: Credentials, behaviour: Behaviour, dpop: &DpopOptions, authority: &str) -> Self {
+        let clock = Clock::new(behaviour.clock_offset_seconds);
         Self {
-            clock: Clock::new(behaviour.clock_offset_seconds),
+            clock,
+            dpop: Dpop::new(dpop, authority, clock.now_seconds()),
             tokens: AccessTokens::new(),
             memory: Mutex::new(Memory::new(&behaviour)),
             credentials,
@@ -58,7 +66,25 @@ impl Sandbox {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets counters, records, scripted answers and the quota; tokens stay good.
+    /// Checks the proof of a request as `server` does, and counts it. See [`Dpop::check`].
+    pub fn check_proof(
+        &self,
+        server: Server,
+        request: &Parts,
+        presented: Option<Presented<'_>>,
+    ) -> Result<Option<String>, dpop::Refusal> {
+        let checked = self.dpop.check(server, request, presented, self.clock.now_seconds());
+        let statistics = &mut self.memory().statistics;
+        match &checked {
+            Ok(Some(_)) => statistics.dpop_proofs_accepted += 1,
+            Ok(None) | Err(dpop::Refusal::Missing) => {}
+            Err(dpop::Refusal::UseNonce(_)) => statistics.nonce_challenges += 1,
+            Err(_) => statistics.dpop_proofs_refused += 1,
+        }
+        checked
+    }
+
+    /// Forgets counters, records, scripted answers and the quota; tokens and nonces stay good, proofs stay used.
     pub fn reset(&self) {
         *self.memory() = Memory::new(&self.behaviour);
     }

@@ -9,6 +9,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -16,6 +17,7 @@ use axum::{Extension, Json, Router};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::dpop::{self, Server};
 use crate::form::Form;
 use crate::log::Reason;
 use crate::options::{Credentials, ErrorFormat};
@@ -46,39 +48,53 @@ struct TokenResponse {
 /// A refused request.
 struct Refusal {
     status: StatusCode,
-    /// The `error` of RFC 6749 section 5.2; `None` is the quota, which OAuth has no code for.
-    code: Option<&'static str>,
+    error: ErrorCode,
     reason: Cow<'static, str>,
+}
+
+/// How a refusal is called, which decides how it can be written.
+enum ErrorCode {
+    /// The `error` of RFC 6749 section 5.2, written as `--error-format` says.
+    OAuth(&'static str),
+    /// The `error` of RFC 9449, always JSON: a client has to tell a nonce challenge from everything else.
+    Dpop(&'static str),
+    /// OAuth has no code for it, and Tango writes it as text.
+    Quota,
 }
 
 impl Refusal {
     fn bad_request(code: &'static str, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: Some(code), reason: reason.into() }
+        Self { status: StatusCode::BAD_REQUEST, error: ErrorCode::OAuth(code), reason: reason.into() }
     }
 
     fn unauthorized(code: &'static str, reason: &'static str) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, code: Some(code), reason: reason.into() }
+        Self { status: StatusCode::UNAUTHORIZED, error: ErrorCode::OAuth(code), reason: reason.into() }
     }
 
     fn quota(client_id: &str) -> Self {
         let reason = format!("Client {CLIENT_NAME} {client_id} has exceeded the daily rate limit");
-        Self { status: StatusCode::BAD_REQUEST, code: None, reason: reason.into() }
+        Self { status: StatusCode::BAD_REQUEST, error: ErrorCode::Quota, reason: reason.into() }
+    }
+
+    fn dpop(refusal: dpop::Refusal) -> Self {
+        let error = ErrorCode::Dpop(refusal.code());
+        Self { status: StatusCode::BAD_REQUEST, error, reason: refusal.description() }
     }
 
     fn into_response(self, format: ErrorFormat) -> Response {
         let reason = self.reason.as_ref();
-        let body = match (self.code, format) {
-            (Some(code), ErrorFormat::Json) => {
+        let body = match (self.error, format) {
+            (ErrorCode::OAuth(code), ErrorFormat::Json) | (ErrorCode::Dpop(code), _) => {
                 Json(json!({"error": code, "error_description": reason})).into_response()
             }
-            (Some(_), ErrorFormat::Empty) => String::new().into_response(),
+            (ErrorCode::OAuth(_), ErrorFormat::Empty) => String::new().into_response(),
             _ => reason.to_owned().into_response(),
         };
         (self.status, Extension(Reason(self.reason)), [(CACHE_CONTROL, "no-store")], body).into_response()
     }
 }
 
-async fn token(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn token(State(sandbox): State<Arc<Sandbox>>, request: Parts, body: Bytes) -> Response {
     let ordinal = {
         let mut memory = sandbox.memory();
         memory.unscripted_token_requests += 1;
@@ -88,8 +104,8 @@ async fn token(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap, body: By
         return TangoError::new(StatusCode::SERVICE_UNAVAILABLE, "service.unavailable", "try again later")
             .into_response();
     }
-    match grant(&sandbox, &headers, &body) {
-        Ok(audience) => issue(&sandbox, audience),
+    match grant(&sandbox, &request, &body) {
+        Ok(grant) => issue(&sandbox, grant),
         Err(refusal) => refusal.into_response(sandbox.behaviour.error_format),
     }
 }
@@ -107,10 +123,17 @@ const AUDIENCES: [Audience; 4] = [
     Audience { identifier: "tango-api.bhn.com/fiveminute", lifetime_seconds: 300 },
 ];
 
-/// Checks the request in the order in which a reader would: form, parameters, credentials, quota. Whoever passes has
-/// spent the quota.
-fn grant(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Result<&'static Audience, Refusal> {
-    if !is_form(headers) {
+/// What a request is granted.
+struct Grant {
+    audience: &'static Audience,
+    /// Thumbprint of the key that the token is bound to.
+    jkt: Option<String>,
+}
+
+/// Checks the request in the order in which a reader would: form, parameters, credentials, proof, quota. Whoever passes
+/// has spent the quota.
+fn grant(sandbox: &Sandbox, request: &Parts, body: &[u8]) -> Result<Grant, Refusal> {
+    if !is_form(&request.headers) {
         return Err(Refusal::bad_request("invalid_request", "Content-Type is not application/x-www-form-urlencoded"));
     }
     let form = Form::decode(body).map_err(|error| Refusal::bad_request("invalid_request", error.to_string()))?;
@@ -135,13 +158,14 @@ fn grant(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Result<&'static
         .find(|known| known.identifier == audience)
         .ok_or_else(|| Refusal::bad_request("invalid_request", "audience is unknown"))?;
     given.check(&sandbox.credentials)?;
+    let thumbprint = sandbox.check_proof(Server::Authorization, request, None).map_err(Refusal::dpop)?;
 
     let mut memory = sandbox.memory();
     memory.quota.take(Instant::now()).map_err(|_| {
         memory.statistics.quota_refusals += 1;
         Refusal::quota(given.client_id)
     })?;
-    Ok(audience)
+    Ok(Grant { audience, jkt: sandbox.dpop.binding(thumbprint) })
 }
 
 /// Whether the body says that it is a form; parameters such as a charset make no difference.
@@ -180,15 +204,16 @@ fn same(given: &str, known: &str) -> bool {
     verify_slices_are_equal(digest(given).as_ref(), digest(known).as_ref()).is_ok()
 }
 
-fn issue(sandbox: &Sandbox, audience: &Audience) -> Response {
+fn issue(sandbox: &Sandbox, Grant { audience, jkt }: Grant) -> Response {
+    let token_type = if jkt.is_some() { "DPoP" } else { "Bearer" };
     let lifetime = sandbox.behaviour.token_lifetime_seconds.unwrap_or(audience.lifetime_seconds);
     let (client_id, now) = (&sandbox.credentials.client_id, sandbox.clock.now_seconds());
-    let Ok(access_token) = sandbox.tokens.issue(audience.identifier, client_id, now, lifetime) else {
+    let Ok(access_token) = sandbox.tokens.issue(audience.identifier, client_id, now, lifetime, jkt) else {
         return TangoError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal.error", "the token cannot be signed")
             .into_response();
     };
     sandbox.memory().statistics.tokens_issued += 1;
-    let token = TokenResponse { access_token, scope: SCOPE, expires_in: lifetime, token_type: "Bearer" };
+    let token = TokenResponse { access_token, scope: SCOPE, expires_in: lifetime, token_type };
     ([(CACHE_CONTROL, "no-store")], Json(token)).into_response()
 }
 
