@@ -6,11 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use jsonwebtoken::dangerous::insecure_decode;
 use reqwest::Method;
-use serde_json::{Value, json as object};
+use serde_json::json as object;
 
-use support::{Sandbox, encode, header, json};
+use support::{Sandbox, claims, encode, header, json};
 
 const DAY: &str = "https://api.tangocard.com/";
 
@@ -35,10 +34,6 @@ async fn each_audience_has_its_lifetime() {
         assert_eq!(claims["aud"], audience);
         assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), lifetime);
     }
-}
-
-fn claims(token: &Value) -> Value {
-    insecure_decode(token["access_token"].as_str().unwrap()).unwrap().claims
 }
 
 #[tokio::test]

@@ -1,10 +1,14 @@
 //! A running sandbox, and the client that talks to it.
+#![allow(dead_code, reason = "no test uses all of it")]
+
+pub mod proof;
 
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use jsonwebtoken::dangerous::insecure_decode;
 use reqwest::{Certificate, Client, Response, StatusCode};
 use serde_json::Value;
 
@@ -118,6 +122,11 @@ impl Drop for Sandbox {
 /// The JSON of an answer.
 pub async fn json(answer: Response) -> Value {
     serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+}
+
+/// What the access token of a token response says.
+pub fn claims(token: &Value) -> Value {
+    insecure_decode(token["access_token"].as_str().unwrap()).unwrap().claims
 }
 
 /// A header of an answer, or nothing.
