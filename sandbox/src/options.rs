@@ -111,7 +111,7 @@ pub struct Behaviour {
     /// Lifetime of tokens [default: what the audience stands for, 86400 or 300]
     #[arg(long, value_name = "N")]
     pub token_lifetime_seconds: Option<u32>,
-    /// Body of the token endpoint's 400 and 401: text, json or empty; the quota refusal stays text
+    /// Body of the token endpoint's 400 and 401: text, json or empty; the quota refusal stays text, that of a proof JSON
     #[arg(long, value_enum, hide_possible_values = true, value_name = "FORMAT", default_value_t = ErrorFormat::Text)]
     pub error_format: ErrorFormat,
     /// Wait this long before each answer
@@ -123,7 +123,7 @@ pub struct Behaviour {
     /// Answer every N-th token request with 503; 0 is never
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub fail_every: u64,
-    /// Run the server's clock (Date, iat, exp) this far ahead, or behind where negative
+    /// Run the server's clock (Date, iat, exp, age of proofs) this far ahead, or behind where negative
     #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true,
           value_parser = clap::value_parser!(i64).range(-TEN_YEARS..=TEN_YEARS))]
     pub clock_offset_seconds: i64,
@@ -239,6 +239,15 @@ mod tests {
     #[test]
     fn a_clock_can_be_behind() {
         assert_eq!(behaviour(&["--clock-offset-seconds", "-90"]).clock_offset_seconds, -90);
+    }
+
+    #[test]
+    fn proofs_are_checked_and_not_required_by_default() {
+        let dpop = |arguments: &[&str]| Options::try_parse_from([&["tango-sandbox"], arguments].concat());
+        let options = dpop(&[]).unwrap_or_else(|error| panic!("{error}")).dpop;
+        assert!(options.dpop == DpopMode::Opportunistic && options.dpop_nonce == DpopNonce::Off);
+        assert!(dpop(&["--dpop-nonce-lifetime-seconds", "0"]).is_err());
+        assert!(dpop(&["--dpop", "sometimes"]).is_err());
     }
 
     #[test]

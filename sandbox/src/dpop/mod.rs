@@ -133,6 +133,33 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
+    use crate::options::Options;
+
+    fn dpop(arguments: &[&str]) -> Dpop {
+        let options: Options = clap::Parser::parse_from([&["tango-sandbox"], arguments].concat());
+        Dpop::new(&options.dpop, "localhost:8443", 1_000)
+    }
+
+    #[test]
+    fn each_server_replaces_its_nonce_with_time() {
+        let dpop = dpop(&["--dpop-nonce", "required", "--dpop-nonce-lifetime-seconds", "10"]);
+        for server in [Server::Authorization, Server::Api] {
+            let first = dpop.nonce(server, 1_000);
+            assert!(first.is_some());
+            assert_eq!(dpop.nonce(server, 1_009), first);
+            assert_ne!(dpop.nonce(server, 1_010), first);
+        }
+        assert_ne!(dpop.nonce(Server::Authorization, 1_000), dpop.nonce(Server::Api, 1_000));
+    }
+
+    #[test]
+    fn nonces_are_sent_only_when_they_are_asked_for() {
+        for arguments in [&[][..], &["--dpop-nonce", "required", "--dpop", "off"]] {
+            let dpop = dpop(arguments);
+            dpop.rotate_nonces(1_000);
+            assert_eq!(dpop.nonce(Server::Api, 1_000), None);
+        }
+    }
 
     #[test]
     fn a_path_has_one_server() {
