@@ -2,12 +2,13 @@
 // oidc-provider's; written here is only what Tango's documentation adds to it: the password grant, which oidc-provider
 // leaves to its users, and an audience that decides how long a token lives. README.md says how to run it.
 
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { parseArgs } from 'node:util';
 
-import { exportJWK, generateKeyPair, jwtVerify } from 'jose';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, jwtVerify } from 'jose';
 import { errors, Provider } from 'oidc-provider';
 // The parts that oidc-provider's own grants and resources are made of. They are not in the package's index, which is
 // one more reason for package.json to name an exact version.
@@ -16,8 +17,11 @@ import validatePresence from 'oidc-provider/lib/helpers/validate_presence.js';
 import errorHandler from 'oidc-provider/lib/shared/error_handler.js';
 import wwwAuthenticate from 'oidc-provider/lib/shared/set_www_authenticate_header.js';
 
+import { dpopCheck } from './dpop.mjs';
+
 const ACCOUNTS_PATH = '/raas/v2/accounts';
 const SCOPE = 'raas.all';
+const PROOF_ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'RS256', 'PS256'];
 const TTL_SECONDS = new Map([
   ['https://api.tangocard.com/', 86_400],
   ['https://api.tangocard.com', 86_400],
@@ -26,7 +30,8 @@ const TTL_SECONDS = new Map([
 ]);
 
 /** The Provider with its one client and one user; what oidc-provider offers beyond that is switched off. */
-async function authorizationServer(issuer, { clientId, clientSecret, username, password }) {
+async function authorizationServer(issuer, credentials, { dpop, requireNonce, dpopBound }) {
+  const { clientId, clientSecret, username, password } = credentials;
   const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
   const provider = new Provider(issuer, {
     jwks: { keys: [await exportJWK(privateKey)] },
@@ -40,12 +45,14 @@ async function authorizationServer(issuer, { clientId, clientSecret, username, p
       token_endpoint_auth_method: 'client_secret_post',
       grant_types: ['password'],
       response_types: [],
+      dpop_bound_access_tokens: dpopBound,
     }],
     findAccount: (ctx, id) => (id === username ? { accountId: id, claims: () => ({ sub: id }) } : undefined),
+    ...(dpop && { enabledJWA: { dPoPSigningAlgValues: PROOF_ALGORITHMS } }),
     ttl: { AccessToken: (ctx, token) => token.resourceServer.accessTokenTTL },
     features: {
-      // DPoP stays as it is by default: a proof is checked when there is one. To insist on it: `requireNonce` and
-      // `nonceSecret` here, `dpop_bound_access_tokens` on the client.
+      // Without the option DPoP stays as it is by default: a proof is checked when there is one, and has no nonce.
+      ...(dpop && { dPoP: { nonceSecret: randomBytes(32), requireNonce: () => requireNonce } }),
       devInteractions: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
       rpInitiatedLogout: { enabled: false },
@@ -53,10 +60,25 @@ async function authorizationServer(issuer, { clientId, clientSecret, username, p
     },
   });
   provider.registerGrantType('password', passwordGrant(password), ['username', 'password', 'scope', 'audience']);
-  provider.use(accounts(provider, publicKey));
+  const check = dpop
+    ? dpopCheck({
+      provider,
+      jwks: await published(publicKey),
+      url: issuer + ACCOUNTS_PATH,
+      audiences: [...TTL_SECONDS.keys()],
+      requireNonce,
+    })
+    : (ctx) => checkAccessToken(provider, publicKey, ctx);
+  provider.use(accounts(provider, check));
   // A client is checked when it is first looked up. Better now, while whoever chose its id and secret is watching.
   await provider.Client.find(clientId);
   return provider;
+}
+
+/** The JWKS that oidc-provider makes of its one key. */
+async function published(publicKey) {
+  const jwk = await exportJWK(publicKey);
+  return { keys: [{ ...jwk, kid: await calculateJwkThumbprint(jwk) }] };
 }
 
 /** RFC 6749 section 4.3, in the order of oidc-provider's own client credentials grant. */
@@ -105,7 +127,7 @@ function findResourceServer(provider, audience) {
 }
 
 /** The protected resource, wrapped in what oidc-provider wraps its own in: RFC 6750 challenges and JSON errors. */
-function accounts(provider, publicKey) {
+function accounts(provider, check) {
   const answerErrors = errorHandler();
   const challenge = wwwAuthenticate();
   return async function route(ctx, next) {
@@ -114,7 +136,7 @@ function accounts(provider, publicKey) {
     const urlFor = () => provider.issuer + ACCOUNTS_PATH;
     ctx.oidc = Object.assign(new provider.OIDCContext(ctx), { urlFor });
     return answerErrors(ctx, () => challenge(ctx, async () => {
-      await checkAccessToken(provider, publicKey, ctx);
+      await check(ctx);
       ctx.body = { accounts: [] };
     }));
   };
@@ -146,8 +168,19 @@ function environment(name) {
 // oidc-provider's notices go to console.info; standard output belongs to the one line of JSON.
 console.info = console.error;
 
-const { values: { cert, key } } = parseArgs({ options: { cert: { type: 'string' }, key: { type: 'string' } } });
-if (!cert || !key) throw new Error('usage: node server.mjs --cert FILE --key FILE');
+const { values } = parseArgs({
+  options: {
+    cert: { type: 'string' },
+    key: { type: 'string' },
+    dpop: { type: 'boolean', default: false },
+    'require-nonce': { type: 'boolean', default: false },
+    'dpop-bound': { type: 'boolean', default: false },
+  },
+});
+const { cert, key, dpop, 'require-nonce': requireNonce, 'dpop-bound': dpopBound } = values;
+if (!cert || !key || (!dpop && (requireNonce || dpopBound))) {
+  throw new Error('usage: node server.mjs --cert FILE --key FILE [--dpop [--require-nonce] [--dpop-bound]]');
+}
 
 // The issuer contains the port, so the port comes first.
 const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) });
@@ -159,7 +192,7 @@ const provider = await authorizationServer(issuer, {
   clientSecret: environment('TANGO_CLIENT_SECRET'),
   username: environment('TANGO_USERNAME'),
   password: environment('TANGO_PASSWORD'),
-});
+}, { dpop, requireNonce, dpopBound });
 server.on('request', provider.callback());
 
 const stop = () => process.exit();
