@@ -5,8 +5,10 @@ cd "$(dirname "$0")/.."
 
 declare -A package=(
     [cc]=gcc [c++]=g++ [nm]=binutils [make]=make [pkg-config]=pkg-config [cmake]=cmake [valgrind]=valgrind
+    [python3]=python3
 )
 lacking=()
+python3 -c 'import ensurepip, venv' 2>/dev/null || lacking+=(python3-venv)
 for tool in "${!package[@]}"; do
     command -v "$tool" >/dev/null || lacking+=("${package[$tool]}")
 done
@@ -25,5 +27,4 @@ fi
 
 # The shipped library and the sandbox first: most tests run against them, as they are installed.
 make --no-print-directory lib sandbox
-(cd tests/oidc-provider && npm ci --silent)
 cargo test --workspace

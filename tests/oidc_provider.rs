@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{root, scratch, succeed};
+use support::api::Caller;
+use support::{root, scratch};
 use tango_token::{Algorithm, Client, Config, DpopKey, DpopMode, Status};
 
 const CLIENT_SECRET: &str = "s3cret+&=% '\"~";
@@ -23,10 +24,13 @@ struct Provider {
 }
 
 impl Provider {
-    fn start() -> Self {
+    fn start(options: &[&str]) -> Self {
         let certificates = certificates();
+        let folder = root().join("tests/oidc-provider");
+        support::npm_ci(&folder);
         let mut process = Command::new("node")
-            .arg(installed().join("server.mjs"))
+            .arg(folder.join("server.mjs"))
+            .args(options)
             .args(["--cert".as_ref(), certificates.join("server.pem").as_os_str()])
             .args(["--key".as_ref(), certificates.join("server.key").as_os_str()])
             .envs([("TANGO_CLIENT_ID", "the-client"), ("TANGO_CLIENT_SECRET", CLIENT_SECRET)])
@@ -48,7 +52,11 @@ impl Provider {
 
     fn config(&self) -> Config {
         let mut config = Config::new();
-        config.token_url(self.address("token_url")).ca_file(&self.ca_file).proxy("none");
+        config
+            .token_url(self.address("token_url"))
+            .api_url(self.address("accounts_url"))
+            .ca_file(&self.ca_file)
+            .proxy("none");
         config.client_id("the-client").client_secret(CLIENT_SECRET);
         config.username("sérvice@example.com").password(PASSWORD);
         config
@@ -56,14 +64,7 @@ impl Provider {
 
     /// Whether the provider's own API accepts these headers.
     fn accepts(&self, authorization: &str, proof: Option<&str>) -> bool {
-        let authority = reqwest::Certificate::from_pem(&fs::read(&self.ca_file).unwrap()).unwrap();
-        let client = reqwest::Client::builder().tls_certs_only([authority]).no_proxy().build().unwrap();
-        let mut call = client.get(self.address("accounts_url")).header("authorization", authorization);
-        if let Some(proof) = proof {
-            call = call.header("dpop", proof);
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(call.send()).unwrap().status().is_success()
+        Caller::new(&self.ca_file).get(self.address("accounts_url"), authorization, proof).status == 200
     }
 }
 
@@ -72,18 +73,6 @@ impl Drop for Provider {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// The provider with its dependencies, exactly those of the lock file.
-fn installed() -> &'static Path {
-    static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
-    INSTALLED.get_or_init(|| {
-        let folder = root().join("tests/oidc-provider");
-        if !folder.join("node_modules").is_dir() {
-            succeed(Command::new("npm").arg("ci").current_dir(&folder));
-        }
-        folder
-    })
 }
 
 /// An authority and a certificate for localhost, of this test's own.
@@ -107,7 +96,7 @@ fn certificates() -> &'static Path {
 
 #[test]
 fn its_tokens_are_read_and_its_api_accepts_them() {
-    let provider = Provider::start();
+    let provider = Provider::start(&[]);
     for (audience, seconds) in
         [("24h", 86_400), ("5min", 300), ("https://api.tangocard.com", 86_400), ("tango-api.bhn.com/fiveminute", 300)]
     {
@@ -124,7 +113,7 @@ fn its_tokens_are_read_and_its_api_accepts_them() {
 
 #[test]
 fn its_tokens_are_bound_to_our_key_and_its_api_checks_our_proofs() {
-    let provider = Provider::start();
+    let provider = Provider::start(&[]);
     for algorithm in [Algorithm::Es256, Algorithm::Eddsa] {
         let key = DpopKey::generate(algorithm).unwrap();
         let client = Client::new(provider.config().dpop(DpopMode::Required).dpop_key(key.clone())).unwrap();
@@ -143,11 +132,41 @@ fn its_tokens_are_bound_to_our_key_and_its_api_checks_our_proofs() {
     }
 }
 
+#[test]
+fn with_required_nonces_on_both_sides_calls_go_through() {
+    let provider = Provider::start(&["--dpop", "--require-nonce"]);
+    let caller = Caller::new(&provider.ca_file);
+    let accounts = provider.address("accounts_url");
+    for algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::Eddsa, Algorithm::Rs256, Algorithm::Ps256] {
+        let key = DpopKey::generate(algorithm).unwrap();
+        let client = Client::new(provider.config().dpop(DpopMode::Required).dpop_key(key)).unwrap();
+        assert_eq!(caller.call(&client, accounts).unwrap(), (200, 2), "{algorithm}: challenged, and accepted");
+        for _ in 0..3 {
+            assert_eq!(
+                caller.call(&client, accounts).unwrap(),
+                (200, 1),
+                "{algorithm}: each answer brings the next nonce"
+            );
+        }
+    }
+    // Others use up the nonces that this client knows.
+    let idle = Client::new(provider.config().dpop(DpopMode::Required)).unwrap();
+    assert_eq!(caller.call(&idle, accounts).unwrap(), (200, 2));
+    let busy = Client::new(provider.config().dpop(DpopMode::Required)).unwrap();
+    for _ in 0..10 {
+        assert_eq!(caller.call(&busy, accounts).unwrap().0, 200);
+    }
+    assert_eq!(caller.call(&idle, accounts).unwrap(), (200, 2), "its nonce was rotated away");
+
+    let bearer = Client::new(&provider.config()).unwrap();
+    assert_eq!(caller.call(&bearer, accounts).unwrap(), (200, 1));
+}
+
 type Change = fn(&mut Config) -> &mut Config;
 
 #[test]
 fn its_errors_are_told_apart() {
-    let provider = Provider::start();
+    let provider = Provider::start(&[]);
     let cases: [(Change, Status, u16, &str); 4] = [
         (|config| config.client_secret("wrong"), Status::CredentialsRefused, 401, "invalid_client"),
         (|config| config.password("wrong"), Status::CredentialsRefused, 400, "invalid_grant"),

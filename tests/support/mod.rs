@@ -1,13 +1,14 @@
 //! What the tests of the whole share: a running sandbox, an installed library, and C programs built against it.
 #![allow(dead_code, reason = "no test uses all of it")]
 
+pub mod api;
 pub mod programs;
 pub mod proxy;
 pub mod sandbox;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Where the library was installed, by the same command that users call, from what is in this checkout.
 pub fn installed_prefix() -> &'static Path {
@@ -17,6 +18,18 @@ pub fn installed_prefix() -> &'static Path {
         succeed(Command::new("make").arg("install").arg(format!("PREFIX={}", prefix.display())).current_dir(root()));
         prefix
     })
+}
+
+/// Installs the packages of a folder as its lock file says, again when that has changed.
+pub fn npm_ci(folder: &Path) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let lock = std::fs::read(folder.join("package-lock.json")).unwrap();
+    let installed = folder.join("node_modules/.installed");
+    if std::fs::read(&installed).ok().as_deref() != Some(&lock) {
+        succeed(Command::new("npm").arg("ci").current_dir(folder));
+        std::fs::write(installed, lock).unwrap();
+    }
 }
 
 pub fn root() -> &'static Path {

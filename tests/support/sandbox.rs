@@ -44,13 +44,19 @@ impl Sandbox {
     }
 
     pub fn token_requests(&self) -> u64 {
-        self.control("GET", "/stats", "")["token_requests"].as_u64().unwrap()
+        self.statistic("token_requests")
     }
 
-    /// The form bodies of all token requests, as they were sent.
-    pub fn forms(&self) -> Vec<String> {
-        let requests = self.control("GET", "/requests", "");
-        requests.as_array().unwrap().iter().map(|request| request["body"].as_str().unwrap().to_owned()).collect()
+    pub fn statistic(&self, name: &str) -> u64 {
+        self.control("GET", "/stats", "")[name].as_u64().unwrap()
+    }
+
+    pub fn rotate_nonces(&self) {
+        self.control("POST", "/rotate-nonces", "");
+    }
+
+    pub fn revoke(&self) {
+        self.control("POST", "/revoke", "");
     }
 
     /// Forgets everything, then gives these answers to the next token requests.
