@@ -2,6 +2,7 @@
 
 mod algorithm;
 mod htu;
+mod jti;
 mod jwk;
 mod key;
 mod mode;

@@ -160,7 +160,7 @@ fn questions() -> String {
         (second["htm"], second["htu"]) = ("GET".into(), "https://api.example/raas/v2/orders".into());
         // base64url(SHA-256("an-access-token")), by another program.
         (second["ath"], second["nonce"]) = (AN_ACCESS_TOKENS_HASH.into(), "a-nonce".into());
-        questions += &format!("{first}\n{second}\n");
+        questions.extend([first.to_string(), "\n".into(), second.to_string(), "\n".into()]);
     }
     questions
 }

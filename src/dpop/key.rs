@@ -20,7 +20,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::Algorithm;
 use super::jwk::{Curve, PublicJwk, bytes};
 use super::proof::TokenHash;
-use super::signer::{SignFunction, Signer, SignerError};
+use super::signer::{Beginning, SignFunction, Signer, SignerError};
 use crate::error::{Error, Status};
 
 /// A key pair for DPoP proofs (RFC 9449). Cheap to clone, safe to share between threads.
@@ -34,6 +34,7 @@ pub(super) struct KeyData {
     pub signer: Signer,
     /// `base64url(JOSE header).`, the same in every proof of this key.
     pub encoded_header: String,
+    pub beginning: Beginning,
     /// The hash of the token that was proved last, because the next one is nearly always the same.
     pub token_hash: ArcSwapOption<TokenHash>,
     /// With a NUL at its end, so that C borrows it as it is.
@@ -182,10 +183,12 @@ impl DpopKey {
         }
         let jwk = public.to_json();
         let header = format!(r#"{{"typ":"dpop+jwt","alg":"{algorithm}","jwk":{jwk}}}"#);
+        let encoded_header = URL_SAFE_NO_PAD.encode(header) + ".";
         Ok(Self(Arc::new(KeyData {
             algorithm,
             signer,
-            encoded_header: URL_SAFE_NO_PAD.encode(header) + ".",
+            beginning: Beginning::new(algorithm, &encoded_header),
+            encoded_header,
             token_hash: ArcSwapOption::empty(),
             public_jwk: jwk + "\0",
             thumbprint: public.thumbprint() + "\0",

@@ -7,20 +7,18 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::DpopKey;
 use super::htu::htu;
+use super::jti;
 use super::key::KeyData;
 use super::nonce::is_nonce;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Status};
 
-/// `jti` must not repeat: twelve bytes are asked for, these are sixteen.
-const JTI_BYTES: usize = 16;
 /// The other claims around `htm`, `htu` and `nonce`, and a margin.
 const FIXED_CLAIMS: usize = 160;
 /// The signatures of all but RSA, encoded, with a dot.
@@ -75,7 +73,7 @@ impl KeyData {
         let mut proof = String::with_capacity(capacity);
         proof.push_str(&self.encoded_header);
         URL_SAFE_NO_PAD.encode_string(claims, &mut proof);
-        let signature = self.signer.sign(self.algorithm, proof.as_bytes())?;
+        let signature = self.signer.sign_after(&self.beginning, self.algorithm, proof.as_bytes())?;
         proof.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut proof);
         Ok(proof)
@@ -96,13 +94,9 @@ impl KeyData {
 
 /// Each part was checked to be made of characters that JSON takes as they are.
 fn claims(iat: i64, htm: &str, htu: &str, ath: Option<&str>, nonce: Option<&str>) -> Result<String, Error> {
-    let no_randomness = |_| Error::new(Status::Internal, "the system gave no random numbers");
-    let mut jti = [0; JTI_BYTES];
-    rand::fill(&mut jti).map_err(no_randomness)?;
-
     let mut claims = String::with_capacity(FIXED_CLAIMS + htm.len() + htu.len() + nonce.map_or(0, str::len));
     claims.push_str(r#"{"jti":""#);
-    URL_SAFE_NO_PAD.encode_string(jti, &mut claims);
+    URL_SAFE_NO_PAD.encode_string(jti::draw()?, &mut claims);
     for (name, value) in [(r#"","htm":""#, htm), (r#"","htu":""#, htu)] {
         claims.push_str(name);
         claims.push_str(value);

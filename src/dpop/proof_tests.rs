@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dpop::Algorithm;
+use crate::dpop::jti::JTI_BYTES;
 use crate::dpop::jwk::PublicJwk;
 
 const URL: &str = "https://resource.example.org/protectedresource?q=1";

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest::{Context, SHA256, SHA384};
+use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256};
@@ -28,16 +30,18 @@ pub(super) enum Signer {
 impl Signer {
     /// The signature of a JWS (RFC 7518 section 3).
     pub fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, Error> {
-        let failed = |_| Error::new(Status::SigningFailed, "the key could not sign; the machine may be out of memory");
         match self {
-            Self::Ecdsa(key) => {
-                key.sign(&SystemRandom::new(), message).map(|signature| signature.as_ref().to_vec()).map_err(failed)
+            Self::Ecdsa(key) => key
+                .sign(&SystemRandom::new(), message)
+                .map(|signature| signature.as_ref().to_vec())
+                .map_err(cannot_sign),
+            Self::Ed25519(key) => {
+                key.try_sign(message).map(|signature| signature.as_ref().to_vec()).map_err(cannot_sign)
             }
-            Self::Ed25519(key) => key.try_sign(message).map(|signature| signature.as_ref().to_vec()).map_err(failed),
             Self::Rsa(key) => {
                 let padding = if algorithm == Algorithm::Rs256 { &RSA_PKCS1_SHA256 } else { &RSA_PSS_SHA256 };
                 let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(padding, &SystemRandom::new(), message, &mut signature).map_err(failed)?;
+                key.sign(padding, &SystemRandom::new(), message, &mut signature).map_err(cannot_sign)?;
                 Ok(signature)
             }
             Self::External(sign) => {
@@ -49,6 +53,39 @@ impl Signer {
     }
 }
 
+/// What all messages of a key begin with, hashed as far as it goes: of a proof that is the header, nearly half of it.
+pub(super) struct Beginning {
+    length: usize,
+    /// For ECDSA; the other algorithms take the message as a whole.
+    hashed: Option<Context>,
+}
+
+impl Beginning {
+    pub fn new(algorithm: Algorithm, text: &str) -> Self {
+        let hash = match algorithm {
+            Algorithm::Es256 => Some(&SHA256),
+            Algorithm::Es384 => Some(&SHA384),
+            Algorithm::Eddsa | Algorithm::Rs256 | Algorithm::Ps256 => None,
+        };
+        let hashed = hash.map(|hash| {
+            let mut context = Context::new(hash);
+            context.update(text.as_bytes());
+            context
+        });
+        Self { length: text.len(), hashed }
+    }
+}
+
+impl Signer {
+    /// The same as `sign`, for a message that has this beginning.
+    pub fn sign_after(&self, beginning: &Beginning, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let (Self::Ecdsa(key), Some(hashed)) = (self, &beginning.hashed) else { return self.sign(algorithm, message) };
+        let mut context = hashed.clone();
+        context.update(&message[beginning.length..]);
+        key.sign_digest(&context.finish()).map(|signature| signature.as_ref().to_vec()).map_err(cannot_sign)
+    }
+}
+
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -56,6 +93,10 @@ impl fmt::Debug for Signer {
             Self::External(_) => "a signer of the program's own",
         })
     }
+}
+
+fn cannot_sign(_: Unspecified) -> Error {
+    Error::new(Status::SigningFailed, "the key could not sign; the machine may be out of memory")
 }
 
 /// HSMs and key services give ECDSA signatures in DER, JWS wants `R || S` (RFC 7518 section 3.4).
