@@ -1,6 +1,7 @@
 //! Demonstrating Proof of Possession (RFC 9449): the key that a token is bound to, and the proofs made with it.
 
 mod algorithm;
+mod ath;
 mod htu;
 mod jti;
 mod jwk;

@@ -8,7 +8,7 @@
 use std::mem;
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use arc_swap::ArcSwapOption;
 
@@ -26,11 +26,24 @@ impl Process {
     pub fn current() -> Self {
         Self { id: process::id(), forks: FORKS.load(Relaxed) }
     }
+
+    /// The same as comparing with `current`, without its system call where each fork is told.
+    pub fn is_current(self) -> bool {
+        self.forks == FORKS.load(Relaxed) && (FORKS_ARE_TOLD.load(Relaxed) || self.id == process::id())
+    }
 }
+
+/// Whether `note_fork` is called in each child.
+static FORKS_ARE_TOLD: AtomicBool = AtomicBool::new(false);
 
 /// To be called in each child, first of all (`pthread_atfork`). Without it the process id still tells nearly every child.
 pub(crate) fn note_fork() {
     FORKS.fetch_add(1, Relaxed);
+}
+
+/// From now on `note_fork` is.
+pub(crate) fn forks_are_told() {
+    FORKS_ARE_TOLD.store(true, Relaxed);
 }
 
 /// A value that each process makes for itself when it first needs it.

@@ -69,6 +69,13 @@ fn keys_and_proofs_of_every_algorithm() {
 }
 
 #[test]
+fn a_child_makes_proofs_of_its_own() {
+    let sandbox = Sandbox::start(&[]);
+    let output = Program::build("tests/c/fork_proofs.c", Under::Nothing).run(&sandbox);
+    assert_eq!(printed(&output), "no number was used twice\n");
+}
+
+#[test]
 fn the_examples_run() {
     for under in EVERY_TOOL {
         let sandbox = Sandbox::start(&[]);

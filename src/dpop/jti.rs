@@ -25,11 +25,10 @@ pub(super) fn draw() -> Result<[u8; JTI_BYTES], Error> {
         RefCell::new(Pool { bytes: [[0; JTI_BYTES]; AT_ONCE], left: 0, process: None })
     });
     POOL.with_borrow_mut(|pool| {
-        let process = Some(Process::current());
-        if pool.left == 0 || pool.process != process {
+        if pool.left == 0 || !pool.process.is_some_and(Process::is_current) {
             let fill = rand::fill(pool.bytes.as_flattened_mut());
             fill.map_err(|_| Error::new(Status::Internal, "the system gave no random numbers"))?;
-            (pool.left, pool.process) = (AT_ONCE, process);
+            (pool.left, pool.process) = (AT_ONCE, Some(Process::current()));
         }
         pool.left -= 1;
         Ok(pool.bytes[pool.left])

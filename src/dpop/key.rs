@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
@@ -18,8 +17,8 @@ use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Algorithm;
+use super::ath::LastToken;
 use super::jwk::{Curve, PublicJwk, bytes};
-use super::proof::TokenHash;
 use super::signer::{Beginning, SignFunction, Signer, SignerError};
 use crate::error::{Error, Status};
 
@@ -35,8 +34,7 @@ pub(super) struct KeyData {
     /// `base64url(JOSE header).`, the same in every proof of this key.
     pub encoded_header: String,
     pub beginning: Beginning,
-    /// The hash of the token that was proved last, because the next one is nearly always the same.
-    pub token_hash: ArcSwapOption<TokenHash>,
+    pub last_token: LastToken,
     /// With a NUL at its end, so that C borrows it as it is.
     public_jwk: String,
     /// With a NUL at its end.
@@ -189,7 +187,7 @@ impl DpopKey {
             signer,
             beginning: Beginning::new(algorithm, &encoded_header),
             encoded_header,
-            token_hash: ArcSwapOption::empty(),
+            last_token: LastToken::default(),
             public_jwk: jwk + "\0",
             thumbprint: public.thumbprint() + "\0",
         })))

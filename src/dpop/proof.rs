@@ -4,12 +4,9 @@
 //! and the token's hash once for each token, and the claims are written by hand, from parts that need no escaping.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::{ExposeSecret, SecretString};
 
 use super::DpopKey;
 use super::htu::htu;
@@ -23,12 +20,6 @@ use crate::error::{Error, Status};
 const FIXED_CLAIMS: usize = 160;
 /// The signatures of all but RSA, encoded, with a dot.
 const SIGNATURE: usize = 129;
-
-/// A token and its `ath`.
-pub(super) struct TokenHash {
-    token: SecretString,
-    ath: String,
-}
 
 impl DpopKey {
     /// A proof for one request: `method` as it is sent, the URL that it goes to, the access token that it presents, if
@@ -57,11 +48,14 @@ impl DpopKey {
         let key = self.data();
         check(method, "method", is_token_character)?;
         let htu = htu(url)?;
-        let ath = access_token.map(|token| key.hash_of(token)).transpose()?;
+        if let Some(token) = access_token {
+            check(token, "access_token", |byte| byte.is_ascii_graphic())?;
+        }
         if nonce.is_some_and(|nonce| !is_nonce(nonce)) {
             return Err(invalid("nonce"));
         }
-        let ath = ath.as_deref().map(|hash| hash.ath.as_str());
+        let hashed = access_token.map(|token| key.last_token.hash(token));
+        let ath = hashed.as_ref().map(|hashed| hashed.ath());
         let claims = claims(iat, method, &htu, ath, nonce)?;
         key.sign(&claims)
     }
@@ -77,18 +71,6 @@ impl KeyData {
         proof.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut proof);
         Ok(proof)
-    }
-
-    /// `ath` = base64url(SHA-256(ASCII(access token))), kept for the next proof.
-    fn hash_of(&self, token: &str) -> Result<Arc<TokenHash>, Error> {
-        if let Some(hash) = self.token_hash.load().as_ref().filter(|hash| hash.token.expose_secret() == token) {
-            return Ok(Arc::clone(hash));
-        }
-        check(token, "access_token", |byte| byte.is_ascii_graphic())?;
-        let ath = URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()));
-        let hash = Arc::new(TokenHash { token: token.into(), ath });
-        self.token_hash.store(Some(Arc::clone(&hash)));
-        Ok(hash)
     }
 }
 

@@ -8,7 +8,7 @@ use libc::c_char;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::ErrorObject;
-use super::{Out, end, guard, invalid, required, text};
+use super::{Out, end, fork, guard, invalid, required, text};
 use crate::dpop::{Algorithm, DpopKey, SignerError};
 use crate::error::{Error, Status};
 
@@ -182,6 +182,7 @@ unsafe fn make(
     guard(error, || {
         // SAFETY: this function's own contract.
         let out = unsafe { Out::new(key, "key") }?;
+        fork::watch();
         out.give(Box::into_raw(Box::new(KeyObject::new(work()?))));
         Ok(())
     })

@@ -2,16 +2,18 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use crate::process::note_fork;
+use crate::process::{forks_are_told, note_fork};
 
-/// From the first client on, each forked child knows that it is one. Where the C library has no memory for that, the
+/// From the first client or key on, each forked child knows that it is one. Where the C library has no memory for that, the
 /// process id still tells nearly every child.
 pub(super) fn watch() {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if !WATCHED.swap(true, Relaxed) {
         // SAFETY: the handler only adds to an atomic number, which is safe in a child of a process with threads, and
         // it is never unloaded (`-z nodelete`).
-        unsafe { libc::pthread_atfork(None, None, Some(in_the_child)) };
+        if unsafe { libc::pthread_atfork(None, None, Some(in_the_child)) } == 0 {
+            forks_are_told();
+        }
     }
 }
 

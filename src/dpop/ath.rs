@@ -1,0 +1,53 @@
+//! `ath`: the hash of the access token that a request presents (RFC 9449 section 4.2).
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
+
+/// The hash of the token that was presented last, because the next one is nearly always the same.
+#[derive(Default)]
+pub(super) struct LastToken(ArcSwapOption<Hashed>);
+
+/// A token and its hash.
+pub(super) struct Hashed {
+    token: SecretString,
+    ath: String,
+}
+
+impl LastToken {
+    /// base64url(SHA-256(ASCII(token))).
+    pub fn hash(&self, token: &str) -> Arc<Hashed> {
+        if let Some(same) = self.0.load().as_ref().filter(|last| last.token.expose_secret() == token) {
+            return Arc::clone(same);
+        }
+        let ath = URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()));
+        let hashed = Arc::new(Hashed { token: token.into(), ath });
+        self.0.store(Some(Arc::clone(&hashed)));
+        hashed
+    }
+}
+
+impl Hashed {
+    pub fn ath(&self) -> &str {
+        &self.ath
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ath_of_rfc_9449_section_7_1_before_and_after_other_tokens() {
+        let last = LastToken::default();
+        let token = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
+        for _ in 0..2 {
+            assert_eq!(last.hash(token).ath(), "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo");
+            assert_ne!(last.hash("another").ath(), last.hash(token).ath());
+        }
+    }
+}
