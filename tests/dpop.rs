@@ -77,6 +77,8 @@ fn a_downgrade_is_refused_where_dpop_is_required() {
 #[test]
 fn nonces_are_learned_on_both_servers_and_followed_when_they_rotate() {
     let bench = bench(DpopMode::Required, &["--dpop", "strict", "--dpop-nonce", "required"]);
+    bench.client.acquire().unwrap();
+    assert_eq!(bench.sandbox.statistic("connections"), 1, "the challenge is answered on the same connection");
     assert_eq!(bench.call(), (200, 2), "the API's first nonce costs one more request");
     assert_eq!(bench.call(), (200, 1));
     bench.sandbox.rotate_nonces();

@@ -22,7 +22,7 @@ impl Nonce {
     pub fn adopt(&self, headers: &HeaderMap) -> bool {
         let mut values = headers.get_all(DPOP_NONCE).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return false };
-        let Some(nonce) = value.to_str().ok().filter(|nonce| nonce.len() <= LONGEST && is_nonce(nonce)) else {
+        let Some(nonce) = value.to_str().ok().filter(|nonce| is_nonce(nonce)) else {
             tracing::warn!("the server sent a DPoP-Nonce that cannot be one; it is ignored");
             return false;
         };
@@ -34,9 +34,10 @@ impl Nonce {
     }
 }
 
-/// `1*NQCHAR` of RFC 6749 appendix A, of which RFC 9449 section 8.1 makes nonces.
+/// `1*NQCHAR` of RFC 6749 appendix A, of which RFC 9449 section 8.1 makes nonces, up to a length that headers can carry.
 pub(crate) fn is_nonce(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+    (1..=LONGEST).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }
 
 #[cfg(test)]
