@@ -226,7 +226,7 @@ enum tango_verdict
      */
     TANGO_VERDICT_DONE = 1,
     /**
-     * Send the request once more, with [`Client::authorize_again`]: a nonce, a clock or a token was learned.
+     * Send the request once more, with `authorize_again`: a nonce, a clock or a token was learned.
      */
     TANGO_VERDICT_RETRY = 2,
 };
@@ -303,7 +303,7 @@ typedef int32_t tango_log_level;
 /**
  * The headers of one request to an API: `Authorization`, and `DPoP` for a token that is bound to a key.
  *
- * Good for one request. Hand it to [`Client::observe`] with the answer.
+ * Good for one request. Hand it to `observe` with the answer.
  */
 typedef struct tango_authorization tango_authorization;
 
@@ -344,7 +344,7 @@ typedef struct tango_dpop_proof tango_dpop_proof;
 typedef struct tango_token tango_token;
 
 /**
- * The request that an authorization is for.
+ * An asynchronous acquire under way.
  */
 typedef struct tango_request tango_request;
 
@@ -819,7 +819,7 @@ const char *tango_token_scope(const tango_token *token);
 int64_t tango_token_expires_in_seconds(const tango_token *token);
 
 /**
- * Ends this handle; the token is zeroised with its last one. NULL is fine.
+ * Ends this handle; the token is zeroised with its last one, and with the last key that remembers it. NULL is fine.
  */
 void tango_token_free(tango_token *token);
 

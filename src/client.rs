@@ -70,7 +70,7 @@ impl Client {
         let server_clock = Arc::new(ServerClock::new(Arc::clone(&clock)));
         let hangar = ProcessLocal::<Hangar>::new();
         hangar.get().prepare(TokenEndpoint::new(&settings, &server_clock)?);
-        let origins = Origins::new(&settings.api_urls);
+        let origins = Origins::new(&settings.api_urls, &clock);
         let redactor = settings.redactor();
         let known =
             Known { held: None, ledger: Ledger::default(), last_error: None, serves_until: CoarseDeadline::PASSED };

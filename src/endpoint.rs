@@ -14,6 +14,7 @@ use reqwest::{Body, Response, StatusCode};
 use secrecy::ExposeSecret;
 use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
+use tokio::time;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
@@ -46,6 +47,13 @@ pub(crate) struct TokenEndpoint {
     redactor: Redactor,
 }
 
+/// Which of the reasons for a new proof were used up in a fetch.
+#[derive(Default)]
+pub(crate) struct Renewals {
+    nonce: bool,
+    clock: bool,
+}
+
 /// Why one request brought no token, and what that means for the next.
 pub(crate) struct Failure {
     pub error: Error,
@@ -70,45 +78,47 @@ impl TokenEndpoint {
 
     /// Sends the token request (RFC 6749 section 4.3.2) and waits for its answer for at most `timeout`.
     ///
-    /// A server that refuses the proof gets the same request with a new one: once if it sent a nonce (RFC 9449
-    /// section 8), once if its clock turns out to be another.
-    pub async fn request_token(&self, timeout: Duration) -> Result<Issued, Failure> {
+    /// A server that refuses the proof gets the same request with a new one: once in a fetch if it sent a nonce (RFC
+    /// 9449 section 8), once if its clock turns out to be another.
+    pub async fn request_token(&self, timeout: Duration, renewals: &mut Renewals) -> Result<Issued, Failure> {
         let deadline = Instant::now() + timeout;
-        let (mut may_learn_nonce, mut may_learn_clock) = (self.binding.is_some(), self.binding.is_some());
         loop {
-            let (nonce, clock) = (self.nonce.current(), self.server_clock.corrections());
-            let failure = match self.send(deadline.saturating_duration_since(Instant::now())).await {
-                Err(failure) if failure.error.status() == Status::ProofRefused => failure,
+            let (nonce, iat, made) = (self.nonce.current(), self.server_clock.now(), self.server_clock.moment());
+            let failure = match self.send(deadline, iat, nonce.clone()).await {
+                Err(failure) if self.binding.is_some() && failure.error.status() == Status::ProofRefused => failure,
                 outcome => return outcome,
             };
-            let learned_clock = self.server_clock.corrections() != clock;
-            let learned = match failure.cause {
-                Cause::NonceWanted => mem::take(&mut may_learn_nonce) && self.nonce.current() != nonce,
-                _ => mem::take(&mut may_learn_clock) && learned_clock,
+            let (used_up, is_new) = if failure.cause == Cause::NonceWanted {
+                (&mut renewals.nonce, self.nonce.current() != nonce)
+            } else {
+                (&mut renewals.clock, self.server_clock.disagrees_with(iat, made, self.server_clock.now()))
             };
-            if !learned {
+            if mem::replace(used_up, true) || !is_new {
                 return Err(failure);
             }
         }
     }
 
-    async fn send(&self, timeout: Duration) -> Result<Issued, Failure> {
+    async fn send(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<Issued, Failure> {
         let sent = Sent::default();
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let proof = self.proof(left(), iat, nonce).await?;
         let form = Bytes::from_owner(Zeroizing::new(self.form.as_bytes().to_vec()));
         let mut request = self
             .http
             .post(self.url.clone())
-            .timeout(timeout)
+            .timeout(left())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json")
             .body(Body::wrap(TrackedBody::new(form, sent.clone())));
-        if let Some(proof) = self.proof().await? {
+        if let Some(proof) = proof {
             request = request.header("DPoP", proof);
         }
+        let sent_at = self.server_clock.moment();
         let mut response = request.send().await.map_err(|error| self.unanswered(error, &sent))?;
         self.nonce.adopt(response.headers());
         if let Some(date) = response.headers().get(DATE).and_then(|date| date.to_str().ok()) {
-            self.server_clock.learn(date);
+            self.server_clock.learn(date, sent_at, self.server_clock.now());
         }
         let status = response.status();
         let body = match read_body(&mut response).await {
@@ -131,15 +141,23 @@ impl TokenEndpoint {
     }
 
     /// A proof for one token request, with the newest nonce of this server.
-    async fn proof(&self) -> Result<Option<String>, Failure> {
+    async fn proof(&self, timeout: Duration, iat: i64, nonce: Option<Arc<String>>) -> Result<Option<String>, Failure> {
         let Some(Binding { key, .. }) = &self.binding else { return Ok(None) };
-        let (key, url, nonce) = (key.clone(), self.url.clone(), self.nonce.current());
-        let (in_this_process, iat) = (key.is_in_this_process(), self.server_clock.now());
+        let (key, url) = (key.clone(), self.url.clone());
+        let in_this_process = key.is_in_this_process();
         let prove = move || key.proof_at(iat, "POST", url.as_str(), None, nonce.as_deref().map(String::as_str));
         // A key service may take its time; the library's thread has others to serve meanwhile.
-        let proof = if in_this_process { Ok(prove()) } else { spawn_blocking(prove).await };
-        let panicked = |_| Err(Error::new(Status::SigningFailed, "the signer of this key ended unexpectedly"));
-        proof.unwrap_or_else(panicked).map(Some).map_err(|error| Failure { error, cause: Cause::Untrusted })
+        let proof = if in_this_process {
+            prove()
+        } else {
+            let failed = |how: &str| Err(Error::new(Status::SigningFailed, format!("the signer of this key {how}")));
+            match time::timeout(timeout, spawn_blocking(prove)).await {
+                Ok(Ok(proof)) => proof,
+                Ok(Err(_)) => failed("ended unexpectedly"),
+                Err(_) => failed("made no signature in time"),
+            }
+        };
+        proof.map(Some).map_err(|error| Failure { error, cause: Cause::Untrusted })
     }
 
     fn unanswered(&self, error: reqwest::Error, sent: &Sent) -> Failure {

@@ -10,28 +10,36 @@ pub(crate) struct Refusal {
 }
 
 /// The refusal among the challenges of all headers, joined by commas: the DPoP challenge's if it gives a reason, else
-/// the Bearer challenge's. What cannot be read ends the reading; what was read before counts.
+/// the Bearer challenge's. Challenges of other schemes, and what cannot be read, are passed over.
 pub(crate) fn refusal(www_authenticate: &str) -> Option<Refusal> {
-    let mut found = None;
-    for challenge in ChallengeParser::new(www_authenticate).map_while(Result::ok) {
-        let is_dpop = challenge.scheme.eq_ignore_ascii_case("DPoP");
-        if !is_dpop && !challenge.scheme.eq_ignore_ascii_case("Bearer") {
-            continue;
-        }
-        let parameter = |name: &str| {
-            let mut same = challenge.params.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
-            // A parameter that stands there twice says nothing (RFC 9110 section 11.2).
-            same.next().filter(|_| same.next().is_none()).map(|(_, value)| value.to_unescaped())
-        };
-        if let Some(error) = parameter("error") {
-            let refusal = Refusal { error, description: parameter("error_description") };
-            if is_dpop {
-                return Some(refusal);
-            }
-            found = found.or(Some(refusal));
-        }
+    let of = |scheme: &str| beginnings(www_authenticate).find_map(|rest| refusal_at(rest, scheme));
+    of("DPoP").or_else(|| of("Bearer"))
+}
+
+/// Every place where a challenge can begin: the start, and behind each comma that is not quoted.
+fn beginnings(header: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let commas = header.match_indices(move |c: char| {
+        let ends_here = c == ',' && !quoted;
+        quoted ^= c == '"' && !escaped;
+        escaped = quoted && c == '\\' && !escaped;
+        ends_here
+    });
+    std::iter::once(header).chain(commas.map(|(comma, _)| &header[comma + 1..]))
+}
+
+/// The reason that the first challenge here gives, if it is of this scheme.
+fn refusal_at(rest: &str, scheme: &str) -> Option<Refusal> {
+    let challenge = ChallengeParser::new(rest.trim_start()).next()?.ok()?;
+    if !challenge.scheme.eq_ignore_ascii_case(scheme) {
+        return None;
     }
-    found
+    let parameter = |name: &str| {
+        let mut same = challenge.params.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        // A parameter that stands there twice says nothing (RFC 9110 section 11.2).
+        same.next().filter(|_| same.next().is_none()).map(|(_, value)| value.to_unescaped())
+    };
+    Some(Refusal { error: parameter("error")?, description: parameter("error_description") })
 }
 
 #[cfg(test)]
@@ -62,6 +70,8 @@ mod tests {
             (r#"Bearer, DPoP algs="ES256 PS256", error="use_dpop_nonce""#, "use_dpop_nonce"),
             (r#"Bearer error="invalid_token", DPoP error="use_dpop_nonce""#, "use_dpop_nonce"),
             ("dpop ERROR=use_dpop_nonce", "use_dpop_nonce"),
+            (r#"Negotiate YII==, DPoP error="use_dpop_nonce""#, "use_dpop_nonce"),
+            (r#"Basic realm="é, \" x", DPoP error="use_dpop_nonce""#, "use_dpop_nonce"),
             (r#"Digest realm="a, b", nonce="c", DPoP error="invalid_dpop_proof""#, "invalid_dpop_proof"),
         ] {
             assert_eq!(error(header).as_deref(), Some(expected), "{header}");

@@ -6,22 +6,22 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use arc_swap::ArcSwapOption;
 use url::Url;
 
-use crate::dpop::is_nonce;
+use crate::clock::Clock;
+use crate::dpop::{ServerClock, is_nonce, target};
 use crate::error::{Error, Status};
 
 /// Every origin that may get a token.
-#[derive(Debug)]
 pub(crate) struct Origins(Vec<Arc<Origin>>);
 
 /// Scheme, host and port (RFC 6454), and the newest nonce from there.
-#[derive(Debug)]
 pub(crate) struct Origin {
     name: String,
     nonce: ArcSwapOption<Nonce>,
     requests: AtomicU64,
+    /// Servers may disagree about the time.
+    pub clock: ServerClock,
 }
 
-#[derive(Debug)]
 struct Nonce {
     text: String,
     /// The number of the request whose answer brought it.
@@ -29,19 +29,21 @@ struct Nonce {
 }
 
 impl Origins {
-    pub fn new<'a>(urls: impl IntoIterator<Item = &'a Url>) -> Self {
+    pub fn new<'a>(urls: impl IntoIterator<Item = &'a Url>, clock: &Arc<dyn Clock>) -> Self {
         let mut names: Vec<_> = urls.into_iter().map(|url| url.origin().ascii_serialization()).collect();
         names.sort();
         names.dedup();
-        let origin = |name| Arc::new(Origin { name, nonce: ArcSwapOption::empty(), requests: AtomicU64::new(0) });
+        let origin = |name| {
+            let clock = ServerClock::new(Arc::clone(clock));
+            Arc::new(Origin { name, nonce: ArcSwapOption::empty(), requests: AtomicU64::new(0), clock })
+        };
         Self(names.into_iter().map(origin).collect())
     }
 
     /// The origin of a URL, if tokens may be sent there.
     pub fn of(&self, url: &str) -> Result<&Arc<Origin>, Error> {
         let refused = |problem: String| Error::new(Status::InvalidArgument, format!("url {problem}"));
-        let url = Url::parse(url).map_err(|_| refused("is not an absolute URL".into()))?;
-        let name = url.origin().ascii_serialization();
+        let name = target(url)?.origin().ascii_serialization();
         self.0.iter().find(|origin| origin.name == name).ok_or_else(|| {
             refused(format!(
                 "goes to {name}, which is not the API's; set api_url, or allow that origin, if it may get tokens"
@@ -51,6 +53,10 @@ impl Origins {
 }
 
 impl Origin {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A number that later requests exceed.
     pub fn number_request(&self) -> u64 {
         self.requests.fetch_add(1, Relaxed)
@@ -78,10 +84,11 @@ impl Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SystemClock;
 
     fn origins(urls: &[&str]) -> Origins {
         let urls: Vec<_> = urls.iter().map(|url| Url::parse(url).unwrap()).collect();
-        Origins::new(&urls)
+        Origins::new(&urls, &(Arc::new(SystemClock) as Arc<dyn Clock>))
     }
 
     #[test]
@@ -98,10 +105,14 @@ mod tests {
             "https://api.example.evil.example/",
             "https://evil.example/https://api.example/",
             "https://api.example@evil.example/",
+            r"https://api.example\@evil.example/",
+            r"https://evil.example\.api.example/",
+            "https://api.example\t.evil.example/",
+            "https:api.example/",
             "//api.example/",
             "",
         ] {
-            assert_eq!(origins.of(url).unwrap_err().status(), Status::InvalidArgument, "{url}");
+            assert_eq!(origins.of(url).err().unwrap().status(), Status::InvalidArgument, "{url}");
         }
     }
 

@@ -7,29 +7,33 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Client;
 use crate::api::{Origin, Refusal, refusal};
+use crate::clock::Moment;
+use crate::dpop::{DpopKey, check_method};
 use crate::error::{Answer, Error, Status};
 use crate::token::Token;
 
 /// The headers of one request to an API: `Authorization`, and `DPoP` for a token that is bound to a key.
 ///
-/// Good for one request. Hand it to [`Client::observe`] with the answer.
+/// Good for one request. Hand it to `observe` with the answer.
 pub struct Authorization {
     /// With a NUL at its end, so that C borrows it as it is.
     header: SecretString,
     /// With a NUL at its end.
     proof: Option<String>,
-    request: Request,
+    call: Call,
     token: Token,
 }
 
 /// The request that an authorization is for.
 #[derive(Clone)]
-struct Request {
+struct Call {
     method: String,
     url: String,
     origin: Arc<Origin>,
     number: u64,
     nonce: Option<String>,
+    iat: i64,
+    made: Moment,
     is_retry: bool,
 }
 
@@ -52,7 +56,7 @@ pub struct Observation<'a> {
 pub enum Verdict {
     /// The answer is the API's: the token and the proof were accepted, or never looked at.
     Done = 1,
-    /// Send the request once more, with [`Client::authorize_again`]: a nonce, a clock or a token was learned.
+    /// Send the request once more, with `authorize_again`: a nonce, a clock or a token was learned.
     Retry = 2,
 }
 
@@ -62,41 +66,35 @@ impl Client {
     /// `method` as it is sent, `url` where it goes. A URL whose origin is neither the API's nor was allowed is refused,
     /// so that no token is sent to a wrong host by mistake.
     pub fn authorize(&self, method: &str, url: &str) -> Result<Authorization, Error> {
-        let origin = Arc::clone(self.0.origins.of(url)?);
-        self.authorization(Request {
-            method: method.into(),
-            url: url.into(),
-            number: origin.number_request(),
-            nonce: None,
-            is_retry: false,
-            origin,
-        })
+        self.authorization(method, url, false)
     }
 
     /// The headers for sending the same request once more, after [`Verdict::Retry`]. A second retry is never advised.
     pub fn authorize_again(&self, refused: &Authorization) -> Result<Authorization, Error> {
-        let number = refused.request.origin.number_request();
-        self.authorization(Request { number, is_retry: true, ..refused.request.clone() })
+        self.authorization(&refused.call.method, &refused.call.url, true)
     }
 
-    fn authorization(&self, mut request: Request) -> Result<Authorization, Error> {
+    fn authorization(&self, method: &str, url: &str, is_retry: bool) -> Result<Authorization, Error> {
+        // What the caller gives is checked first: a mistake there must not cost a token.
+        check_method(method)?;
+        let origin = Arc::clone(self.0.origins.of(url)?);
         let token = self.acquire()?;
-        let proof = match token.dpop_key() {
-            None => None,
-            Some(key) => {
-                request.nonce = request.origin.nonce();
-                let (nonce, iat) = (request.nonce.as_deref(), self.0.server_clock.now());
-                let mut proof = key.proof_at(iat, &request.method, &request.url, Some(token.value()), nonce)?;
-                proof.push('\0');
-                Some(proof)
-            }
-        };
+        let (number, nonce) = (origin.number_request(), origin.nonce());
+        let (iat, made) = (self.time_at(&origin), origin.clock.moment());
+        let prove = |key: &DpopKey| key.proof_at(iat, method, url, Some(token.value()), nonce.as_deref());
+        let proof = token.dpop_key().map(prove).transpose()?.map(|proof| proof + "\0");
+        let call = Call { method: method.into(), url: url.into(), origin, number, nonce, iat, made, is_retry };
         // Sized before it is filled: a growing string would leave copies of the secret behind.
         let mut header = String::with_capacity(token.token_type().len() + token.value().len() + 2);
         for part in [token.token_type(), " ", token.value(), "\0"] {
             header.push_str(part);
         }
-        Ok(Authorization { header: header.into(), proof, request, token })
+        Ok(Authorization { header: header.into(), proof, call, token })
+    }
+
+    /// Until an API has told its time, the authorization server's is the best guess.
+    fn time_at(&self, origin: &Origin) -> i64 {
+        origin.clock.known().unwrap_or_else(|| self.0.server_clock.now())
     }
 
     /// Learns from an API's answer, and says whether to send the request once more.
@@ -104,30 +102,37 @@ impl Client {
     /// A nonce and the server's clock are taken over from every answer. A token that was refused as `invalid_token` is
     /// dropped, that very one. An error is a refusal that sending it again would not change, and says why.
     pub fn observe(&self, authorization: &Authorization, answer: &Observation<'_>) -> Result<Verdict, Error> {
-        let request = &authorization.request;
+        let call = &authorization.call;
+        let origin = &call.origin;
         if let Some(nonce) = answer.dpop_nonce {
-            request.origin.adopt(nonce, request.number);
+            origin.adopt(nonce, call.number);
         }
-        let clock_changed = answer.date.is_some_and(|date| self.0.server_clock.learn(date));
+        if let Some(date) = answer.date {
+            origin.clock.learn(date, call.made, self.time_at(origin));
+        }
         if answer.http_status != 401 {
             return Ok(Verdict::Done);
         }
         let refusal = answer.www_authenticate.and_then(refusal);
+        let has_proof = authorization.proof.is_some();
         let learned = match refusal.as_ref().map(|refusal| refusal.error.as_str()) {
-            Some("use_dpop_nonce") => request.origin.nonce() != request.nonce,
-            Some("invalid_dpop_proof") => clock_changed,
+            Some("use_dpop_nonce") => has_proof && origin.nonce() != call.nonce,
+            Some("invalid_dpop_proof") => {
+                has_proof && origin.clock.disagrees_with(call.iat, call.made, self.time_at(origin))
+            }
             Some("invalid_token") => {
                 self.invalidate(&authorization.token);
                 true
             }
             _ => false,
         };
-        if learned && !request.is_retry { Ok(Verdict::Retry) } else { Err(self.given_up(refusal)) }
+        if learned && !call.is_retry { Ok(Verdict::Retry) } else { Err(self.given_up(refusal, &authorization.token)) }
     }
 
-    fn given_up(&self, refusal: Option<Refusal>) -> Error {
-        let code = refusal.as_ref().map(|refusal| self.0.redactor.clean(&refusal.error));
-        let description = refusal.and_then(|refusal| refusal.description).map(|text| self.0.redactor.clean(&text));
+    fn given_up(&self, refusal: Option<Refusal>, token: &Token) -> Error {
+        let clean = |text: &str| self.0.redactor.clean(&text.replace(token.value(), "[redacted]"));
+        let code = refusal.as_ref().map(|refusal| clean(&refusal.error));
+        let description = refusal.and_then(|refusal| refusal.description).map(|text| clean(&text));
         let said = description.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
         let (status, message) = match code.as_deref() {
             Some("use_dpop_nonce") => (
@@ -175,8 +180,8 @@ impl Authorization {
 impl fmt::Debug for Authorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authorization")
-            .field("method", &self.request.method)
-            .field("origin", &self.request.origin)
+            .field("method", &self.call.method)
+            .field("origin", &self.call.origin.name())
             .field("token", &self.token)
             .finish_non_exhaustive()
     }

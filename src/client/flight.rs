@@ -10,7 +10,7 @@ use tokio::time;
 use super::{Inner, Known};
 use crate::cause::Cause;
 use crate::clock::{CoarseDeadline, Moment};
-use crate::endpoint::{Failure, Issued, TokenEndpoint};
+use crate::endpoint::{Failure, Issued, Renewals, TokenEndpoint};
 use crate::error::{Error, Status, ceil_seconds};
 use crate::policy::{self, Life};
 use crate::retry::Attempts;
@@ -140,13 +140,14 @@ impl Landing {
             .map_err(no_endpoint)?;
         let deadline = Instant::now() + for_the_flight(settings.transport.total_timeout);
         let left = || deadline.saturating_duration_since(Instant::now());
-        let mut attempts = Attempts::default();
+        let (mut attempts, mut renewals) = (Attempts::default(), Renewals::default());
         loop {
             let requested = self.inner.clock.now();
-            let failure = match endpoint.request_token(left().min(settings.transport.attempt_timeout)).await {
-                Ok(issued) => return Ok((requested, issued)),
-                Err(failure) => failure,
-            };
+            let failure =
+                match endpoint.request_token(left().min(settings.transport.attempt_timeout), &mut renewals).await {
+                    Ok(issued) => return Ok((requested, issued)),
+                    Err(failure) => failure,
+                };
             if failure.cause.may_have_cost_a_token() {
                 self.hangar.update(&self.inner, |known, _| known.ledger.record_possibly_spent(requested));
             }

@@ -24,7 +24,8 @@ use crate::error::{Error, Status};
 
 /// A key pair for DPoP proofs (RFC 9449). Cheap to clone, safe to share between threads.
 ///
-/// A private key that this process holds is zeroised with the last clone and never printed.
+/// A private key that this process holds is zeroised with the last clone and never printed. A key remembers the token
+/// that it proved last, until it proves another or ends.
 #[derive(Clone)]
 pub struct DpopKey(Arc<KeyData>);
 
@@ -298,8 +299,10 @@ impl Drop for PrivateJwk {
 /// RFC 7468, in lines of 64 characters.
 fn pem(der: &[u8]) -> SecretString {
     let body = Zeroizing::new(STANDARD.encode(der));
-    let mut text = String::with_capacity(body.len() + body.len() / 64 + 64);
-    text.push_str("-----BEGIN PRIVATE KEY-----\n");
+    let (begin, end) = ("-----BEGIN PRIVATE KEY-----\n", "-----END PRIVATE KEY-----\n");
+    // Exactly: what is too long or too short is copied, and the copy stays behind.
+    let mut text = String::with_capacity(begin.len() + body.len() + body.len().div_ceil(64) + end.len());
+    text.push_str(begin);
     let mut rest = body.as_str();
     while !rest.is_empty() {
         let (line, after) = rest.split_at(rest.len().min(64));
@@ -307,7 +310,7 @@ fn pem(der: &[u8]) -> SecretString {
         text.push('\n');
         rest = after;
     }
-    text.push_str("-----END PRIVATE KEY-----\n");
+    text.push_str(end);
     text.into()
 }
 

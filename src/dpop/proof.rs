@@ -46,7 +46,7 @@ impl DpopKey {
         nonce: Option<&str>,
     ) -> Result<String, Error> {
         let key = self.data();
-        check(method, "method", is_token_character)?;
+        check_method(method)?;
         let htu = htu(url)?;
         if let Some(token) = access_token {
             check(token, "access_token", |byte| byte.is_ascii_graphic())?;
@@ -94,6 +94,11 @@ fn claims(iat: i64, htm: &str, htu: &str, ath: Option<&str>, nonce: Option<&str>
     }
     claims.push('}');
     Ok(claims)
+}
+
+/// A method as it can be sent (RFC 9110 section 9.1).
+pub(crate) fn check_method(method: &str) -> Result<(), Error> {
+    check(method, "method", is_token_character)
 }
 
 fn check(text: &str, name: &str, is_allowed: impl Fn(u8) -> bool) -> Result<(), Error> {

@@ -2,7 +2,6 @@
 //! wrong clock exist.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::UNIX_EPOCH;
 
 use arc_swap::ArcSwapOption;
@@ -11,6 +10,8 @@ use crate::clock::{Clock, Moment};
 
 /// Less is within what servers accept, and within what a slow answer makes of a right clock.
 const NOTABLE_SECONDS: i64 = 10;
+/// What an answer that took longer says of the time is too vague.
+const LONGEST_ANSWER_SECONDS: i64 = 60;
 /// More is not a clock that is off, it is one that was never set, or an answer not to be believed.
 const BELIEVED_SECONDS: i64 = 24 * 3600;
 
@@ -20,50 +21,64 @@ const BELIEVED_SECONDS: i64 = 24 * 3600;
 pub(crate) struct ServerClock {
     clock: Arc<dyn Clock>,
     reading: ArcSwapOption<Reading>,
-    corrections: AtomicU32,
 }
 
 struct Reading {
     seconds: i64,
     at: Moment,
+    /// When the request was sent whose answer told it.
+    sent: Moment,
 }
 
 impl ServerClock {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, reading: ArcSwapOption::empty(), corrections: AtomicU32::new(0) }
+        Self { clock, reading: ArcSwapOption::empty() }
     }
 
     /// Seconds since 1970, as the server counts them.
     pub fn now(&self) -> i64 {
-        match &*self.reading.load() {
-            Some(reading) => reading.seconds.saturating_add_unsigned(self.clock.now().since(reading.at).as_secs()),
-            None => self.clock.wall_seconds(),
+        self.known().unwrap_or_else(|| self.clock.wall_seconds())
+    }
+
+    /// The same, if the server's clock is known to differ from this machine's.
+    pub fn known(&self) -> Option<i64> {
+        let reading = self.reading.load();
+        let Reading { seconds, at, .. } = reading.as_deref()?;
+        Some(seconds.saturating_add_unsigned(self.clock.now().since(*at).as_secs()))
+    }
+
+    /// Learns from the `Date` (RFC 9110 section 6.6.1) of the answer to a request that was sent at `sent`, when this
+    /// clock is believed to show `believed` now.
+    ///
+    /// The server wrote it at some time since then, so that an answer that took its time, or was observed late, does
+    /// not set a right clock back; one that took longer than a minute, or is older than what is known, tells nothing.
+    pub fn learn(&self, date: &str, sent: Moment, believed: i64) {
+        let Some(server) = seconds_of(date) else { return };
+        let now = self.clock.now();
+        let underway = i64::try_from(now.since(sent).as_secs()).unwrap_or(i64::MAX);
+        let is_old = self.reading.load().as_ref().is_some_and(|reading| sent < reading.sent);
+        let expected = believed.saturating_sub(underway + NOTABLE_SECONDS)..=believed.saturating_add(NOTABLE_SECONDS);
+        if is_old || underway > LONGEST_ANSWER_SECONDS || expected.contains(&server) {
+            return;
         }
-    }
-
-    /// How often `learn` has found something new.
-    pub fn corrections(&self) -> u32 {
-        self.corrections.load(Relaxed)
-    }
-
-    /// Learns from the `Date` of an answer (RFC 9110 section 6.6.1). True if `now` gives something notably different
-    /// since, so that a proof that was refused may be worth another try.
-    pub fn learn(&self, date: &str) -> bool {
-        let Some(server) = seconds_of(date) else { return false };
-        let (wall, before) = (self.clock.wall_seconds(), self.now());
+        let wall = self.clock.wall_seconds();
         if server.abs_diff(wall) > BELIEVED_SECONDS.unsigned_abs() {
-            tracing::warn!(
-                "the server's clock and this machine's differ by more than a day; proofs keep to this machine's"
-            );
-            return false;
-        }
-        if server.abs_diff(before) < NOTABLE_SECONDS.unsigned_abs() {
-            return false;
+            tracing::debug!("the server's clock and this machine's differ by more than a day, which is not believed");
+            return;
         }
         tracing::warn!("this machine's clock is {} s off the server's; proofs follow the server's", wall - server);
-        self.reading.store(Some(Arc::new(Reading { seconds: server, at: self.clock.now() })));
-        self.corrections.fetch_add(1, Relaxed);
-        true
+        self.reading.store(Some(Arc::new(Reading { seconds: server, at: now, sent })));
+    }
+
+    /// Whether a proof that was made at `made` with this `iat` would have another by what is known now.
+    pub fn disagrees_with(&self, iat: i64, made: Moment, believed: i64) -> bool {
+        let since = i64::try_from(self.clock.now().since(made).as_secs()).unwrap_or(i64::MAX);
+        believed.saturating_sub(since).abs_diff(iat) >= NOTABLE_SECONDS.unsigned_abs()
+    }
+
+    /// The clock that `sent` and `made` are read from.
+    pub fn moment(&self) -> Moment {
+        self.clock.now()
     }
 }
 
@@ -88,11 +103,19 @@ mod tests {
         httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds.unsigned_abs()))
     }
 
+    impl ServerClock {
+        fn learn_now(&self, date: &str) -> bool {
+            let before = self.known().is_some().then(|| self.now());
+            self.learn(date, self.moment(), self.now());
+            self.known() != before
+        }
+    }
+
     #[test]
     fn a_right_clock_is_kept() {
         let (machine, server) = clocks();
         for off in [-9, 0, 9] {
-            assert!(!server.learn(&date(machine.wall_seconds() + off)));
+            assert!(!server.learn_now(&date(machine.wall_seconds() + off)));
         }
         assert_eq!(server.now(), machine.wall_seconds());
     }
@@ -101,19 +124,43 @@ mod tests {
     fn a_clock_ten_minutes_off_is_corrected_in_both_directions_once() {
         for off in [-600, 600] {
             let (machine, server) = clocks();
-            let right = machine.wall_seconds() + off;
-            assert!(server.learn(&date(right)));
-            assert!(!server.learn(&date(right)), "nothing new");
+            let (right, made, iat) = (machine.wall_seconds() + off, server.moment(), server.now());
+            assert!(server.learn_now(&date(right)));
+            assert!(!server.learn_now(&date(right)), "nothing new");
+            assert!(server.disagrees_with(iat, made, server.now()), "also for the next proof that was made before");
+            assert!(!server.disagrees_with(server.now(), server.moment(), server.now()));
             machine.advance(Duration::from_secs(100));
             assert_eq!(server.now(), right + 100);
         }
     }
 
     #[test]
+    fn answers_that_took_their_time_set_no_right_clock_back() {
+        for took in [30, 300] {
+            let (machine, server) = clocks();
+            let (sent, written) = (server.moment(), date(machine.wall_seconds()));
+            machine.advance(Duration::from_secs(took));
+            server.learn(&written, sent, server.now());
+            assert_eq!(server.now(), machine.wall_seconds());
+        }
+    }
+
+    #[test]
+    fn the_answer_to_an_older_request_tells_nothing() {
+        let (machine, server) = clocks();
+        let older = server.moment();
+        machine.advance(Duration::from_secs(1));
+        let right = machine.wall_seconds() + 600;
+        assert!(server.learn_now(&date(right)));
+        server.learn(&date(right - 600), older, server.now());
+        assert_eq!(server.now(), right);
+    }
+
+    #[test]
     fn sleep_and_a_wall_clock_that_is_set_do_not_disturb_it() {
         let (machine, server) = clocks();
         let right = machine.wall_seconds() + 600;
-        server.learn(&date(right));
+        server.learn_now(&date(right));
         machine.sleep(Duration::from_secs(3600));
         machine.set_wall_forward(Duration::from_secs(600));
         assert_eq!(server.now(), right + 3600);
@@ -125,7 +172,7 @@ mod tests {
         let right = machine.wall_seconds();
         machine.set_wall_back(Duration::from_secs(1800));
         assert_eq!(server.now(), right - 1800);
-        assert!(server.learn(&date(right)));
+        assert!(server.learn_now(&date(right)));
         assert_eq!(server.now(), right);
     }
 
@@ -136,7 +183,7 @@ mod tests {
         for text in
             ["", "yesterday", "Sun, 99 Foo 2026 00:00:00 GMT", &date(wall + 90_000), &date(wall - 90_000), &date(0)]
         {
-            assert!(!server.learn(text), "{text}");
+            assert!(!server.learn_now(text), "{text}");
         }
         assert_eq!(server.now(), wall);
     }

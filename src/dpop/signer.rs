@@ -45,9 +45,15 @@ impl Signer {
                 Ok(signature)
             }
             Self::External(sign) => {
-                sign(message).map(|signature| fixed_length(algorithm, signature)).map_err(|error| {
-                    Error::new(Status::SigningFailed, format!("the signer of this key made no signature: {}", error.0))
-                })
+                let failed = |why: &str| Error::new(Status::SigningFailed, format!("the signer of this key {why}"));
+                let made = sign(message).map_err(|error| failed(&format!("made no signature: {}", error.0)))?;
+                let signature = fixed_length(algorithm, made);
+                let is_whole = match algorithm {
+                    Algorithm::Es256 | Algorithm::Eddsa => signature.len() == 64,
+                    Algorithm::Es384 => signature.len() == 96,
+                    Algorithm::Rs256 | Algorithm::Ps256 => signature.len() >= 256,
+                };
+                if is_whole { Ok(signature) } else { Err(failed("gave something that is no signature")) }
             }
         }
     }

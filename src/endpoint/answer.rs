@@ -97,7 +97,9 @@ fn bound_to(
         }
         None if is("bearer") => Ok(None),
         Some(binding) if is("dpop") => match thumbprint_in(access_token.expose_secret()) {
-            Some(jkt) if jkt != binding.key.thumbprint() => Err("holds a token that is bound to another key".into()),
+            Some(jkt) if jkt.as_str() != Some(binding.key.thumbprint()) => {
+                Err("holds a token that is bound to another key".into())
+            }
             _ => Ok(Some(binding.key.clone())),
         },
         None if is("dpop") => Err("holds a DPoP token although no proof was sent".into()),
@@ -106,13 +108,13 @@ fn bound_to(
 }
 
 /// `cnf.jkt` (RFC 9449 section 6.1), where the token is a JWT that can be read.
-fn thumbprint_in(access_token: &str) -> Option<String> {
+fn thumbprint_in(access_token: &str) -> Option<Value> {
     let mut parts = access_token.split('.');
     let (_, Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
         return None;
     };
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
-    Some(claims.get("cnf")?.get("jkt")?.as_str()?.to_owned())
+    claims.get("cnf")?.get("jkt").cloned()
 }
 
 /// A non-negative integer, or a string of digits as in Tango's own examples.

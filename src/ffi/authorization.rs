@@ -5,7 +5,7 @@ use std::ptr;
 use libc::c_char;
 
 use super::error::ErrorObject;
-use super::{Out, end, guard, invalid, optional_text, required, text};
+use super::{Out, end, guard, invalid, required, servers_text, text};
 use crate::client::{Authorization, Client, Observation, Verdict};
 use crate::error::Status;
 
@@ -69,13 +69,13 @@ pub unsafe extern "C" fn tango_client_observe(
         let (client, authorization) = (required(client, "client")?, required(authorization, "authorization")?);
         let known = u16::try_from(http_status).ok().filter(|status| (100..=599).contains(status));
         // SAFETY: the header's contract for texts.
-        let answer = unsafe {
-            Observation {
-                http_status: known.ok_or_else(|| invalid("http_status", &format!("{http_status} is none")))?,
-                dpop_nonce: optional_text(dpop_nonce, "dpop_nonce")?,
-                www_authenticate: optional_text(www_authenticate, "www_authenticate")?,
-                date: optional_text(date, "date")?,
-            }
+        let (dpop_nonce, www_authenticate, date) =
+            unsafe { (servers_text(dpop_nonce), servers_text(www_authenticate), servers_text(date)) };
+        let answer = Observation {
+            http_status: known.ok_or_else(|| invalid("http_status", &format!("{http_status} is none")))?,
+            dpop_nonce: dpop_nonce.as_deref(),
+            www_authenticate: www_authenticate.as_deref(),
+            date: date.as_deref(),
         };
         if verdict.is_null() {
             return Err(invalid("verdict", "is NULL"));

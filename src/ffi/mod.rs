@@ -20,6 +20,7 @@ mod request;
 mod token;
 mod version;
 
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -84,6 +85,15 @@ unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str, Error> {
 unsafe fn optional_text<'a>(value: *const c_char, name: &str) -> Result<Option<&'a str>, Error> {
     // SAFETY: this function's own contract.
     if value.is_null() { Ok(None) } else { unsafe { text(value, name) }.map(Some) }
+}
+
+/// A text that came from a server, which the caller has only passed on: what is not UTF-8 in it is replaced.
+///
+/// # Safety
+/// As for `text`.
+unsafe fn servers_text<'a>(value: *const c_char) -> Option<Cow<'a, str>> {
+    // SAFETY: this function's own contract.
+    (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) }.to_string_lossy())
 }
 
 /// Where a call puts what it makes. Checked before the work begins, so that nothing is made for nobody.

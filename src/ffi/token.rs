@@ -95,7 +95,7 @@ pub unsafe extern "C" fn tango_token_expires_in_seconds(token: *const Replica) -
     token.map_or(0, |token| token.expires_in().as_secs().try_into().unwrap_or(i64::MAX))
 }
 
-/// Ends this handle; the token is zeroised with its last one. NULL is fine.
+/// Ends this handle; the token is zeroised with its last one, and with the last key that remembers it. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_free(token: *mut Replica) {
     if !token.is_null() {

@@ -131,6 +131,57 @@ fn a_refused_token_is_dropped_that_very_one_and_replaced_once() {
 }
 
 #[test]
+fn what_an_api_echoes_comes_out_without_the_token() {
+    let bench = api_bench(DpopMode::Required);
+    let echo = r#"DPoP error="insufficient_scope", error_description="token-1 is too small""#;
+    let error = bench.client.observe(&bench.authorize(), &refused(echo, None)).unwrap_err();
+    assert_eq!(error.oauth_error_description(), Some("[redacted] is too small"));
+    assert!(!format!("{error} {error:?}").contains("token-1"));
+}
+
+#[test]
+fn a_retry_goes_where_its_own_client_may_send_tokens() {
+    let one = api_bench(DpopMode::Off);
+    let adjust = |config: &mut Config| {
+        config.api_url("https://other.example/");
+    };
+    let other = bench_with(adjust, token);
+    let error = other.client.authorize_again(&one.authorize()).err().unwrap();
+    assert_eq!(error.status(), Status::InvalidArgument);
+}
+
+#[test]
+fn a_mistake_of_the_caller_costs_no_token() {
+    let bench = api_bench(DpopMode::Off);
+    for (method, url) in
+        [("G T", ORDERS), ("", ORDERS), ("GET", r"https://api.example\@evil.example/"), ("GET", "orders")]
+    {
+        assert_eq!(bench.client.authorize(method, url).err().unwrap().status(), Status::InvalidArgument);
+    }
+    assert!(bench.server.requests().is_empty());
+}
+
+#[test]
+fn a_bearer_token_has_no_proof_that_could_be_made_again() {
+    let bench = api_bench(DpopMode::Off);
+    let date = bench.date(600);
+    for challenge in [USE_NONCE, r#"DPoP error="invalid_dpop_proof""#] {
+        let answer = Observation { date: Some(&date), ..refused(challenge, Some("nonce")) };
+        assert_eq!(bench.client.observe(&bench.authorize(), &answer).unwrap_err().status(), Status::ProofRefused);
+    }
+}
+
+#[test]
+fn each_of_several_callers_may_retry_after_the_clock_was_learned() {
+    let bench = api_bench(DpopMode::Required);
+    let (first, second) = (bench.authorize(), bench.authorize());
+    let date = bench.date(600);
+    let answer = Observation { date: Some(&date), ..refused(r#"DPoP error="invalid_dpop_proof""#, None) };
+    assert_eq!(bench.client.observe(&first, &answer).unwrap(), Verdict::Retry);
+    assert_eq!(bench.client.observe(&second, &answer).unwrap(), Verdict::Retry);
+}
+
+#[test]
 fn a_refusal_without_a_reason_keeps_the_token() {
     let bench = api_bench(DpopMode::Off);
     let headers =

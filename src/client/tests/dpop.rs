@@ -114,6 +114,26 @@ fn every_attempt_has_a_proof_of_its_own() {
 }
 
 #[test]
+fn a_signer_that_hangs_is_given_up_and_the_next_call_asks_it_again() {
+    let inside = DpopKey::generate(Algorithm::Es256).unwrap();
+    let public = inside.public_jwk().to_owned();
+    let calls = AtomicUsize::new(0);
+    let key = DpopKey::from_signer(Algorithm::Es256, &public, move |message| {
+        if calls.fetch_add(1, SeqCst) == 1 {
+            thread::sleep(Duration::from_secs(3));
+        }
+        Ok(inside.sign_as_a_test(message))
+    });
+    let adjust = |config: &mut Config| {
+        config.dpop(DpopMode::Required).dpop_key(key.unwrap()).total_timeout(Duration::from_millis(300));
+    };
+    let bench = bench_with(adjust, |number| bound_token(number, ""));
+    assert_eq!(bench.failure().status(), Status::SigningFailed);
+    bench.clock.advance(HOUR);
+    assert_eq!(bench.value(), "token-1");
+}
+
+#[test]
 fn a_signer_that_fails_sends_nothing() {
     let inside = DpopKey::generate(Algorithm::Es256).unwrap();
     let public = inside.public_jwk().to_owned();
