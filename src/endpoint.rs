@@ -7,28 +7,26 @@ mod transport;
 
 use std::mem;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE};
 use reqwest::{Body, Response, StatusCode};
 use secrecy::ExposeSecret;
-use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 use tokio::time;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
-
-use body::{Sent, TrackedBody};
-
-use answer::{Asked, Problem};
-
-pub(crate) use answer::Issued;
 
 use crate::cause::Cause;
 use crate::config::{Settings, TokenRequest};
 use crate::dpop::{Binding, Nonce, ServerClock};
 use crate::error::{Error, Status};
 use crate::secret::Redactor;
+
+pub(crate) use answer::Issued;
+use answer::{Asked, Problem};
+use body::{Sent, TrackedBody};
 
 /// An answer of this endpoint has a few hundred bytes; what is longer is not one.
 const LONGEST_BODY: usize = 64 * 1024;

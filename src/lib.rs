@@ -30,6 +30,7 @@ mod process;
 mod retry;
 mod runtime;
 mod secret;
+mod text;
 mod token;
 
 pub use client::{Authorization, Client, Observation, Verdict};

@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::clock::Clock;
 use crate::dpop::DpopKey;
 use crate::policy::Life;
+use crate::text::without_nul;
 
 /// An access token of a service account (RFC 6749 section 1.4).
 ///
@@ -110,10 +111,6 @@ impl fmt::Debug for Token {
             .field("expires_in", &self.expires_in())
             .finish_non_exhaustive()
     }
-}
-
-fn without_nul(text: &str) -> &str {
-    &text[..text.len() - 1]
 }
 
 /// The token that a client holds for all its callers.

@@ -10,6 +10,7 @@ use crate::api::{Origin, Refusal, refusal};
 use crate::clock::Moment;
 use crate::dpop::{DpopKey, check_method};
 use crate::error::{Answer, Error, Status};
+use crate::text::without_nul;
 use crate::token::Token;
 
 /// The headers of one request to an API: `Authorization`, and `DPoP` for a token that is bound to a key.
@@ -185,8 +186,4 @@ impl fmt::Debug for Authorization {
             .field("token", &self.token)
             .finish_non_exhaustive()
     }
-}
-
-fn without_nul(text: &str) -> &str {
-    &text[..text.len() - 1]
 }

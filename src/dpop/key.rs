@@ -21,6 +21,7 @@ use super::ath::LastToken;
 use super::jwk::{Curve, PublicJwk, bytes};
 use super::signer::{Beginning, SignFunction, Signer, SignerError};
 use crate::error::{Error, Status};
+use crate::text::without_nul;
 
 /// A key pair for DPoP proofs (RFC 9449). Cheap to clone, safe to share between threads.
 ///
@@ -212,10 +213,6 @@ impl fmt::Debug for DpopKey {
             .field("signer", &self.0.signer)
             .finish_non_exhaustive()
     }
-}
-
-fn without_nul(text: &str) -> &str {
-    &text[..text.len() - 1]
 }
 
 fn rejected(problem: &str) -> Error {
