@@ -138,6 +138,10 @@ enum tango_status
      * The API refuses the token, and asking again would not change that.
      */
     TANGO_STATUS_TOKEN_REFUSED = 21,
+    /**
+     * The shared cache cannot be used, no token is held, and fetching one past it could cost the fleet its token.
+     */
+    TANGO_STATUS_CACHE_UNAVAILABLE = 22,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -315,6 +319,16 @@ typedef struct tango_authorization tango_authorization;
 typedef struct tango_client tango_client;
 
 /**
+ * The end of a span on both coarse clocks.
+ */
+typedef struct CoarseDeadline CoarseDeadline;
+
+/**
+ * One reading of both coarse clocks, in milliseconds.
+ */
+typedef struct CoarseReading CoarseReading;
+
+/**
  * Everything a program says once, before it asks for tokens.
  *
  * Setters only store; making a client checks the whole and names everything that is missing or wrong. Secrets are
@@ -376,6 +390,8 @@ typedef void (*tango_log_callback)(void *user_data, int32_t level, const char *m
  * function of this library, except that a blocking acquire that would wait gives WOULD_BLOCK.
  */
 typedef void (*tango_acquire_done)(void *user_data, tango_token *token, tango_error *error);
+
+
 
 
 

@@ -2,7 +2,11 @@
 //! way; and that fetch runs on the library's own thread, so that no caller can take it along when giving up.
 
 mod authorize;
+mod fetch;
+mod fleet;
 mod flight;
+mod known;
+mod world;
 
 use std::fmt;
 use std::future::Future;
@@ -11,19 +15,18 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::api::Origins;
-use crate::clock::{Clock, CoarseDeadline, SystemClock};
-use crate::config::{Config, Settings};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Credentials, Settings};
 use crate::dpop::ServerClock;
-use crate::endpoint::TokenEndpoint;
-use crate::error::{Error, Status};
-use crate::policy::{self, Decision, Ledger};
+use crate::error::Error;
+use crate::policy::{self, Decision};
 use crate::process::ProcessLocal;
-use crate::runtime::Runtime;
-use crate::secret::Redactor;
-use crate::token::{HeldToken, Token};
+use crate::token::Token;
 
 pub use authorize::{Authorization, Observation, Verdict};
 use flight::{Hangar, Landed};
+use known::Known;
+use world::{Machine, World};
 
 /// Gets tokens for one set of credentials, and keeps the current one for every caller in the process.
 ///
@@ -32,7 +35,9 @@ use flight::{Hangar, Landed};
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    settings: Settings,
+    /// Changed by `set_credentials` alone, under the lock of `Hangar`.
+    settings: ArcSwap<Settings>,
+    world: Box<dyn World>,
     clock: Arc<dyn Clock>,
     /// Read by every call without a lock; written only under the lock of `Hangar`.
     known: ArcSwap<Known>,
@@ -40,17 +45,6 @@ struct Inner {
     /// Where tokens may be sent.
     origins: Origins,
     server_clock: Arc<ServerClock>,
-    redactor: Redactor,
-}
-
-/// What the client knows at one moment. A change makes a new one.
-#[derive(Clone)]
-struct Known {
-    held: Option<Arc<HeldToken>>,
-    ledger: Ledger,
-    last_error: Option<Error>,
-    /// Until then the held token is handed out without asking the policy again.
-    serves_until: CoarseDeadline,
 }
 
 /// What a caller gets from one look at what is known.
@@ -62,47 +56,53 @@ enum Answer {
 impl Client {
     /// Checks the configuration. Starts no thread, opens no connection and sends nothing.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        Self::with_clock(config, Arc::new(SystemClock))
+        Self::in_world(config, Arc::new(SystemClock), Box::new(Machine))
     }
 
-    fn with_clock(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let settings = config.resolve()?;
+    fn in_world(config: &Config, clock: Arc<dyn Clock>, world: Box<dyn World>) -> Result<Self, Error> {
+        let settings = Arc::new(config.resolve()?);
         let server_clock = Arc::new(ServerClock::new(Arc::clone(&clock)));
-        let hangar = ProcessLocal::<Hangar>::new();
-        hangar.get().prepare(TokenEndpoint::new(&settings, &server_clock)?);
         let origins = Origins::new(&settings.api_urls, &clock);
-        let redactor = settings.redactor();
-        let known =
-            Known { held: None, ledger: Ledger::default(), last_error: None, serves_until: CoarseDeadline::PASSED };
-        let known = ArcSwap::from_pointee(known);
-        Ok(Self(Arc::new(Inner { settings, clock, known, hangar, origins, server_clock, redactor })))
+        let inner = Inner {
+            known: ArcSwap::from_pointee(Known::default()),
+            settings: ArcSwap::new(Arc::clone(&settings)),
+            hangar: ProcessLocal::new(),
+            world,
+            clock,
+            origins,
+            server_clock,
+        };
+        inner.hangar.get().endpoint(&inner, &settings)?;
+        Ok(Self(Arc::new(inner)))
     }
 
     /// A valid token: at once where one is held, else after the one fetch that all callers share.
     ///
     /// Waits for at most the total timeout. Inside a callback of this library, where waiting would be for itself, it
     /// gives [`Status::WouldBlock`] unless a token is held.
+    ///
+    /// [`Status::WouldBlock`]: crate::Status::WouldBlock
     pub fn acquire(&self) -> Result<Token, Error> {
         match self.0.look()? {
             Answer::Token(token) => Ok(token),
             Answer::Wait(landed) => {
-                let timeout = self.0.settings.transport.total_timeout;
-                let waited = Runtime::current()?.wait_for(landed.within(timeout), timeout)?;
+                let timeout = self.0.settings.load().transport.total_timeout;
+                let waited = self.0.world.runtime()?.wait_for(landed.within(timeout), timeout)?;
                 waited.unwrap_or_else(|| Err(flight::timed_out(timeout)))
             }
         }
     }
 
-    /// The same as [`acquire`](Self::acquire) without blocking, on any executor. Dropping the future gives up waiting
-    /// and disturbs nobody else.
+    /// The same for asynchronous callers, in any runtime. Dropping the future disturbs nobody else who waits.
     pub fn acquire_async(&self) -> impl Future<Output = Result<Token, Error>> + Send + 'static {
         let client = self.clone();
         async move {
             match client.0.look()? {
                 Answer::Token(token) => Ok(token),
                 Answer::Wait(landed) => {
-                    let timeout = client.0.settings.transport.total_timeout;
-                    Runtime::current()?.spawn(landed.within(timeout)).await.unwrap_or_else(|_| Err(flight::lost()))
+                    let timeout = client.0.settings.load().transport.total_timeout;
+                    let waiting = client.0.world.runtime()?.spawn(landed.within(timeout));
+                    waiting.await.unwrap_or_else(|_| Err(flight::lost()))
                 }
             }
         }
@@ -110,19 +110,29 @@ impl Client {
 
     /// Drops `token` if it is the one that is held, because an API refused it as `invalid_token`. True if it was.
     ///
-    /// The next `acquire` fetches another, which the server's quota may refuse: call this for that refusal only.
+    /// A shared cache that still holds that very token loses it as well, in the background. The next `acquire` fetches
+    /// another, which the server's quota may refuse: call this for that refusal only.
     pub fn invalidate(&self, token: &Token) -> bool {
-        let dropped = self.0.hangar.get().update(&self.0, |known, _| {
-            let matches = known.held.as_ref().is_some_and(|held| held.token() == *token);
-            if matches {
-                known.held = None;
-            }
-            matches
-        });
+        let dropped = self.0.hangar.get().update(&self.0, |known, _| known.drop_refused(token));
         if dropped {
             tracing::warn!("the API refused the token; the next call fetches another");
+            fleet::forget(&self.0, token.hash());
         }
         dropped
+    }
+
+    /// Uses other credentials from now on: a new client id and secret, another service account, or both.
+    ///
+    /// The token that is held goes on being served until there is one for the new credentials; the next call starts to
+    /// fetch it behind that one. A changed password alone is used for the next fetch and needs no new token.
+    pub fn set_credentials(&self, credentials: &Credentials) -> Result<(), Error> {
+        self.0.hangar.get().update(&self.0, |known, _| {
+            let before = self.0.settings.load();
+            let after = before.with_credentials(credentials)?;
+            known.use_credentials(&before.request, &after.request, self.0.clock.now());
+            self.0.settings.store(Arc::new(after));
+            Ok(())
+        })
     }
 }
 
@@ -145,9 +155,15 @@ impl Inner {
         let hangar = self.hangar.get();
         hangar.update(self, |known, departure| {
             let now = self.clock.now();
-            let life = known.held.as_ref().map(|held| held.life());
-            match (policy::decide(life, &known.ledger, departure.under_way(), now), &known.held) {
-                (Decision::Serve, Some(held)) => Ok(Answer::Token(held.token())),
+            let flight_ends = departure.under_way().max(known.fetched_elsewhere_until(now));
+            match (policy::decide(known.life().as_ref(), &known.ledger, flight_ends, now), &known.held) {
+                (Decision::Serve, Some(held)) => {
+                    if known.should_look(now) {
+                        // It only keeps the shared cache and this client in agreement, behind the caller's back.
+                        let _ = departure.start_or_join(self, &hangar);
+                    }
+                    Ok(Answer::Token(held.token()))
+                }
                 (Decision::ServeAndRefresh, Some(held)) => {
                     // Where no thread can be started the token is as good as before; it is tried again later.
                     let _ = departure.start_or_join(self, &hangar);
@@ -160,18 +176,12 @@ impl Inner {
     }
 }
 
-impl Known {
-    fn refusal(&self, wait: std::time::Duration) -> Error {
-        let unknown = || Error::new(Status::Internal, "no request makes sense now, for a reason that was lost");
-        self.last_error.clone().unwrap_or_else(unknown).repeated(wait)
-    }
-}
-
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = self.0.settings.load();
         f.debug_struct("Client")
-            .field("token_url", &self.0.settings.token_url.as_str())
-            .field("client_id", &self.0.settings.request.client_id)
+            .field("token_url", &settings.token_url.as_str())
+            .field("client_id", &settings.request.client_id)
             .finish_non_exhaustive()
     }
 }

@@ -7,27 +7,38 @@
 //! decides: a wall clock set back cannot stretch a life, one set forward costs one exact reading. Only sleep and a wall
 //! clock set back by as much deceive both, so nobody relies on a coarse deadline for more than a minute.
 
+use std::fs;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
-/// A point on the life clock, in milliseconds since the machine started, sleep included.
+/// A point on the life clock, in milliseconds since the machine started, sleep included. What other machines remember
+/// can lie before that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment(u64);
+pub(crate) struct Moment(i64);
 
 impl Moment {
+    /// Milliseconds since the machine started.
+    pub const fn from_ms(ms: i64) -> Self {
+        Self(ms)
+    }
+
+    pub const fn as_ms(self) -> i64 {
+        self.0
+    }
+
     #[cfg(test)]
-    pub const fn from_seconds(seconds: u64) -> Self {
+    pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds * 1000)
     }
 
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// The time from `earlier` to this moment; zero when `earlier` is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
+        Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
 }
 
@@ -42,9 +53,15 @@ pub(crate) struct CoarseReading {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CoarseDeadline(CoarseReading);
 
+impl Default for CoarseDeadline {
+    fn default() -> Self {
+        Self::PASSED
+    }
+}
+
 impl CoarseDeadline {
     /// A deadline that has always passed.
-    pub(crate) const PASSED: Self = Self(CoarseReading { monotonic: 0, wall: 0 });
+    pub const PASSED: Self = Self(CoarseReading { monotonic: 0, wall: 0 });
 
     pub fn after(now: CoarseReading, span: Duration) -> Self {
         let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
@@ -62,8 +79,15 @@ pub(crate) trait Clock: Send + Sync + 'static {
     fn now(&self) -> Moment;
     /// Both coarse clocks, a few milliseconds behind at the most.
     fn coarse(&self) -> CoarseReading;
-    /// The wall clock, in seconds since 1970. For `iat` only: no life is measured on it.
-    fn wall_seconds(&self) -> i64;
+    /// The wall clock, in milliseconds since 1970. For `iat`, and for what other machines or later starts of this one
+    /// are told: no life in this process is measured on it.
+    fn wall_ms(&self) -> i64;
+    /// Which start of which machine the life clock counts from, where the system tells.
+    fn boot_id(&self) -> Option<String>;
+
+    fn wall_seconds(&self) -> i64 {
+        self.wall_ms().div_euclid(1000)
+    }
 }
 
 /// The machine's clocks.
@@ -88,15 +112,20 @@ mod ids {
 
 impl Clock for SystemClock {
     fn now(&self) -> Moment {
-        Moment(read_ms(ids::LIFE))
+        Moment(read_ms(ids::LIFE).try_into().unwrap_or(i64::MAX))
     }
 
     fn coarse(&self) -> CoarseReading {
         CoarseReading { monotonic: read_ms(ids::COARSE_MONOTONIC), wall: read_ms(ids::COARSE_WALL) }
     }
 
-    fn wall_seconds(&self) -> i64 {
-        clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec())
+    fn wall_ms(&self) -> i64 {
+        clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec() * 1000 + time.tv_nsec() / 1_000_000)
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(text.trim().to_owned()).filter(|id| !id.is_empty())
     }
 }
 
@@ -152,11 +181,15 @@ pub(crate) mod manual {
 
     impl Clock for ManualClock {
         fn now(&self) -> Moment {
-            Moment(self.life.load(SeqCst))
+            Moment(self.life.load(SeqCst).try_into().unwrap())
         }
 
-        fn wall_seconds(&self) -> i64 {
-            (self.wall.load(SeqCst) / 1000).try_into().unwrap()
+        fn wall_ms(&self) -> i64 {
+            self.wall.load(SeqCst).try_into().unwrap()
+        }
+
+        fn boot_id(&self) -> Option<String> {
+            Some("a-start-of-the-machine".into())
         }
 
         fn coarse(&self) -> CoarseReading {

@@ -1,17 +1,23 @@
 //! Who asks, where, for which audience, within which limits.
 
+mod cache;
+mod credentials;
 mod env;
 mod settings;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
 
 use crate::dpop::{DpopKey, DpopMode};
+use crate::store::SharedCache;
 
+pub(crate) use cache::CacheSettings;
+pub use credentials::Credentials;
 pub(crate) use settings::{Proxy, Settings, TokenRequest};
 
 /// Tango's two environments, each with its authorization server.
@@ -73,6 +79,26 @@ pub struct Config {
     allowed_origins: Vec<Address>,
     dpop: Option<DpopMode>,
     dpop_key: Option<KeySource>,
+    cache: Option<CacheSource>,
+    cache_ca_file: Option<PathBuf>,
+    cache_fetch_anyway: bool,
+}
+
+/// Where the token outlives the process.
+#[derive(Clone)]
+enum CacheSource {
+    /// `memory`, `file`, `file:` and a folder, or the URL of a Redis server, which can hold a password.
+    Named(SecretString),
+    Custom(Arc<dyn SharedCache>),
+}
+
+impl fmt::Debug for CacheSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => name.fmt(f),
+            Self::Custom(_) => f.write_str("[a cache of the program's own]"),
+        }
+    }
 }
 
 /// Where the key comes from that tokens are bound to.
@@ -224,6 +250,37 @@ impl Config {
     /// The same from a file, in PEM or as a JWK.
     pub fn dpop_key_file(&mut self, path: impl Into<PathBuf>) -> &mut Self {
         self.dpop_key = Some(KeySource::File(path.into()));
+        self
+    }
+
+    /// Where the token outlives the process and is shared with others: `memory` (the default: nowhere), `file` (a folder
+    /// in the user's cache directory), `file:/another/folder`, or `redis://` or `rediss://[user:password@]host[:port][/db]`.
+    ///
+    /// With `?cluster=true` the server is a node of a cluster, of which further ones may follow after spaces; with
+    /// `?prefix=` keys begin with another text than `tango-token:`. See docs/fleet.md.
+    pub fn cache(&mut self, cache: impl Into<SecretString>) -> &mut Self {
+        self.cache = Some(CacheSource::Named(cache.into()));
+        self
+    }
+
+    /// A cache of the program's own, in whatever database it has.
+    pub fn custom_cache(&mut self, cache: impl SharedCache) -> &mut Self {
+        self.cache = Some(CacheSource::Custom(Arc::new(cache)));
+        self
+    }
+
+    /// A PEM file of the certification authorities to trust for `rediss://` instead of the system's.
+    pub fn cache_ca_file(&mut self, path: impl Into<PathBuf>) -> &mut Self {
+        self.cache_ca_file = Some(path.into());
+        self
+    }
+
+    /// Fetches a token past a cache that cannot be used, instead of [`Status::CacheUnavailable`]. Each process that does
+    /// so asks for a token of its own, which the server's daily limit may refuse.
+    ///
+    /// [`Status::CacheUnavailable`]: crate::Status::CacheUnavailable
+    pub fn cache_fetch_anyway(&mut self, anyway: bool) -> &mut Self {
+        self.cache_fetch_anyway = anyway;
         self
     }
 }

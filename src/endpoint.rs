@@ -5,7 +5,9 @@ mod body;
 mod refusal;
 mod transport;
 
+use std::future::Future;
 use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,7 +33,27 @@ use body::{Sent, TrackedBody};
 /// An answer of this endpoint has a few hundred bytes; what is longer is not one.
 const LONGEST_BODY: usize = 64 * 1024;
 
-/// Where one client's tokens come from. It keeps the connection for a request that follows soon.
+/// Where tokens come from.
+pub(crate) trait TokenSource: Send + Sync {
+    /// Asks for one and waits for at most `timeout`. `renewals` is one and the same for all requests of a fetch.
+    fn request_token<'a>(
+        &'a self,
+        timeout: Duration,
+        renewals: &'a mut Renewals,
+    ) -> Pin<Box<dyn Future<Output = Result<Issued, Failure>> + Send + 'a>>;
+}
+
+impl TokenSource for TokenEndpoint {
+    fn request_token<'a>(
+        &'a self,
+        timeout: Duration,
+        renewals: &'a mut Renewals,
+    ) -> Pin<Box<dyn Future<Output = Result<Issued, Failure>> + Send + 'a>> {
+        Box::pin(self.request(timeout, renewals))
+    }
+}
+
+/// The server of one client's tokens. It keeps the connection for a request that follows soon.
 pub(crate) struct TokenEndpoint {
     http: reqwest::Client,
     url: url::Url,
@@ -78,7 +100,7 @@ impl TokenEndpoint {
     ///
     /// A server that refuses the proof gets the same request with a new one: once in a fetch if it sent a nonce (RFC
     /// 9449 section 8), once if its clock turns out to be another.
-    pub async fn request_token(&self, timeout: Duration, renewals: &mut Renewals) -> Result<Issued, Failure> {
+    async fn request(&self, timeout: Duration, renewals: &mut Renewals) -> Result<Issued, Failure> {
         let deadline = Instant::now() + timeout;
         loop {
             let (nonce, iat, made) = (self.nonce.current(), self.server_clock.now(), self.server_clock.moment());

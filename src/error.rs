@@ -52,6 +52,41 @@ pub enum Status {
     Downgraded = 20,
     /// The API refuses the token, and asking again would not change that.
     TokenRefused = 21,
+    /// The shared cache cannot be used, no token is held, and fetching one past it could cost the fleet its token.
+    CacheUnavailable = 22,
+}
+
+impl Status {
+    const ALL: [Self; 23] = [
+        Self::Ok,
+        Self::InvalidArgument,
+        Self::InvalidConfiguration,
+        Self::ConnectFailed,
+        Self::TlsFailed,
+        Self::TimedOut,
+        Self::ConnectionLost,
+        Self::CredentialsRefused,
+        Self::QuotaRefused,
+        Self::RequestRefused,
+        Self::RateLimited,
+        Self::ServerError,
+        Self::UnexpectedAnswer,
+        Self::MalformedAnswer,
+        Self::Cancelled,
+        Self::WouldBlock,
+        Self::Internal,
+        Self::KeyRejected,
+        Self::SigningFailed,
+        Self::ProofRefused,
+        Self::Downgraded,
+        Self::TokenRefused,
+        Self::CacheUnavailable,
+    ];
+
+    /// The status of a number that was written down earlier.
+    pub(crate) fn from_number(number: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|&status| status as i32 == number)
+    }
 }
 
 /// Why there is no token, and what to do about it.
@@ -167,6 +202,14 @@ pub(crate) fn ceil_seconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_number_up_to_the_last_is_a_status() {
+        for (number, status) in (0..).zip(Status::ALL) {
+            assert_eq!((Status::from_number(number), status as i32), (Some(status), number));
+        }
+        assert_eq!(Status::from_number(23), None);
+    }
 
     #[test]
     fn seconds_are_rounded_up() {

@@ -30,11 +30,13 @@ mod process;
 mod retry;
 mod runtime;
 mod secret;
+mod store;
 mod text;
 mod token;
 
 pub use client::{Authorization, Client, Observation, Verdict};
-pub use config::{Config, Environment};
+pub use config::{Config, Credentials, Environment};
 pub use dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 pub use error::{Error, Status};
+pub use store::{CacheError, SharedCache};
 pub use token::Token;

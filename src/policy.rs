@@ -20,6 +20,7 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// When a token was asked for, when to renew it, and when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Life {
+    requested: Moment,
     refresh_at: Moment,
     expires: Moment,
 }
@@ -34,9 +35,19 @@ impl Life {
         let window = lifetime / 6;
         let delay = window.mul_f64(1.0 / 40.0 + (1.0 / 4.0 - 1.0 / 40.0) * jitter.clamp(0.0, 1.0));
         Self {
+            requested,
             refresh_at: requested.after(lifetime.saturating_sub(window) + delay),
             expires: requested.after(lifetime),
         }
+    }
+
+    /// The same life, to be renewed from `moment` on if it was not before: the token is good, but another is wanted.
+    pub fn renewable_from(self, moment: Moment) -> Self {
+        Self { refresh_at: self.refresh_at.min(moment), ..self }
+    }
+
+    pub fn requested(&self) -> Moment {
+        self.requested
     }
 
     pub fn expires(&self) -> Moment {
@@ -48,29 +59,58 @@ impl Life {
     }
 }
 
-/// What is remembered of earlier requests. It outlives every token.
+/// What is remembered of earlier requests. It outlives every token, and with a shared cache also the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ledger {
-    last_issue: Option<Moment>,
-    possibly_spent: Option<Moment>,
-    cool_down_until: Option<Moment>,
-    back_off_until: Option<Moment>,
-    failures: u32,
+    pub last_issue: Option<Moment>,
+    /// A request was about to be sent, and what became of it was not written yet.
+    pub departed: Option<Moment>,
+    pub possibly_spent: Option<Moment>,
+    pub cool_down_until: Option<Moment>,
+    pub back_off_until: Option<Moment>,
+    pub failures: u32,
+    /// When it was changed last. Of two ledgers the later one knows more.
+    pub changed: Option<Moment>,
+    /// The shared cache could not be reached, which is this process's own trouble and never shared.
+    pub cache_out_until: Option<Moment>,
+    pub cache_failures: u32,
 }
 
 impl Ledger {
     /// A token arrived that was asked for at `requested`.
-    pub fn record_issue(&mut self, requested: Moment) {
-        *self = Self { last_issue: Some(requested), ..Self::default() };
+    pub fn record_issue(&mut self, requested: Moment, now: Moment) {
+        *self = Self { last_issue: Some(requested), changed: self.changed, ..Self::default() };
+        self.touch(now);
+    }
+
+    /// A request is about to be sent. Whoever finds this later, and knows that its sender is gone, knows that the day's
+    /// token may be spent.
+    pub fn record_departure(&mut self, now: Moment) {
+        self.departed = Some(now);
+        self.touch(now);
+    }
+
+    /// The sender of a request died before it wrote what became of it. The first time it is as if an answer was lost
+    /// and the request repeated at once; a program that dies again and again must not cost one token after the other.
+    pub fn record_abandoned(&mut self, now: Moment, jitter: f64) {
+        let Some(departed) = self.departed.take() else { return };
+        self.possibly_spent = Some(departed);
+        self.failures = self.failures.saturating_add(1);
+        if self.failures > 1 {
+            self.back_off_until = Some(now.after(retry_span(30, 600, self.failures - 1, jitter)));
+        }
+        self.touch(now);
     }
 
     /// A request was sent at `requested` and nobody knows what became of it.
-    pub fn record_possibly_spent(&mut self, requested: Moment) {
+    pub fn record_possibly_spent(&mut self, requested: Moment, now: Moment) {
         self.possibly_spent = Some(requested);
+        self.touch(now);
     }
 
     /// A fetch failed. `jitter` in `0.0..1.0` spreads a fleet.
     pub fn record_failure(&mut self, cause: Cause, now: Moment, jitter: f64) {
+        self.departed = None;
         self.failures = self.failures.saturating_add(1);
         let soon = retry_span(1, 60, self.failures, jitter);
         let late = retry_span(30, 600, self.failures, jitter);
@@ -83,11 +123,40 @@ impl Ledger {
                 self.back_off_until = Some(now.after(late));
             }
         }
+        self.touch(now);
+    }
+
+    /// The shared cache could not be reached, so nothing is fetched.
+    pub fn record_cache_outage(&mut self, now: Moment, jitter: f64) {
+        self.cache_failures = self.cache_failures.saturating_add(1);
+        self.cache_out_until = Some(now.after(retry_span(1, 30, self.cache_failures, jitter)));
+    }
+
+    /// What the shared cache holds is taken over unless this process knows of something later, which was not written.
+    /// True if it was taken over.
+    pub fn agree_with(&mut self, shared: &Self) -> bool {
+        (self.cache_out_until, self.cache_failures) = (None, 0);
+        let is_newer = shared.changed > self.changed;
+        if is_newer {
+            *self = shared.clone();
+        }
+        is_newer
+    }
+
+    /// Later than everything that it is based on, also where the clocks of those who write it differ.
+    fn touch(&mut self, now: Moment) {
+        let next = self.changed.map(|before| before.after(Duration::from_millis(1)));
+        self.changed = next.max(Some(now));
+    }
+
+    /// Other credentials are used from now on: what was refused may be granted.
+    pub fn forgive(&mut self) {
+        (self.back_off_until, self.failures) = (None, 0);
     }
 
     /// Before this moment no request makes sense.
     pub fn closed_until(&self) -> Option<Moment> {
-        self.cool_down_until.max(self.back_off_until)
+        self.cool_down_until.max(self.back_off_until).max(self.cache_out_until)
     }
 
     /// 20 hours after the last token that was issued, or may have been, unless the server says when; else a guess.
@@ -126,7 +195,7 @@ pub(crate) enum Decision {
     Refuse { until: Moment },
 }
 
-/// `flight_ends` is the deadline of the fetch that is under way, if one is.
+/// `flight_ends` is the deadline of the fetch that is under way, here or in another process, if one is.
 pub(crate) fn decide(token: Option<&Life>, ledger: &Ledger, flight_ends: Option<Moment>, now: Moment) -> Decision {
     let held = token.filter(|life| !life.is_over(now));
     let closed = ledger.closed_until().filter(|&until| now < until);

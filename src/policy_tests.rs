@@ -4,7 +4,7 @@ use super::*;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-fn at(seconds: u64) -> Moment {
+fn at(seconds: i64) -> Moment {
     Moment::from_seconds(seconds)
 }
 
@@ -17,7 +17,7 @@ fn day_token() -> Life {
     Life::new(at(1_000), DAY, 0.0)
 }
 
-fn backing_off_until(second: u64) -> Ledger {
+fn backing_off_until(second: i64) -> Ledger {
     Ledger { back_off_until: Some(at(second)), failures: 1, ..Ledger::default() }
 }
 
@@ -70,11 +70,11 @@ fn a_quota_refusal_closes_until_20_hours_after_the_last_token() {
     };
 
     let mut issued = Ledger::default();
-    issued.record_issue(at(1_000));
+    issued.record_issue(at(1_000), at(1_000));
     assert_eq!(refused_at(&mut issued, 50_000), at(73_000));
 
     let mut possibly = Ledger::default();
-    possibly.record_possibly_spent(at(2_000));
+    possibly.record_possibly_spent(at(2_000), at(2_000));
     assert_eq!(refused_at(&mut possibly, 2_010), at(74_000));
 
     assert_eq!(refused_at(&mut Ledger::default(), 5_000), at(8_600), "nothing known: an hour");
@@ -92,7 +92,7 @@ fn a_new_token_opens_everything_again() {
     let mut ledger = Ledger::default();
     ledger.record_failure(Cause::Quota { retry_after: None }, at(10), 0.5);
     ledger.record_failure(Cause::Refused, at(20), 0.5);
-    ledger.record_issue(at(30));
+    ledger.record_issue(at(30), at(30));
     assert_eq!(ledger.closed_until(), None);
     assert_eq!(ledger.failures, 0);
 }
@@ -115,16 +115,16 @@ fn failures_back_off_exponentially_up_to_a_bound() {
 }
 
 prop_compose! {
-    fn any_life()(requested in 0_u64..200_000, lifetime in 0_u64..200_000, jitter in 0.0..1.0) -> Life {
+    fn any_life()(requested in 0_i64..200_000, lifetime in 0_u64..200_000, jitter in 0.0..1.0) -> Life {
         Life::new(at(requested), seconds(lifetime), jitter)
     }
 }
 
 prop_compose! {
     fn any_ledger()(
-        cool_down in proptest::option::of(0_u64..400_000),
-        back_off in proptest::option::of(0_u64..400_000),
-        issue in proptest::option::of(0_u64..400_000),
+        cool_down in proptest::option::of(0_i64..400_000),
+        back_off in proptest::option::of(0_i64..400_000),
+        issue in proptest::option::of(0_i64..400_000),
     ) -> Ledger {
         Ledger {
             cool_down_until: cool_down.map(at),
@@ -149,12 +149,12 @@ fn any_cause() -> impl Strategy<Value = Cause> {
 }
 
 fn any_flight() -> impl Strategy<Value = Option<Moment>> {
-    proptest::option::of((0_u64..400_000).prop_map(at))
+    proptest::option::of((0_i64..400_000).prop_map(at))
 }
 
 proptest! {
     #[test]
-    fn an_expired_token_is_never_served(life in any_life(), ledger in any_ledger(), flight in any_flight(), now in 0_u64..400_000) {
+    fn an_expired_token_is_never_served(life in any_life(), ledger in any_ledger(), flight in any_flight(), now in 0_i64..400_000) {
         let served = matches!(
             decide(Some(&life), &ledger, flight, at(now)),
             Decision::Serve | Decision::ServeAndRefresh
@@ -164,7 +164,7 @@ proptest! {
 
     #[test]
     fn nothing_is_fetched_while_closed_or_while_a_fetch_is_under_way(
-        life in proptest::option::of(any_life()), ledger in any_ledger(), flight in any_flight(), now in 0_u64..400_000,
+        life in proptest::option::of(any_life()), ledger in any_ledger(), flight in any_flight(), now in 0_i64..400_000,
     ) {
         let fetches = matches!(
             decide(life.as_ref(), &ledger, flight, at(now)),
@@ -175,7 +175,7 @@ proptest! {
     }
 
     #[test]
-    fn a_refusal_always_names_a_later_moment(ledger in any_ledger(), now in 0_u64..400_000) {
+    fn a_refusal_always_names_a_later_moment(ledger in any_ledger(), now in 0_i64..400_000) {
         if let Decision::Refuse { until } = decide(None, &ledger, None, at(now)) {
             prop_assert!(until > at(now));
         }
@@ -183,7 +183,7 @@ proptest! {
 
     #[test]
     fn after_every_failure_nothing_is_sent_for_a_while(
-        mut ledger in any_ledger(), cause in any_cause(), now in 0_u64..400_000, jitter in 0.0..1.0,
+        mut ledger in any_ledger(), cause in any_cause(), now in 0_i64..400_000, jitter in 0.0..1.0,
     ) {
         ledger.record_failure(cause, at(now), jitter);
         prop_assert!(ledger.closed_until() > Some(at(now)));
@@ -201,7 +201,7 @@ proptest! {
 
     #[test]
     fn callers_need_not_ask_while_the_answer_stays_serve(
-        life in any_life(), ledger in any_ledger(), flight in any_flight(), now in 0_u64..400_000, share in 0.0..1.0,
+        life in any_life(), ledger in any_ledger(), flight in any_flight(), now in 0_i64..400_000, share in 0.0..1.0,
     ) {
         prop_assume!(decide(Some(&life), &ledger, flight, at(now)) == Decision::Serve);
         let until = serves_until(&life, &ledger, flight, at(now));

@@ -6,9 +6,12 @@
 //! is left behind as it is, never dropped, and made anew.
 
 use std::mem;
+use std::ops::Deref;
+use std::os::fd::{AsRawFd, RawFd};
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32};
 
 use arc_swap::ArcSwapOption;
 
@@ -85,6 +88,52 @@ fn leave_behind<T>(owned: Option<&Arc<Owned<T>>>, process: Process) {
 impl<T> Drop for ProcessLocal<T> {
     fn drop(&mut self) {
         leave_behind(self.0.load().as_ref(), Process::current());
+    }
+}
+
+/// A file whose lock must not outlive this process in a child: each child closes its copy, where forks are told.
+pub(crate) struct LeftToParent<F: AsRawFd> {
+    file: F,
+    place: Option<&'static AtomicI32>,
+}
+
+/// The files that children close. More than these are closed by nobody, and their locks wait for the child's end.
+static LEFT_TO_PARENT: [AtomicI32; 64] = [const { AtomicI32::new(NO_FILE) }; 64];
+const NO_FILE: RawFd = -1;
+
+impl<F: AsRawFd> LeftToParent<F> {
+    pub fn new(file: F) -> Self {
+        let number = file.as_raw_fd();
+        let is_free = |place: &&AtomicI32| place.compare_exchange(NO_FILE, number, AcqRel, Relaxed).is_ok();
+        let place = LEFT_TO_PARENT.iter().find(is_free);
+        Self { file, place }
+    }
+}
+
+impl<F: AsRawFd> Deref for LeftToParent<F> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        &self.file
+    }
+}
+
+impl<F: AsRawFd> Drop for LeftToParent<F> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            place.store(NO_FILE, Release);
+        }
+    }
+}
+
+/// Hands each file that a child has to close to `close`, once. What owns them in the child is never dropped: it belongs
+/// to a thread of the parent.
+pub(crate) fn close_parents_files(close: impl Fn(RawFd)) {
+    for place in &LEFT_TO_PARENT {
+        let number = place.swap(NO_FILE, Relaxed);
+        if number != NO_FILE {
+            close(number);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock::Clock;
@@ -62,6 +63,15 @@ impl Token {
         self.0.dpop_key()
     }
 
+    pub(crate) fn life(&self) -> &Life {
+        &self.0.0.life
+    }
+
+    /// What tells one token from another without showing it.
+    pub(crate) fn hash(&self) -> TokenHash {
+        TokenHash::of(self.value())
+    }
+
     pub(crate) fn from_replica(replica: Arc<Replica>) -> Self {
         Self(replica)
     }
@@ -91,6 +101,23 @@ impl Replica {
     pub fn expires_in(&self) -> Duration {
         self.0.life.expires().since(self.0.clock.now())
     }
+}
+
+/// The SHA-256 of an access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    pub fn of(access_token: &str) -> Self {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, access_token.as_bytes()).as_ref());
+        Self(hash)
+    }
+}
+
+/// Whether a token can be written into a header: VCHAR only (RFC 6749 appendix A.12), and not empty.
+pub(crate) fn is_presentable(access_token: &str) -> bool {
+    !access_token.is_empty() && access_token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Takes as long for a near miss as for any other difference.

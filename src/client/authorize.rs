@@ -131,7 +131,8 @@ impl Client {
     }
 
     fn given_up(&self, refusal: Option<Refusal>, token: &Token) -> Error {
-        let clean = |text: &str| self.0.redactor.clean(&text.replace(token.value(), "[redacted]"));
+        let redactor = self.0.settings.load().redactor();
+        let clean = |text: &str| redactor.clean(&text.replace(token.value(), "[redacted]"));
         let code = refusal.as_ref().map(|refusal| clean(&refusal.error));
         let description = refusal.and_then(|refusal| refusal.description).map(|text| clean(&text));
         let said = description.as_ref().map_or_else(String::new, |text| format!(" ({text})"));

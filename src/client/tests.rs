@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::manual::ManualClock;
+use crate::error::Status;
 use server::{Reply, Server};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -34,7 +35,7 @@ fn bench_with(adjust: impl FnOnce(&mut Config), answer: impl Fn(usize) -> Reply 
     config.token_url(server.url()).proxy("none").client_id("id").client_secret("the-secret");
     config.username("name").password("the-password");
     adjust(&mut config);
-    let client = Client::with_clock(&config, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
+    let client = Client::in_world(&config, Arc::clone(&clock) as Arc<dyn Clock>, Box::new(Machine)).unwrap();
     Bench { server, clock, client }
 }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Address, Config, Environment, KeySource};
+use super::{Address, CacheSource, Config, Environment, KeySource};
 use crate::dpop::DpopMode;
 use crate::error::{Error, Status};
 
@@ -23,7 +23,8 @@ impl Config {
     /// `TANGO_USERNAME`, `TANGO_PASSWORD`, `TANGO_AUDIENCE`, `TANGO_SCOPE`, `TANGO_CA_FILE`, `TANGO_PROXY`,
     /// `TANGO_USER_AGENT`, `TANGO_CONNECT_TIMEOUT_MS`, `TANGO_ATTEMPT_TIMEOUT_MS`, `TANGO_TOTAL_TIMEOUT_MS`,
     /// `TANGO_ALLOW_PLAIN_HTTP` (`true` or `false`), `TANGO_DPOP` (`off`, `optional` or `required`),
-    /// `TANGO_DPOP_KEY_FILE`, `TANGO_API_URL`, `TANGO_ALLOWED_ORIGINS` (URLs, separated by spaces). On an error nothing is changed.
+    /// `TANGO_DPOP_KEY_FILE`, `TANGO_API_URL`, `TANGO_ALLOWED_ORIGINS` (URLs, separated by spaces), `TANGO_CACHE`,
+    /// `TANGO_CACHE_CA_FILE`, `TANGO_CACHE_FETCH_ANYWAY` (`true` or `false`). On an error nothing is changed.
     pub fn load_env(&mut self) -> Result<(), Error> {
         self.load(|name| env::var_os(name))
     }
@@ -51,6 +52,9 @@ impl Config {
             allowed_origins: read(lookup, "TANGO_ALLOWED_ORIGINS", addresses)?.unwrap_or(before.allowed_origins),
             dpop: read(lookup, "TANGO_DPOP", dpop)?.or(before.dpop),
             dpop_key: read(lookup, "TANGO_DPOP_KEY_FILE", |path| Ok(KeySource::File(path.into())))?.or(before.dpop_key),
+            cache: read(lookup, "TANGO_CACHE", |name| Ok(CacheSource::Named(name.into())))?.or(before.cache),
+            cache_ca_file: read(lookup, "TANGO_CACHE_CA_FILE", text)?.or(before.cache_ca_file),
+            cache_fetch_anyway: read(lookup, "TANGO_CACHE_FETCH_ANYWAY", flag)?.unwrap_or(before.cache_fetch_anyway),
             allow_plain_http: read(lookup, "TANGO_ALLOW_PLAIN_HTTP", flag)?.unwrap_or(before.allow_plain_http),
         };
         Ok(())
@@ -144,6 +148,9 @@ mod tests {
             ("TANGO_ALLOWED_ORIGINS", "https://a.example https://b.example"),
             ("TANGO_DPOP", "required"),
             ("TANGO_DPOP_KEY_FILE", "/key.pem"),
+            ("TANGO_CACHE", "rediss://cache.example"),
+            ("TANGO_CACHE_CA_FILE", "/cache.pem"),
+            ("TANGO_CACHE_FETCH_ANYWAY", "true"),
         ])
         .unwrap();
         assert_eq!(config.environment, Some(Environment::Production));
@@ -160,6 +167,10 @@ mod tests {
         assert_eq!(config.api_url.unwrap().0, "https://api.example");
         assert_eq!(config.allowed_origins.len(), 2);
         assert_eq!(config.dpop, Some(DpopMode::Required));
+        assert!(
+            matches!(config.cache, Some(CacheSource::Named(name)) if name.expose_secret() == "rediss://cache.example")
+        );
+        assert_eq!((config.cache_ca_file.unwrap().to_str(), config.cache_fetch_anyway), (Some("/cache.pem"), true));
         assert!(matches!(config.dpop_key, Some(KeySource::File(path)) if path.to_str() == Some("/key.pem")));
     }
 

@@ -9,7 +9,7 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use super::{Config, Environment, KeySource};
+use super::{CacheSettings, Config, Environment, KeySource};
 use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
 use crate::error::{Error, Status};
 use crate::secret::Redactor;
@@ -26,6 +26,7 @@ const PROXY_SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// What the client works with.
+#[derive(Clone)]
 pub(crate) struct Settings {
     pub token_url: Url,
     pub request: TokenRequest,
@@ -34,19 +35,22 @@ pub(crate) struct Settings {
     pub binding: Option<Binding>,
     /// The API, and what else may get tokens.
     pub api_urls: Vec<Url>,
+    pub cache: CacheSettings,
 }
 
 impl Settings {
     /// Knows every secret that is not a token.
     pub fn redactor(&self) -> Redactor {
         let mut secrets = vec![&self.request.client_secret, &self.request.password];
-        let proxy_password = self.transport.proxy.password();
+        let (proxy_password, cache_passwords) = (self.transport.proxy.password(), self.cache.passwords());
         secrets.extend(&proxy_password);
+        secrets.extend(&cache_passwords);
         Redactor::new(secrets)
     }
 }
 
 /// The form fields of the token request.
+#[derive(Clone)]
 pub(crate) struct TokenRequest {
     pub client_id: String,
     pub client_secret: SecretString,
@@ -58,6 +62,7 @@ pub(crate) struct TokenRequest {
     pub documented_lifetime: Duration,
 }
 
+#[derive(Clone)]
 pub(crate) struct Transport {
     /// The authorities to trust instead of the system's.
     pub authorities: Option<Vec<Certificate>>,
@@ -68,6 +73,7 @@ pub(crate) struct Transport {
     pub total_timeout: Duration,
 }
 
+#[derive(Clone)]
 pub(crate) enum Proxy {
     System,
     None,
@@ -85,9 +91,10 @@ impl Config {
         let transport = self.resolve_transport(loopback_only, &mut problems);
         let binding = problems.note(self.resolve_binding());
         let api_urls = problems.note(self.resolve_api_urls());
-        match (token_url, request, transport, binding, api_urls) {
-            (Some(token_url), Some(request), Some(transport), Some(binding), Some(api_urls)) => {
-                Ok(Settings { token_url, request, transport, binding, api_urls })
+        let cache = problems.note(self.resolve_cache());
+        match (token_url, request, transport, binding, api_urls, cache) {
+            (Some(token_url), Some(request), Some(transport), Some(binding), Some(api_urls), Some(cache)) => {
+                Ok(Settings { token_url, request, transport, binding, api_urls, cache })
             }
             _ => Err(problems.into_error()),
         }
@@ -219,7 +226,7 @@ fn resolve_audience(audience: Option<&str>) -> (String, Duration) {
     (wanted.into(), UNDOCUMENTED_LIFETIME)
 }
 
-fn read_authorities(path: &Path) -> Result<Vec<Certificate>, String> {
+pub(super) fn read_authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     let problem = |what: &dyn std::fmt::Display| format!("ca_file {}: {what}", path.display());
     let pem = fs::read(path).map_err(|error| problem(&error))?;
     let authorities = Certificate::from_pem_bundle(&pem).map_err(|_| problem(&"not a file of PEM certificates"))?;

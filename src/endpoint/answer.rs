@@ -13,6 +13,7 @@ use crate::cause::Cause;
 use crate::dpop::{Binding, DpopKey};
 use crate::error::{Answer, Error, Status};
 use crate::secret::Redactor;
+use crate::token::is_presentable;
 
 /// What the server granted.
 pub(crate) struct Issued {
@@ -59,10 +60,9 @@ pub(super) fn parse(body: &[u8], asked: &Asked<'_>) -> Result<Issued, Problem> {
         Some(_) => return Err("has an access_token that is no string".into()),
         None => return Err("has no access_token".into()),
     };
-    // It is going to be written into a header: VCHAR only (RFC 6749 appendix A.12).
     match access_token.expose_secret() {
         "" => return Err("has an empty access_token".into()),
-        token if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+        token if !is_presentable(token) => {
             return Err("has an access_token with characters that no header can carry".into());
         }
         _ => {}

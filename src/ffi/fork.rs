@@ -2,15 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use crate::process::{forks_are_told, note_fork};
+use crate::process::{close_parents_files, forks_are_told, note_fork};
 
 /// From the first client or key on, each forked child knows that it is one. Where the C library has no memory for that, the
 /// process id still tells nearly every child.
 pub(super) fn watch() {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if !WATCHED.swap(true, Relaxed) {
-        // SAFETY: the handler only adds to an atomic number, which is safe in a child of a process with threads, and
-        // it is never unloaded (`-z nodelete`).
+        // SAFETY: the handler only changes atomic numbers and closes files, which is safe in a child of a process with
+        // threads, and it is never unloaded (`-z nodelete`).
         if unsafe { libc::pthread_atfork(None, None, Some(in_the_child)) } == 0 {
             forks_are_told();
         }
@@ -19,4 +19,8 @@ pub(super) fn watch() {
 
 extern "C" fn in_the_child() {
     note_fork();
+    close_parents_files(|file| {
+        // SAFETY: a file of the parent's that this child has a copy of, and that nothing in the child uses or closes.
+        unsafe { libc::close(file) };
+    });
 }

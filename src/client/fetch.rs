@@ -1,0 +1,216 @@
+//! A fetch on its way: requests, the pauses between them, and what is remembered of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{self, Instant};
+
+use super::flight::{Hangar, Outcome, lost};
+use super::{Inner, Known};
+use crate::cause::Cause;
+use crate::clock::Moment;
+use crate::config::Settings;
+use crate::endpoint::{Failure, Issued, Renewals};
+use crate::error::{Error, ceil_seconds};
+use crate::policy::Life;
+use crate::retry::Attempts;
+use crate::store::{Names, Session};
+use crate::token::HeldToken;
+
+/// However it ends, a panic included, it lands: the next caller may start another.
+pub(super) struct Landing {
+    pub inner: Arc<Inner>,
+    pub settings: Arc<Settings>,
+    hangar: Arc<Hangar>,
+    sender: watch::Sender<Option<Outcome>>,
+    done: bool,
+}
+
+impl Landing {
+    pub fn new(
+        inner: &Arc<Inner>,
+        hangar: &Arc<Hangar>,
+        settings: Arc<Settings>,
+        sender: watch::Sender<Option<Outcome>>,
+    ) -> Self {
+        Self { inner: Arc::clone(inner), hangar: Arc::clone(hangar), settings, sender, done: false }
+    }
+
+    pub async fn fly(mut self) {
+        let outcome = loop {
+            let names = Names::of(&self.settings);
+            let outcome = match self.inner.world.store(&self.settings, &names) {
+                None => self.fetch(None).await,
+                Some(store) => self.agree_with(store, &names).await,
+            };
+            if outcome.is_ok() || self.is_current() {
+                break outcome;
+            }
+            // What failed for the former credentials may be granted for these.
+            self.settings = self.inner.settings.load_full();
+        };
+        self.land(outcome);
+    }
+
+    /// Sends the request, again where that makes sense, and says so in the shared cache before and after.
+    pub async fn fetch(&self, mut session: Option<&mut Session>) -> Outcome {
+        match self.request(&mut session).await {
+            Ok((requested, issued)) => {
+                let held = self.made_of(requested, &issued);
+                // Written before it is handed out: whoever has seen it can die, and the others have it all the same.
+                self.record(|known, now| known.ledger.record_issue(requested, now));
+                self.save(session.as_deref(), Some(&held)).await;
+                self.keep(&held);
+                tracing::info!("a new token is held for {} s", issued.lifetime.as_secs());
+                Ok(held)
+            }
+            Err(failure) => {
+                let error = self.note(failure);
+                self.save(session.as_deref(), None).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn request(&self, session: &mut Option<&mut Session>) -> Result<(Moment, Issued), Failure> {
+        let endpoint = self.hangar.endpoint(&self.inner, &self.settings).map_err(no_endpoint)?;
+        let transport = &self.settings.transport;
+        let deadline = Instant::now() + for_the_fetch(transport.total_timeout);
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let (mut attempts, mut renewals) = (Attempts::default(), Renewals::default());
+        loop {
+            if session.is_some() {
+                self.record(|known, now| known.ledger.record_departure(now));
+                self.save(session.as_deref(), None).await;
+            }
+            let requested = self.inner.clock.now();
+            let failure = match endpoint.request_token(left().min(transport.attempt_timeout), &mut renewals).await {
+                Ok(issued) => return Ok((requested, issued)),
+                Err(failure) => failure,
+            };
+            if failure.cause.may_have_cost_a_token() {
+                self.record(|known, now| known.ledger.record_possibly_spent(requested, now));
+            }
+            let Some(pause) = attempts.pause(failure.cause, left(), jitter()) else { return Err(failure) };
+            if let Some(session) = session
+                && !self.keeps_lock(session, pause).await
+            {
+                return Err(failure);
+            }
+            tracing::warn!("{}; trying again in {} ms", failure.error, pause.as_millis());
+            time::sleep(pause).await;
+        }
+    }
+
+    /// How long the lock has to hold for a request that is sent after `pause`: until its answer is written.
+    pub fn lease(&self, pause: Duration) -> Duration {
+        let attempt = self.settings.transport.attempt_timeout.min(self.settings.transport.total_timeout);
+        pause + attempt + (attempt / 2).clamp(Duration::from_secs(1), Duration::from_secs(5))
+    }
+
+    /// Where the lock is lost, or nobody knows, another process may be fetching by now.
+    async fn keeps_lock(&self, session: &mut Session, pause: Duration) -> bool {
+        let kept = session.lock(self.lease(pause)).await;
+        if kept != Ok(true) {
+            tracing::warn!("the lock of the shared cache was lost during a fetch, which is not repeated");
+        }
+        kept == Ok(true)
+    }
+
+    /// Writes the ledger, and the token if one is given. Where that fails the token is served from memory, and what is
+    /// missing is written by a later look at the cache.
+    pub async fn save(&self, session: Option<&Session>, held: Option<&Arc<HeldToken>>) {
+        let Some(session) = session else { return };
+        let known = self.inner.known.load_full();
+        let token = held.map(|held| held.token());
+        let saved = session.save(token.as_ref(), &known.ledger, known.last_error.as_ref()).await;
+        if let Err(trouble) = &saved {
+            tracing::warn!("the shared cache does not take what was to be written, which is tried again: {trouble}");
+        }
+        if held.is_some() || saved.is_err() {
+            self.record(|known, _| known.unsaved = if saved.is_ok() { 0 } else { known.unsaved.saturating_add(1) });
+        }
+    }
+
+    fn made_of(&self, requested: Moment, issued: &Issued) -> Arc<HeldToken> {
+        let life = Life::new(requested, issued.lifetime, jitter());
+        let clock = Arc::clone(&self.inner.clock);
+        Arc::new(HeldToken::new(&issued.access_token, issued.key.clone(), &issued.scope, life, clock))
+    }
+
+    fn keep(&self, held: &Arc<HeldToken>) {
+        let now = self.inner.clock.now();
+        self.update(|known| known.hold(held, (!self.is_current()).then_some(now)));
+    }
+
+    /// Remembers a failure, and completes its error with the time at which another attempt makes sense.
+    fn note(&self, failure: Failure) -> Error {
+        let mut error = failure.error;
+        self.record(|known, now| {
+            known.ledger.record_failure(failure.cause, now, jitter());
+            let wait = known.ledger.closed_until().map(|until| until.since(now));
+            error = known.last_error.insert(error.clone().with_retry_after(wait)).clone();
+        });
+        let wait = error.retry_after().map_or(0, ceil_seconds);
+        tracing::warn!("{error}; nothing is sent for the next {wait} s");
+        error
+    }
+
+    pub fn update<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
+        self.hangar.update(&self.inner, |known, _| change(known))
+    }
+
+    /// Changes what is remembered of these credentials, unless they were replaced meanwhile.
+    pub fn record(&self, change: impl FnOnce(&mut Known, Moment)) {
+        self.update(|known| {
+            if self.is_current() {
+                change(known, self.inner.clock.now());
+            }
+        });
+    }
+
+    /// Whether the credentials that it flies with are still the client's.
+    pub fn is_current(&self) -> bool {
+        Arc::ptr_eq(&self.settings, &self.inner.settings.load())
+    }
+
+    /// Whether somebody waits for its landing.
+    pub fn is_awaited(&self) -> bool {
+        // One is kept for those who come later.
+        self.sender.receiver_count() > 1
+    }
+
+    fn land(&mut self, outcome: Outcome) {
+        self.done = true;
+        self.hangar.update(&self.inner, |_, departure| departure.end());
+        self.sender.send_replace(Some(outcome));
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        if !self.done {
+            self.land(Err(lost()));
+        }
+    }
+}
+
+/// A fetch ends a little before those who wait for it, who then learn why.
+fn for_the_fetch(total_timeout: Duration) -> Duration {
+    total_timeout.saturating_sub((total_timeout / 10).min(Duration::from_millis(50)))
+}
+
+/// A forked child makes its own HTTP client, which can fail where the parent's did not.
+fn no_endpoint(error: Error) -> Failure {
+    Failure { error, cause: Cause::Untrusted }
+}
+
+/// A number in `0.0..1.0` that differs from process to process. Without randomness the middle is as good.
+pub(super) fn jitter() -> f64 {
+    let mut bytes = [0; 4];
+    match aws_lc_rs::rand::fill(&mut bytes) {
+        Ok(()) => f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0),
+        Err(_) => 0.5,
+    }
+}

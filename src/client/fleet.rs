@@ -1,0 +1,181 @@
+//! One fetch for a whole fleet: look into the shared cache, take the lock, look again, fetch, write, open the lock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time;
+
+use super::Inner;
+use super::fetch::{Landing, jitter};
+use super::flight::{Outcome, lost, timed_out};
+use crate::clock::Moment;
+use crate::error::Error;
+use crate::policy::{self, Decision, Life};
+use crate::store::{Names, Record, Session, Store, Trouble, View};
+use crate::token::{HeldToken, TokenHash};
+
+/// A client that serves from memory looks into the cache this often, so that a token that another process got, or that
+/// the cache lost, is noticed long before anybody needs it.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
+/// Another process that fetches is done by then, or its lock is open.
+const ELSEWHERE: Duration = Duration::from_secs(5);
+/// Between two looks for what another process fetches.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// What is to be done after a look into the cache.
+enum Step {
+    Done(Outcome),
+    /// The cache lacks the token that is held, perhaps because it was emptied.
+    Publish(Arc<HeldToken>),
+    /// With the token that is good meanwhile.
+    Fetch(Option<Arc<HeldToken>>),
+}
+
+impl Landing {
+    /// The way of a fetch where there is a shared cache. Most end after one look.
+    pub async fn agree_with(&self, store: Box<dyn Store>, names: &Names) -> Outcome {
+        let agreed = match Session::new(store, names, &self.settings, Arc::clone(&self.inner.clock)) {
+            Ok(mut session) => {
+                let agreed = self.agree(&mut session).await;
+                // Before anybody gets the token: a process that ends right after leaves no locked cache behind.
+                session.unlock().await;
+                agreed
+            }
+            Err(trouble) => Err(trouble),
+        };
+        match agreed {
+            Ok(outcome) => outcome,
+            Err(trouble) => self.without_cache(trouble).await,
+        }
+    }
+
+    async fn agree(&self, session: &mut Session) -> Result<Outcome, Trouble> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let view = session.load().await?;
+            match self.next_step(view, session.is_locked()) {
+                Step::Done(outcome) => return Ok(outcome),
+                Step::Publish(held) if session.is_locked() => {
+                    self.save(Some(session), Some(&held)).await;
+                    return Ok(Ok(held));
+                }
+                Step::Fetch(_) if session.is_locked() => return Ok(self.fetch(Some(session)).await),
+                // Whoever had the lock before may have changed everything: look again.
+                _ if session.lock(self.lease(Duration::ZERO)).await? => {}
+                Step::Publish(held) => return Ok(Ok(held)),
+                Step::Fetch(Some(held)) => {
+                    let until = self.inner.clock.now().after(ELSEWHERE);
+                    self.update(|known| known.leave_it_to_others(until));
+                    return Ok(Ok(held));
+                }
+                Step::Fetch(None) if !self.is_awaited() => {
+                    return Ok(Err(timed_out(self.settings.transport.total_timeout)));
+                }
+                Step::Fetch(None) => {
+                    time::sleep(pause.mul_f64(0.5 + jitter() / 2.0)).await;
+                    pause = (2 * pause).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Takes over what the cache knows, and asks the policy.
+    fn next_step(&self, view: View, is_locked: bool) -> Step {
+        let now = self.inner.clock.now();
+        let shared = view.record.as_ref().map(|record| (record.hash(), record.requested));
+        self.update(|known| {
+            if !self.is_current() {
+                // This cache is that of former credentials: the flight begins anew.
+                return Step::Done(Err(lost()));
+            }
+            known.look_again = Some(now.after(next_look(known.unsaved)));
+            if let Some(record) = known.take_over(view, now) {
+                known.hold(&self.held_from(&record), None);
+            }
+            if is_locked {
+                known.ledger.record_abandoned(now, jitter());
+            }
+            match (policy::decide(known.life().as_ref(), &known.ledger, None, now), &known.held) {
+                (Decision::Serve, Some(held)) if known.should_publish(shared.as_ref()) => {
+                    Step::Publish(Arc::clone(held))
+                }
+                (Decision::Serve, Some(held)) => Step::Done(Ok(Arc::clone(held))),
+                (Decision::Refuse { until }, _) => Step::Done(Err(known.refusal(until.since(now)))),
+                (Decision::ServeAndRefresh, held) => Step::Fetch(held.clone()),
+                _ => Step::Fetch(None),
+            }
+        })
+    }
+
+    fn held_from(&self, record: &Record) -> Arc<HeldToken> {
+        let life = Life::new(record.requested, record.lifetime, jitter());
+        let clock = Arc::clone(&self.inner.clock);
+        Arc::new(HeldToken::new(&record.access_token, record.key.clone(), &record.scope, life, clock))
+    }
+
+    /// The cache cannot be used, which is not the same as an empty one: the whole fleet would fetch.
+    async fn without_cache(&self, trouble: Trouble) -> Outcome {
+        let now = self.inner.clock.now();
+        let held = self.valid_token(now);
+        let fetches = held.is_none() && self.settings.cache.fetch_anyway && self.may_fetch(now);
+        tracing::warn!("the shared cache cannot be used: {trouble}");
+        let error = self.update(|known| {
+            known.look_again = Some(now.after(next_look(1 + known.unsaved)));
+            known.unsaved = known.unsaved.saturating_add(1);
+            if !fetches {
+                known.ledger.record_cache_outage(now, jitter());
+            }
+            let wait = known.ledger.closed_until().map(|until| until.since(now));
+            known.cache_error.insert(Error::from(trouble).with_retry_after(wait)).clone()
+        });
+        match held {
+            Some(held) => Ok(held),
+            None if fetches => self.fetch(None).await,
+            None => Err(error),
+        }
+    }
+
+    fn valid_token(&self, now: Moment) -> Option<Arc<HeldToken>> {
+        self.inner.known.load().held.clone().filter(|held| !held.life().is_over(now))
+    }
+
+    fn may_fetch(&self, now: Moment) -> bool {
+        matches!(policy::decide(None, &self.inner.known.load().ledger, None, now), Decision::Fetch)
+    }
+}
+
+/// When to look into the cache again: soon, and ever later, while something could not be written.
+fn next_look(unsaved: u32) -> Duration {
+    let span = match unsaved {
+        0 => LOOK_AGAIN,
+        times => Duration::from_secs(1 << times.min(6)),
+    };
+    span.mul_f64(0.75 + jitter() / 2.0)
+}
+
+/// Removes a token that an API refused from the shared cache, if it is still there.
+pub(super) fn forget(inner: &Arc<Inner>, refused: TokenHash) {
+    let settings = inner.settings.load_full();
+    let names = Names::of(&settings);
+    let (Some(store), Ok(runtime)) = (inner.world.store(&settings, &names), inner.world.runtime()) else { return };
+    let clock = Arc::clone(&inner.clock);
+    runtime.spawn(async move {
+        let removing = async {
+            let mut session = Session::new(store, &names, &settings, clock)?;
+            // Whoever has the lock is about to write another token there.
+            while !session.lock(Duration::from_secs(10)).await? {
+                time::sleep(LONGEST_PAUSE).await;
+            }
+            let is_there = session.load().await?.record.is_some_and(|record| record.hash() == refused);
+            if is_there {
+                session.remove_token().await?;
+            }
+            session.unlock().await;
+            Ok::<_, Trouble>(())
+        };
+        if let Ok(Err(trouble)) = time::timeout(Duration::from_secs(60), removing).await {
+            tracing::warn!("the refused token is still in the shared cache: {trouble}");
+        }
+    });
+}

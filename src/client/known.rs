@@ -1,0 +1,127 @@
+//! What a client knows at one moment. It is never changed, a change makes a new one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, CoarseDeadline, Moment};
+use crate::config::TokenRequest;
+use crate::error::{Error, Status};
+use crate::policy::{self, Ledger, Life};
+use crate::store::{Record, View};
+use crate::token::{HeldToken, Token, TokenHash};
+
+/// How long the coarse clocks are believed before the exact one is read again: a machine that sleeps, and whose wall
+/// clock is then set back by as much, deceives both of them.
+const TRUST_IN_COARSE_CLOCKS: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Default)]
+pub(super) struct Known {
+    pub held: Option<Arc<HeldToken>>,
+    pub ledger: Ledger,
+    pub last_error: Option<Error>,
+    /// Why the shared cache could not be used, while that is so.
+    pub cache_error: Option<Error>,
+    /// When the shared cache is to be looked at again, though nothing has to be fetched. `None` where there is none.
+    pub look_again: Option<Moment>,
+    /// How often in a row the shared cache did not take what was to be written.
+    pub unsaved: u32,
+    /// Another process is fetching, and is given until then.
+    elsewhere_until: Option<Moment>,
+    /// The held token is for former credentials since then.
+    renew_from: Option<Moment>,
+    /// An API refused it: it is not to come back from the shared cache.
+    refused: Option<TokenHash>,
+    /// Until then the held token is handed out without asking the policy again.
+    pub serves_until: CoarseDeadline,
+}
+
+impl Known {
+    pub fn life(&self) -> Option<Life> {
+        let life = *self.held.as_ref()?.life();
+        Some(self.renew_from.map_or(life, |moment| life.renewable_from(moment)))
+    }
+
+    pub fn fetched_elsewhere_until(&self, now: Moment) -> Option<Moment> {
+        self.elsewhere_until.filter(|&until| now < until)
+    }
+
+    pub fn should_look(&self, now: Moment) -> bool {
+        self.look_again.is_some_and(|moment| moment <= now)
+    }
+
+    /// Until when callers need not ask again: the policy's answer stays the same, and nothing else is to be done.
+    pub fn serves_until(&self, flight_ends: Option<Moment>, clock: &dyn Clock) -> CoarseDeadline {
+        let now = clock.now();
+        let Some(life) = self.life() else { return CoarseDeadline::PASSED };
+        let flight_ends = flight_ends.max(self.fetched_elsewhere_until(now));
+        let until = policy::serves_until(&life, &self.ledger, flight_ends, now);
+        let until = self.look_again.map_or(until, |moment| until.min(moment));
+        CoarseDeadline::after(clock.coarse(), until.since(now).min(TRUST_IN_COARSE_CLOCKS))
+    }
+
+    pub fn refusal(&self, wait: Duration) -> Error {
+        let unknown = || Error::new(Status::Internal, "no request makes sense now, for a reason that was lost");
+        self.cache_error.as_ref().or(self.last_error.as_ref()).cloned().unwrap_or_else(unknown).repeated(wait)
+    }
+
+    /// A new token is held; `now` if it is for credentials that are no longer used.
+    pub fn hold(&mut self, held: &Arc<HeldToken>, outdated: Option<Moment>) {
+        self.held = Some(Arc::clone(held));
+        self.renew_from = outdated;
+        self.last_error = None;
+    }
+
+    /// Another process is on its way to the server: this one serves what it holds, and looks again a little later.
+    pub fn leave_it_to_others(&mut self, until: Moment) {
+        self.elsewhere_until = Some(until);
+    }
+
+    pub fn drop_refused(&mut self, token: &Token) -> bool {
+        let matches = self.held.as_ref().is_some_and(|held| held.token() == *token);
+        if matches {
+            self.held = None;
+            self.refused = Some(token.hash());
+        }
+        matches
+    }
+
+    /// Takes the ledger over from the shared cache, and gives back its token if that is a better one than the held.
+    pub fn take_over(&mut self, view: View, now: Moment) -> Option<Record> {
+        (self.cache_error, self.elsewhere_until) = (None, None);
+        if self.ledger.agree_with(&view.ledger) {
+            self.last_error = view.failure;
+        }
+        view.record.filter(|record| self.wants(record, now))
+    }
+
+    fn wants(&self, record: &Record, now: Moment) -> bool {
+        let is_over = now >= record.requested.after(record.lifetime);
+        if is_over || self.refused.as_ref() == Some(&record.hash()) {
+            return false;
+        }
+        let Some(held) = &self.held else { return true };
+        let is_better =
+            held.life().is_over(now) || self.renew_from.is_some() || record.requested > held.life().requested();
+        is_better && record.hash() != held.token().hash()
+    }
+
+    /// Whether the held token is missing in a cache that holds the token of this hash, or none.
+    pub fn should_publish(&self, shared: Option<&(TokenHash, Moment)>) -> bool {
+        let Some(held) = &self.held else { return false };
+        let is_known = shared
+            .is_some_and(|(hash, requested)| *hash == held.token().hash() || *requested > held.life().requested());
+        !is_known && self.renew_from.is_none()
+    }
+
+    /// What was learned of other credentials is forgotten as far as it does not hold for these.
+    pub fn use_credentials(&mut self, before: &TokenRequest, after: &TokenRequest, now: Moment) {
+        if before.client_id != after.client_id || before.username != after.username {
+            self.ledger = Ledger::default();
+            self.renew_from = Some(now);
+            self.look_again = self.look_again.map(|_| now);
+        } else {
+            self.ledger.forgive();
+        }
+        (self.last_error, self.elsewhere_until) = (None, None);
+    }
+}

@@ -1,0 +1,38 @@
+//! What a client reaches the rest of the world through, so that tests can own it.
+
+use std::sync::Arc;
+
+use crate::config::Settings;
+use crate::dpop::ServerClock;
+use crate::endpoint::{TokenEndpoint, TokenSource};
+use crate::error::Error;
+use crate::runtime::Runtime;
+use crate::store::{Names, Store};
+
+pub(crate) trait World: Send + Sync + 'static {
+    /// Where tokens come from.
+    fn endpoint(&self, settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Arc<dyn TokenSource>, Error>;
+
+    /// Where they are shared, for one fetch; `None` where they are not.
+    fn store(&self, settings: &Settings, names: &Names) -> Option<Box<dyn Store>>;
+
+    /// Where work is done behind the callers' backs.
+    fn runtime(&self) -> Result<Runtime, Error>;
+}
+
+/// This machine and its network.
+pub(crate) struct Machine;
+
+impl World for Machine {
+    fn endpoint(&self, settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Arc<dyn TokenSource>, Error> {
+        Ok(Arc::new(TokenEndpoint::new(settings, server_clock)?))
+    }
+
+    fn store(&self, settings: &Settings, names: &Names) -> Option<Box<dyn Store>> {
+        settings.cache.store(names)
+    }
+
+    fn runtime(&self) -> Result<Runtime, Error> {
+        Runtime::current()
+    }
+}

@@ -1,0 +1,113 @@
+//! Stores whose operations block: files, and whatever a program reaches through functions of its own.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use tokio::task::spawn_blocking;
+use tokio::time;
+
+use super::{Entry, Kind, LONGEST_OPERATION, Loaded, Names, Reply, Store, Trouble};
+
+/// A place that a whole fleet reads and writes, such as a database: what [`Config::custom_cache`] takes.
+///
+/// The library calls it on threads of its own, one call of a fetch after the other, and waits five seconds for each.
+/// Names are of letters, digits, `.` and `-`. Values are sealed or hold no secret; each has at most 128 KiB.
+///
+/// [`Config::custom_cache`]: crate::Config::custom_cache
+pub trait SharedCache: Send + Sync + 'static {
+    /// The value under this name; `None` where there is none.
+    fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError>;
+
+    /// Puts a value in the place of an earlier one, in one step; `None` removes it. It has to be kept for `keep`, and
+    /// may be forgotten after.
+    fn save(&self, name: &str, value: Option<&[u8]>, keep: Duration) -> Result<(), CacheError>;
+
+    /// Takes the lock of this name for `owner`, or extends it if `owner` has it. False, at once, if another has it.
+    ///
+    /// It has to open by itself `lease` after it was taken or extended: its owner may be gone.
+    fn lock(&self, name: &str, owner: &str, lease: Duration) -> Result<bool, CacheError>;
+
+    /// Opens the lock if `owner` has it, and does nothing if not.
+    fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError>;
+}
+
+/// Why a shared cache could not do what it was asked for, in its own words. They must not hold a secret.
+#[derive(Clone, Debug)]
+pub struct CacheError(pub String);
+
+impl fmt::Display for CacheError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CacheError {}
+
+/// A shared cache for one fetch.
+pub(crate) struct Blocking {
+    cache: Arc<dyn SharedCache>,
+    names: Names,
+    owner: String,
+}
+
+impl Blocking {
+    pub fn new(cache: Arc<dyn SharedCache>, names: Names) -> Self {
+        Self { cache, names, owner: new_owner() }
+    }
+
+    /// Runs on a thread that may wait, and is left to itself when it takes too long.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn SharedCache) -> Result<T, CacheError> + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let cache = Arc::clone(&self.cache);
+        match time::timeout(LONGEST_OPERATION, spawn_blocking(move || work(&*cache))).await {
+            Ok(Ok(outcome)) => outcome.map_err(|error| Trouble(error.0)),
+            Ok(Err(_)) => Err(Trouble("it ended unexpectedly".into())),
+            Err(_) => Err(Trouble(format!("it did not answer within {} s", LONGEST_OPERATION.as_secs()))),
+        }
+    }
+}
+
+impl Store for Blocking {
+    fn load(&self) -> Reply<'_, Loaded> {
+        let (record, ledger) = (self.names.entry(Kind::Record), self.names.entry(Kind::Ledger));
+        Box::pin(self.run(move |cache| {
+            let (record, ledger) = (cache.load(&record)?, cache.load(&ledger)?);
+            Ok(Loaded { record, ledger, unix_ms: None })
+        }))
+    }
+
+    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, ()> {
+        let entries: Vec<_> =
+            entries.iter().map(|entry| (self.names.entry(entry.kind), entry.bytes.clone(), entry.keep)).collect();
+        Box::pin(self.run(move |cache| {
+            entries.iter().try_for_each(|(name, bytes, keep)| cache.save(name, bytes.as_deref(), *keep))
+        }))
+    }
+
+    fn lock(&self, lease: Duration) -> Reply<'_, bool> {
+        let (name, owner) = (self.names.lock(), self.owner.clone());
+        Box::pin(self.run(move |cache| cache.lock(&name, &owner, lease)))
+    }
+
+    fn unlock(&self) -> Reply<'_, ()> {
+        let (name, owner) = (self.names.lock(), self.owner.clone());
+        Box::pin(self.run(move |cache| cache.unlock(&name, &owner)))
+    }
+}
+
+/// A name for the holder of a lock that no other has.
+pub(super) fn new_owner() -> String {
+    use std::fmt::Write;
+    let mut bytes = [0_u8; 16];
+    // Without randomness the process still tells owners on this machine apart.
+    let _ = rand::fill(&mut bytes);
+    let mut owner = format!("{}-", std::process::id());
+    for byte in bytes {
+        let _ = write!(owner, "{byte:02x}");
+    }
+    owner
+}

@@ -1,0 +1,225 @@
+//! The ledger as it is written: JSON that a person can read, without any secret, and good without the record.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::timeline::Timeline;
+use crate::clock::Moment;
+use crate::error::{Answer, Error, Status};
+use crate::policy::Ledger;
+use crate::secret::Redactor;
+
+const FORMAT: u64 = 1;
+/// Nothing is ever closed for longer, so a later time is a mistake of somebody's clock.
+const LONGEST_CLOSED: Duration = Duration::from_secs(24 * 3600);
+
+/// What is written of earlier requests.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Page {
+    pub ledger: Ledger,
+    /// The refusal that closed it.
+    pub failure: Option<Error>,
+    /// How many records were found that could not be opened.
+    pub rejected_records: u64,
+}
+
+/// `who` tells whose credentials were refused, if they were.
+pub(super) fn write(page: &Page, timeline: &Timeline, who: Option<&str>) -> Vec<u8> {
+    let Page { ledger, failure, rejected_records } = page;
+    let time = |moment: Option<Moment>| moment.map(|moment| timeline.unix_ms(moment));
+    let failure = failure.as_ref().map(|error| {
+        json!({
+            "status": error.status() as i32,
+            "message": error.message(),
+            "http_status": error.http_status(),
+            "oauth_error": error.oauth_error(),
+            "oauth_error_description": error.oauth_error_description(),
+            "i18n_key": error.i18n_key(),
+            "server_message": error.server_message(),
+            "request_id": error.request_id(),
+            "credentials": who,
+        })
+    });
+    let page = json!({
+        "format": FORMAT,
+        "clock": timeline.stamp(),
+        "changed_ms": time(ledger.changed),
+        "last_issue_ms": time(ledger.last_issue),
+        "departed_ms": time(ledger.departed),
+        "possibly_spent_ms": time(ledger.possibly_spent),
+        "cool_down_until_ms": time(ledger.cool_down_until),
+        "back_off_until_ms": time(ledger.back_off_until),
+        "failures": ledger.failures,
+        "failure": failure,
+        "rejected_records": rejected_records,
+    });
+    page.to_string().into_bytes()
+}
+
+/// `None` for what is no ledger. Whatever it holds, it closes nothing for longer than a day, and what it says of the
+/// future is taken as said of now.
+pub(super) fn read(bytes: &[u8], timeline: &Timeline, who: Option<&str>, redactor: &Redactor) -> Option<Page> {
+    let Ok(Value::Object(page)) = serde_json::from_slice(bytes) else { return None };
+    if page.get("format").and_then(Value::as_u64) != Some(FORMAT) {
+        return None;
+    }
+    let timeline = timeline.at_least_since(page.get("clock"));
+    let time = |name: &str| Some(timeline.moment(page.get(name)?.as_i64()?));
+    let past = |name: &str| time(name).map(|moment| moment.min(timeline.now()));
+    let closed = |name: &str| time(name).map(|moment| moment.min(timeline.now().after(LONGEST_CLOSED)));
+    let failure = page.get("failure").and_then(Value::as_object);
+    let mut ledger = Ledger {
+        last_issue: past("last_issue_ms"),
+        departed: past("departed_ms"),
+        possibly_spent: past("possibly_spent_ms"),
+        cool_down_until: closed("cool_down_until_ms"),
+        back_off_until: closed("back_off_until_ms"),
+        failures: page
+            .get("failures")
+            .and_then(Value::as_u64)
+            .map_or(0, |number| number.try_into().unwrap_or(u32::MAX)),
+        changed: time("changed_ms"),
+        ..Ledger::default()
+    };
+    let failure = failure.and_then(|fields| Some((fields, error(fields, redactor)?)));
+    // Who was refused with other credentials says nothing of these: one wrong password must not stop a fleet.
+    let is_anothers = failure.as_ref().is_some_and(|(fields, error)| {
+        error.status() == Status::CredentialsRefused && fields.get("credentials").and_then(Value::as_str) != who
+    });
+    if is_anothers {
+        ledger.forgive();
+    }
+    Some(Page {
+        ledger,
+        failure: failure.filter(|_| !is_anothers).map(|(_, error)| error),
+        rejected_records: page.get("rejected_records").and_then(Value::as_u64).unwrap_or(0),
+    })
+}
+
+/// The texts were cleaned when they were written; whoever can write to the store could have changed them since.
+fn error(fields: &Map<String, Value>, redactor: &Redactor) -> Option<Error> {
+    let text = |name: &str| Some(redactor.clean(fields.get(name)?.as_str()?));
+    let status = Status::from_number(fields.get("status")?.as_i64()?.try_into().ok()?)?;
+    Some(Error::new(status, text("message")?).with_answer(Answer {
+        http_status: fields.get("http_status").and_then(Value::as_u64).and_then(|number| number.try_into().ok()),
+        oauth_error: text("oauth_error"),
+        oauth_error_description: text("oauth_error_description"),
+        i18n_key: text("i18n_key"),
+        server_message: text("server_message"),
+        request_id: text("request_id"),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cause::Cause;
+    use crate::clock::Clock;
+    use crate::clock::manual::ManualClock;
+
+    fn redactor() -> Redactor {
+        Redactor::new(&["the-secret".into()])
+    }
+
+    fn written(change: impl FnOnce(&mut Page, Moment)) -> (ManualClock, Vec<u8>) {
+        let clock = ManualClock::new();
+        let mut page = Page::default();
+        change(&mut page, clock.now());
+        let bytes = write(&page, &Timeline::of_machine(&clock), Some("me"));
+        (clock, bytes)
+    }
+
+    fn read_by(who: &str, clock: &ManualClock, bytes: &[u8]) -> Option<Page> {
+        read(bytes, &Timeline::of_machine(clock), Some(who), &redactor())
+    }
+
+    #[test]
+    fn it_comes_back_as_it_was_and_its_times_go_on() {
+        let quota = || {
+            Error::new(Status::QuotaRefused, "the daily limit").with_answer(Answer {
+                http_status: Some(400),
+                request_id: Some("id".into()),
+                ..Answer::default()
+            })
+        };
+        let mut before = Ledger::default();
+        let (clock, bytes) = written(|page, now| {
+            page.ledger.record_possibly_spent(now, now);
+            page.ledger.record_departure(now);
+            page.ledger.record_failure(Cause::Quota { retry_after: None }, now, 0.5);
+            page.failure = Some(quota());
+            page.rejected_records = 3;
+            before = page.ledger.clone();
+        });
+        clock.advance(Duration::from_secs(3600));
+        let page = read_by("anybody", &clock, &bytes).unwrap();
+        assert_eq!(page.ledger, before);
+        assert_eq!(page.failure.unwrap().to_string(), quota().to_string());
+        assert_eq!(page.rejected_records, 3);
+        assert_eq!(page.ledger.closed_until().unwrap().since(clock.now()), Duration::from_secs(19 * 3600));
+    }
+
+    #[test]
+    fn credentials_that_were_refused_stop_those_who_use_them_and_nobody_else() {
+        let (clock, bytes) = written(|page, now| {
+            page.ledger.record_failure(Cause::Refused, now, 0.5);
+            page.failure = Some(Error::new(Status::CredentialsRefused, "no"));
+        });
+        assert!(read_by("me", &clock, &bytes).unwrap().ledger.closed_until().is_some());
+        let theirs = read_by("another", &clock, &bytes).unwrap();
+        assert!(theirs.ledger.closed_until().is_none() && theirs.failure.is_none());
+    }
+
+    #[test]
+    fn nothing_is_closed_for_longer_than_a_day_and_nothing_has_happened_in_the_future() {
+        let (clock, bytes) = written(|page, now| {
+            page.ledger.cool_down_until = Some(now.after(LONGEST_CLOSED * 400));
+            page.ledger.last_issue = Some(now.after(LONGEST_CLOSED));
+        });
+        let ledger = read_by("me", &clock, &bytes).unwrap().ledger;
+        assert_eq!(ledger.closed_until(), Some(clock.now().after(LONGEST_CLOSED)));
+        assert_eq!(ledger.last_issue, Some(clock.now()));
+    }
+
+    #[test]
+    fn what_somebody_wrote_into_it_is_cleaned_before_it_is_shown() {
+        let (clock, bytes) = written(|page, _| {
+            page.failure = Some(Error::new(Status::ServerError, "it said the-secret\n\u{1b}[2J"));
+        });
+        let failure = read_by("me", &clock, &bytes).unwrap().failure.unwrap();
+        assert_eq!(failure.message(), "it said [redacted]  [2J");
+    }
+
+    #[test]
+    fn what_is_no_ledger_is_none_and_strange_fields_are_left_out() {
+        let clock = ManualClock::new();
+        for bytes in [&b""[..], b"{", b"[]", b"{}", br#"{"format":2}"#, b"\xff\xfe"] {
+            assert!(read_by("me", &clock, bytes).is_none());
+        }
+        let strange =
+            br#"{"format":1,"failures":-1,"cool_down_until_ms":"x","clock":7,"failure":{"status":99},"more":1}"#;
+        let page = read_by("me", &clock, strange).unwrap();
+        assert_eq!((page.ledger, page.failure.is_none()), (Ledger::default(), true));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_and_no_numbers_make_the_reader_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200), numbers in any::<[i64; 6]>(),
+        ) {
+            let clock = ManualClock::new();
+            read_by("me", &clock, &bytes);
+            let [changed, issue, spent, cool, back, unix] = numbers;
+            let page = json!({
+                "format": 1, "changed_ms": changed, "last_issue_ms": issue, "possibly_spent_ms": spent,
+                "cool_down_until_ms": cool, "back_off_until_ms": back,
+                "clock": {"unix_ms": unix, "boot_id": "a-start-of-the-machine", "boot_ms": issue},
+            });
+            let page = read_by("me", &clock, page.to_string().as_bytes()).unwrap();
+            prop_assert!(page.ledger.closed_until() <= Some(clock.now().after(LONGEST_CLOSED)));
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The token as it is sealed: everything that another process needs to use it.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::timeline::Timeline;
+use crate::clock::Moment;
+use crate::dpop::{Binding, DpopKey};
+use crate::token::{Token, TokenHash, is_presentable};
+
+/// Longer lives are a mistake.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// A token that another process got.
+pub(crate) struct Record {
+    pub access_token: SecretString,
+    /// The key that it is bound to.
+    pub key: Option<DpopKey>,
+    pub scope: String,
+    pub requested: Moment,
+    pub lifetime: Duration,
+}
+
+impl Record {
+    pub fn hash(&self) -> TokenHash {
+        TokenHash::of(self.access_token.expose_secret())
+    }
+}
+
+/// The plain text of a record. The key that the token is bound to goes along where this process holds it, so that the
+/// token is not lost with it; a key behind a signer of the program's own stays where it is.
+pub(super) fn write(token: &Token, timeline: &Timeline) -> Zeroizing<Vec<u8>> {
+    let life = token.life();
+    let key = token.dpop_key();
+    let pem = key.and_then(|key| key.to_pem().ok());
+    let plain_fields = json!({
+        "clock": timeline.stamp(),
+        "requested_ms": timeline.unix_ms(life.requested()),
+        "expires_ms": timeline.unix_ms(life.expires()),
+        "scope": token.scope(),
+        "token_type": token.token_type(),
+        "dpop_jkt": key.map(DpopKey::thumbprint),
+        "dpop_alg": key.map(|key| key.algorithm().name()),
+    })
+    .to_string();
+    let pem = pem.as_ref().map(ExposeSecret::expose_secret);
+    // Written by hand, into room for all of it: a JSON library would leave copies of the secrets behind.
+    let secrets = [("access_token", Some(token.value())), ("dpop_key", pem)];
+    let room = plain_fields.len()
+        + secrets.iter().map(|(name, text)| name.len() + 2 * text.map_or(0, str::len) + 8).sum::<usize>();
+    let mut text = Zeroizing::new(Vec::with_capacity(room));
+    text.extend_from_slice(plain_fields.strip_suffix('}').unwrap_or_default().as_bytes());
+    for (name, secret) in secrets.into_iter().filter_map(|(name, secret)| Some((name, secret?))) {
+        text.extend_from_slice(format!(",\"{name}\":").as_bytes());
+        // Writing a text into memory cannot fail.
+        let _ = serde_json::to_writer(&mut *text, secret);
+    }
+    text.push(b'}');
+    text
+}
+
+/// Why a record that could be opened is of no use here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    /// It is not what a process of this version writes.
+    Malformed,
+    /// It holds a Bearer token where a bound one is required, or a bound one where no proofs are made.
+    WrongType,
+    /// It is bound to a key that is not here.
+    KeyElsewhere,
+}
+
+/// Reads it as a client with this `binding` does.
+pub(super) fn read(plain: &[u8], timeline: &Timeline, binding: Option<&Binding>) -> Result<Record, Unusable> {
+    let mut fields = Fields::parse(plain).ok_or(Unusable::Malformed)?;
+    let timeline = timeline.at_least_since(fields.0.get("clock"));
+    let access_token = fields.take_secret("access_token").ok_or(Unusable::Malformed)?;
+    let pem = fields.take_secret("dpop_key");
+    let text = |name: &str| fields.0.get(name).and_then(Value::as_str);
+    let time = |name: &str| fields.0.get(name).and_then(Value::as_i64).ok_or(Unusable::Malformed);
+    let scope = text("scope").filter(|scope| !scope.contains(char::is_control)).ok_or(Unusable::Malformed)?;
+    let key = match (text("token_type").ok_or(Unusable::Malformed)?, binding) {
+        ("Bearer", None) => None,
+        ("Bearer", Some(binding)) if !binding.required => None,
+        ("DPoP", Some(binding)) => Some(key(text("dpop_jkt"), text("dpop_alg"), pem.as_ref(), binding)?),
+        ("Bearer" | "DPoP", _) => return Err(Unusable::WrongType),
+        _ => return Err(Unusable::Malformed),
+    };
+    // A request that was sent in the future was sent by somebody whose clock is ahead of this one.
+    let (requested, expires) = (timeline.moment(time("requested_ms")?), timeline.moment(time("expires_ms")?));
+    let lifetime = expires.since(requested);
+    if !is_presentable(access_token.expose_secret()) || lifetime > LONGEST_LIFETIME {
+        return Err(Unusable::Malformed);
+    }
+    Ok(Record { access_token, key, scope: scope.into(), requested: requested.min(timeline.now()), lifetime })
+}
+
+/// The client's own key if it is that one, else the one that came with the token.
+fn key(
+    jkt: Option<&str>,
+    algorithm: Option<&str>,
+    pem: Option<&SecretString>,
+    binding: &Binding,
+) -> Result<DpopKey, Unusable> {
+    let jkt = jkt.ok_or(Unusable::Malformed)?;
+    if binding.key.thumbprint() == jkt {
+        return Ok(binding.key.clone());
+    }
+    let pem = pem.ok_or(Unusable::KeyElsewhere)?;
+    let algorithm = algorithm.and_then(crate::dpop::Algorithm::from_name).ok_or(Unusable::Malformed)?;
+    let key = DpopKey::from_pem(pem.expose_secret(), Some(algorithm)).map_err(|_| Unusable::Malformed)?;
+    if key.thumbprint() == jkt { Ok(key) } else { Err(Unusable::Malformed) }
+}
+
+/// The fields of a record, whose texts are zeroised with them.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn parse(plain: &[u8]) -> Option<Self> {
+        match serde_json::from_slice(plain) {
+            Ok(Value::Object(fields)) => Some(Self(fields)),
+            _ => None,
+        }
+    }
+
+    fn take_secret(&mut self, name: &str) -> Option<SecretString> {
+        match self.0.remove(name) {
+            Some(Value::String(secret)) => Some(secret.into()),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Fields {
+    fn drop(&mut self) {
+        for field in self.0.values_mut() {
+            if let Value::String(text) = field {
+                text.zeroize();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::clock::manual::ManualClock;
+    use crate::dpop::Algorithm;
+    use crate::policy::Life;
+    use crate::token::HeldToken;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn written(clock: &Arc<ManualClock>, key: Option<&DpopKey>) -> Zeroizing<Vec<u8>> {
+        let life = Life::new(clock.now(), DAY, 0.0);
+        let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+        let held = HeldToken::new(&"the-\"token\"".into(), key.cloned(), "raas.all", life, Arc::clone(&clock));
+        write(&held.token(), &Timeline::of_machine(&*clock))
+    }
+
+    fn binding(required: bool) -> Binding {
+        Binding { key: DpopKey::generate(Algorithm::Es256).unwrap(), required }
+    }
+
+    #[test]
+    fn another_process_gets_the_token_and_the_rest_of_its_life() {
+        let clock = Arc::new(ManualClock::new());
+        let plain = written(&clock, None);
+        clock.advance(DAY / 3);
+        let record = read(&plain, &Timeline::of_machine(&*clock), None).unwrap();
+        assert_eq!((record.access_token.expose_secret(), record.scope.as_str()), ("the-\"token\"", "raas.all"));
+        assert_eq!((clock.now().since(record.requested), record.lifetime), (DAY / 3, DAY));
+    }
+
+    #[test]
+    fn a_bound_token_comes_with_its_key_of_every_algorithm() {
+        let clock = Arc::new(ManualClock::new());
+        for algorithm in Algorithm::ALL {
+            let key = DpopKey::generate(algorithm).unwrap();
+            let record =
+                read(&written(&clock, Some(&key)), &Timeline::of_machine(&*clock), Some(&binding(true))).unwrap();
+            let found = record.key.unwrap();
+            assert_eq!((found.thumbprint(), found.algorithm()), (key.thumbprint(), algorithm));
+        }
+    }
+
+    #[test]
+    fn a_key_that_nobody_can_copy_stays_where_it_is() {
+        let clock = Arc::new(ManualClock::new());
+        let own = DpopKey::generate(Algorithm::Es256).unwrap();
+        let hidden = own.clone();
+        let signer =
+            DpopKey::from_signer(Algorithm::Es256, own.public_jwk(), move |message| Ok(hidden.sign_as_a_test(message)));
+        let binding_of = |key: DpopKey| Binding { key, required: true };
+        let signer = signer.unwrap();
+        let plain = written(&clock, Some(&signer));
+        let timeline = Timeline::of_machine(&*clock);
+        assert!(!String::from_utf8_lossy(&plain).contains("PRIVATE"));
+        assert!(read(&plain, &timeline, Some(&binding_of(signer))).unwrap().key.is_some(), "who has it can use it");
+        assert_eq!(read(&plain, &timeline, Some(&binding(true))).err(), Some(Unusable::KeyElsewhere));
+    }
+
+    #[test]
+    fn nobody_gets_a_type_of_token_that_was_not_asked_for() {
+        let clock = Arc::new(ManualClock::new());
+        let timeline = Timeline::of_machine(&*clock);
+        let bearer = written(&clock, None);
+        assert!(read(&bearer, &timeline, Some(&binding(false))).is_ok());
+        assert_eq!(read(&bearer, &timeline, Some(&binding(true))).err(), Some(Unusable::WrongType), "a downgrade");
+        let bound = written(&clock, Some(&DpopKey::generate(Algorithm::Es256).unwrap()));
+        assert_eq!(read(&bound, &timeline, None).err(), Some(Unusable::WrongType));
+    }
+
+    #[test]
+    fn what_is_not_whole_is_malformed() {
+        let clock = Arc::new(ManualClock::new());
+        let timeline = Timeline::of_machine(&*clock);
+        let whole = written(&clock, None);
+        for field in ["access_token", "scope", "token_type", "requested_ms", "expires_ms"] {
+            let mut fields: Map<String, Value> = serde_json::from_slice(&whole).unwrap();
+            for wrong in [None, Some(json!(true)), Some(json!("a\u{0}b"))] {
+                match wrong {
+                    None => fields.remove(field),
+                    Some(value) => fields.insert(field.into(), value),
+                };
+                let plain = Value::Object(fields.clone()).to_string();
+                assert_eq!(read(plain.as_bytes(), &timeline, None).err(), Some(Unusable::Malformed), "{plain}");
+            }
+        }
+        assert_eq!(read(b"[]", &timeline, None).err(), Some(Unusable::Malformed));
+    }
+}

@@ -1,0 +1,163 @@
+//! Who may read a record: those who have the client secret, and nobody else has to manage a key.
+//!
+//! `TTR`, the version, the key's id (8 bytes), a nonce (12 bytes), then the AES-256-GCM ciphertext and its tag, with
+//! everything before the nonce and the cache key as associated data. docs/cache-format.md has it byte by byte.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
+use aws_lc_rs::rand;
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use super::Trouble;
+
+const MAGIC: [u8; 4] = *b"TTR\x01";
+const KEY_ID_LENGTH: usize = 8;
+const HEAD_LENGTH: usize = MAGIC.len() + KEY_ID_LENGTH;
+const SALT: &[u8] = b"tango-token cache 1";
+
+/// Seals and opens the records of one cache key.
+pub(super) struct Seal {
+    key: LessSafeKey,
+    head: [u8; HEAD_LENGTH],
+    cache_key: String,
+}
+
+/// Why a record cannot be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// It is no record of this version, or not a whole one.
+    Format,
+    /// It was sealed with another client secret.
+    AnotherSecret,
+    /// It was changed since it was sealed.
+    Changed,
+}
+
+impl Seal {
+    pub fn new(client_secret: &SecretString, cache_key: &str) -> Result<Self, Trouble> {
+        let failed = |_| Trouble("no key can be derived; the machine may be out of memory".into());
+        let secret = Salt::new(HKDF_SHA256, SALT).extract(client_secret.expose_secret().as_bytes());
+        let key = derive::<32>(&secret, &[b"record", cache_key.as_bytes()]).map_err(failed)?;
+        let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_slice()).map_err(failed)?);
+        let key_id = derive::<KEY_ID_LENGTH>(&secret, &[b"key id", cache_key.as_bytes()]).map_err(failed)?;
+        let mut head = [0; HEAD_LENGTH];
+        head[..MAGIC.len()].copy_from_slice(&MAGIC);
+        head[MAGIC.len()..].copy_from_slice(&*key_id);
+        Ok(Self { key, head, cache_key: cache_key.into() })
+    }
+
+    pub fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, Trouble> {
+        let failed = |_| Trouble("the record cannot be sealed; the machine may be out of memory".into());
+        let mut nonce = [0; NONCE_LEN];
+        rand::fill(&mut nonce).map_err(failed)?;
+        // Sized before it is filled: a growing vector would leave copies of the token behind.
+        let mut sealed = Vec::with_capacity(HEAD_LENGTH + NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
+        sealed.extend_from_slice(&self.head);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plain);
+        let body = &mut sealed[HEAD_LENGTH + NONCE_LEN..];
+        let tag = self
+            .key
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), self.associated_data(), body)
+            .map_err(failed)?;
+        sealed.extend_from_slice(tag.as_ref());
+        Ok(sealed)
+    }
+
+    pub fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+        let (head, rest) = sealed.split_first_chunk::<HEAD_LENGTH>().ok_or(Unreadable::Format)?;
+        let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or(Unreadable::Format)?;
+        if head[..MAGIC.len()] != MAGIC {
+            return Err(Unreadable::Format);
+        }
+        if *head != self.head {
+            return Err(Unreadable::AnotherSecret);
+        }
+        let mut plain = Zeroizing::new(body.to_vec());
+        let opened = self
+            .key
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), self.associated_data(), &mut plain)
+            .map_err(|_| Unreadable::Changed)?
+            .len();
+        plain.truncate(opened);
+        Ok(plain)
+    }
+
+    fn associated_data(&self) -> Aad<Vec<u8>> {
+        Aad::from([&self.head, self.cache_key.as_bytes()].concat())
+    }
+}
+
+/// Tells who uses the same credentials without telling them: eight bytes that depend on the client secret and on `more`.
+pub(super) fn fingerprint(client_secret: &SecretString, more: &[u8]) -> Option<String> {
+    use base64::Engine;
+    let secret = Salt::new(HKDF_SHA256, SALT).extract(client_secret.expose_secret().as_bytes());
+    let bytes = derive::<8>(&secret, &[b"fingerprint", more]).ok()?;
+    Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(*bytes))
+}
+
+struct Length(usize);
+
+impl KeyType for Length {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+fn derive<const N: usize>(
+    secret: &Prk,
+    purpose: &[&[u8]; 2],
+) -> Result<Zeroizing<[u8; N]>, aws_lc_rs::error::Unspecified> {
+    let mut bytes = Zeroizing::new([0; N]);
+    secret.expand(purpose, Length(N))?.fill(&mut *bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seal(secret: &str, cache_key: &str) -> Seal {
+        Seal::new(&secret.into(), cache_key).unwrap()
+    }
+
+    #[test]
+    fn who_has_the_secret_reads_what_was_sealed() {
+        let sealed = seal("secret", "key").seal(b"a token").unwrap();
+        assert_eq!(*seal("secret", "key").open(&sealed).unwrap(), b"a token");
+        assert_ne!(sealed, seal("secret", "key").seal(b"a token").unwrap(), "each has a nonce of its own");
+        assert!(!sealed.windows(5).any(|part| part == b"token"));
+    }
+
+    #[test]
+    fn another_secret_and_another_cache_key_are_told() {
+        let sealed = seal("secret", "key").seal(b"a token").unwrap();
+        assert_eq!(seal("another", "key").open(&sealed), Err(Unreadable::AnotherSecret));
+        assert_eq!(seal("secret", "another").open(&sealed), Err(Unreadable::AnotherSecret));
+    }
+
+    #[test]
+    fn every_change_and_every_length_is_noticed() {
+        let seal = seal("secret", "key");
+        let sealed = seal.seal(b"a token").unwrap();
+        for position in 0..sealed.len() {
+            for bit in 0..8 {
+                let mut changed = sealed.clone();
+                changed[position] ^= 1 << bit;
+                assert!(seal.open(&changed).is_err(), "byte {position}, bit {bit}");
+            }
+            assert!(seal.open(&sealed[..position]).is_err(), "{position} bytes");
+        }
+        assert!(seal.open(&[&sealed[..], &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn a_fingerprint_tells_credentials_apart_and_nothing_of_them() {
+        let of = |secret: &str, password: &[u8]| fingerprint(&secret.into(), password).unwrap();
+        assert_eq!(of("secret", b"password"), of("secret", b"password"));
+        assert_ne!(of("secret", b"password"), of("secret", b"Password"));
+        assert_ne!(of("secret", b"password"), of("Secret", b"password"));
+        assert_eq!(of("secret", b"password").len(), 11);
+    }
+}
