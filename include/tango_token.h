@@ -363,6 +363,38 @@ typedef struct tango_token tango_token;
 typedef struct tango_request tango_request;
 
 /**
+ * Reads the value of a name. `*value_length` is the room in `value` and becomes the length of what was written, 0 where
+ * there is none. Returns 0, or any other number on failure.
+ */
+typedef int32_t (*tango_cache_load)(void *user_data, const char *name, uint8_t *value, size_t *value_length);
+
+/**
+ * Puts a value in the place of an earlier one, in one step; a NULL `value` removes it. It has to be kept for `keep_ms`,
+ * and may be forgotten after. Returns 0, or any other number on failure.
+ */
+typedef int32_t (*tango_cache_save)(void *user_data,
+                                    const char *name,
+                                    const uint8_t *value,
+                                    size_t value_length,
+                                    uint64_t keep_ms);
+
+/**
+ * Takes the lock of a name for `owner`, or extends it if `owner` has it. Returns 0 then, 1 at once if another has it, any
+ * other number on failure. The lock has to open by itself `lease_ms` later: its owner may be gone.
+ */
+typedef int32_t (*tango_cache_lock)(void *user_data, const char *name, const char *owner, uint64_t lease_ms);
+
+/**
+ * Opens the lock of a name if `owner` has it. Returns 0, also if it does not, or any other number on failure.
+ */
+typedef int32_t (*tango_cache_unlock)(void *user_data, const char *name, const char *owner);
+
+/**
+ * Ends the `user_data` of a cache. Called exactly once, on any thread.
+ */
+typedef void (*tango_cache_release)(void *user_data);
+
+/**
  * Signs a message for a key that stays elsewhere. `*signature_length` is the room in `signature` and becomes what was
  * written: `R || S` or DER for ECDSA, else as RFC 7518 says. Returns 0, or any other number on failure. Called on any
  * thread, several at once; it must not throw or jump out.
@@ -463,6 +495,23 @@ const char *tango_authorization_dpop(const tango_authorization *authorization);
 void tango_authorization_free(tango_authorization *authorization);
 
 /**
+ * Shares the token in a database that these four functions reach, instead of `tango_config_set_cache`.
+ *
+ * They are called on the library's own threads, several at once, and waited for for five seconds; none may throw or jump
+ * out. Names are of letters, digits, `.` and `-`; values are sealed or hold no secret, and have at most 128 KiB.
+ * `release`, which may be NULL, ends `user_data` once no configuration, client or call uses it; when this call fails, at
+ * once.
+ */
+tango_status tango_config_set_cache_callbacks(tango_config *config,
+                                              tango_cache_load load,
+                                              tango_cache_save save,
+                                              tango_cache_lock lock,
+                                              tango_cache_unlock unlock,
+                                              tango_cache_release release,
+                                              void *user_data,
+                                              tango_error **error);
+
+/**
  * Makes a client from a configuration, which is copied. Reads the CA file; starts no thread and sends nothing.
  *
  * Make one for each set of credentials and share it between threads. The caller owns `*client` and ends it with
@@ -481,12 +530,29 @@ tango_client *tango_client_clone(const tango_client *client);
 void tango_client_free(tango_client *client);
 
 /**
+ * Uses other credentials from now on: a new client id and secret, another service account, or both. Copied; NULL for a
+ * pair leaves it as it is, and NULL for one of a pair is INVALID_ARGUMENT.
+ *
+ * The token that is held goes on being served until there is one for the new credentials; the next acquire starts to
+ * fetch it behind that one. A changed password alone is used for the next fetch and needs no new token.
+ */
+tango_status tango_client_set_credentials(const tango_client *client,
+                                          const char *client_id,
+                                          const char *client_secret,
+                                          const char *username,
+                                          const char *password,
+                                          tango_error **error);
+
+/**
  * Drops the client's token if it is this one, because an API refused it with 401 and `invalid_token`.
  *
- * The next acquire fetches another, which the server's daily limit may refuse: call it for that refusal only. Does
- * nothing if the client holds a newer token already. The caller still owns `token`.
+ * A shared cache that still holds that very token loses it as well, in the background. The next acquire fetches another,
+ * which the server's daily limit may refuse: call it for that refusal only. Does nothing if the client holds a newer token
+ * already. The caller still owns `token`.
  */
-tango_status tango_client_invalidate(const tango_client *client, const tango_token *token, tango_error **error);
+tango_status tango_client_invalidate(const tango_client *client,
+                                     const tango_token *token,
+                                     tango_error **error);
 
 /**
  * An empty configuration. The caller owns it and ends it with `tango_config_free`. Never NULL.
@@ -502,7 +568,8 @@ void tango_config_free(tango_config *config);
  * Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty: ENVIRONMENT
  * (`sandbox` or `production`), TOKEN_URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PASSWORD, AUDIENCE, SCOPE, CA_FILE, PROXY,
  * USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`), DPOP (`off`,
- * `optional` or `required`), DPOP_KEY_FILE, API_URL, ALLOWED_ORIGINS (URLs, separated by spaces).
+ * `optional` or `required`), DPOP_KEY_FILE, API_URL, ALLOWED_ORIGINS (URLs, separated by spaces), CACHE, CACHE_CA_FILE,
+ * CACHE_FETCH_ANYWAY (`true` or `false`).
  * INVALID_CONFIGURATION names a variable that cannot be understood, and then nothing was changed.
  */
 tango_status tango_config_load_env(tango_config *config,
@@ -614,6 +681,30 @@ tango_status tango_config_set_dpop_key(tango_config *config, const tango_dpop_ke
  * The same from a file, in PEM or as a JWK. Read by `tango_client_new`. Copied.
  */
 tango_status tango_config_set_dpop_key_file(tango_config *config, const char *path, tango_error **error);
+
+/**
+ * Where the token outlives the process and is shared: `memory` (the default: nowhere), `file` (a folder in the user's
+ * cache directory), `file:/another/folder`, or `redis://` or `rediss://[user:password@]host[:port][/db]`. With
+ * `?cluster=true` the server is a node of a cluster, of which further ones may follow after spaces; with `?prefix=` keys
+ * begin with another text than `tango-token:`. Checked by `tango_client_new`. Copied.
+ */
+tango_status tango_config_set_cache(tango_config *config,
+                                    const char *cache,
+                                    tango_error **error);
+
+/**
+ * A PEM file of the certification authorities to trust for `rediss://` instead of the system's. Read by
+ * `tango_client_new`. Copied.
+ */
+tango_status tango_config_set_cache_ca_file(tango_config *config, const char *path, tango_error **error);
+
+/**
+ * 1 fetches a token past a cache that cannot be used, instead of CACHE_UNAVAILABLE: each process that does so asks for one
+ * of its own, which the server's daily limit may refuse. 0 does not. INVALID_ARGUMENT for any other number.
+ */
+tango_status tango_config_set_cache_fetch_anyway(tango_config *config,
+                                                 int32_t anyway,
+                                                 tango_error **error);
 
 /**
  * Makes a new key; `algorithm` is a `tango_algorithm`. The caller owns `*key` and ends it with `tango_dpop_key_free`.

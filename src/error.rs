@@ -1,5 +1,6 @@
 //! What can go wrong, as one table of codes and one error that a person can act on.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::time::Duration;
 
@@ -57,35 +58,36 @@ pub enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 23] = [
-        Self::Ok,
-        Self::InvalidArgument,
-        Self::InvalidConfiguration,
-        Self::ConnectFailed,
-        Self::TlsFailed,
-        Self::TimedOut,
-        Self::ConnectionLost,
-        Self::CredentialsRefused,
-        Self::QuotaRefused,
-        Self::RequestRefused,
-        Self::RateLimited,
-        Self::ServerError,
-        Self::UnexpectedAnswer,
-        Self::MalformedAnswer,
-        Self::Cancelled,
-        Self::WouldBlock,
-        Self::Internal,
-        Self::KeyRejected,
-        Self::SigningFailed,
-        Self::ProofRefused,
-        Self::Downgraded,
-        Self::TokenRefused,
-        Self::CacheUnavailable,
+    /// Every status with its name in C.
+    pub(crate) const NAMES: [(Self, &CStr); 23] = [
+        (Self::Ok, c"TANGO_STATUS_OK"),
+        (Self::InvalidArgument, c"TANGO_STATUS_INVALID_ARGUMENT"),
+        (Self::InvalidConfiguration, c"TANGO_STATUS_INVALID_CONFIGURATION"),
+        (Self::ConnectFailed, c"TANGO_STATUS_CONNECT_FAILED"),
+        (Self::TlsFailed, c"TANGO_STATUS_TLS_FAILED"),
+        (Self::TimedOut, c"TANGO_STATUS_TIMED_OUT"),
+        (Self::ConnectionLost, c"TANGO_STATUS_CONNECTION_LOST"),
+        (Self::CredentialsRefused, c"TANGO_STATUS_CREDENTIALS_REFUSED"),
+        (Self::QuotaRefused, c"TANGO_STATUS_QUOTA_REFUSED"),
+        (Self::RequestRefused, c"TANGO_STATUS_REQUEST_REFUSED"),
+        (Self::RateLimited, c"TANGO_STATUS_RATE_LIMITED"),
+        (Self::ServerError, c"TANGO_STATUS_SERVER_ERROR"),
+        (Self::UnexpectedAnswer, c"TANGO_STATUS_UNEXPECTED_ANSWER"),
+        (Self::MalformedAnswer, c"TANGO_STATUS_MALFORMED_ANSWER"),
+        (Self::Cancelled, c"TANGO_STATUS_CANCELLED"),
+        (Self::WouldBlock, c"TANGO_STATUS_WOULD_BLOCK"),
+        (Self::Internal, c"TANGO_STATUS_INTERNAL"),
+        (Self::KeyRejected, c"TANGO_STATUS_KEY_REJECTED"),
+        (Self::SigningFailed, c"TANGO_STATUS_SIGNING_FAILED"),
+        (Self::ProofRefused, c"TANGO_STATUS_PROOF_REFUSED"),
+        (Self::Downgraded, c"TANGO_STATUS_DOWNGRADED"),
+        (Self::TokenRefused, c"TANGO_STATUS_TOKEN_REFUSED"),
+        (Self::CacheUnavailable, c"TANGO_STATUS_CACHE_UNAVAILABLE"),
     ];
 
     /// The status of a number that was written down earlier.
     pub(crate) fn from_number(number: i32) -> Option<Self> {
-        Self::ALL.into_iter().find(|&status| status as i32 == number)
+        Self::NAMES.into_iter().map(|(status, _)| status).find(|&status| status as i32 == number)
     }
 }
 
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn every_number_up_to_the_last_is_a_status() {
-        for (number, status) in (0..).zip(Status::ALL) {
+        for (number, (status, _)) in (0..).zip(Status::NAMES) {
             assert_eq!((Status::from_number(number), status as i32), (Some(status), number));
         }
         assert_eq!(Status::from_number(23), None);

@@ -43,6 +43,16 @@ fn bad_input_is_a_status_and_a_message() {
 }
 
 #[test]
+fn a_program_shares_tokens_through_functions_of_its_own() {
+    for under in EVERY_TOOL {
+        let sandbox = Sandbox::start(&[]);
+        let output = Program::build("tests/c/cache_callbacks.c", under).run(&sandbox);
+        assert_eq!(printed(&output), "one token through the program's own cache\n", "{under:?}");
+        assert_eq!(sandbox.token_requests(), 1, "{under:?}");
+    }
+}
+
+#[test]
 fn forked_children_work_whatever_the_parents_threads_were_doing() {
     // Alone: valgrind counts what a child leaves behind on purpose as lost, and the sanitizers' own allocator does not
     // survive a fork beside busy threads (gcc 12: its spin lock stays held in the child).

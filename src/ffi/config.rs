@@ -9,7 +9,7 @@ use super::error::ErrorObject;
 use super::{end, guard, invalid, required, text};
 use crate::config::{Config, Environment};
 use crate::dpop::DpopMode;
-use crate::error::Status;
+use crate::error::{Error, Status};
 
 /// An empty configuration. The caller owns it and ends it with `tango_config_free`. Never NULL.
 #[unsafe(no_mangle)]
@@ -26,7 +26,8 @@ pub extern "C" fn tango_config_free(config: Option<Box<Config>>) {
 /// Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty: ENVIRONMENT
 /// (`sandbox` or `production`), TOKEN_URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PASSWORD, AUDIENCE, SCOPE, CA_FILE, PROXY,
 /// USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`), DPOP (`off`,
-/// `optional` or `required`), DPOP_KEY_FILE, API_URL, ALLOWED_ORIGINS (URLs, separated by spaces).
+/// `optional` or `required`), DPOP_KEY_FILE, API_URL, ALLOWED_ORIGINS (URLs, separated by spaces), CACHE, CACHE_CA_FILE,
+/// CACHE_FETCH_ANYWAY (`true` or `false`).
 /// INVALID_CONFIGURATION names a variable that cannot be understood, and then nothing was changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_load_env(config: Option<&mut Config>, error: *mut *mut ErrorObject) -> Status {
@@ -200,11 +201,7 @@ pub unsafe extern "C" fn tango_config_set_allow_plain_http(
     error: *mut *mut ErrorObject,
 ) -> Status {
     guard(error, || {
-        let config = required(config, "config")?;
-        if !(0..=1).contains(&allowed) {
-            return Err(invalid("allowed", "is neither 0 nor 1"));
-        }
-        config.allow_plain_http(allowed == 1);
+        required(config, "config")?.allow_plain_http(flag(allowed, "allowed")?);
         Ok(())
     })
 }
@@ -271,6 +268,54 @@ pub unsafe extern "C" fn tango_config_set_dpop_key_file(
 ) -> Status {
     // SAFETY: the header's contract for texts.
     unsafe { set(config, "path", path, error, |config, value| config.dpop_key_file(value)) }
+}
+
+/// Where the token outlives the process and is shared: `memory` (the default: nowhere), `file` (a folder in the user's
+/// cache directory), `file:/another/folder`, or `redis://` or `rediss://[user:password@]host[:port][/db]`. With
+/// `?cluster=true` the server is a node of a cluster, of which further ones may follow after spaces; with `?prefix=` keys
+/// begin with another text than `tango-token:`. Checked by `tango_client_new`. Copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_cache(
+    config: Option<&mut Config>,
+    cache: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "cache", cache, error, |config, value| config.cache(value)) }
+}
+
+/// A PEM file of the certification authorities to trust for `rediss://` instead of the system's. Read by
+/// `tango_client_new`. Copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_cache_ca_file(
+    config: Option<&mut Config>,
+    path: *const c_char,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    // SAFETY: the header's contract for texts.
+    unsafe { set(config, "path", path, error, |config, value| config.cache_ca_file(value)) }
+}
+
+/// 1 fetches a token past a cache that cannot be used, instead of CACHE_UNAVAILABLE: each process that does so asks for one
+/// of its own, which the server's daily limit may refuse. 0 does not. INVALID_ARGUMENT for any other number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_cache_fetch_anyway(
+    config: Option<&mut Config>,
+    anyway: i32,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        required(config, "config")?.cache_fetch_anyway(flag(anyway, "anyway")?);
+        Ok(())
+    })
+}
+
+fn flag(number: i32, name: &str) -> Result<bool, Error> {
+    match number {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(invalid(name, "is neither 0 nor 1")),
+    }
 }
 
 /// # Safety

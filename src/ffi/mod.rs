@@ -9,6 +9,7 @@
 
 mod abi;
 mod authorization;
+mod cache;
 mod client;
 mod config;
 mod dpop_key;

@@ -71,6 +71,12 @@ static void setters(tango_config *config)
     INVALID("config", tango_config_set_allow_plain_http, NULL, 1);
     INVALID("allowed", tango_config_set_allow_plain_http, config, 2);
     INVALID("allowed", tango_config_set_allow_plain_http, config, -1);
+    TEXT_SETTER(tango_config_set_cache, "cache");
+    TEXT_SETTER(tango_config_set_cache_ca_file, "path");
+    INVALID("config", tango_config_set_cache_fetch_anyway, NULL, 1);
+    INVALID("anyway", tango_config_set_cache_fetch_anyway, config, 2);
+    INVALID("config", tango_config_set_cache_callbacks, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+    INVALID("load", tango_config_set_cache_callbacks, config, NULL, NULL, NULL, NULL, NULL, NULL);
 }
 
 static void calls(tango_config *config)
@@ -92,6 +98,11 @@ static void calls(tango_config *config)
     INVALID("token", tango_token_acquire, client, NULL);
     INVALID("client", tango_client_invalidate, NULL, token);
     INVALID("token", tango_client_invalidate, client, NULL);
+    INVALID("client", tango_client_set_credentials, NULL, "a", "b", "c", "d");
+    INVALID("client_secret", tango_client_set_credentials, client, "a", NULL, NULL, NULL);
+    INVALID("username", tango_client_set_credentials, client, NULL, NULL, NULL, "d");
+    INVALID("client_id is empty", tango_client_set_credentials, client, "", "b", NULL, NULL);
+    INVALID("password", tango_client_set_credentials, client, NULL, NULL, "c", NOT_UTF8);
     INVALID("client", tango_token_acquire_start, NULL, done, NULL, &request);
     INVALID("done", tango_token_acquire_start, client, NULL, NULL, &request);
     tango_authorization *authorization = NULL;
@@ -188,9 +199,9 @@ static void names(void)
 {
     CHECK(strcmp(tango_status_name(TANGO_STATUS_OK), "TANGO_STATUS_OK") == 0);
     CHECK(strcmp(tango_status_name(TANGO_STATUS_INTERNAL), "TANGO_STATUS_INTERNAL") == 0);
-    for (int32_t status = TANGO_STATUS_OK; status <= TANGO_STATUS_TOKEN_REFUSED; status++)
+    for (int32_t status = TANGO_STATUS_OK; status <= TANGO_STATUS_CACHE_UNAVAILABLE; status++)
         CHECK(tango_status_name(status) != NULL);
-    CHECK(tango_status_name(-1) == NULL && tango_status_name(TANGO_STATUS_TOKEN_REFUSED + 1) == NULL);
+    CHECK(tango_status_name(-1) == NULL && tango_status_name(TANGO_STATUS_CACHE_UNAVAILABLE + 1) == NULL);
     CHECK(tango_abi_version() == TANGO_ABI_VERSION);
     CHECK(strlen(tango_version()) > 0);
 }
