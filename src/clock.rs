@@ -49,6 +49,14 @@ pub(crate) struct CoarseReading {
     wall: u64,
 }
 
+impl CoarseReading {
+    /// Both clocks at one and the same time, for tests.
+    #[cfg(test)]
+    pub fn at_ms(ms: u64) -> Self {
+        Self { monotonic: ms, wall: ms }
+    }
+}
+
 /// The end of a span on both coarse clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CoarseDeadline(CoarseReading);

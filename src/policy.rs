@@ -10,6 +10,8 @@ use crate::clock::Moment;
 
 /// The server's quota: one token in this span (Tango's documentation of service accounts).
 const QUOTA_WINDOW: Duration = Duration::from_secs(20 * 3600);
+/// A server counts from when it answered, which is later than the request, and on another clock.
+const QUOTA_SLACK: Duration = Duration::from_secs(60);
 /// How long to hold back after a quota refusal when it is not known when the last token was issued.
 const BLIND_COOL_DOWN: Duration = Duration::from_secs(3600);
 /// A server that refuses for a day and asks to come back at once is not taken at its word.
@@ -159,9 +161,9 @@ impl Ledger {
         self.cool_down_until.max(self.back_off_until).max(self.cache_out_until)
     }
 
-    /// 20 hours after the last token that was issued, or may have been, unless the server says when; else a guess.
+    /// 20 hours, and a little, after the last token that was issued, or may have been, unless the server says when; else a guess.
     fn quota_returns(&self, retry_after: Option<Duration>, now: Moment) -> Moment {
-        let known = self.last_issue.max(self.possibly_spent).map(|spent| spent.after(QUOTA_WINDOW));
+        let known = self.last_issue.max(self.possibly_spent).map(|spent| spent.after(QUOTA_WINDOW + QUOTA_SLACK));
         match (retry_after, known) {
             (Some(_), _) => now.after(believed(retry_after).max(SHORTEST_COOL_DOWN)),
             (None, Some(moment)) if moment > now => moment,

@@ -39,6 +39,12 @@ impl Runtime {
         })
     }
 
+    /// The runtime that this is called in, for tests that own the time.
+    #[cfg(test)]
+    pub fn of_this_thread() -> Self {
+        Self { handle: Handle::current(), thread: thread::current().id() }
+    }
+
     /// Runs a future on the library's thread. Dropping the handle leaves it running.
     pub fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.handle.spawn(future)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{self, Instant};
 
+use super::fleet::next_look;
 use super::flight::{Hangar, Outcome, lost};
 use super::{Inner, Known};
 use crate::cause::Cause;
@@ -129,7 +130,10 @@ impl Landing {
             tracing::warn!("the shared cache does not take what was to be written, which is tried again: {trouble}");
         }
         if held.is_some() || saved.is_err() {
-            self.record(|known, _| known.unsaved = if saved.is_ok() { 0 } else { known.unsaved.saturating_add(1) });
+            self.record(|known, now| {
+                known.unsaved = if saved.is_ok() { 0 } else { known.unsaved.saturating_add(1) };
+                known.look_again = Some(now.after(next_look(known.unsaved)));
+            });
         }
     }
 

@@ -100,7 +100,11 @@ impl Landing {
                 (Decision::Serve, Some(held)) if known.should_publish(shared.as_ref()) => {
                     Step::Publish(Arc::clone(held))
                 }
-                (Decision::Serve, Some(held)) => Step::Done(Ok(Arc::clone(held))),
+                (Decision::Serve, Some(held)) => {
+                    let held = Arc::clone(held);
+                    known.unsaved = 0;
+                    Step::Done(Ok(held))
+                }
                 (Decision::Refuse { until }, _) => Step::Done(Err(known.refusal(until.since(now)))),
                 (Decision::ServeAndRefresh, held) => Step::Fetch(held.clone()),
                 _ => Step::Fetch(None),
@@ -121,8 +125,8 @@ impl Landing {
         let fetches = held.is_none() && self.settings.cache.fetch_anyway && self.may_fetch(now);
         tracing::warn!("the shared cache cannot be used: {trouble}");
         let error = self.update(|known| {
-            known.look_again = Some(now.after(next_look(1 + known.unsaved)));
             known.unsaved = known.unsaved.saturating_add(1);
+            known.look_again = Some(now.after(next_look(known.unsaved)));
             if !fetches {
                 known.ledger.record_cache_outage(now, jitter());
             }
@@ -146,7 +150,7 @@ impl Landing {
 }
 
 /// When to look into the cache again: soon, and ever later, while something could not be written.
-fn next_look(unsaved: u32) -> Duration {
+pub(super) fn next_look(unsaved: u32) -> Duration {
     let span = match unsaved {
         0 => LOOK_AGAIN,
         times => Duration::from_secs(1 << times.min(6)),

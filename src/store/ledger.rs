@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(page.ledger, before);
         assert_eq!(page.failure.unwrap().to_string(), quota().to_string());
         assert_eq!(page.rejected_records, 3);
-        assert_eq!(page.ledger.closed_until().unwrap().since(clock.now()), Duration::from_secs(19 * 3600));
+        assert_eq!(page.ledger.closed_until().unwrap().since(clock.now()), Duration::from_secs(19 * 3600 + 60));
     }
 
     #[test]

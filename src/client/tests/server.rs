@@ -32,6 +32,7 @@ impl Reply {
     }
 }
 
+#[derive(Clone)]
 pub struct Server {
     port: u16,
     requests: Arc<Mutex<Vec<String>>>,

@@ -1,0 +1,345 @@
+//! Several processes, as clients that share nothing but a cache, a server and the time.
+
+use super::shelf::Shelf;
+use super::*;
+use crate::config::Credentials;
+use crate::dpop::DpopMode;
+
+struct Fleet {
+    server: Server,
+    clock: Arc<ManualClock>,
+    shelf: Shelf,
+}
+
+fn fleet(answer: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Fleet {
+    Fleet { server: Server::start(answer), clock: Arc::new(ManualClock::new()), shelf: Shelf::default() }
+}
+
+impl Fleet {
+    /// One more process.
+    fn join(&self) -> Bench {
+        self.join_with(|config| config)
+    }
+
+    fn join_with(&self, adjust: impl FnOnce(&mut Config) -> &mut Config) -> Bench {
+        let mut config = config_for(&self.server);
+        config.custom_cache(self.shelf.clone());
+        adjust(&mut config);
+        let client = Client::in_world(&config, Arc::clone(&self.clock) as Arc<dyn Clock>, Box::new(Machine)).unwrap();
+        Bench { server: self.server.clone(), clock: Arc::clone(&self.clock), client }
+    }
+
+    fn requests(&self) -> usize {
+        self.server.requests().len()
+    }
+}
+
+fn quota_refusal() -> Reply {
+    Reply::text(400, "Client sandbox id has exceeded the daily rate limit")
+}
+
+/// The next call looks into the cache behind the caller's back; this waits until it has.
+fn look(bench: &Bench) -> String {
+    bench.clock.advance(Duration::from_secs(400));
+    let value = bench.value();
+    bench.eventually(Bench::nothing_under_way);
+    value
+}
+
+#[test]
+fn who_comes_later_uses_what_is_there() {
+    let fleet = fleet(token);
+    assert_eq!(fleet.join().value(), "token-1");
+    fleet.clock.advance(HOUR);
+    let later = fleet.join().client.acquire().unwrap();
+    assert_eq!((later.value(), later.scope(), later.expires_in()), ("token-1", "raas.all", 23 * HOUR));
+    assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
+fn all_who_start_at_once_share_one_request() {
+    let fleet = fleet(|number| Reply::After(Duration::from_millis(100), token(number).into()));
+    let benches: Vec<_> = (0..20).map(|_| fleet.join()).collect();
+    thread::scope(|scope| {
+        for bench in &benches {
+            scope.spawn(|| assert_eq!(bench.value(), "token-1"));
+        }
+    });
+    assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
+fn a_bound_token_comes_with_its_key() {
+    let fleet = fleet(|_| Reply::json(200, r#"{"access_token":"bound","expires_in":86400,"token_type":"DPoP"}"#));
+    let join = || fleet.join_with(|config| config.dpop(DpopMode::Required));
+    let (first, second) = (join().client.acquire().unwrap(), join().client.acquire().unwrap());
+    let thumbprint = |token: &Token| token.dpop_key().unwrap().thumbprint().to_owned();
+    assert_eq!((second.value(), second.token_type()), ("bound", "DPoP"));
+    assert_eq!(thumbprint(&first), thumbprint(&second));
+    assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
+fn one_renews_for_all_and_the_others_notice_before_their_own_token_ends() {
+    let fleet = fleet(token);
+    let (one, two) = (fleet.join(), fleet.join());
+    assert_eq!((one.value(), two.value()), ("token-1".into(), "token-1".into()));
+    fleet.clock.advance(21 * HOUR);
+    assert_eq!(one.value(), "token-1", "nobody waits for it");
+    one.eventually(|one| one.value() == "token-2");
+    assert_eq!(two.value(), "token-1");
+    two.eventually(|two| two.value() == "token-2");
+    assert_eq!(fleet.requests(), 2);
+}
+
+#[test]
+fn while_another_process_renews_the_valid_token_is_served_and_nothing_is_sent() {
+    let fleet = fleet(token);
+    let bench = fleet.join();
+    bench.value();
+    fleet.shelf.hold_lock(true);
+    fleet.clock.advance(21 * HOUR);
+    for _ in 0..3 {
+        assert_eq!(bench.value(), "token-1");
+        bench.eventually(Bench::nothing_under_way);
+        fleet.clock.advance(Duration::from_secs(6));
+    }
+    assert_eq!(fleet.requests(), 1);
+    fleet.shelf.hold_lock(false);
+    bench.eventually(|bench| bench.value() == "token-2");
+}
+
+#[test]
+fn who_waits_for_another_process_has_a_deadline_of_its_own() {
+    let fleet = fleet(token);
+    fleet.shelf.hold_lock(true);
+    let bench = fleet.join_with(|config| config.total_timeout(Duration::from_millis(200)));
+    let error = bench.failure();
+    assert_eq!(error.status(), Status::TimedOut);
+    assert!(error.message().contains("in another process"), "{error}");
+    assert_eq!(fleet.requests(), 0);
+    fleet.shelf.hold_lock(false);
+    bench.eventually(Bench::nothing_under_way);
+    assert_eq!(bench.value(), "token-1");
+}
+
+#[test]
+fn a_quota_refusal_is_the_whole_fleets_and_outlives_the_process() {
+    let fleet = fleet(|_| quota_refusal());
+    assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
+    fleet.clock.advance(HOUR / 2);
+    let error = fleet.join().failure();
+    assert_eq!((error.status(), error.http_status()), (Status::QuotaRefused, Some(400)));
+    assert_eq!(error.retry_after(), Some(HOUR / 2));
+    assert!(error.message().contains("that was earlier; nothing is sent"), "{error}");
+    assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
+fn a_cool_down_can_be_read_by_who_cannot_read_the_record() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    fleet.join().value();
+    fleet.shelf.change("record", Vec::clear);
+    assert_eq!(
+        fleet.join().failure().retry_after(),
+        Some(20 * HOUR + MINUTE),
+        "from the issue, which the ledger remembers"
+    );
+    assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
+    assert_eq!(fleet.requests(), 2);
+}
+
+#[test]
+fn a_sender_that_died_may_have_spent_the_token_and_one_further_request_tells() {
+    let fleet = fleet(|number| if number == 1 { Reply::After(HOUR, Reply::Close.into()) } else { quota_refusal() });
+    let dead = fleet.join();
+    let dying = dead.client.acquire_async();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(Duration::from_millis(50), dying).await.unwrap_err() });
+    dead.eventually(|_| fleet.requests() == 1);
+    assert!(fleet.shelf.ledger()["departed_ms"].is_i64(), "written before it was sent");
+
+    // The store opens the lock of a dead process.
+    fleet.shelf.hold_lock(false);
+    fleet.clock.advance(MINUTE);
+    let error = fleet.join().failure();
+    assert_eq!((error.status(), error.retry_after()), (Status::QuotaRefused, Some(20 * HOUR)));
+    assert!(fleet.shelf.ledger()["possibly_spent_ms"].is_i64());
+    assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
+    assert_eq!(fleet.requests(), 2);
+}
+
+#[test]
+fn a_cache_that_lost_everything_gets_it_back_from_who_has_it() {
+    let fleet = fleet(token);
+    let bench = fleet.join();
+    bench.value();
+    fleet.shelf.empty();
+    look(&bench);
+    assert_eq!(fleet.join().value(), "token-1");
+    assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
+fn a_cache_that_cannot_be_reached_is_not_an_empty_one() {
+    let fleet = fleet(token);
+    let held = fleet.join();
+    held.value();
+    fleet.shelf.break_down(true, true);
+    let error = fleet.join().failure();
+    assert_eq!(error.status(), Status::CacheUnavailable);
+    assert!(
+        error.message().contains("the shelf fell down") && error.message().contains("cache_fetch_anyway"),
+        "{error}"
+    );
+    assert!(error.retry_after().is_some());
+    assert_eq!(fleet.requests(), 1);
+
+    assert_eq!(look(&held), "token-1", "who has a token serves it");
+    let anyway = fleet.join_with(|config| config.cache_fetch_anyway(true));
+    assert_eq!(anyway.value(), "token-2");
+    fleet.clock.advance(21 * HOUR);
+    assert_eq!(held.value(), "token-1");
+    held.eventually(Bench::nothing_under_way);
+    fleet.shelf.break_down(false, false);
+    fleet.clock.advance(MINUTE);
+    held.eventually(|held| held.value() == "token-3");
+}
+
+#[test]
+fn an_outage_is_over_when_the_cache_is_back() {
+    let fleet = fleet(token);
+    fleet.shelf.break_down(true, true);
+    let bench = fleet.join();
+    let wait = bench.failure().retry_after().unwrap();
+    assert!(bench.failure().message().contains("that was earlier"), "the cache is not asked at once again");
+    fleet.shelf.break_down(false, false);
+    fleet.clock.advance(wait);
+    assert_eq!(bench.value(), "token-1");
+}
+
+#[test]
+fn a_token_that_cannot_be_written_is_served_and_written_later() {
+    let fleet = fleet(token);
+    fleet.shelf.break_down(false, true);
+    let bench = fleet.join();
+    assert_eq!(bench.value(), "token-1");
+    assert!(fleet.shelf.entries("record").is_empty());
+    fleet.shelf.break_down(false, false);
+    bench.clock.advance(Duration::from_secs(5));
+    assert_eq!(bench.value(), "token-1");
+    bench.eventually(|_| fleet.shelf.entries("record").len() == 1);
+    assert_eq!(fleet.join().value(), "token-1");
+    assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
+fn a_refused_token_leaves_the_cache_and_does_not_come_back_from_it() {
+    let fleet = fleet(token);
+    let (one, two) = (fleet.join(), fleet.join());
+    let refused = one.client.acquire().unwrap();
+    assert_eq!(two.value(), "token-1");
+    assert!(one.client.invalidate(&refused));
+    assert_eq!(one.value(), "token-2", "not from the cache, though it may still be there");
+    one.eventually(Bench::nothing_under_way);
+    assert!(two.client.invalidate(&refused));
+    assert_eq!(two.value(), "token-2", "which another process got meanwhile");
+    assert_eq!(fleet.join().value(), "token-2", "a late report of the old one leaves the new one where it is");
+    assert_eq!(fleet.requests(), 2);
+}
+
+#[test]
+fn a_refused_token_leaves_the_cache_though_nobody_asks_for_another() {
+    let fleet = fleet(token);
+    let bench = fleet.join();
+    let refused = bench.client.acquire().unwrap();
+    bench.client.invalidate(&refused);
+    bench.eventually(|_| fleet.shelf.entries("record").is_empty());
+    assert_eq!(fleet.join().value(), "token-2");
+}
+
+#[test]
+fn a_record_that_cannot_be_opened_is_set_aside_and_counts_as_missing() {
+    let fleet = fleet(token);
+    fleet.join().value();
+    fleet.shelf.change("record", |record| *record.last_mut().unwrap() ^= 1);
+    let damaged = fleet.shelf.entries("record");
+    assert_eq!(fleet.join().value(), "token-2");
+    assert_eq!(fleet.shelf.entries("rejected"), damaged);
+    assert_eq!(fleet.shelf.ledger()["rejected_records"], 1);
+    assert_eq!(fleet.join().value(), "token-2");
+}
+
+#[test]
+fn a_wrong_secret_or_password_somewhere_leaves_the_others_alone() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { Reply::text(401, "no") });
+    fleet.join().value();
+    let wrong_secret = fleet.join_with(|config| config.client_secret("wrong"));
+    assert_eq!(wrong_secret.failure().status(), Status::CredentialsRefused);
+    assert_eq!(fleet.join().value(), "token-1", "the record is still there, and still the right one");
+    let wrong = fleet.join_with(|config| config.client_secret("wrong"));
+    assert!(wrong.failure().message().contains("that was earlier"), "who makes the same mistake learns of it");
+    assert_eq!(fleet.requests(), 2);
+
+    // A wrong password opens the record, and one that is refused closes nothing for who has the right one.
+    fleet.shelf.change("record", Vec::clear);
+    let wrong_password = fleet.join_with(|config| config.password("wrong"));
+    assert_eq!(wrong_password.failure().status(), Status::CredentialsRefused);
+    assert!(!fleet.join().failure().message().contains("that was earlier"), "it was asked");
+}
+
+#[test]
+fn a_new_password_of_the_service_account_keeps_the_token() {
+    let fleet = fleet(token);
+    fleet.join().value();
+    assert_eq!(fleet.join_with(|config| config.password("a new one")).value(), "token-1");
+    assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
+fn rotated_credentials_take_over_once_there_is_a_token_for_them() {
+    let fleet = fleet(|number| if number == 2 { Reply::text(503, "") } else { token(number) });
+    let bench = fleet.join();
+    assert_eq!(bench.value(), "token-1");
+    bench.client.set_credentials(&Credentials::new().client("id-2", "secret-2")).unwrap();
+    assert_eq!(bench.value(), "token-1", "the valid token is served meanwhile");
+    bench.eventually(|bench| bench.value() == "token-3");
+    let last = fleet.server.requests().pop().unwrap();
+    assert!(last.contains("client_id=id-2&client_secret=secret-2&username=name&password=the-password"), "{last}");
+
+    let rotated = fleet.join_with(|config| config.client_id("id-2").client_secret("secret-2"));
+    assert_eq!(rotated.value(), "token-3", "others with the new credentials find it");
+    assert_eq!(fleet.join().value(), "token-1", "and those with the old ones theirs");
+    assert_eq!(fleet.requests(), 3);
+}
+
+#[test]
+fn a_rotation_to_credentials_that_others_use_already_sends_nothing() {
+    let fleet = fleet(token);
+    let bench = fleet.join();
+    bench.value();
+    fleet.join_with(|config| config.username("name-2")).value();
+    bench.client.set_credentials(&Credentials::new().service_account("name-2", "the-password")).unwrap();
+    bench.value();
+    bench.eventually(|bench| bench.value() == "token-2");
+    assert_eq!(fleet.requests(), 2);
+}
+
+#[test]
+fn a_password_that_was_corrected_is_tried_at_once() {
+    let fleet = fleet(|number| if number == 1 { Reply::text(401, "no") } else { token(number) });
+    let bench = fleet.join();
+    bench.failure();
+    bench.client.set_credentials(&Credentials::new().service_account("name", "corrected")).unwrap();
+    assert_eq!(bench.value(), "token-2");
+    assert!(bench.client.set_credentials(&Credentials::new().client("", "x")).is_err());
+}
+
+#[test]
+fn a_wall_clock_set_back_makes_no_ended_token_fresh() {
+    let fleet = fleet(token);
+    fleet.join().value();
+    fleet.clock.advance(DAY);
+    fleet.clock.set_wall_back(DAY);
+    assert_eq!(fleet.join().value(), "token-2");
+}

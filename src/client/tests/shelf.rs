@@ -1,0 +1,89 @@
+//! A shared cache in memory, which a test can look into, empty and break.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::store::{CacheError, SharedCache};
+
+#[derive(Clone, Default)]
+pub struct Shelf(Arc<Mutex<Content>>);
+
+#[derive(Default)]
+struct Content {
+    values: HashMap<String, Vec<u8>>,
+    owners: HashMap<String, String>,
+    cannot_be_read: bool,
+    cannot_be_written: bool,
+}
+
+impl Shelf {
+    /// The entries whose names end like this.
+    pub fn entries(&self, kind: &str) -> Vec<Vec<u8>> {
+        let content = self.0.lock().unwrap();
+        content.values.iter().filter(|(name, _)| name.ends_with(kind)).map(|(_, value)| value.clone()).collect()
+    }
+
+    pub fn ledger(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.entries("ledger")[0]).unwrap()
+    }
+
+    pub fn change(&self, kind: &str, change: impl Fn(&mut Vec<u8>)) {
+        let values = &mut self.0.lock().unwrap().values;
+        values.iter_mut().filter(|(name, _)| name.ends_with(kind)).for_each(|(_, value)| change(value));
+    }
+
+    pub fn empty(&self) {
+        self.0.lock().unwrap().values.clear();
+    }
+
+    pub fn break_down(&self, read: bool, write: bool) {
+        let mut content = self.0.lock().unwrap();
+        (content.cannot_be_read, content.cannot_be_written) = (read, write);
+    }
+
+    /// As if another process had taken the lock, and had died with it until it is given back.
+    pub fn hold_lock(&self, held: bool) {
+        let owners = &mut self.0.lock().unwrap().owners;
+        if held { drop(owners.insert("another".into(), "another".into())) } else { owners.clear() }
+    }
+}
+
+impl SharedCache for Shelf {
+    fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
+        let content = self.0.lock().unwrap();
+        if content.cannot_be_read {
+            return Err(CacheError("the shelf fell down".into()));
+        }
+        Ok(content.values.get(name).cloned())
+    }
+
+    fn save(&self, name: &str, value: Option<&[u8]>, _: Duration) -> Result<(), CacheError> {
+        let mut content = self.0.lock().unwrap();
+        if content.cannot_be_written {
+            return Err(CacheError("the shelf is full".into()));
+        }
+        match value {
+            Some(value) => content.values.insert(name.into(), value.to_vec()),
+            None => content.values.remove(name),
+        };
+        Ok(())
+    }
+
+    fn lock(&self, name: &str, owner: &str, _: Duration) -> Result<bool, CacheError> {
+        let owners = &mut self.0.lock().unwrap().owners;
+        if owners.contains_key("another") || owners.get(name).is_some_and(|holder| holder != owner) {
+            return Ok(false);
+        }
+        owners.insert(name.into(), owner.into());
+        Ok(true)
+    }
+
+    fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError> {
+        let owners = &mut self.0.lock().unwrap().owners;
+        if owners.get(name).is_some_and(|holder| holder == owner) {
+            owners.remove(name);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,356 @@
+//! A week of two hundred processes in a few seconds: the real client and the real session on a clock that the test
+//! owns, against a server that grants one token in 20 hours and a store whose locks open when their lease is over.
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use proptest::test_runner::{RngAlgorithm, TestRng};
+use tokio::time::{Instant, sleep};
+
+use super::*;
+use crate::cause::Cause;
+use crate::clock::{CoarseReading, Moment};
+use crate::endpoint::{Failure, Issued, Renewals, TokenSource};
+use crate::runtime::Runtime;
+use crate::store::{Entry, Kind, Loaded, Names, Reply, Store};
+
+const PROCESSES: usize = 200;
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+const QUOTA: Duration = Duration::from_secs(20 * 3600);
+/// Between two calls of a process, on average.
+const USUAL_PAUSE: Duration = Duration::from_secs(3600);
+
+/// Time as the paused runtime tells it.
+struct PausedClock {
+    start: Instant,
+}
+
+impl PausedClock {
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+impl Clock for PausedClock {
+    fn now(&self) -> Moment {
+        Moment::from_ms(1_000).after(self.elapsed())
+    }
+
+    fn coarse(&self) -> CoarseReading {
+        CoarseReading::at_ms(1_000 + u64::try_from(self.elapsed().as_millis()).unwrap())
+    }
+
+    fn wall_ms(&self) -> i64 {
+        1_800_000_000_000 + i64::try_from(self.elapsed().as_millis()).unwrap()
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Everything that the processes share.
+struct Stage {
+    clock: Arc<PausedClock>,
+    chance: Mutex<TestRng>,
+    /// Of a request, that its sender dies on the way.
+    deadliness: f64,
+    server: Mutex<ServerState>,
+    store: Mutex<StoreState>,
+    calls: Mutex<Calls>,
+}
+
+#[derive(Default)]
+struct ServerState {
+    issues: Vec<Duration>,
+    /// Issued to senders that died before they wrote them.
+    lost: Vec<Duration>,
+    /// Refusals that reached their sender, with the time before which it should not have been asked again.
+    refused: Vec<(Duration, Duration)>,
+    requests: Vec<Duration>,
+}
+
+impl ServerState {
+    /// Answers a sender that `dies` before the answer reaches it, or not.
+    fn answer(&mut self, now: Duration, dies: bool) -> Result<Issued, Failure> {
+        let returns = self.issues.last().map(|&issued| issued + QUOTA);
+        if let Some(returns) = returns.filter(|&returns| now < returns) {
+            if !dies {
+                self.refused.push((now, returns));
+            }
+            let error = Error::new(Status::QuotaRefused, "the daily limit");
+            return Err(Failure { error, cause: Cause::Quota { retry_after: None } });
+        }
+        self.issues.push(now);
+        if dies {
+            self.lost.push(now);
+        }
+        let access_token = format!("token-{}", self.issues.len()).into();
+        Ok(Issued { access_token, key: None, scope: "raas.all".into(), lifetime: DAY })
+    }
+}
+
+#[derive(Default)]
+struct StoreState {
+    record: Option<Vec<u8>>,
+    ledger: Option<Vec<u8>>,
+    lock: Option<(usize, Duration)>,
+    owners: usize,
+}
+
+/// When callers were served and when not.
+#[derive(Default)]
+struct Calls {
+    first_success: Option<Duration>,
+    last_success: Duration,
+    failures: Vec<Duration>,
+    gaps: Vec<(Duration, Duration)>,
+    restarts: usize,
+}
+
+impl Stage {
+    fn new(seed: u8, deadliness: f64) -> Self {
+        Self {
+            clock: Arc::new(PausedClock { start: Instant::now() }),
+            chance: Mutex::new(TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32])),
+            deadliness,
+            server: Mutex::default(),
+            store: Mutex::default(),
+            calls: Mutex::default(),
+        }
+    }
+
+    /// In `0.0..1.0`.
+    fn random(&self) -> f64 {
+        use proptest::prelude::RngExt;
+        self.chance.lock().unwrap().random()
+    }
+
+    async fn within(&self, span: Duration) {
+        sleep(span.mul_f64(self.random())).await;
+    }
+
+    fn config() -> Config {
+        let mut config = Config::new();
+        config.token_url("https://tango.example/oauth/token").client_id("id").client_secret("secret");
+        config.username("name").password("password");
+        config
+    }
+}
+
+/// One process: what it does ends with its life, wherever it is.
+struct Process {
+    stage: Arc<Stage>,
+    is_alive: AtomicBool,
+}
+
+impl Process {
+    /// Goes on if the process is alive, and else never.
+    async fn or_die(&self) {
+        if !self.is_alive.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn die(&self) {
+        self.is_alive.store(false, SeqCst);
+    }
+}
+
+struct ProcessWorld(Arc<Process>);
+
+impl World for ProcessWorld {
+    fn endpoint(&self, _: &Settings, _: &Arc<ServerClock>) -> Result<Arc<dyn TokenSource>, Error> {
+        Ok(Arc::new(OneInTwentyHours(Arc::clone(&self.0))))
+    }
+
+    fn store(&self, _: &Settings, _: &Names) -> Option<Box<dyn Store>> {
+        let mut store = self.0.stage.store.lock().unwrap();
+        store.owners += 1;
+        Some(Box::new(Leased { process: Arc::clone(&self.0), owner: store.owners }))
+    }
+
+    fn runtime(&self) -> Result<Runtime, Error> {
+        Ok(Runtime::of_this_thread())
+    }
+}
+
+struct OneInTwentyHours(Arc<Process>);
+
+impl OneInTwentyHours {
+    async fn answer(&self) -> Result<Issued, Failure> {
+        let Process { stage, .. } = &*self.0;
+        let dies = stage.random() < stage.deadliness;
+        stage.within(Duration::from_secs(1)).await;
+        if dies && stage.random() < 0.3 {
+            self.0.die();
+        }
+        self.0.or_die().await;
+        let outcome = {
+            let now = stage.clock.elapsed();
+            let mut server = stage.server.lock().unwrap();
+            server.requests.push(now);
+            server.answer(now, dies)
+        };
+        if dies {
+            self.0.die();
+        }
+        stage.within(Duration::from_secs(1)).await;
+        self.0.or_die().await;
+        outcome
+    }
+}
+
+impl TokenSource for OneInTwentyHours {
+    fn request_token<'a>(
+        &'a self,
+        _: Duration,
+        _: &'a mut Renewals,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Issued, Failure>> + Send + 'a>> {
+        Box::pin(self.answer())
+    }
+}
+
+struct Leased {
+    process: Arc<Process>,
+    owner: usize,
+}
+
+impl Leased {
+    async fn with<T>(&self, work: impl FnOnce(&mut StoreState, Duration) -> T) -> Result<T, crate::store::Trouble> {
+        let stage = &self.process.stage;
+        stage.within(Duration::from_millis(5)).await;
+        self.process.or_die().await;
+        Ok(work(&mut stage.store.lock().unwrap(), stage.clock.elapsed()))
+    }
+}
+
+impl Store for Leased {
+    fn load(&self) -> Reply<'_, Loaded> {
+        Box::pin(self.with(|store, _| Loaded {
+            record: store.record.clone(),
+            ledger: store.ledger.clone(),
+            unix_ms: Some(self.process.stage.clock.wall_ms()),
+        }))
+    }
+
+    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, ()> {
+        Box::pin(self.with(move |store, _| {
+            for entry in entries {
+                match entry.kind {
+                    Kind::Record => store.record.clone_from(&entry.bytes),
+                    Kind::Ledger => store.ledger.clone_from(&entry.bytes),
+                    Kind::Rejected => panic!("nobody damages a record here"),
+                }
+            }
+        }))
+    }
+
+    fn lock(&self, lease: Duration) -> Reply<'_, bool> {
+        Box::pin(self.with(move |store, now| {
+            let is_anothers = store.lock.is_some_and(|(owner, until)| owner != self.owner && now < until);
+            if !is_anothers {
+                store.lock = Some((self.owner, now + lease));
+            }
+            !is_anothers
+        }))
+    }
+
+    fn unlock(&self) -> Reply<'_, ()> {
+        Box::pin(self.with(move |store, _| {
+            store.lock.take_if(|(owner, _)| *owner == self.owner);
+        }))
+    }
+}
+
+/// A process that asks for a token now and then, dies now and then, and is started again.
+async fn live(stage: Arc<Stage>) {
+    stage.within(Duration::from_secs(60)).await;
+    loop {
+        let process = Arc::new(Process { stage: Arc::clone(&stage), is_alive: AtomicBool::new(true) });
+        let clock = Arc::clone(&stage.clock) as Arc<dyn Clock>;
+        let client = Client::in_world(&Stage::config(), clock, Box::new(ProcessWorld(Arc::clone(&process)))).unwrap();
+        let lives_for = Duration::from_secs(60 * 3600).mul_f64(stage.random());
+        let ends = stage.clock.elapsed() + lives_for;
+        while stage.clock.elapsed() < ends {
+            let outcome = client.acquire_async().await;
+            if !process.is_alive.load(SeqCst) {
+                break;
+            }
+            note(&stage, &outcome);
+            stage.within(2 * USUAL_PAUSE).await;
+        }
+        // It ends outside of a fetch, unless a request was its end.
+        while process.is_alive.load(SeqCst) && !nothing_under_way(&client) {
+            sleep(Duration::from_secs(1)).await;
+        }
+        process.die();
+        stage.calls.lock().unwrap().restarts += 1;
+        stage.within(Duration::from_secs(60)).await;
+    }
+}
+
+fn nothing_under_way(client: &Client) -> bool {
+    client.0.hangar.get().update(&client.0, |_, departure| departure.under_way().is_none())
+}
+
+fn note(stage: &Stage, outcome: &Result<Token, Error>) {
+    let now = stage.clock.elapsed();
+    let mut calls = stage.calls.lock().unwrap();
+    match outcome {
+        Ok(token) => {
+            assert!(!token.expires_in().is_zero(), "an ended token was served");
+            calls.first_success.get_or_insert(now);
+            if let Some(&failed) = calls.failures.last()
+                && failed > calls.last_success
+            {
+                let gap = (calls.last_success, now);
+                calls.gaps.push(gap);
+            }
+            calls.last_success = now;
+        }
+        Err(_) if calls.first_success.is_some() => calls.failures.push(now),
+        Err(_) => {}
+    }
+}
+
+/// What happened in a week.
+fn week(seed: u8, deadliness: f64) -> (ServerState, Calls) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let stage = Arc::new(Stage::new(seed, deadliness));
+        for _ in 0..PROCESSES {
+            tokio::spawn(live(Arc::clone(&stage)));
+        }
+        sleep(WEEK).await;
+        let (server, calls) = (&mut *stage.server.lock().unwrap(), &mut *stage.calls.lock().unwrap());
+        (std::mem::take(server), std::mem::take(calls))
+    })
+}
+
+#[test]
+fn with_crashes_outside_the_fetch_nobody_is_ever_without_a_token() {
+    let (server, calls) = week(1, 0.0);
+    assert!(calls.restarts > PROCESSES, "they crash: {}", calls.restarts);
+    assert_eq!(calls.failures, []);
+    assert!(server.issues.windows(2).all(|two| two[0] + QUOTA <= two[1]), "{:?}", server.issues);
+    assert_eq!(server.requests.len(), server.issues.len(), "each request brought a token");
+    assert!((7..=9).contains(&server.issues.len()), "one for each 20 to 24 hours: {:?}", server.issues);
+}
+
+#[test]
+fn with_crashes_inside_the_fetch_the_quota_alone_makes_the_gaps() {
+    for seed in 2..5 {
+        let (server, calls) = week(seed, 0.4);
+        assert!(!server.lost.is_empty(), "with seed {seed} nobody crashed at the wrong moment");
+        for &(refused, returns) in &server.refused {
+            let early = server.requests.iter().find(|&&sent| refused < sent && sent < returns);
+            assert_eq!(early, None, "sent inside the cool-down from {refused:?} to {returns:?}");
+        }
+        for &(from, to) in &calls.gaps {
+            let lost = server.lost.iter().filter(|&&lost| from <= lost + 4 * HOUR && lost <= to).count();
+            let longest = (QUOTA + HOUR / 4) * u32::try_from(lost).unwrap();
+            assert!(to <= from + longest, "from {from:?} to {to:?} with {lost} lost tokens: {:?}", server.lost);
+        }
+    }
+}
