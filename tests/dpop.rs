@@ -11,9 +11,9 @@ use std::thread;
 use serde_json::{Value, json};
 use support::api::Caller;
 use support::programs::{EVERY_TOOL, Program, Under};
+use support::root;
 use support::sandbox::Sandbox;
-use support::{root, scratch, succeed};
-use tango_token::{Client, Config, DpopMode, Status, Verdict};
+use tango_token::{Client, DpopMode, Status, Verdict};
 
 struct Bench {
     sandbox: Sandbox,
@@ -24,15 +24,9 @@ struct Bench {
 
 fn bench(mode: DpopMode, options: &[&str]) -> Bench {
     let sandbox = Sandbox::start(options);
-    let variable = |name: &str| sandbox.variable(name).to_owned();
-    let mut config = Config::new();
-    config.token_url(variable("TANGO_TOKEN_URL")).api_url(variable("TANGO_API_URL")).proxy("none").dpop(mode);
-    config.ca_file(variable("TANGO_CA_FILE"));
-    config.client_id(variable("TANGO_CLIENT_ID")).client_secret(variable("TANGO_CLIENT_SECRET"));
-    config.username(variable("TANGO_USERNAME")).password(variable("TANGO_PASSWORD"));
-    let client = Client::new(&config).unwrap();
-    let caller = Caller::new(variable("TANGO_CA_FILE"));
-    let accounts = variable("TANGO_API_URL") + "/accounts";
+    let client = Client::new(sandbox.config().dpop(mode)).unwrap();
+    let caller = Caller::new(sandbox.variable("TANGO_CA_FILE"));
+    let accounts = format!("{}/accounts", sandbox.variable("TANGO_API_URL"));
     Bench { sandbox, client, caller, accounts }
 }
 
@@ -195,14 +189,5 @@ fn proofs_of_every_algorithm_are_verified_by_npms_jose() {
 
 #[test]
 fn proofs_of_every_algorithm_are_verified_by_pythons_joserfc() {
-    let environment = scratch().join("joserfc");
-    if !environment.join("installed").exists() {
-        succeed(Command::new("python3").args(["-m", "venv"]).arg(&environment));
-        let requirements = interop().join("requirements.txt");
-        succeed(
-            Command::new(environment.join("bin/pip")).args(["install", "--quiet", "--requirement"]).arg(requirements),
-        );
-        std::fs::write(environment.join("installed"), "").unwrap();
-    }
-    verified_by(Command::new(environment.join("bin/python")).arg(interop().join("verify.py")));
+    verified_by(&mut support::python::program("verify.py"));
 }

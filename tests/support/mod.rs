@@ -4,6 +4,7 @@
 pub mod api;
 pub mod programs;
 pub mod proxy;
+pub mod python;
 pub mod sandbox;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +40,14 @@ pub fn root() -> &'static Path {
 /// A folder for what tests make.
 pub fn scratch() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// A folder of a test's own, empty.
+pub fn fresh_folder(name: &str) -> PathBuf {
+    let folder = scratch().join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// Runs a command that must succeed, and says what it printed if it does not.

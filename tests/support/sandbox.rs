@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
+use tango_token::Config;
 
 use super::{root, succeed};
 
@@ -41,6 +42,16 @@ impl Sandbox {
 
     pub fn variable(&self, name: &str) -> &str {
         &self.variables[name]
+    }
+
+    /// What a program needs to use it, for one written in Rust.
+    pub fn config(&self) -> Config {
+        let mut config = Config::new();
+        config.token_url(self.variable("TANGO_TOKEN_URL")).api_url(self.variable("TANGO_API_URL"));
+        config.ca_file(self.variable("TANGO_CA_FILE")).proxy("none");
+        config.client_id(self.variable("TANGO_CLIENT_ID")).client_secret(self.variable("TANGO_CLIENT_SECRET"));
+        config.username(self.variable("TANGO_USERNAME")).password(self.variable("TANGO_PASSWORD"));
+        config
     }
 
     pub fn token_requests(&self) -> u64 {

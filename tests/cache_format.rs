@@ -1,0 +1,69 @@
+//! docs/cache-format.md against an implementation that shares no code with this one.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use support::fresh_folder;
+use support::python::answered_by;
+use support::sandbox::Sandbox;
+use tango_token::{Client, Config, DpopMode};
+
+fn config(sandbox: &Sandbox, folder: &Path) -> Config {
+    let mut config = sandbox.config();
+    config.cache(format!("file:{}", folder.display())).dpop(DpopMode::Required);
+    config
+}
+
+fn entry(folder: &Path, kind: &str) -> PathBuf {
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == kind)).unwrap()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|start| u8::from_str_radix(&hex[start..start + 2], 16).unwrap()).collect()
+}
+
+#[test]
+fn another_implementation_reads_what_this_one_writes_and_the_other_way_round() {
+    let sandbox = Sandbox::start(&["--dpop", "strict"]);
+    let folder = fresh_folder("cache-format");
+    let token = Client::new(&config(&sandbox, &folder)).unwrap().acquire().unwrap();
+
+    let record = fs::read(entry(&folder, "record")).unwrap();
+    let question = json!({
+        "token_url": sandbox.variable("TANGO_TOKEN_URL"),
+        "client_id": sandbox.variable("TANGO_CLIENT_ID"),
+        "username": sandbox.variable("TANGO_USERNAME"),
+        "scope": "raas.all",
+        "audience": "https://api.tangocard.com/",
+        "token_type": "DPoP",
+        "client_secret": sandbox.variable("TANGO_CLIENT_SECRET"),
+        "record": hex(&record),
+    });
+    let answer = answered_by("cache.py", &question);
+    let name = entry(&folder, "record").file_name().unwrap().to_str().unwrap().to_owned();
+    assert_eq!(name, format!("tango-token.{}.record", answer["cache_key"].as_str().unwrap()));
+    let read = &answer["record"];
+    assert_eq!((read["access_token"].as_str(), read["token_type"].as_str()), (Some(token.value()), Some("DPoP")));
+    assert_eq!(read["dpop_jkt"].as_str(), Some(token.dpop_key().unwrap().thumbprint()));
+    assert!(read["dpop_key"].as_str().unwrap().starts_with("-----BEGIN PRIVATE KEY-----"));
+    assert_eq!(read["expires_ms"].as_i64().unwrap() - read["requested_ms"].as_i64().unwrap(), 86_400_000);
+
+    let ledger: Value = serde_json::from_slice(&fs::read(entry(&folder, "ledger")).unwrap()).unwrap();
+    assert_eq!((&ledger["format"], &ledger["failures"], &ledger["departed_ms"]), (&json!(1), &json!(0), &Value::Null));
+    assert_eq!(ledger["last_issue_ms"], read["requested_ms"]);
+
+    let again = bytes(answer["again"].as_str().unwrap());
+    assert_ne!(again, record);
+    fs::write(entry(&folder, "record"), again).unwrap();
+    let found = Client::new(&config(&sandbox, &folder)).unwrap().acquire().unwrap();
+    assert_eq!(found.value(), token.value());
+    assert_eq!(sandbox.token_requests(), 1);
+}
