@@ -16,7 +16,7 @@ use crate::endpoint::{Failure, Issued, Renewals};
 use crate::error::{Error, ceil_seconds};
 use crate::policy::Life;
 use crate::retry::Attempts;
-use crate::store::{Names, Session};
+use crate::store::{Names, Session, Trouble};
 use crate::token::HeldToken;
 
 /// However it ends, a panic included, it lands: the next caller may start another.
@@ -81,9 +81,8 @@ impl Landing {
         let left = || deadline.saturating_duration_since(Instant::now());
         let (mut attempts, mut renewals) = (Attempts::default(), Renewals::default());
         loop {
-            if session.is_some() {
-                self.record(|known, now| known.ledger.record_departure(now));
-                self.save(session.as_deref(), None).await;
+            if let Some(session) = session {
+                self.depart(session).await?;
             }
             let requested = self.inner.clock.now();
             let failure = match endpoint.request_token(left().min(transport.attempt_timeout), &mut renewals).await {
@@ -104,6 +103,17 @@ impl Landing {
         }
     }
 
+    /// Says in the shared cache that a request is about to be sent, and makes sure that the lock holds until it is answered.
+    async fn depart(&self, session: &mut Session) -> Result<(), Failure> {
+        self.record(|known, now| known.ledger.record_departure(now));
+        self.save(Some(session), None).await;
+        if self.keeps_lock(session, Duration::ZERO).await {
+            return Ok(());
+        }
+        let error = Error::from(Trouble("its lock was lost before the request was sent".into()));
+        Err(Failure { error, cause: Cause::NotSent })
+    }
+
     /// How long the lock has to hold for a request that is sent after `pause`: until its answer is written.
     pub fn lease(&self, pause: Duration) -> Duration {
         let attempt = self.settings.transport.attempt_timeout.min(self.settings.transport.total_timeout);
@@ -114,15 +124,15 @@ impl Landing {
     async fn keeps_lock(&self, session: &mut Session, pause: Duration) -> bool {
         let kept = session.lock(self.lease(pause)).await;
         if kept != Ok(true) {
-            tracing::warn!("the lock of the shared cache was lost during a fetch, which is not repeated");
+            tracing::warn!("the lock of the shared cache was lost during a fetch, which goes no further");
         }
         kept == Ok(true)
     }
 
     /// Writes the ledger, and the token if one is given. Where that fails the token is served from memory, and what is
-    /// missing is written by a later look at the cache.
+    /// missing is written by a later look at the cache. Who has lost the lock writes nothing over what others do.
     pub async fn save(&self, session: Option<&Session>, held: Option<&Arc<HeldToken>>) {
-        let Some(session) = session else { return };
+        let Some(session) = session.filter(|session| session.is_locked() || held.is_some()) else { return };
         let known = self.inner.known.load_full();
         let token = held.map(|held| held.token());
         let saved = session.save(token.as_ref(), &known.ledger, known.last_error.as_ref()).await;
