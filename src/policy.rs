@@ -79,10 +79,15 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// All that there is to know right after a token arrived.
+    pub fn after_issue(requested: Moment, now: Moment) -> Self {
+        Self { last_issue: Some(requested), changed: Some(now), ..Self::default() }
+    }
+
     /// A token arrived that was asked for at `requested`.
     pub fn record_issue(&mut self, requested: Moment, now: Moment) {
-        *self = Self { last_issue: Some(requested), changed: self.changed, ..Self::default() };
         self.touch(now);
+        *self = Self { changed: self.changed, ..Self::after_issue(requested, now) };
     }
 
     /// A request is about to be sent. Whoever finds this later, and knows that its sender is gone, knows that the day's
@@ -94,14 +99,16 @@ impl Ledger {
 
     /// The sender of a request died before it wrote what became of it. The first time it is as if an answer was lost
     /// and the request repeated at once; a program that dies again and again must not cost one token after the other.
-    pub fn record_abandoned(&mut self, now: Moment, jitter: f64) {
-        let Some(departed) = self.departed.take() else { return };
+    /// False if there was none.
+    pub fn record_abandoned(&mut self, now: Moment, jitter: f64) -> bool {
+        let Some(departed) = self.departed.take() else { return false };
         self.possibly_spent = Some(departed);
         self.failures = self.failures.saturating_add(1);
         if self.failures > 1 {
             self.back_off_until = Some(now.after(retry_span(30, 600, self.failures - 1, jitter)));
         }
         self.touch(now);
+        true
     }
 
     /// A request was sent at `requested` and nobody knows what became of it.

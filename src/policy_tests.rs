@@ -88,6 +88,49 @@ fn a_quota_refusal_closes_until_20_hours_after_the_last_token() {
 }
 
 #[test]
+fn a_sender_that_died_is_a_lost_answer_and_one_that_dies_again_is_slowed_down() {
+    let mut ledger = Ledger::default();
+    let closed_for = |ledger: &mut Ledger, now| {
+        ledger.record_departure(at(now));
+        assert!(ledger.record_abandoned(at(now + 5), 1.0));
+        assert!(!ledger.record_abandoned(at(now + 6), 1.0), "once");
+        assert_eq!(ledger.possibly_spent, Some(at(now)));
+        ledger.closed_until().map(|until| until.since(at(now + 5)).as_secs())
+    };
+    assert_eq!(closed_for(&mut ledger, 100), None, "the next one asks at once");
+    assert_eq!(closed_for(&mut ledger, 200), Some(30));
+    assert_eq!(closed_for(&mut ledger, 300), Some(60));
+    ledger.record_issue(at(400), at(401));
+    assert_eq!(closed_for(&mut ledger, 500), None, "a token forgives all");
+}
+
+#[test]
+fn of_two_ledgers_the_later_one_is_taken_over_whatever_the_clocks_say() {
+    let (mut mine, mut shared) = (Ledger::default(), Ledger::default());
+    shared.record_failure(Cause::Refused, at(1_000), 0.5);
+    assert!(mine.agree_with(&shared));
+    assert!(!mine.agree_with(&shared), "nothing new");
+    // This clock is an hour behind the one of whoever wrote it.
+    mine.record_issue(at(900), at(900));
+    assert!(!mine.agree_with(&shared));
+    assert!(shared.agree_with(&mine) && shared.closed_until().is_none());
+}
+
+#[test]
+fn a_cache_outage_closes_for_a_while_and_is_over_with_the_next_look() {
+    let mut ledger = Ledger::default();
+    let spans: Vec<_> = (0..7)
+        .map(|_| {
+            ledger.record_cache_outage(at(0), 1.0);
+            ledger.closed_until().unwrap().since(at(0)).as_secs()
+        })
+        .collect();
+    assert_eq!(spans, [1, 2, 4, 8, 16, 30, 30]);
+    ledger.agree_with(&Ledger::default());
+    assert_eq!(ledger.closed_until(), None);
+}
+
+#[test]
 fn a_new_token_opens_everything_again() {
     let mut ledger = Ledger::default();
     ledger.record_failure(Cause::Quota { retry_after: None }, at(10), 0.5);

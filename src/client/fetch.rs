@@ -14,7 +14,7 @@ use crate::clock::Moment;
 use crate::config::Settings;
 use crate::endpoint::{Failure, Issued, Renewals};
 use crate::error::{Error, ceil_seconds};
-use crate::policy::Life;
+use crate::policy::{Ledger, Life};
 use crate::retry::Attempts;
 use crate::store::{Names, Session, Trouble};
 use crate::token::HeldToken;
@@ -134,8 +134,14 @@ impl Landing {
     pub async fn save(&self, session: Option<&Session>, held: Option<&Arc<HeldToken>>) {
         let Some(session) = session.filter(|session| session.is_locked() || held.is_some()) else { return };
         let known = self.inner.known.load_full();
+        let ledger = match held {
+            // Nothing else is known of former credentials.
+            Some(held) if !self.is_current() => Ledger::after_issue(held.life().requested(), self.inner.clock.now()),
+            None if !self.is_current() => return,
+            _ => known.ledger.clone(),
+        };
         let token = held.map(|held| held.token());
-        let saved = session.save(token.as_ref(), &known.ledger, known.last_error.as_ref()).await;
+        let saved = session.save(token.as_ref(), &ledger, known.last_error.as_ref()).await;
         if let Err(trouble) = &saved {
             tracing::warn!("the shared cache does not take what was to be written, which is tried again: {trouble}");
         }

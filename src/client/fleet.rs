@@ -9,7 +9,7 @@ use super::Inner;
 use super::fetch::{Landing, jitter};
 use super::flight::{Outcome, lost, timed_out};
 use crate::clock::Moment;
-use crate::error::Error;
+use crate::error::{Error, Status};
 use crate::policy::{self, Decision, Life};
 use crate::store::{Names, Record, Session, Store, Trouble, View};
 use crate::token::{HeldToken, TokenHash};
@@ -55,7 +55,13 @@ impl Landing {
         loop {
             let view = session.load().await?;
             match self.next_step(view, session.is_locked()) {
-                Step::Done(outcome) => return Ok(outcome),
+                Step::Done(outcome) => {
+                    if outcome.is_err() {
+                        // That the one before died on the way is news to the others.
+                        self.save(Some(session), None).await;
+                    }
+                    return Ok(outcome);
+                }
                 Step::Publish(held) if session.is_locked() => {
                     self.save(Some(session), Some(&held)).await;
                     return Ok(Ok(held));
@@ -93,8 +99,8 @@ impl Landing {
             if let Some(record) = known.take_over(view, now) {
                 known.hold(&self.held_from(&record), None);
             }
-            if is_locked {
-                known.ledger.record_abandoned(now, jitter());
+            if is_locked && known.ledger.record_abandoned(now, jitter()) {
+                known.last_error = Some(abandoned());
             }
             match (policy::decide(known.life().as_ref(), &known.ledger, None, now), &known.held) {
                 (Decision::Serve, Some(held)) if known.should_publish(shared.as_ref()) => {
@@ -147,6 +153,12 @@ impl Landing {
     fn may_fetch(&self, now: Moment) -> bool {
         matches!(policy::decide(None, &self.inner.known.load().ledger, None, now), Decision::Fetch)
     }
+}
+
+/// What is said while nothing is sent because senders died.
+fn abandoned() -> Error {
+    let message = "a process ended while it waited for its token, which the server may have issued all the same";
+    Error::new(Status::ConnectionLost, message)
 }
 
 /// When to look into the cache again: soon, and ever later, while something could not be written.

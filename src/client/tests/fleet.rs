@@ -170,6 +170,28 @@ fn a_sender_that_died_may_have_spent_the_token_and_one_further_request_tells() {
 }
 
 #[test]
+fn who_dies_again_and_again_does_not_cost_one_token_after_the_other() {
+    let fleet = fleet(token);
+    fleet.join().value();
+    // As two senders leave it that died, one after the other.
+    fleet.shelf.remove("record");
+    fleet.shelf.change("ledger", |ledger| {
+        let mut page: serde_json::Value = serde_json::from_slice(ledger).unwrap();
+        page["departed_ms"] = page["changed_ms"].clone();
+        page["failures"] = 1.into();
+        *ledger = page.to_string().into_bytes();
+    });
+    let held_back = fleet.join().failure();
+    assert_eq!(held_back.status(), Status::ConnectionLost);
+    assert!(fleet.shelf.ledger()["departed_ms"].is_null(), "it is written, so that nobody counts it twice");
+    let another = fleet.join().failure();
+    assert_eq!((another.status(), another.retry_after()), (held_back.status(), held_back.retry_after()));
+    assert_eq!(fleet.requests(), 1);
+    fleet.clock.advance(held_back.retry_after().unwrap());
+    assert_eq!(fleet.join().value(), "token-2");
+}
+
+#[test]
 fn a_cache_that_lost_everything_gets_it_back_from_who_has_it() {
     let fleet = fleet(token);
     let bench = fleet.join();

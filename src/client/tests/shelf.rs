@@ -33,6 +33,10 @@ impl Shelf {
         values.iter_mut().filter(|(name, _)| name.ends_with(kind)).for_each(|(_, value)| change(value));
     }
 
+    pub fn remove(&self, kind: &str) {
+        self.0.lock().unwrap().values.retain(|name, _| !name.ends_with(kind));
+    }
+
     pub fn empty(&self) {
         self.0.lock().unwrap().values.clear();
     }
