@@ -1,0 +1,128 @@
+//! A connection to one server, or to a cluster, for one fetch.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClientBuilder;
+use redis::cluster_async::ClusterConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, TlsCertificates};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::address::{PORT, RedisAddress};
+
+/// A server that is there is reached sooner, and one that is not leaves time to try once more.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub(super) enum Connection {
+    Single { connection: MultiplexedConnection, _driver: Option<Driver> },
+    Cluster(ClusterConnection),
+}
+
+impl Connection {
+    pub async fn open(address: &RedisAddress) -> Result<Self, RedisError> {
+        if address.is_cluster() {
+            return cluster(address).await.map(Self::Cluster);
+        }
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(CONNECT_TIMEOUT));
+        let info = address.info()?;
+        if !address.has_tls() {
+            let client = Client::open(info)?;
+            let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+            return Ok(Self::Single { connection, _driver: None });
+        }
+        let opening = async {
+            let stream = secured(address).await?;
+            MultiplexedConnection::new_with_config(info.redis_settings(), stream, config).await
+        };
+        let (connection, driver) = time::timeout(CONNECT_TIMEOUT, opening).await.map_err(|_| timed_out())??;
+        Ok(Self::Single { connection, _driver: Some(Driver(tokio::spawn(driver))) })
+    }
+
+    pub async fn query<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, RedisError> {
+        async fn query<T: FromRedisValue>(
+            connection: &mut impl ConnectionLike,
+            command: &Cmd,
+        ) -> Result<T, RedisError> {
+            command.query_async(connection).await
+        }
+        match self {
+            Self::Single { connection, .. } => query(connection, command).await,
+            Self::Cluster(connection) => query(connection, command).await,
+        }
+    }
+}
+
+/// What moves the bytes of a connection, for as long as that lives.
+pub(super) struct Driver(JoinHandle<()>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn cluster(address: &RedisAddress) -> Result<ClusterConnection, RedisError> {
+    let mut builder = ClusterClientBuilder::new(address.nodes().iter().cloned())
+        .retries(1)
+        .connection_timeout(CONNECT_TIMEOUT)
+        .response_timeout(CONNECT_TIMEOUT);
+    if address.has_tls() {
+        // A program with several providers of cryptography has to choose one; if it did, that is the one.
+        let _ = default_provider().install_default();
+        let root_cert = address.authorities().map(<[u8]>::to_vec);
+        builder = builder.certs(TlsCertificates { client_tls: None, root_cert });
+    }
+    builder.build()?.get_async_connection().await
+}
+
+/// TLS of our own for a single server: the crate would read all of the system's authorities for each connection, also
+/// where they are not the ones to trust, and would fail if one of them is damaged.
+async fn secured(address: &RedisAddress) -> io::Result<TlsStream<TcpStream>> {
+    let url = &address.nodes()[0];
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let stream = TcpStream::connect((host, url.port().unwrap_or(PORT))).await?;
+    stream.set_nodelay(true)?;
+    TlsConnector::from(client_config(address)?).connect(name, stream).await
+}
+
+fn client_config(address: &RedisAddress) -> io::Result<Arc<ClientConfig>> {
+    if let Some(config) = address.tls().load_full() {
+        return Ok(config);
+    }
+    let provider = Arc::new(default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(io::Error::other)?;
+    let builder = match address.authorities() {
+        Some(pem) => builder.with_root_certificates(roots(pem)?),
+        None => builder.with_platform_verifier().map_err(io::Error::other)?,
+    };
+    let config = Arc::new(builder.with_no_client_auth());
+    address.tls().store(Some(Arc::clone(&config)));
+    Ok(config)
+}
+
+fn roots(pem: &[u8]) -> io::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
+    }
+    Ok(roots)
+}
+
+fn timed_out() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()))
+}
