@@ -7,7 +7,9 @@ mod support;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use support::fresh_folder;
 use support::programs::Program;
+use support::redis::Redis;
 use support::sandbox::Sandbox;
 
 const ROUNDS: usize = 101;
@@ -15,6 +17,7 @@ const ROUNDS: usize = 101;
 fn main() {
     cached_acquire();
     first_token();
+    cold_start();
 }
 
 fn cached_acquire() {
@@ -40,6 +43,32 @@ fn first_token() {
     println!("  examples/c/acquire.c  {:6.2} ms", ms(ours));
     println!("  curl                  {:6.2} ms", ms(curls));
     println!("  ratio                 {:6.2}", ours.as_secs_f64() / curls.as_secs_f64());
+}
+
+/// A new process that finds its token in the cache, beside one that fetches it, in turn.
+fn cold_start() {
+    let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
+    let (redis, tls) = (Redis::start(), Redis::start_with_tls_and_a_user("bench:"));
+    let folder = format!("file:{}", fresh_folder("bench-cache").display());
+    let program = Program::build_optimised("examples/c/acquire.c");
+    let caches = [
+        ("fetched", vec![]),
+        ("from a folder", vec![("TANGO_CACHE", folder)]),
+        ("from Redis", redis.variables("bench:")),
+        ("from Redis over TLS", tls.variables("bench:")),
+    ];
+    let mut times = [(); 4].map(|()| Vec::new());
+    for round in 0..=ROUNDS {
+        for ((_, variables), times) in caches.iter().zip(&mut times) {
+            let took = time(program.command(&sandbox).envs(variables.iter().cloned()));
+            // The first round fills the caches.
+            times.extend((round > 0).then_some(took));
+        }
+    }
+    println!("a new process to its first token, median of {ROUNDS} in turn");
+    for ((name, _), times) in caches.iter().zip(times) {
+        println!("  {name:<21} {:6.2} ms", ms(median(times)));
+    }
 }
 
 fn curl(sandbox: &Sandbox) -> Command {

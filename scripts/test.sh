@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 declare -A package=(
     [cc]=gcc [c++]=g++ [nm]=binutils [make]=make [pkg-config]=pkg-config [cmake]=cmake [valgrind]=valgrind
-    [python3]=python3
+    [python3]=python3 [redis-server]=redis-server [unshare]=util-linux [mount]=mount
 )
 lacking=()
 python3 -c 'import ensurepip, venv' 2>/dev/null || lacking+=(python3-venv)

@@ -13,6 +13,7 @@ mod redis;
 mod seal;
 mod session;
 mod timeline;
+mod worker;
 
 use std::fmt;
 use std::future::Future;
@@ -26,6 +27,7 @@ pub(crate) use names::Names;
 pub(crate) use record::Record;
 pub(crate) use redis::{Redis, RedisAddress};
 pub(crate) use session::{Session, View};
+pub(crate) use worker::Workers;
 
 /// What all who share a token read and write. Each operation ends within a few seconds, with trouble if need be.
 ///

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{CacheSource, Config};
-use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store};
+use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store, Workers};
 
 #[derive(Clone)]
 pub(crate) struct CacheSettings {
     place: Place,
     /// Whether a token is fetched although the cache cannot be used.
     pub fetch_anyway: bool,
+    workers: Workers,
 }
 
 #[derive(Clone)]
@@ -30,10 +31,14 @@ impl CacheSettings {
         let names = names.clone();
         match &self.place {
             Place::Memory => None,
-            Place::Folder(folder) => Some(Box::new(Blocking::new(Arc::new(FileCache::new(folder.clone())), names))),
+            Place::Folder(folder) => Some(self.blocking(Arc::new(FileCache::new(folder.clone())), names)),
             Place::Redis(address) => Some(Box::new(Redis::new(address.clone(), names))),
-            Place::Custom(cache) => Some(Box::new(Blocking::new(Arc::clone(cache), names))),
+            Place::Custom(cache) => Some(self.blocking(Arc::clone(cache), names)),
         }
+    }
+
+    fn blocking(&self, cache: Arc<dyn SharedCache>, names: Names) -> Box<dyn Store> {
+        Box::new(Blocking::new(cache, names, self.workers.clone()))
     }
 
     pub fn passwords(&self) -> Vec<SecretString> {
@@ -51,7 +56,7 @@ impl Config {
             Some(CacheSource::Custom(cache)) => Place::Custom(Arc::clone(cache)),
             Some(CacheSource::Named(name)) => self.resolve_place(name.expose_secret())?,
         };
-        Ok(CacheSettings { place, fetch_anyway: self.cache_fetch_anyway })
+        Ok(CacheSettings { place, fetch_anyway: self.cache_fetch_anyway, workers: Workers::default() })
     }
 
     /// What is not understood is not repeated: it may hold a password.

@@ -1,13 +1,14 @@
 //! Stores whose operations block: files, and whatever a program reaches through functions of its own.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::rand;
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
 use tokio::time;
 
+use super::worker::{Job, Worker, Workers};
 use super::{Entry, Kind, LONGEST_OPERATION, Loaded, Names, Reply, Store, Trouble};
 
 /// A place that a whole fleet reads and writes, such as a database: what [`Config::custom_cache`] takes.
@@ -50,24 +51,46 @@ pub(crate) struct Blocking {
     cache: Arc<dyn SharedCache>,
     names: Names,
     owner: String,
+    workers: Workers,
+    worker: Mutex<Option<Worker>>,
 }
 
 impl Blocking {
-    pub fn new(cache: Arc<dyn SharedCache>, names: Names) -> Self {
-        Self { cache, names, owner: new_owner() }
+    /// `workers` are counted over all fetches of a client.
+    pub fn new(cache: Arc<dyn SharedCache>, names: Names, workers: Workers) -> Self {
+        Self { cache, names, owner: new_owner(), workers, worker: Mutex::new(None) }
     }
 
-    /// Runs on a thread that may wait, and is left to itself when it takes too long.
+    /// Runs on a thread that may wait. What takes too long is left to itself, with its thread.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn SharedCache) -> Result<T, CacheError> + Send + 'static,
     ) -> Result<T, Trouble> {
         let cache = Arc::clone(&self.cache);
-        match time::timeout(LONGEST_OPERATION, spawn_blocking(move || work(&*cache))).await {
+        let (sender, done) = oneshot::channel();
+        self.hand_out(Box::new(move || drop(sender.send(work(&*cache)))))?;
+        let outcome = time::timeout(LONGEST_OPERATION, done).await;
+        if !matches!(outcome, Ok(Ok(_))) {
+            *self.worker() = None;
+        }
+        match outcome {
             Ok(Ok(outcome)) => outcome.map_err(|error| Trouble(error.0)),
             Ok(Err(_)) => Err(Trouble("it ended unexpectedly".into())),
             Err(_) => Err(Trouble(format!("it did not answer within {} s", LONGEST_OPERATION.as_secs()))),
         }
+    }
+
+    fn hand_out(&self, job: Job) -> Result<(), Trouble> {
+        let mut worker = self.worker();
+        let worker = match &*worker {
+            Some(worker) => worker,
+            None => worker.insert(self.workers.start()?),
+        };
+        worker.0.send(job).map_err(|_| Trouble("it ended unexpectedly".into()))
+    }
+
+    fn worker(&self) -> MutexGuard<'_, Option<Worker>> {
+        self.worker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

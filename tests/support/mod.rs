@@ -2,9 +2,12 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 
 pub mod api;
+pub mod disk;
+pub mod fleet;
 pub mod programs;
 pub mod proxy;
 pub mod python;
+pub mod redis;
 pub mod sandbox;
 
 use std::path::{Path, PathBuf};
@@ -48,6 +51,12 @@ pub fn fresh_folder(name: &str) -> PathBuf {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+/// The file in a folder whose name ends like this.
+pub fn entry(folder: &Path, kind: &str) -> Option<PathBuf> {
+    let files = std::fs::read_dir(folder).ok()?.map(|file| file.unwrap().path());
+    files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == kind))
 }
 
 /// Runs a command that must succeed, and says what it printed if it does not.

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tango_token::Config;
 
+use super::fleet::wait_until;
 use super::{root, succeed};
 
 pub struct Sandbox {
@@ -62,6 +63,16 @@ impl Sandbox {
         self.control("GET", "/stats", "")[name].as_u64().unwrap()
     }
 
+    /// Until this statistic has got there.
+    pub fn wait_for(&self, name: &str, count: u64) {
+        wait_until(&format!("{count} {name}"), || self.statistic(name) >= count);
+    }
+
+    /// Forgets what it counted, and lets the quota begin anew.
+    pub fn reset(&self) {
+        self.control("POST", "/reset", "");
+    }
+
     pub fn rotate_nonces(&self) {
         self.control("POST", "/rotate-nonces", "");
     }
@@ -72,7 +83,7 @@ impl Sandbox {
 
     /// Forgets everything, then gives these answers to the next token requests.
     pub fn script(&self, answers: &Value) {
-        self.control("POST", "/reset", "");
+        self.reset();
         self.control("POST", "/answers", &answers.to_string());
     }
 

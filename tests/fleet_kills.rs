@@ -1,0 +1,140 @@
+//! A process that holds the lock of the shared cache dies, at any moment: the others get their token.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+use support::fleet::{Cache, Fleet};
+use support::fresh_folder;
+use support::redis::Redis;
+use support::sandbox::Sandbox;
+
+const KILLS: u32 = 30;
+/// How many of them are under way at once. Most of the time they wait.
+const AT_ONCE: u32 = 6;
+/// From taking the lock until well after the token is written, where the server takes this long.
+const SPAN: Duration = Duration::from_millis(320);
+const LATENCY: [&str; 2] = ["--latency-ms", "200"];
+
+/// The lock of Redis opens after an attempt and a second, when its holder is dead.
+const ATTEMPT_TIMEOUT: &str = "2000";
+const LEASE: Duration = Duration::from_secs(3);
+
+/// A moment of the span's part of this number, another one in each run.
+fn moment(number: u32) -> Duration {
+    let random = RandomState::new().hash_one(number) % 1000;
+    SPAN * (1000 * number + u32::try_from(random).unwrap()) / (1000 * KILLS)
+}
+
+/// How many requests were sent for a token when the holder of the lock was killed at this moment.
+fn kill_at(moment: Duration, sandbox: &Sandbox, cache: &Cache) -> u64 {
+    sandbox.reset();
+    let fleet = Fleet::new(sandbox, cache).with("TANGO_ATTEMPT_TIMEOUT_MS", ATTEMPT_TIMEOUT);
+    let (mut holder, mut waiting) = (fleet.start(), fleet.start_many(5));
+    holder.tell("acquire");
+    cache.wait_for_a_holder();
+    for member in &mut waiting {
+        member.tell("acquire");
+    }
+    thread::sleep(moment);
+    holder.kill();
+
+    let tokens: BTreeSet<_> = waiting
+        .iter_mut()
+        .map(|member| member.outcome().unwrap_or_else(|error| panic!("{moment:?}: {error:?}")))
+        .collect();
+    let requests = sandbox.token_requests();
+    assert!(requests <= 2, "{moment:?}: {requests} requests");
+    let found = fleet.start().acquire().unwrap();
+    assert_eq!(tokens, BTreeSet::from([found]), "{moment:?}: all have the token that can be read afterwards");
+    assert_eq!(sandbox.token_requests(), requests, "{moment:?}");
+    assert_eq!(cache.entry("rejected"), None, "{moment:?}");
+    assert!(cache.lock_heals_within(LEASE), "{moment:?}");
+    requests
+}
+
+/// `cache` is one of its own for each number.
+fn whenever_the_holder_is_killed<'a>(cache: impl Fn(u32) -> Cache<'a> + Sync) {
+    let requests: Vec<_> = thread::scope(|scope| {
+        let cache = &cache;
+        let kill_each = |first| {
+            let sandbox = Sandbox::start(&[&LATENCY[..], &["--quota-window-seconds", "0"]].concat());
+            let kill_one = |number| kill_at(moment(number), &sandbox, &cache(number));
+            (first..KILLS).step_by(AT_ONCE as usize).map(kill_one).collect::<Vec<_>>()
+        };
+        let running: Vec<_> = (0..AT_ONCE).map(|first| scope.spawn(move || kill_each(first))).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(requests.contains(&2), "no fetch was interrupted");
+}
+
+#[test]
+fn whenever_the_holder_is_killed_the_others_are_served_by_one_more_request_at_most() {
+    whenever_the_holder_is_killed(|number| Cache::Folder(fresh_folder(&format!("fleet-kill-{number}"))));
+}
+
+#[test]
+fn whenever_the_holder_is_killed_the_others_are_served_through_redis_within_a_lease() {
+    let redis = Redis::start();
+    let prefixes: Vec<_> = (0..KILLS).map(|number| format!("kill-{number}:")).collect();
+    whenever_the_holder_is_killed(|number| Cache::Redis(&redis, &prefixes[number as usize]));
+}
+
+const QUOTA_SECONDS: i64 = 20 * 3600;
+
+/// The holder is stopped while the server thinks, and killed once the token is issued: nobody will ever see it.
+fn the_token_dies_with_its_holder(cache: &Cache) {
+    let sandbox = Sandbox::start(&["--latency-ms", "2000"]);
+    let fleet = Fleet::new(&sandbox, cache).with("TANGO_ATTEMPT_TIMEOUT_MS", "6000");
+    let (mut holder, mut waiting) = (fleet.start(), fleet.start_many(3));
+    holder.tell("acquire");
+    sandbox.wait_for("token_requests", 1);
+    holder.pause();
+    for member in &mut waiting {
+        member.tell("acquire");
+    }
+    assert_eq!(sandbox.statistic("tokens_issued"), 0, "this machine is too slow for the test");
+    sandbox.wait_for("tokens_issued", 1);
+    holder.kill();
+
+    let mut refusals: Vec<_> = waiting.iter_mut().map(|member| member.outcome().unwrap_err()).collect();
+    assert_ne!(cache.ledger()["possibly_spent_ms"], json!(null));
+    refusals.extend(fleet.start_many(3).iter_mut().map(|member| member.acquire().unwrap_err()));
+    for refused in refusals {
+        assert_eq!(refused.status, "TANGO_STATUS_QUOTA_REFUSED", "{refused:?}");
+        let near = QUOTA_SECONDS - 300..=QUOTA_SECONDS + 60;
+        assert!(near.contains(&refused.retry_after_seconds), "{refused:?}");
+    }
+    assert_eq!(sandbox.token_requests(), 2, "the one whose answer was lost, and the one that found the quota spent");
+    assert_eq!(cache.entry("record"), None);
+}
+
+#[test]
+fn a_token_that_dies_with_its_holder_is_remembered_and_nothing_is_sent_until_the_quota_returns() {
+    the_token_dies_with_its_holder(&Cache::Folder(fresh_folder("fleet-lost")));
+}
+
+#[test]
+fn redis_remembers_a_token_that_died_with_its_holder() {
+    the_token_dies_with_its_holder(&Cache::Redis(&Redis::start(), "lost:"));
+}
+
+#[test]
+fn a_child_does_not_keep_the_lock_of_its_dead_parent() {
+    let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
+    let fleet = Fleet::new(&sandbox, &Cache::Folder(fresh_folder("fleet-fork")));
+    sandbox.script(&json!([{"fault": "hang"}]));
+    let mut parent = fleet.start();
+    parent.serve();
+    sandbox.wait_for("token_requests", 1);
+    parent.tell("fork");
+    assert_eq!(parent.hear(), ["forked"]);
+    parent.kill();
+    // The child still runs, until the parent's input is closed.
+    fleet.start().acquire().unwrap();
+    assert_eq!(sandbox.token_requests(), 2);
+}

@@ -1,0 +1,68 @@
+//! A small disk of the test's own, which can be full and can be read-only.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::iter;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use nix::unistd::geteuid;
+
+use super::fresh_folder;
+
+/// A tmpfs that nobody but this shell has mounted, and that others reach through it: it is gone with the shell.
+pub struct Disk {
+    shell: Child,
+    output: BufReader<ChildStdout>,
+    path: PathBuf,
+}
+
+impl Disk {
+    pub fn new(name: &str) -> Self {
+        let place = fresh_folder(name);
+        let mut command = Command::new("unshare");
+        if !geteuid().is_root() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.args(["--mount", "sh"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut shell = command.spawn().unwrap();
+        let output = BufReader::new(shell.stdout.take().unwrap());
+        let path = Path::new("/proc").join(shell.id().to_string()).join("root").join(place.strip_prefix("/").unwrap());
+        let mut disk = Self { shell, output, path };
+        disk.run(&format!("mount -t tmpfs -o size=64k,mode=700 tmpfs '{}'", place.display()));
+        disk.run(&format!("cd '{}'", place.display()));
+        disk
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn fill(&self) {
+        let mut file = File::create(self.path.join("full")).unwrap();
+        let error = iter::repeat_with(|| file.write_all(&[0; 512])).find_map(Result::err).unwrap();
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+    }
+
+    pub fn make_room(&self) {
+        fs::remove_file(self.path.join("full")).unwrap();
+    }
+
+    pub fn make_read_only(&mut self) {
+        self.run("mount -o remount,ro .");
+    }
+
+    fn run(&mut self, command: &str) {
+        writeln!(self.shell.stdin.as_mut().unwrap(), "{command}; echo $?").unwrap();
+        let mut answer = String::new();
+        self.output.read_line(&mut answer).unwrap();
+        assert_eq!(answer, "0\n", "{command}");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // It ends with its input.
+        let _ = self.shell.wait();
+    }
+}

@@ -1,0 +1,210 @@
+//! Processes of a fleet, each of which runs tests/c/fleet.c and does what the test says.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::programs::{Program, Under};
+use super::redis::Redis;
+use super::sandbox::Sandbox;
+
+/// The one cache that a fleet shares.
+pub enum Cache<'a> {
+    Folder(PathBuf),
+    /// The keys of a server that begin with this prefix.
+    Redis(&'a Redis, &'a str),
+}
+
+impl Cache<'_> {
+    fn variables(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Folder(folder) => vec![("TANGO_CACHE", format!("file:{}", folder.display()))],
+            Self::Redis(redis, prefix) => redis.variables(prefix),
+        }
+    }
+
+    /// What it holds under the name that ends like this.
+    pub fn entry(&self, kind: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Folder(folder) => super::entry(folder, kind).map(|path| fs::read(path).unwrap()),
+            Self::Redis(redis, prefix) => redis.entry(prefix, kind),
+        }
+    }
+
+    pub fn ledger(&self) -> Value {
+        serde_json::from_slice(&self.entry("ledger").unwrap()).unwrap()
+    }
+
+    /// Until somebody has taken the lock.
+    pub fn wait_for_a_holder(&self) {
+        wait_until("somebody takes the lock", || match self {
+            Self::Folder(folder) => super::entry(folder, "lock").is_some(),
+            Self::Redis(redis, prefix) => !redis.keys(prefix).is_empty(),
+        });
+    }
+
+    /// Whether the lock is open, or opens by itself within the lease.
+    pub fn lock_heals_within(&self, lease: Duration) -> bool {
+        match self {
+            Self::Folder(folder) => File::open(super::entry(folder, "lock").unwrap()).unwrap().try_lock().is_ok(),
+            Self::Redis(redis, prefix) => redis.lock_opens_in(prefix).is_none_or(|left| left <= lease),
+        }
+    }
+}
+
+/// How the processes of a fleet are started.
+pub struct Fleet<'a> {
+    sandbox: &'a Sandbox,
+    variables: Vec<(&'static str, String)>,
+    threads: u32,
+}
+
+impl<'a> Fleet<'a> {
+    pub fn new(sandbox: &'a Sandbox, cache: &Cache) -> Self {
+        Self { sandbox, variables: cache.variables(), threads: 1 }
+    }
+
+    pub fn threads(self, threads: u32) -> Self {
+        Self { threads, ..self }
+    }
+
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
+    /// One process more, which has a client and waits for what it is told.
+    pub fn start(&self) -> Member {
+        let mut command = Program::build("tests/c/fleet.c", Under::Nothing).command(self.sandbox);
+        command.arg(self.threads.to_string()).envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let input = process.stdin.take();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let mut member = Member { process, input, output };
+        assert_eq!(member.hear(), ["ready"]);
+        member
+    }
+
+    pub fn start_many(&self, count: usize) -> Vec<Member> {
+        (0..count).map(|_| self.start()).collect()
+    }
+}
+
+/// A process of a fleet. It is killed when it is dropped.
+pub struct Member {
+    process: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+/// What a caller got instead of a token.
+#[derive(Debug)]
+pub struct Refused {
+    pub status: String,
+    pub retry_after_seconds: i64,
+    pub message: String,
+}
+
+impl Member {
+    pub fn tell(&mut self, word: &str) {
+        writeln!(self.input.as_mut().unwrap(), "{word}").unwrap();
+    }
+
+    /// The fields of its next answer.
+    pub fn hear(&mut self) -> Vec<String> {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        assert!(line.ends_with('\n'), "the process ended: {:?}", self.process.wait());
+        line.trim_end_matches('\n').split('\t').map(str::to_owned).collect()
+    }
+
+    /// The outcome of an `acquire` that it was told.
+    pub fn outcome(&mut self) -> Result<String, Refused> {
+        match <[String; 2]>::try_from(self.hear()) {
+            Ok([status, token]) => {
+                assert_eq!(status, "TANGO_STATUS_OK");
+                Ok(token)
+            }
+            Err(fields) => {
+                let [status, retry_after, message] = fields.try_into().unwrap();
+                Err(Refused { status, retry_after_seconds: retry_after.parse().unwrap(), message })
+            }
+        }
+    }
+
+    pub fn acquire(&mut self) -> Result<String, Refused> {
+        self.tell("acquire");
+        self.outcome()
+    }
+
+    /// Asks until there is a token. Nothing but this one thing may go wrong meanwhile.
+    pub fn acquire_in_the_end(&mut self, meanwhile: &str) -> String {
+        let mut token = None;
+        wait_until("there is a token", || {
+            token = self.acquire().inspect_err(|refused| assert_eq!(refused.status, meanwhile, "{refused:?}")).ok();
+            token.is_some()
+        });
+        token.unwrap()
+    }
+
+    /// The headers of an API call: `Authorization`, and `DPoP` where there is a proof.
+    pub fn authorize(&mut self) -> (String, Option<String>) {
+        self.tell("authorize");
+        let [status, authorization, proof] = self.hear().try_into().unwrap();
+        assert_eq!(status, "TANGO_STATUS_OK");
+        (authorization, Some(proof).filter(|proof| !proof.is_empty()))
+    }
+
+    pub fn serve(&mut self) {
+        self.tell("serve");
+        assert_eq!(self.hear(), ["serving"]);
+    }
+
+    /// How often its threads were served since then, and with what they were refused.
+    pub fn rest(&mut self) -> (u64, Vec<String>) {
+        self.tell("rest");
+        let mut fields = self.hear();
+        (fields.remove(0).parse().unwrap(), fields)
+    }
+
+    pub fn pause(&self) {
+        kill(Pid::from_raw(self.process.id().try_into().unwrap()), Signal::SIGSTOP).unwrap();
+    }
+
+    /// SIGKILL. Its input stays open for the children that it forked.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Lets it come to its end, which must be a good one.
+    pub fn end(mut self) {
+        drop(self.input.take());
+        let status = self.process.wait().unwrap();
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        // Both do nothing where it has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Looks every few milliseconds. What is waited for comes at once, or in seconds where something has to expire.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}

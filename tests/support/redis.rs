@@ -1,0 +1,232 @@
+//! A Redis server of the test's own, which ends with it and keeps nothing.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use redis::{Client, Connection, FromRedisValue};
+
+use super::fleet::wait_until;
+use super::fresh_folder;
+
+/// What the user of a fleet may do, in the words of the server's ACL: nothing else is needed.
+pub const RIGHTS: &str = "+eval +get +set +del +time";
+
+pub struct Redis {
+    process: Option<Child>,
+    folder: PathBuf,
+    port: u16,
+    access: Access,
+}
+
+/// How a fleet comes in.
+enum Access {
+    Plain,
+    Cluster,
+    /// Over TLS on this port, as a user who may do what a fleet needs with the keys of one prefix.
+    Tls(u16),
+}
+
+/// It must be escaped in a URL.
+const PASSWORD: (&str, &str) = ("p@ss/w0rd", "p%40ss%2Fw0rd");
+const ADMINISTRATOR: &str = "the-administrators";
+
+impl Redis {
+    pub fn start() -> Self {
+        Self::start_on_free_ports(|_| (Access::Plain, String::new()))
+    }
+
+    /// With TLS, and a user who may touch the keys of this prefix and nothing else.
+    pub fn start_with_tls_and_a_user(prefix: &str) -> Self {
+        Self::start_on_free_ports(|folder| {
+            make_certificates(folder);
+            let port = free_port();
+            let settings = format!(
+                "tls-port {port}\ntls-cert-file server.pem\ntls-key-file server.key\ntls-ca-cert-file ca.pem\n\
+                 tls-auth-clients no\nrequirepass {ADMINISTRATOR}\n\
+                 user fleet on >{} resetkeys ~{prefix}* resetchannels -@all {RIGHTS}\n",
+                PASSWORD.0
+            );
+            (Access::Tls(port), settings)
+        })
+    }
+
+    /// Three servers that are one cluster.
+    pub fn start_cluster() -> [Self; 3] {
+        let nodes = [(); 3].map(|()| {
+            Self::start_on_free_ports(|_| {
+                (Access::Cluster, format!("cluster-enabled yes\ncluster-port {}\n", free_port()))
+            })
+        });
+        let addresses = nodes.each_ref().map(|node| format!("127.0.0.1:{}", node.port));
+        for (node, (first, last)) in nodes.iter().zip([(0, 5461), (5462, 10922), (10923, 16383)]) {
+            node.command::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()]);
+            node.meet(&nodes[0]);
+        }
+        for node in &nodes {
+            wait_until(&format!("the cluster of {addresses:?} is whole"), || {
+                let info: String = node.command(&["CLUSTER", "INFO"]);
+                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+            });
+        }
+        nodes
+    }
+
+    fn meet(&self, other: &Self) {
+        let bus = other.command::<Vec<String>>(&["CONFIG", "GET", "cluster-port"]).remove(1);
+        self.command::<()>(&["CLUSTER", "MEET", "127.0.0.1", &other.port.to_string(), &bus]);
+    }
+
+    /// Somebody else can take a free port first: then with others.
+    fn start_on_free_ports(settings: impl Fn(&Path) -> (Access, String)) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        for _ in 0..10 {
+            let number = NUMBER.fetch_add(1, Relaxed);
+            let folder = fresh_folder(&format!("redis-{}-{number}", std::process::id()));
+            let (access, settings) = settings(&folder);
+            let mut redis = Self { process: None, folder, port: free_port(), access };
+            let mut file = format!("bind 127.0.0.1\nport {}\nsave \"\"\nappendonly no\n", redis.port);
+            write!(file, "dir {}\n{settings}", redis.folder.display()).unwrap();
+            fs::write(redis.folder.join("redis.conf"), file).unwrap();
+            if redis.runs() {
+                return redis;
+            }
+        }
+        panic!("redis-server does not start");
+    }
+
+    fn runs(&mut self) -> bool {
+        let mut command = Command::new("redis-server");
+        command.arg("redis.conf").current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::null());
+        let process = self.process.insert(command.spawn().unwrap());
+        let mut has_ended = false;
+        wait_until("redis-server answers", || {
+            has_ended = process.try_wait().unwrap().is_some();
+            has_ended || administrator(self.port, &self.access).is_ok()
+        });
+        !has_ended
+    }
+
+    pub fn variables(&self, prefix: &str) -> Vec<(&'static str, String)> {
+        let url = match self.access {
+            Access::Plain => format!("redis://127.0.0.1:{}?prefix={prefix}", self.port),
+            Access::Cluster => format!("redis://127.0.0.1:{}?cluster=true&prefix={prefix}", self.port),
+            Access::Tls(port) => format!("rediss://fleet:{}@localhost:{port}/0?prefix={prefix}", PASSWORD.1),
+        };
+        let authority = self.folder.join("ca.pem");
+        let trusted = authority.exists().then(|| ("TANGO_CACHE_CA_FILE", authority.display().to_string()));
+        [("TANGO_CACHE", url)].into_iter().chain(trusted).collect()
+    }
+
+    /// What the administrator's command gives.
+    pub fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut connection = administrator(self.port, &self.access).unwrap();
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command.query(&mut connection).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// The names that begin with this prefix.
+    pub fn keys(&self, prefix: &str) -> Vec<String> {
+        self.command(&["KEYS", &format!("{prefix}*")])
+    }
+
+    pub fn entry(&self, prefix: &str, kind: &str) -> Option<Vec<u8>> {
+        let key = self.keys(prefix).into_iter().find(|key| key.ends_with(kind))?;
+        self.command(&["GET", &key])
+    }
+
+    /// When the lock opens by itself; `None` where nobody has it.
+    pub fn lock_opens_in(&self, prefix: &str) -> Option<Duration> {
+        let lock = self.keys(prefix).into_iter().find(|key| key.ends_with("lock"))?;
+        let left: i64 = self.command(&["PTTL", &lock]);
+        assert_ne!(left, -1, "a lock that never opens");
+        u64::try_from(left).ok().map(Duration::from_millis)
+    }
+
+    /// What a user was not allowed to do, however the library took it. That connections have no name harms nobody.
+    pub fn refused_commands(&self) -> Vec<String> {
+        let log: Vec<HashMap<String, redis::Value>> = self.command(&["ACL", "LOG"]);
+        let commands =
+            log.into_iter().map(|mut entry| redis::from_redis_value(entry.remove("object").unwrap()).unwrap());
+        commands.filter(|command: &String| command != "client|setinfo").collect()
+    }
+
+    pub fn flush(&self) {
+        self.command::<()>(&["FLUSHALL"]);
+    }
+
+    /// Nothing is written for a minute, and who tries waits.
+    pub fn slow_down(&self) {
+        self.command::<()>(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+    }
+
+    pub fn speed_up(&self) {
+        self.command::<()>(&["CLIENT", "UNPAUSE"]);
+    }
+
+    /// Its port accepts connections, and nothing is answered.
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = self.process.as_ref().unwrap().id();
+        kill(Pid::from_raw(id.try_into().unwrap()), signal).unwrap();
+    }
+
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// The same server, on the same port, empty.
+    pub fn start_again(&mut self) {
+        self.stop();
+        assert!(self.runs(), "the port is taken");
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.stop();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn administrator(port: u16, access: &Access) -> redis::RedisResult<Connection> {
+    let password = if matches!(access, Access::Tls(_)) { format!(":{ADMINISTRATOR}@") } else { String::new() };
+    let client = Client::open(format!("redis://{password}127.0.0.1:{port}"))?;
+    client.get_connection_with_timeout(Duration::from_secs(10))
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// An authority, and a certificate for `localhost`.
+fn make_certificates(folder: &Path) {
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new(["localhost".into()]).unwrap().signed_by(&key, &authority).unwrap();
+    for (name, pem) in [("ca.pem", authority.pem()), ("server.pem", server.pem()), ("server.key", key.serialize_pem())]
+    {
+        fs::write(folder.join(name), pem).unwrap();
+    }
+}
