@@ -1,0 +1,26 @@
+"""Gets, keeps and renews service-account tokens of the Tango API.
+
+    from tango_token import Client
+
+    client = Client.from_env()
+    token = client.acquire()
+
+Make one client for each set of credentials and share it: between threads, coroutines and forked processes. The adapters
+for HTTP clients are in tango_token.requests, tango_token.httpx and tango_token.aiohttp. Log records go to the logger
+``tango_token``, never with a secret.
+"""
+
+from tango_token import errors
+from tango_token._client import Client
+from tango_token._native import Authorization, DpopKey, Token, __version__, dpop_proof
+from tango_token.errors import *  # noqa: F403
+
+__all__ = [
+    "Authorization",
+    "Client",
+    "DpopKey",
+    "Token",
+    "__version__",
+    "dpop_proof",
+]
+__all__ += errors.__all__
