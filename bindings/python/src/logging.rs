@@ -56,7 +56,7 @@ impl Subscriber for ToPython {
         event.record(&mut line);
         DELIVERING.set(true);
         attach(|py| {
-            if let Err(error) = deliver(py, *event.metadata().level(), &line.0) {
+            if let Err(error) = deliver(py, event.metadata(), &line.0) {
                 error.write_unraisable(py, None);
             }
         });
@@ -73,10 +73,15 @@ impl Subscriber for ToPython {
     fn exit(&self, _: &Id) {}
 }
 
-/// Without arguments, so that Python leaves a percent sign of the text alone.
-fn deliver(py: Python<'_>, level: Level, line: &str) -> PyResult<()> {
-    if let Some(logger) = LOGGER.get(py) {
-        logger.call_method1(py, "log", (number(level), line))?;
+/// The record is made here, because Python would look for the caller on its own stack. It has no arguments, so that a
+/// percent sign of the text is left alone.
+fn deliver(py: Python<'_>, event: &Metadata<'_>, line: &str) -> PyResult<()> {
+    let Some(logger) = LOGGER.get(py).map(|logger| logger.bind(py)) else { return Ok(()) };
+    let level = number(*event.level());
+    if logger.call_method1("isEnabledFor", (level,))?.is_truthy()? {
+        let (file, number) = (event.file().unwrap_or(event.target()), event.line());
+        let record = logger.call_method1("makeRecord", ("tango_token", level, file, number, line, (), py.None()))?;
+        logger.call_method1("handle", (record,))?;
     }
     Ok(())
 }
