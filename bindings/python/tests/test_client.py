@@ -52,7 +52,7 @@ def test_the_gil_is_free_while_a_call_waits(sandbox: Sandbox, client: Client) ->
     thread.join()
 
 
-def test_every_option_is_taken(sandbox: Sandbox, tmp_path: object) -> None:
+def test_every_option_is_taken(sandbox: Sandbox) -> None:
     client = Client(
         **sandbox.options,
         environment="sandbox",
@@ -113,7 +113,7 @@ def test_wrong_types_and_names_are_those_of_python() -> None:
     with pytest.raises(TypeError, match="client_idd"):
         Client(client_idd="x")  # type: ignore[call-arg]
     with pytest.raises(TypeError):
-        Client("sandbox")  # type: ignore[misc]
+        Client("sandbox")  # type: ignore[call-arg]
 
 
 def test_a_closed_client_is_done_and_its_tokens_stay_readable(sandbox: Sandbox) -> None:

@@ -71,7 +71,7 @@ def test_what_cannot_be_used_is_named() -> None:
     with pytest.raises(InvalidArgument, match="url"):
         dpop_proof(key, "GET", "no url")
     with pytest.raises(TypeError):
-        DpopKey()  # type: ignore[call-arg]
+        DpopKey()
 
 
 Sign = Callable[[bytes], bytes]
@@ -118,7 +118,11 @@ def test_what_a_signer_raises_is_the_cause(sandbox: Sandbox, elsewhere: tuple[di
     client = Client(**sandbox.options, dpop="required", dpop_key=key)
     client.acquire()
     is_broken = True
-    for attempt in [lambda: dpop_proof(key, "GET", URL), lambda: client.authorize("GET", sandbox.accounts)]:
+    attempts: list[Callable[[], object]] = [
+        lambda: dpop_proof(key, "GET", URL),
+        lambda: client.authorize("GET", sandbox.accounts),
+    ]
+    for attempt in attempts:
         with pytest.raises(SigningFailed, match="OSError: no session") as caught:
             attempt()
         assert isinstance(caught.value.__cause__, OSError)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -75,7 +76,7 @@ def test_no_secret_comes_back_in_an_error(sandbox: Sandbox) -> None:
     assert not any(secret in shown for secret in sandbox.secrets)
 
 
-def test_the_daily_limit_says_when(start_sandbox) -> None:  # type: ignore[no-untyped-def]
+def test_the_daily_limit_says_when(start_sandbox: Callable[..., Sandbox]) -> None:
     sandbox = start_sandbox()
     Client(**sandbox.options).acquire()
     client = Client(**sandbox.options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -31,23 +32,27 @@ def test_levels_are_those_of_the_logger(sandbox: Sandbox, caplog: pytest.LogCapt
     assert caplog.records == []
 
 
+Work = Callable[[logging.LogRecord], None]
+Handled = Callable[[Work], None]
+
+
 class Handler(logging.Handler):
-    def __init__(self, work: object) -> None:
+    def __init__(self, work: Work) -> None:
         super().__init__()
         self.work = work
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.work(record)  # type: ignore[operator]
+        self.work(record)
 
 
 @pytest.fixture
-def handled(caplog: pytest.LogCaptureFixture):  # type: ignore[no-untyped-def]
+def handled(caplog: pytest.LogCaptureFixture) -> Iterator[Handled]:
     """Adds a handler for the time of a test."""
     logger = logging.getLogger("tango_token")
     caplog.set_level(logging.DEBUG, "tango_token")
     added: list[logging.Handler] = []
 
-    def add(work: object) -> None:
+    def add(work: Work) -> None:
         added.append(Handler(work))
         logger.addHandler(added[-1])
 
@@ -56,7 +61,7 @@ def handled(caplog: pytest.LogCaptureFixture):  # type: ignore[no-untyped-def]
         logger.removeHandler(handler)
 
 
-def test_a_handler_that_asks_for_a_token_does_not_wait_for_itself(sandbox: Sandbox, handled) -> None:  # type: ignore[no-untyped-def]
+def test_a_handler_that_asks_for_a_token_does_not_wait_for_itself(sandbox: Sandbox, handled: Handled) -> None:
     sandbox.script({"status": 503})
     client = Client(**sandbox.options)
     errors: list[BaseException] = []
@@ -76,7 +81,7 @@ def test_a_handler_that_asks_for_a_token_does_not_wait_for_itself(sandbox: Sandb
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_handler_that_fails_does_not_stop_the_library(sandbox: Sandbox, handled) -> None:  # type: ignore[no-untyped-def]
+def test_a_handler_that_fails_does_not_stop_the_library(sandbox: Sandbox, handled: Handled) -> None:
     failed: list[str] = []
 
     def fail(record: logging.LogRecord) -> None:

@@ -10,17 +10,60 @@ for HTTP clients are in tango_token.requests, tango_token.httpx and tango_token.
 ``tango_token``, never with a secret.
 """
 
-from tango_token import errors
 from tango_token._client import Client
 from tango_token._native import Authorization, DpopKey, Token, __version__, dpop_proof
-from tango_token.errors import *  # noqa: F403
+from tango_token.errors import (
+    Cancelled,
+    ConnectFailed,
+    ConnectionLost,
+    CredentialsRefused,
+    Downgraded,
+    Internal,
+    InvalidArgument,
+    InvalidConfiguration,
+    KeyRejected,
+    MalformedAnswer,
+    ProofRefused,
+    QuotaRefused,
+    RateLimited,
+    RequestRefused,
+    ServerError,
+    SigningFailed,
+    TangoError,
+    TimedOut,
+    TlsFailed,
+    TokenRefused,
+    UnexpectedAnswer,
+    WouldBlock,
+)
 
 __all__ = [
-    "Authorization",
     "Client",
-    "DpopKey",
     "Token",
-    "__version__",
+    "Authorization",
+    "DpopKey",
     "dpop_proof",
+    "TangoError",
+    "InvalidArgument",
+    "InvalidConfiguration",
+    "ConnectFailed",
+    "TlsFailed",
+    "TimedOut",
+    "ConnectionLost",
+    "CredentialsRefused",
+    "QuotaRefused",
+    "RequestRefused",
+    "RateLimited",
+    "ServerError",
+    "UnexpectedAnswer",
+    "MalformedAnswer",
+    "Cancelled",
+    "WouldBlock",
+    "Internal",
+    "KeyRejected",
+    "SigningFailed",
+    "ProofRefused",
+    "Downgraded",
+    "TokenRefused",
+    "__version__",
 ]
-__all__ += errors.__all__

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Optional
+    from collections.abc import Callable
 
     from tango_token import Authorization, Client
 
 
 def wants_another(
-    client: Client, authorization: Authorization, http_status: int, header: Callable[[str], Optional[str]]
+    client: Client, authorization: Authorization, http_status: int, header: Callable[[str], str | None]
 ) -> bool:
     """``observe`` with the headers of an answer, each with its values joined by ``", "``."""
     return client.observe(

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 from os import PathLike
 from typing import Any, Final, Literal, TypedDict, final, type_check_only
 
-from typing_extensions import Self
+from typing_extensions import Self, disjoint_base
 
 __all__ = ["Authorization", "Client", "DpopKey", "Token", "__version__", "dpop_proof"]
 
@@ -35,6 +35,7 @@ class Options(TypedDict, total=False):
     total_timeout: _Span | None
     allow_plain_http: bool | None
 
+@disjoint_base
 class Client:
     def __new__(
         cls,

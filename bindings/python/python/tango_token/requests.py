@@ -67,7 +67,7 @@ class _Call:
         self._authorization = self._client.authorize_again(self._authorization)
         request = refused.request.copy()
         request.headers.update(self._authorization.headers)
-        response: Response = refused.connection.send(request, **options)  # type: ignore[attr-defined]
+        response: Response = refused.connection.send(request, **options)
         response.history.append(refused)
         response.request = request
         self._observe(response)

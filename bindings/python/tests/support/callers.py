@@ -18,7 +18,7 @@ from tango_token import Client
 
 
 class Caller(Protocol):
-    def __call__(self, client: Client, ca_file: str, url: str, **sent: Any) -> int: ...
+    def __call__(self, client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None) -> int: ...
 
 
 def with_requests(client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None) -> int:

@@ -16,7 +16,7 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 class Sandbox:
     def __init__(self, *options: str) -> None:
-        command = [TARGET / "release/tango-sandbox", "--until-stdin-closes", *options]
+        command: list[str | Path] = [TARGET / "release/tango-sandbox", "--until-stdin-closes", *options]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -63,14 +63,16 @@ class Sandbox:
         return self.variables["TANGO_API_URL"] + "/accounts"
 
     def stats(self) -> dict[str, int]:
-        return self.control("/stats")
+        stats: dict[str, int] = self.control("/stats")
+        return stats
 
     @property
     def token_requests(self) -> int:
         return self.stats()["token_requests"]
 
     def requests(self) -> list[dict[str, Any]]:
-        return self.control("/requests")
+        requests: list[dict[str, Any]] = self.control("/requests")
+        return requests
 
     def script(self, *answers: dict[str, Any]) -> None:
         """Gives these answers next, each to the next request of its path."""
