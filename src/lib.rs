@@ -37,4 +37,5 @@ pub use client::{Authorization, Client, Observation, Verdict};
 pub use config::{Config, Environment};
 pub use dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 pub use error::{Error, Status};
+pub use ffi::watch_forks;
 pub use token::Token;

@@ -28,6 +28,12 @@ mod _native {
     #[pymodule_export]
     use super::token::PyToken;
 
+    /// Python never unloads a module, as `watch_forks` asks.
+    #[pymodule_init]
+    fn init() {
+        tango_token::watch_forks();
+    }
+
     /// The version of the package.
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
