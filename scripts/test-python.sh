@@ -77,7 +77,7 @@ fi
 
 step "source distribution: builds in a folder of its own, offline but for what Cargo has"
 rm -rf "$work/sdist" && mkdir -p "$work/sdist"
-PATH="$(dirname "$tools"):$PATH" maturin sdist --quiet --manifest-path "$package/Cargo.toml" --out "$work/sdist"
+PATH="$(dirname "$tools"):$PATH" maturin sdist --manifest-path "$package/Cargo.toml" --out "$work/sdist"
 tar -xzf "$work"/sdist/*.tar.gz -C "$work/sdist"
 unpacked=$(echo "$work"/sdist/*/)
 (cd "$unpacked" && CARGO_NET_OFFLINE=true CARGO_TARGET_DIR="$work/sdist-target" PATH="$(dirname "$tools"):$PATH" \

@@ -15,14 +15,14 @@ use pyo3::types::PyCFunction;
 use pyo3::{PyClass, PyClassInitializer};
 use tango_token::Error;
 
-use crate::attach::attach;
+use crate::attach::{attach, enter};
 use crate::errors::OrRaise;
 
 /// What `await` takes. A future that is ready at once never sees the event loop.
-pub fn awaitable<'py, T, O>(
-    py: Python<'py>,
+pub fn awaitable<T, O>(
+    py: Python<'_>,
     future: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> PyResult<Bound<'py, PyAny>>
+) -> PyResult<Bound<'_, PyAny>>
 where
     T: 'static,
     O: From<T> + PyClass + Into<PyClassInitializer<O>> + Send + Sync,
@@ -66,6 +66,7 @@ struct Task<O> {
 impl<O: PyClass + Into<PyClassInitializer<O>> + Send + Sync + 'static> Task<O> {
     fn start(py: Python<'_>, work: Work<O>) -> PyResult<Bound<'_, PyAny>> {
         static GET_RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let _visit = enter(py);
         let event_loop = GET_RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0()?;
         let outcome = event_loop.call_method0("create_future")?;
         let task = Arc::new(Self {
@@ -82,6 +83,7 @@ impl<O: PyClass + Into<PyClassInitializer<O>> + Send + Sync + 'static> Task<O> {
 
     /// On the event loop's thread, which is the only one that polls.
     fn step(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
+        let _visit = enter(py);
         let outcome = self.outcome.bind(py);
         if outcome.call_method0("done")?.is_truthy()? {
             return Ok(());

@@ -1,10 +1,11 @@
-//! How threads that Python does not know, the library's own, come to the interpreter: only while it is there.
+//! How threads come to the interpreter, the library's own and Python's daemons: only while it is there.
 //!
 //! An interpreter that ends stops every thread that still asks for it, in the middle of whatever that thread does. So
 //! they stop asking before: at exit the door is closed, and those who are inside are waited for.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
@@ -12,6 +13,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{IntoPyDict, PyCFunction};
 
 static CLOSED: AtomicBool = AtomicBool::new(false);
+static CLOSER: OnceLock<ThreadId> = OnceLock::new();
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
 
 /// How long an exit waits for those who are inside: a log handler that hangs must not keep the process.
@@ -20,23 +22,44 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 /// Runs `work` attached to the interpreter, from any thread. `None` when the interpreter is going or gone.
 pub fn attach<T>(work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
-    let visit = Visit::begin();
-    if CLOSED.load(SeqCst) {
-        return None;
-    }
+    let visit = Visit::begin()?;
     let result = Python::try_attach(work);
     drop(visit);
     result
 }
 
+/// To be held while code of this module calls code of Python's. On a daemon thread that comes too late it does not
+/// return.
+pub fn enter(py: Python<'_>) -> Visit {
+    Visit::begin().unwrap_or_else(|| py.detach(|| stay_away()))
+}
+
+/// Runs `work`, which may take long, without the GIL. On a daemon thread that comes back too late it does not return.
+pub fn away<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
+    let (result, _back) = py.detach(|| {
+        let result = work();
+        (result, Visit::begin().unwrap_or_else(|| stay_away()))
+    });
+    result
+}
+
+/// What newer Pythons do themselves. The older ones end the thread, through frames that are not prepared for it.
+fn stay_away() -> ! {
+    loop {
+        thread::park();
+    }
+}
+
 /// One thread inside. It is counted first and looks whether the door is closed after that; who closes it does so first
 /// and counts after that. So one of the two sees the other.
-struct Visit;
+pub struct Visit;
 
 impl Visit {
-    fn begin() -> Self {
+    /// `None` when the door is closed. Only the thread that ends the interpreter still comes in.
+    fn begin() -> Option<Self> {
         INSIDE.fetch_add(1, SeqCst);
-        Self
+        let visit = Self;
+        (!CLOSED.load(SeqCst) || CLOSER.get() == Some(&thread::current().id())).then_some(visit)
     }
 }
 
@@ -64,6 +87,7 @@ pub fn watch(py: Python<'_>) -> PyResult<()> {
 }
 
 fn close() {
+    CLOSER.get_or_init(|| thread::current().id());
     CLOSED.store(true, SeqCst);
     let start = Instant::now();
     while INSIDE.load(SeqCst) > 0 && start.elapsed() < LONGEST_GOODBYE {

@@ -8,13 +8,14 @@ use pyo3::types::PyDict;
 use tango_token::{Authorization, Client, Observation, Verdict};
 
 use crate::asyncio::awaitable;
+use crate::attach::{away, watch};
 use crate::authorization::PyAuthorization;
 use crate::config::{Options, Span};
 use crate::dpop::PyDpopKey;
 use crate::errors::{OrRaise, invalid_argument};
+use crate::logging;
 use crate::token::PyToken;
 use crate::wait::wait;
-use crate::{attach, logging};
 
 /// What tango_token.Client is made of.
 #[pyclass(frozen, subclass, name = "Client", module = "tango_token._native")]
@@ -88,10 +89,10 @@ impl PyClient {
             allow_plain_http,
             load_env,
         };
-        attach::watch(py)?;
+        watch(py)?;
         logging::connect(py)?;
         let config = options.into_config(py)?;
-        let client = py.detach(|| Client::new(&config)).or_raise(py)?;
+        let client = away(py, || Client::new(&config)).or_raise(py)?;
         Ok(Self { client: Mutex::new(Some(client)) })
     }
 
@@ -105,7 +106,7 @@ impl PyClient {
         let client = self.open(py)?;
         let token = if logging::is_delivering() {
             // On the library's own thread it would wait for itself, which only the library notices.
-            py.detach(|| client.acquire())
+            away(py, || client.acquire())
         } else {
             wait(py, client.acquire_async())?
         };
@@ -124,7 +125,7 @@ impl PyClient {
     fn authorize(&self, py: Python<'_>, method: &str, url: &str) -> PyResult<PyAuthorization> {
         let client = self.open(py)?;
         let authorization = if logging::is_delivering() {
-            py.detach(|| client.authorize(method, url))
+            away(py, || client.authorize(method, url))
         } else {
             wait(py, client.authorize_async(method, url))?
         };
@@ -142,7 +143,7 @@ impl PyClient {
         let client = self.open(py)?;
         let refused: &Authorization = &refused.get().0;
         let authorization = if logging::is_delivering() {
-            py.detach(|| client.authorize_again(refused))
+            away(py, || client.authorize_again(refused))
         } else {
             wait(py, client.authorize_again_async(refused))?
         };

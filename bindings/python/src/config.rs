@@ -46,8 +46,7 @@ impl Options {
             self.dpop.map(|name| by_name(py, "dpop", &name)).transpose()?,
         );
         let timeout = |span: Option<Span>| span.map(|span| span.duration(py)).transpose();
-        let timeouts =
-            [timeout(self.connect_timeout)?, timeout(self.attempt_timeout)?, timeout(self.total_timeout)?];
+        let timeouts = [timeout(self.connect_timeout)?, timeout(self.attempt_timeout)?, timeout(self.total_timeout)?];
 
         let mut set = Setter(&mut config);
         set.to(enumerated.0, Config::environment);

@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyString};
 use secrecy::ExposeSecret;
 use tango_token::{Algorithm, DpopKey, SignerError};
 
-use crate::attach::attach;
+use crate::attach::{attach, away, enter};
 use crate::config::by_name;
 use crate::errors::{OrRaise, raised_by_signer};
 
@@ -30,7 +30,7 @@ impl PyDpopKey {
     #[pyo3(signature = (algorithm = "ES256"))]
     fn generate(py: Python<'_>, algorithm: &str) -> PyResult<Self> {
         let algorithm = by_name(py, "algorithm", algorithm)?;
-        py.detach(|| DpopKey::generate(algorithm)).or_raise(py).map(Self)
+        away(py, || DpopKey::generate(algorithm)).or_raise(py).map(Self)
     }
 
     /// A private key in PEM: PKCS#8, SEC1 (``EC PRIVATE KEY``) or PKCS#1 (``RSA PRIVATE KEY``), not encrypted.
@@ -65,7 +65,6 @@ impl PyDpopKey {
     /// Raises:
     ///     KeyRejected: names the file and what is wrong with it.
     #[staticmethod]
-    #[expect(clippy::needless_pass_by_value, reason = "what Python gives is owned")]
     fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         DpopKey::from_file(path).or_raise(py).map(Self)
     }
@@ -99,6 +98,7 @@ impl PyDpopKey {
     /// The public key as a JWK, with its required members only.
     #[getter]
     fn public_jwk<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let _visit = enter(py);
         py.import("json")?.call_method1("loads", (self.0.public_jwk(),))
     }
 
@@ -161,8 +161,9 @@ fn signature(sign: &Py<PyAny>, message: &[u8]) -> Result<Vec<u8>, SignerError> {
 }
 
 fn json(jwk: &Bound<'_, PyAny>) -> PyResult<String> {
-    match jwk.cast::<PyString>() {
-        Ok(text) => text.extract(),
-        Err(_) => jwk.py().import("json")?.call_method1("dumps", (jwk,))?.extract(),
+    if let Ok(text) = jwk.cast::<PyString>() {
+        return text.extract();
     }
+    let _visit = enter(jwk.py());
+    jwk.py().import("json")?.call_method1("dumps", (jwk,))?.extract()
 }

@@ -6,6 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tango_token::{Error, Status};
 
+use crate::attach::enter;
+
 thread_local! {
     /// What a signer of the program's own raised on this thread, for the chain of the error that comes of it.
     static RAISED_BY_SIGNER: RefCell<Option<PyErr>> = const { RefCell::new(None) };
@@ -37,12 +39,8 @@ pub fn invalid_argument(py: Python<'_>, message: &str) -> PyErr {
     make(py, Status::InvalidArgument, message, |_| Ok(()))
 }
 
-fn make(
-    py: Python<'_>,
-    status: Status,
-    message: &str,
-    fill: impl FnOnce(&Bound<'_, PyDict>) -> PyResult<()>,
-) -> PyErr {
+fn make(py: Python<'_>, status: Status, message: &str, fill: impl FnOnce(&Bound<'_, PyDict>) -> PyResult<()>) -> PyErr {
+    let _visit = enter(py);
     let made = || -> PyResult<_> {
         let fields = PyDict::new(py);
         fields.set_item("status", status as i32)?;

@@ -3,6 +3,9 @@
 //! Each file is one thing that Python sees, or one thing that an interpreter asks of those who live in it. What is
 //! documented here is what `help()` shows.
 
+// Docstrings are written for Python's `help()`.
+#![allow(clippy::doc_markdown)]
+
 mod asyncio;
 mod attach;
 mod authorization;

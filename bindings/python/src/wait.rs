@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
+use crate::attach::away;
+
 /// How often signal handlers get their turn.
 const SLICE: Duration = Duration::from_millis(50);
 
@@ -19,7 +21,7 @@ pub fn wait<T: Send>(py: Python<'_>, future: impl Future<Output = T> + Send) -> 
         return Ok(outcome);
     }
     loop {
-        if let Some(outcome) = py.detach(|| within_slice(future.as_mut())) {
+        if let Some(outcome) = away(py, || within_slice(future.as_mut())) {
             return Ok(outcome);
         }
         py.check_signals()?;
