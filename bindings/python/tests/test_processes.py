@@ -144,7 +144,7 @@ def test_another_interpreter_is_told_that_it_does_not_work(sandbox: Sandbox) -> 
             import _xxsubinterpreters as interpreters
         import tango_token
         interpreter = interpreters.create()
-        code = "try:\\n    import tango_token\\nexcept ImportError as error:\\n    print(error)"
+        code = "try:\\n    import tango_token\\nexcept ImportError as error:\\n    print(error, flush=True)"
         try:
             failed = interpreters.run_string(interpreter, code)
         finally:
