@@ -15,8 +15,9 @@ EXAMPLES = ROOT / "examples/python"
 
 def output(sandbox: Sandbox, example: str) -> str:
     environment = {**os.environ, **sandbox.environment}
-    command = [sys.executable, EXAMPLES / example]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+    command = [sys.executable, str(EXAMPLES / example)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    return ended.stdout
 
 
 def test_plain(sandbox: Sandbox) -> None:
