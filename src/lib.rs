@@ -38,5 +38,6 @@ pub use client::{Authorization, Client, Observation, Verdict};
 pub use config::{Config, Credentials, Environment};
 pub use dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 pub use error::{Error, Status};
+pub use ffi::watch_forks;
 pub use store::{CacheError, SharedCache};
 pub use token::Token;

@@ -1,6 +1,7 @@
 //! The headers of one API call, and what its answer teaches.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -75,11 +76,57 @@ impl Client {
         self.authorization(&refused.call.method, &refused.call.url, true)
     }
 
+    /// The same as [`authorize`](Self::authorize) without blocking, on any executor. Dropping the future gives up
+    /// waiting and disturbs nobody else.
+    pub fn authorize_async(
+        &self,
+        method: &str,
+        url: &str,
+    ) -> impl Future<Output = Result<Authorization, Error>> + Send + 'static {
+        self.authorization_async(method, url, false)
+    }
+
+    /// The same as [`authorize_again`](Self::authorize_again) without blocking.
+    pub fn authorize_again_async(
+        &self,
+        refused: &Authorization,
+    ) -> impl Future<Output = Result<Authorization, Error>> + Send + 'static {
+        self.authorization_async(&refused.call.method, &refused.call.url, true)
+    }
+
     fn authorization(&self, method: &str, url: &str, is_retry: bool) -> Result<Authorization, Error> {
-        // What the caller gives is checked first: a mistake there must not cost a token.
+        let origin = self.destination(method, url)?;
+        self.headers(origin, method, url, self.acquire()?, is_retry)
+    }
+
+    fn authorization_async(
+        &self,
+        method: &str,
+        url: &str,
+        is_retry: bool,
+    ) -> impl Future<Output = Result<Authorization, Error>> + Send + 'static {
+        let (client, method, url) = (self.clone(), method.to_owned(), url.to_owned());
+        async move {
+            let origin = client.destination(&method, &url)?;
+            let token = client.acquire_async().await?;
+            client.headers(origin, &method, &url, token, is_retry)
+        }
+    }
+
+    /// What the caller gives is checked first: a mistake there must not cost a token.
+    fn destination(&self, method: &str, url: &str) -> Result<Arc<Origin>, Error> {
         check_method(method)?;
-        let origin = Arc::clone(self.0.origins.of(url)?);
-        let token = self.acquire()?;
+        self.0.origins.of(url).map(Arc::clone)
+    }
+
+    fn headers(
+        &self,
+        origin: Arc<Origin>,
+        method: &str,
+        url: &str,
+        token: Token,
+        is_retry: bool,
+    ) -> Result<Authorization, Error> {
         let (number, nonce) = (origin.number_request(), origin.nonce());
         let (iat, made) = (self.time_at(&origin), origin.clock.moment());
         let prove = |key: &DpopKey| key.proof_at(iat, method, url, Some(token.value()), nonce.as_deref());

@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::process::{close_parents_files, forks_are_told, note_fork};
 
-/// From the first client or key on, each forked child knows that it is one. Where the C library has no memory for that, the
-/// process id still tells nearly every child.
-pub(super) fn watch() {
+/// From now on each forked child knows that it is one, which saves asking for the process id. Where the C library has no
+/// memory for that, the process id still tells nearly every child.
+///
+/// The C interface does this with the first client or key. A program in Rust may, if its code is never unloaded.
+pub fn watch() {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if !WATCHED.swap(true, Relaxed) {
         // SAFETY: the handler only changes atomic numbers and closes files, which is safe in a child of a process with

@@ -29,6 +29,7 @@ use libc::c_char;
 
 use crate::error::{Error, Status};
 use error::ErrorObject;
+pub use fork::watch as watch_forks;
 
 /// Runs the work of one function. An error goes to the caller as an object and a status; so does a panic, because
 /// unwinding into C is undefined.

@@ -1,0 +1,69 @@
+"""Gets, keeps and renews service-account tokens of the Tango API.
+
+    from tango_token import Client
+
+    client = Client.from_env()
+    token = client.acquire()
+
+Make one client for each set of credentials and share it: between threads, coroutines and forked processes. The adapters
+for HTTP clients are in tango_token.requests, tango_token.httpx and tango_token.aiohttp. Log records go to the logger
+``tango_token``, never with a secret.
+"""
+
+from tango_token._client import Client
+from tango_token._native import Authorization, DpopKey, Token, __version__, dpop_proof
+from tango_token.errors import (
+    Cancelled,
+    ConnectFailed,
+    ConnectionLost,
+    CredentialsRefused,
+    Downgraded,
+    Internal,
+    InvalidArgument,
+    InvalidConfiguration,
+    KeyRejected,
+    MalformedAnswer,
+    ProofRefused,
+    QuotaRefused,
+    RateLimited,
+    RequestRefused,
+    ServerError,
+    SigningFailed,
+    TangoError,
+    TimedOut,
+    TlsFailed,
+    TokenRefused,
+    UnexpectedAnswer,
+    WouldBlock,
+)
+
+__all__ = [
+    "Client",
+    "Token",
+    "Authorization",
+    "DpopKey",
+    "dpop_proof",
+    "TangoError",
+    "InvalidArgument",
+    "InvalidConfiguration",
+    "ConnectFailed",
+    "TlsFailed",
+    "TimedOut",
+    "ConnectionLost",
+    "CredentialsRefused",
+    "QuotaRefused",
+    "RequestRefused",
+    "RateLimited",
+    "ServerError",
+    "UnexpectedAnswer",
+    "MalformedAnswer",
+    "Cancelled",
+    "WouldBlock",
+    "Internal",
+    "KeyRejected",
+    "SigningFailed",
+    "ProofRefused",
+    "Downgraded",
+    "TokenRefused",
+    "__version__",
+]

@@ -1,0 +1,73 @@
+"""The HTTP clients of the adapters, each as one function: what is sent, and the status that comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Protocol
+
+import aiohttp
+import httpx
+import requests
+
+import tango_token.aiohttp
+import tango_token.httpx
+import tango_token.requests
+from tango_token import Client
+
+
+class Caller(Protocol):
+    def __call__(self, client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None) -> int: ...
+
+
+def with_requests(client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None) -> int:
+    with requests.Session() as session:
+        session.auth = tango_token.requests.TangoAuth(client)
+        session.verify = ca_file
+        session.trust_env = False
+        return session.request(method, url, data=body, timeout=10).status_code
+
+
+def with_httpx(client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None) -> int:
+    auth = tango_token.httpx.TangoAuth(client)
+    with httpx.Client(auth=auth, verify=trust(ca_file), trust_env=False) as session:
+        return session.request(method, url, content=body, timeout=10).status_code
+
+
+def with_httpx_async(client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None) -> int:
+    async def call() -> int:
+        auth = tango_token.httpx.TangoAuth(client)
+        async with httpx.AsyncClient(auth=auth, verify=trust(ca_file), trust_env=False) as session:
+            return (await session.request(method, url, content=later(body), timeout=10)).status_code
+
+    return asyncio.run(call())
+
+
+def with_aiohttp(client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None) -> int:
+    async def call() -> int:
+        middleware = tango_token.aiohttp.TangoAuth(client)
+        async with aiohttp.ClientSession(middlewares=[middleware]) as session:
+            async with session.request(method, url, data=later(body), ssl=trust(ca_file)) as response:
+                await response.read()
+                return response.status
+
+    return asyncio.run(call())
+
+
+def trust(ca_file: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)
+
+
+def later(body: Any) -> Any:
+    """A body that is made on the way is made asynchronously where the client is asynchronous."""
+
+    async def parts(iterator: Iterator[bytes]) -> AsyncIterator[bytes]:
+        for part in iterator:
+            yield part
+
+    is_file = hasattr(body, "read")
+    return parts(body) if isinstance(body, Iterator) and not is_file else body
+
+
+ALL: list[Caller] = [with_requests, with_httpx, with_httpx_async, with_aiohttp]

@@ -1,0 +1,166 @@
+"""requests, httpx and aiohttp against the sandbox: the same rules for each."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+import requests
+
+import tango_token.httpx
+import tango_token.requests
+from support import callers
+from support.callers import Caller
+from support.sandbox import Sandbox
+from tango_token import Client, ProofRefused, QuotaRefused, TokenRefused
+
+ACCOUNTS = "/raas/v2/accounts"
+CHALLENGE = {
+    "path": ACCOUNTS,
+    "status": 401,
+    "headers": {"WWW-Authenticate": ['Basic realm="x"', 'DPoP error="use_dpop_nonce"'], "DPoP-Nonce": "nonce-1"},
+    "body": "a challenge",
+}
+ACCEPTED = {"path": ACCOUNTS, "status": 200, "headers": {"DPoP-Nonce": "nonce-2"}, "body": "{}"}
+
+
+@pytest.fixture(params=callers.ALL, ids=lambda caller: caller.__name__)
+def call(request: pytest.FixtureRequest) -> Caller:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def bound(sandbox: Sandbox) -> Client:
+    return Client(**sandbox.options, dpop="required")
+
+
+def api_requests(sandbox: Sandbox) -> list[dict[str, Any]]:
+    return [request for request in sandbox.requests() if request["path"] == ACCOUNTS]
+
+
+def test_calls_go_through(call: Caller, sandbox: Sandbox, client: Client, bound: Client) -> None:
+    assert call(client, sandbox.ca_file, sandbox.accounts) == 200
+    assert call(bound, sandbox.ca_file, sandbox.accounts + "?page=1") == 200
+    bearer, dpop = (request["headers"] for request in sandbox.requests() if request["path"].startswith(ACCOUNTS))
+    assert bearer["authorization"].startswith("Bearer ") and "dpop" not in bearer
+    assert dpop["authorization"].startswith("DPoP ") and dpop["dpop"]
+
+
+def test_nonces_are_learned(call: Caller, start_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox = start_sandbox("--dpop", "strict", "--dpop-nonce", "required")
+    client = Client(**sandbox.options, dpop="required")
+    for expected in [2, 3, 4]:
+        assert call(client, sandbox.ca_file, sandbox.accounts) == 200
+        assert len(api_requests(sandbox)) == expected, "one challenge, and each answer brings the next nonce"
+    sandbox.rotate_nonces()
+    assert call(client, sandbox.ca_file, sandbox.accounts) == 200
+    assert len(api_requests(sandbox)) == 6
+
+
+def test_a_refused_token_is_replaced_once(call: Caller, sandbox: Sandbox, client: Client) -> None:
+    assert call(client, sandbox.ca_file, sandbox.accounts) == 200
+    sandbox.revoke()
+    assert call(client, sandbox.ca_file, sandbox.accounts) == 200
+    assert (sandbox.token_requests, len(api_requests(sandbox))) == (2, 3)
+    sandbox.revoke()
+    refusal = {"path": ACCOUNTS, "status": 401, "headers": {"WWW-Authenticate": 'Bearer error="invalid_token"'}}
+    sandbox.script(refusal, refusal, refusal)
+    with pytest.raises(TokenRefused):
+        call(client, sandbox.ca_file, sandbox.accounts)
+    assert len(api_requests(sandbox)) == 5, "never a third time"
+
+
+def test_a_proof_that_stays_refused_is_an_error(call: Caller, sandbox: Sandbox, bound: Client) -> None:
+    second = {**CHALLENGE, "headers": {**CHALLENGE["headers"], "DPoP-Nonce": "nonce-2"}}  # type: ignore[dict-item]
+    sandbox.script(CHALLENGE, second, ACCEPTED)
+    with pytest.raises(ProofRefused):
+        call(bound, sandbox.ca_file, sandbox.accounts)
+    assert len(api_requests(sandbox)) == 2
+
+
+def test_the_daily_limit_is_told(call: Caller, start_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox = start_sandbox()
+    client = Client(**sandbox.options)
+    assert call(client, sandbox.ca_file, sandbox.accounts) == 200
+    sandbox.revoke()
+    with pytest.raises(QuotaRefused):
+        call(client, sandbox.ca_file, sandbox.accounts)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "text", "file"])
+def test_a_body_is_sent_again_whole(call: Caller, sandbox: Sandbox, bound: Client, kind: str) -> None:
+    body: Any = {"bytes": b"the body", "text": "the body", "file": io.BytesIO(b"the body")}[kind]
+    if kind == "file" and call in (callers.with_httpx, callers.with_httpx_async):
+        body = body.getvalue()  # httpx reads a file once, and has no way back
+    sandbox.script(CHALLENGE, ACCEPTED)
+    assert call(bound, sandbox.ca_file, sandbox.accounts, method="POST", body=body) == 200
+    assert [request["body"] for request in api_requests(sandbox)] == ["the body", "the body"]
+    first, second = (request["headers"]["dpop"] for request in api_requests(sandbox))
+    assert first != second
+
+
+def test_a_body_that_is_gone_is_not_sent_again(call: Caller, sandbox: Sandbox, bound: Client) -> None:
+    sandbox.script(CHALLENGE, ACCEPTED)
+    assert call(bound, sandbox.ca_file, sandbox.accounts, method="POST", body=iter([b"the ", b"body"])) == 401
+    assert [request["body"] for request in api_requests(sandbox)] == ["the body"]
+    assert call(bound, sandbox.ca_file, sandbox.accounts, method="POST", body=b"next") == 200
+    assert len(api_requests(sandbox)) == 2, "what was learned serves the next request"
+
+
+def test_other_refusals_are_the_programs(call: Caller, sandbox: Sandbox, client: Client) -> None:
+    sandbox.script({"path": ACCOUNTS, "status": 403}, {"path": ACCOUNTS, "status": 500})
+    assert call(client, sandbox.ca_file, sandbox.accounts) == 403
+    assert call(client, sandbox.ca_file, sandbox.accounts) == 500
+
+
+@pytest.mark.parametrize("follow", [callers.with_requests, callers.with_httpx], ids=["requests", "httpx"])
+def test_a_redirect_elsewhere_takes_no_token_along(
+    follow: Caller, sandbox: Sandbox, start_sandbox: Callable[..., Sandbox], bound: Client
+) -> None:
+    elsewhere = start_sandbox()
+    sandbox.script({"path": ACCOUNTS, "status": 302, "headers": {"Location": elsewhere.accounts}})
+    if follow is callers.with_requests:
+        with requests.Session() as session:
+            session.auth = tango_token.requests.TangoAuth(bound)
+            session.trust_env = False
+            session.verify = False
+            with pytest.warns(Warning, match="Unverified"):
+                assert session.get(sandbox.accounts, timeout=10).status_code == 401
+    else:
+        auth = tango_token.httpx.TangoAuth(bound)
+        with httpx.Client(auth=auth, verify=False, follow_redirects=True, trust_env=False) as session:
+            assert session.get(sandbox.accounts).status_code == 401
+    [redirected] = elsewhere.requests()
+    assert "authorization" not in redirected["headers"]
+
+
+def test_a_redirect_within_the_api_is_followed(sandbox: Sandbox, client: Client) -> None:
+    with requests.Session() as session:
+        session.auth = tango_token.requests.TangoAuth(client)
+        session.trust_env = False
+        session.verify = sandbox.ca_file
+        sandbox.script({"path": ACCOUNTS, "status": 302, "headers": {"Location": "/raas/v2/catalogs"}})
+        assert session.get(sandbox.accounts, timeout=10).status_code == 401
+        assert session.get(sandbox.accounts, timeout=10).status_code == 200
+
+
+def test_connections_are_kept(sandbox: Sandbox, bound: Client) -> None:
+    with requests.Session() as session:
+        session.auth = tango_token.requests.TangoAuth(bound)
+        session.trust_env = False
+        session.verify = sandbox.ca_file
+        assert session.get(sandbox.accounts, timeout=10).status_code == 200
+        before = sandbox.stats()["connections"]
+        sandbox.script(CHALLENGE, ACCEPTED)
+        assert session.get(sandbox.accounts, timeout=10).status_code == 200
+        assert sandbox.stats()["connections"] == before
+
+
+def test_adapters_are_imported_only_when_used() -> None:
+    program = "import sys, tango_token; print({'requests', 'httpx', 'aiohttp', 'asyncio', 'logging'} & {*sys.modules})"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "set()"

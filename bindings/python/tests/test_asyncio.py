@@ -1,0 +1,185 @@
+"""The coroutines: on asyncio, uvloop, and anyio's asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import pytest
+import uvloop
+
+from support.sandbox import Sandbox
+from tango_token import Client, InvalidArgument, ServerError, Token
+
+Run = Callable[[Awaitable[Any]], Any]
+
+
+def run_on_uvloop(main: Any) -> Any:
+    loop = uvloop.new_event_loop()
+    try:
+        return loop.run_until_complete(main)
+    finally:
+        loop.close()
+
+
+def run_on_anyio(main: Any) -> Any:
+    async def awaited() -> Any:
+        return await main
+
+    return anyio.run(awaited)
+
+
+@pytest.fixture(params=[asyncio.run, run_on_uvloop, run_on_anyio], ids=["asyncio", "uvloop", "anyio"])
+def run(request: pytest.FixtureRequest) -> Run:
+    return request.param  # type: ignore[no-any-return]
+
+
+def test_a_hundred_tasks_share_one_request(run: Run, sandbox: Sandbox, client: Client) -> None:
+    async def main() -> list[Token]:
+        return await asyncio.gather(*(client.aacquire() for _ in range(100)))
+
+    tokens = run(main())
+    assert len(tokens) == 100
+    assert len({token.value for token in tokens}) == 1
+    assert sandbox.token_requests == 1
+
+
+def test_the_loop_goes_on_meanwhile(run: Run, sandbox: Sandbox, client: Client) -> None:
+    sandbox.script({"status": 503, "delay_ms": 300})
+
+    async def main() -> int:
+        acquiring = asyncio.ensure_future(client.aacquire())
+        turns = 0
+        while not acquiring.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        await acquiring
+        return turns
+
+    assert run(main()) > 50
+
+
+def test_a_held_token_needs_no_turn_of_the_loop(client: Client) -> None:
+    client.acquire()
+    with pytest.raises(StopIteration) as done:
+        client.aacquire().send(None)
+    assert done.value.value == client.acquire()
+
+
+def test_a_cancelled_task_disturbs_nobody(run: Run, sandbox: Sandbox, client: Client) -> None:
+    sandbox.script({"status": 503, "delay_ms": 300})
+
+    async def main() -> Token:
+        first, second = (asyncio.ensure_future(client.aacquire()) for _ in range(2))
+        await asyncio.sleep(0.05)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(client.aacquire(), 0.05)
+        return await second
+
+    assert run(main()) == client.acquire()
+    assert sandbox.token_requests == 2, "the scripted answer and the token"
+
+
+def test_anyio_cancels_with_its_scopes(sandbox: Sandbox, client: Client) -> None:
+    sandbox.script({"status": 503, "delay_ms": 300})
+
+    async def main() -> bool:
+        with anyio.move_on_after(0.05) as scope:
+            await client.aacquire()
+        await client.aacquire()
+        return scope.cancelled_caught
+
+    assert anyio.run(main)
+
+
+def test_errors_reach_every_task(run: Run, sandbox: Sandbox, client: Client) -> None:
+    sandbox.script(*({"status": 500} for _ in range(5)))
+
+    async def main() -> list[BaseException | Token]:
+        return await asyncio.gather(*(client.aacquire() for _ in range(10)), return_exceptions=True)
+
+    outcomes = run(main())
+    assert [type(outcome) for outcome in outcomes] == [ServerError] * 10
+    assert len({id(outcome) for outcome in outcomes}) == 10, "each has its own, with its own traceback"
+
+
+def test_a_loop_that_closes_early_is_left_alone(sandbox: Sandbox, client: Client) -> None:
+    sandbox.script({"status": 503, "delay_ms": 200})
+
+    async def main() -> None:
+        asyncio.ensure_future(client.aacquire())
+        await asyncio.sleep(0.05)
+
+    asyncio.run(main())
+    assert asyncio.run(client.aacquire()) == client.acquire(), "and the next loop works"
+
+
+def test_one_client_serves_loops_in_several_threads(sandbox: Sandbox, client: Client) -> None:
+    sandbox.script({"status": 503, "delay_ms": 100})
+
+    async def main() -> list[Token]:
+        return await asyncio.gather(*(asyncio.to_thread(asyncio.run, client.aacquire()) for _ in range(5)))
+
+    assert len({token.value for token in asyncio.run(main())}) == 1
+    assert sandbox.token_requests == 2
+
+
+def test_headers_and_authorizations_are_there_too(run: Run, sandbox: Sandbox) -> None:
+    async def main() -> None:
+        async with Client(**sandbox.options, dpop="required") as client:
+            authorization = await client.aauthorize("GET", sandbox.accounts)
+            again = await client.aauthorize_again(authorization)
+            assert authorization.headers["DPoP"] != again.headers["DPoP"]
+            assert set(await client.aheaders("GET", sandbox.accounts)) == {"Authorization", "DPoP"}
+            with pytest.raises(InvalidArgument):
+                await client.aheaders("GET", "https://elsewhere.example/")
+        with pytest.raises(InvalidArgument, match="closed"):
+            await client.aacquire()
+
+    run(main())
+
+
+def test_a_mistake_costs_no_token(run: Run, sandbox: Sandbox, client: Client) -> None:
+    with pytest.raises(InvalidArgument):
+        run(client.aheaders("GET", "https://elsewhere.example/"))
+    assert sandbox.token_requests == 0
+
+
+def test_outside_of_a_loop_it_says_so(client: Client) -> None:
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        client.aacquire().send(None)
+
+
+def test_nothing_is_left_behind(sandbox: Sandbox, client: Client) -> None:
+    sandbox.script({"status": 503, "delay_ms": 100})
+
+    class Marked(asyncio.Future):  # type: ignore[type-arg]
+        pass
+
+    made: list[weakref.ref[Any]] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        def create_future() -> Marked:
+            future = Marked(loop=loop)
+            made.append(weakref.ref(future))
+            return future
+
+        loop.create_future = create_future  # type: ignore[method-assign]
+        waiting = [asyncio.ensure_future(client.aacquire()) for _ in range(10)]
+        await asyncio.sleep(0.05)
+        waiting[0].cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    asyncio.run(main())
+    gc.collect()
+    assert len(made) >= 10
+    assert not [future for future in made if future() is not None]

@@ -1,0 +1,88 @@
+"""The exceptions are the statuses of the library, and carry what its errors carry."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+import tango_token
+from support.sandbox import ROOT, Sandbox
+from tango_token import Client, CredentialsRefused, QuotaRefused, RateLimited, TangoError, errors
+
+
+def test_there_is_one_exception_for_each_status() -> None:
+    # The header is generated from the enum of the core, and CI compares it.
+    header = (ROOT / "include/tango_token.h").read_text()
+    statuses = set(re.findall(r"\bTANGO_STATUS_([A-Z_]+) = \d+", header)) - {"OK"}
+    assert len(statuses) > 20
+    assert {"".join(word.title() for word in status.split("_")) for status in statuses} == {
+        kind.__name__ for kind in TangoError.__subclasses__()
+    }
+    assert set(errors.__all__) == {"TangoError", *(kind.__name__ for kind in TangoError.__subclasses__())}
+    assert set(errors.__all__) <= set(tango_token.__all__)
+    assert all(kind.__doc__ for kind in TangoError.__subclasses__())
+
+
+def test_numbers_are_those_of_the_library(sandbox: Sandbox) -> None:
+    header = (ROOT / "include/tango_token.h").read_text()
+    numbers = {name: int(number) for name, number in re.findall(r"\bTANGO_STATUS_([A-Z_]+) = (\d+)", header)}
+    sandbox.script({"status": 429, "headers": {"Retry-After": "120"}})
+    with pytest.raises(RateLimited) as limited:
+        Client(**sandbox.options).acquire()
+    with pytest.raises(tango_token.InvalidConfiguration) as invalid:
+        Client()
+    with pytest.raises(tango_token.KeyRejected) as rejected:
+        tango_token.DpopKey.from_pem("no key")
+    assert limited.value.status == numbers["RATE_LIMITED"]
+    assert invalid.value.status == numbers["INVALID_CONFIGURATION"]
+    assert rejected.value.status == numbers["KEY_REJECTED"]
+
+
+def refusal(sandbox: Sandbox) -> TangoError:
+    body = '{"error": "invalid_grant", "error_description": "no", "i18nKey": "key", "message": "words"}'
+    sandbox.script({"status": 400, "headers": {"X-REQUEST-ID": "id-1", "Content-Type": "application/json"}, "body": body})
+    with pytest.raises(CredentialsRefused) as caught:
+        Client(**sandbox.options).acquire()
+    return caught.value
+
+
+def test_an_error_has_the_fields_of_the_library(sandbox: Sandbox) -> None:
+    error = refusal(sandbox)
+    assert error.http_status == 400
+    assert (error.oauth_error, error.oauth_error_description) == ("invalid_grant", "no")
+    assert (error.i18n_key, error.server_message, error.request_id) == ("key", "words", "id-1")
+    assert isinstance(error.retry_after, timedelta)
+    assert error.retry_after > timedelta(seconds=10)
+
+
+def test_an_error_survives_pickling_and_copying(sandbox: Sandbox) -> None:
+    error = refusal(sandbox)
+    for again in [pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)]:
+        assert type(again) is CredentialsRefused
+        assert (str(again), again.__dict__) == (str(error), error.__dict__)
+
+
+def test_no_secret_comes_back_in_an_error(sandbox: Sandbox) -> None:
+    sandbox.script({"status": 400, "body": "bad: " + " ".join(sandbox.secrets)})
+    with pytest.raises(TangoError) as caught:
+        Client(**sandbox.options).acquire()
+    shown = repr(caught.value) + str(caught.value) + repr(caught.value.__dict__)
+    assert "[redacted]" in shown
+    assert not any(secret in shown for secret in sandbox.secrets)
+
+
+def test_the_daily_limit_says_when(start_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox = start_sandbox()
+    Client(**sandbox.options).acquire()
+    client = Client(**sandbox.options)
+    for _ in range(3):
+        with pytest.raises(QuotaRefused) as caught:
+            client.acquire()
+        assert caught.value.retry_after is not None
+        assert caught.value.retry_after > timedelta(minutes=30)
+    assert sandbox.token_requests == 2, "nothing is sent in vain"

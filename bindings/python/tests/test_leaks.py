@@ -1,0 +1,102 @@
+"""A hundred thousand calls of each kind: memory stays where it is."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from support.sandbox import Sandbox
+from tango_token import Client, DpopKey, InvalidArgument, dpop_proof
+
+CALLS = 100_000
+WARM_UP = 20_000
+# About a byte for each call: less than anything that could be left behind.
+FLAT_KIB = 96
+
+
+def resident_kib() -> int:
+    gc.collect()
+    with open("/proc/self/statm") as pages:
+        return int(pages.read().split()[1]) * 4
+
+
+def refused(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except InvalidArgument as error:
+        str(error)
+
+
+def kinds(sandbox: Sandbox) -> dict[str, Callable[[], Any]]:
+    client = Client(**sandbox.options)
+    bound = Client(**sandbox.options, dpop="required")
+    token, key = client.acquire(), DpopKey.generate("EdDSA")
+    authorization = client.authorize("GET", sandbox.accounts)
+    with_proof = bound.authorize("GET", sandbox.accounts)
+    return {
+        "acquire": lambda: client.acquire().value,
+        "token": lambda: (token.expires_in, token.expires_at, token.scope, token.token_type, repr(token)),
+        "headers": lambda: client.headers("GET", sandbox.accounts),
+        "authorize": lambda: client.authorize_again(authorization).headers,
+        "observe": lambda: bound.observe(with_proof, 200, dpop_nonce="nonce", date="Tue, 24 Nov 2026 08:00:00 GMT"),
+        "proof": lambda: dpop_proof(key, "GET", sandbox.accounts, access_token="token", nonce="nonce"),
+        "key": lambda: (key.public_jwk, key.thumbprint, repr(key)),
+        "error": lambda: refused(lambda: client.headers("GET", "https://elsewhere.example/")),
+    }
+
+
+NAMES = ["acquire", "token", "headers", "authorize", "observe", "proof", "key", "error"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_calls_leave_nothing_behind(name: str, sandbox: Sandbox) -> None:
+    call = kinds(sandbox)[name]
+    for _ in range(WARM_UP):
+        call()
+    before = resident_kib()
+    for _ in range(CALLS):
+        call()
+    assert resident_kib() - before < FLAT_KIB
+
+
+def test_coroutines_leave_nothing_behind(sandbox: Sandbox, client: Client) -> None:
+    async def held(count: int) -> None:
+        for _ in range(count):
+            await client.aacquire()
+            await client.aheaders("GET", sandbox.accounts)
+
+    async def main() -> int:
+        await held(WARM_UP)
+        before = resident_kib()
+        await held(CALLS)
+        return resident_kib() - before
+
+    client.acquire()
+    assert asyncio.run(main()) < FLAT_KIB
+
+
+def test_waits_leave_nothing_behind(sandbox: Sandbox) -> None:
+    """A hundred thousand that wait, many for each fetch; some are cancelled."""
+    client = Client(**sandbox.options)
+
+    async def waits(rounds: int) -> None:
+        for _ in range(rounds):
+            waiting = [asyncio.ensure_future(client.aacquire()) for _ in range(500)]
+            await asyncio.sleep(0)
+            for task in waiting[::10]:
+                task.cancel()
+            outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+            client.invalidate(client.acquire())
+            assert len(outcomes) == 500
+
+    async def main() -> int:
+        await waits(80)
+        before = resident_kib()
+        await waits(200)
+        return resident_kib() - before
+
+    assert asyncio.run(main()) < 10 * FLAT_KIB

@@ -1,0 +1,286 @@
+"""Forks, spawned children, other interpreters, signals, and the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+
+import pytest
+
+from support.programs import run
+from support.sandbox import Sandbox
+
+# What children of a forking program with threads are told about by newer Pythons is what is tested here.
+QUIET = ("-W", "ignore::DeprecationWarning")
+
+
+def test_a_forked_child_goes_on(sandbox: Sandbox) -> None:
+    program = """
+        import logging, os
+        from tango_token import Client
+        logging.basicConfig(filename=os.devnull)
+        client, unused = Client.from_env(dpop="required"), Client.from_env()
+        held = client.acquire()
+        def child(number):
+            assert client.acquire() == held, "the held token is the child's too"
+            assert unused.acquire() != held
+            client.invalidate(held)
+            assert client.acquire() != held, "and it fetches by itself"
+            os._exit(0)
+        children = []
+        for number in range(4):
+            pid = os.fork()
+            if pid == 0:
+                child(number)
+            children.append(pid)
+        statuses = [os.waitpid(pid, 0)[1] for pid in children]
+        assert client.acquire() == held
+        print(statuses)
+    """
+    assert run(sandbox, program, *QUIET) == ["[0, 0, 0, 0]"]
+    assert sandbox.token_requests == 1 + 4 * 2
+
+
+def test_a_fork_while_a_fetch_is_under_way(sandbox: Sandbox) -> None:
+    program = """
+        import logging, os, threading, time
+        from tango_token import Client
+        logging.basicConfig(filename=os.devnull)
+        client = Client.from_env()
+        thread = threading.Thread(target=client.acquire)
+        thread.start()
+        time.sleep(0.1)
+        pid = os.fork()
+        if pid == 0:
+            token = client.acquire()
+            os._exit(0 if token.value else 1)
+        status = os.waitpid(pid, 0)[1]
+        thread.join()
+        print(status)
+    """
+    sandbox.script({"status": 503, "delay_ms": 400})
+    assert run(sandbox, program, *QUIET) == ["0"]
+    assert sandbox.token_requests == 3
+
+
+def test_many_forks_amid_log_records_and_event_loops(sandbox: Sandbox) -> None:
+    program = """
+        import asyncio, logging, os, threading
+        from tango_token import Client
+        class Handler(logging.Handler):  # a file would have a lock of its own, which Python leaves locked in a child
+            def emit(self, record):
+                assert record.getMessage()
+        logging.basicConfig(level=logging.DEBUG, handlers=[Handler()])
+        client = Client.from_env()
+        stop = threading.Event()
+        def busy():
+            while not stop.is_set():
+                client.invalidate(asyncio.run(client.aacquire()))
+        threads = [threading.Thread(target=busy) for _ in range(3)]
+        for thread in threads: thread.start()
+        failed = 0
+        for _ in range(40):
+            pid = os.fork()
+            if pid == 0:
+                client.acquire()
+                asyncio.run(client.aacquire())
+                client.invalidate(client.acquire())
+                os._exit(0)
+            failed += os.waitpid(pid, 0)[1] != 0
+        stop.set()
+        for thread in threads: thread.join()
+        print(failed)
+    """
+    assert run(sandbox, program, *QUIET, timeout=120) == ["0"]
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing(method: str, sandbox: Sandbox, tmp_path: object) -> None:
+    file = f"{tmp_path}/program.py"
+    program = """
+import multiprocessing, sys
+from tango_token import Client
+client = None
+def work(number):
+    global client
+    client = client or Client.from_env()
+    return client.acquire().token_type
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    client = Client.from_env()
+    client.acquire()
+    with context.Pool(3) as pool:
+        print(set(pool.map(work, range(60))))
+"""
+    with open(file, "w") as out:
+        out.write(program)
+    starter = f"import runpy, sys; sys.argv = [{file!r}, {method!r}]; runpy.run_path({file!r}, run_name='__main__')"
+    if method == "fork":
+        assert run(sandbox, starter, *QUIET) == ["{'Bearer'}"]
+        assert sandbox.token_requests == 1, "the children have their parent's token"
+    else:
+        ended = subprocess.run(
+            [sys.executable, file, method],
+            env={**sandbox.environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", "{'Bearer'}\n")
+
+
+def test_another_interpreter_is_told_that_it_does_not_work(sandbox: Sandbox) -> None:
+    program = """
+        import sys
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        import tango_token
+        interpreter = interpreters.create()
+        code = "try:\\n    import tango_token\\nexcept ImportError as error:\\n    print(error, flush=True)"
+        try:
+            failed = interpreters.run_string(interpreter, code)
+        finally:
+            interpreters.destroy(interpreter)
+        sys.exit(1 if failed else 0)
+    """
+    [said] = run(sandbox, program)
+    assert "subinterpreter" in said
+
+
+@pytest.mark.parametrize("kind", ["thread", "daemon", "task"])
+def test_the_end_comes_with_a_fetch_in_flight(kind: str, sandbox: Sandbox) -> None:
+    program = """
+        import asyncio, logging, os, threading, time
+        from tango_token import Client
+        logging.basicConfig(level=logging.DEBUG, filename=os.devnull)
+        client = Client.from_env(total_timeout=3)
+        def ask():
+            try:
+                client.acquire()
+            except Exception:
+                pass
+        kind = os.environ["KIND"]
+        if kind == "thread":
+            threading.Thread(target=ask).start()
+        elif kind == "daemon":
+            for _ in range(4):
+                threading.Thread(target=ask, daemon=True).start()
+        else:
+            async def main():
+                asyncio.ensure_future(client.aacquire())
+                await asyncio.sleep(0.05)
+            asyncio.run(main())
+        time.sleep(0.1)
+        print("end")
+    """
+    for delay in [0, 90, 110, 400]:
+        sandbox.script({"status": 503, "delay_ms": delay}, {"status": 503, "delay_ms": delay})
+        assert run(sandbox, program, KIND=kind) == ["end"]
+        sandbox.reset()
+
+
+def test_the_end_comes_with_a_refresh_in_flight(start_sandbox: Callable[..., Sandbox]) -> None:
+    program = """
+        import json, logging, os, time, urllib.request
+        from tango_token import Client
+        logging.basicConfig(level=logging.DEBUG, filename=os.devnull)
+        client = Client.from_env()
+        held = client.acquire()
+        url = os.environ["TANGO_SANDBOX_CONTROL_URL"]
+        urllib.request.urlopen(url + "/answers", json.dumps([{"status": 503, "delay_ms": 300}]).encode())
+        while json.load(urllib.request.urlopen(url + "/stats"))["token_requests"] < 2:
+            assert client.acquire() == held, "served while the next one is fetched"
+            time.sleep(0.01)
+        time.sleep(float(os.environ["PAUSE"]))
+        print("end")
+    """
+    for pause in ["0", "0.25", "0.3"]:
+        sandbox = start_sandbox("--token-lifetime-seconds", "2", "--quota-window-seconds", "0")
+        assert run(sandbox, program, PAUSE=pause) == ["end"]
+
+
+def test_an_exit_amid_log_records(sandbox: Sandbox) -> None:
+    """The library's thread asks for the interpreter all the time, also at the moment when it goes."""
+    program = """
+        import logging, os, threading, time
+        from tango_token import Client
+        logging.basicConfig(level=logging.DEBUG, filename=os.devnull)
+        client = Client.from_env()
+        def busy():
+            while True:
+                client.invalidate(client.acquire())
+        for _ in range(3):
+            threading.Thread(target=busy, daemon=True).start()
+        time.sleep(0.05)
+        print("end")
+    """
+    for _ in range(15):
+        assert run(sandbox, program) == ["end"]
+
+
+def test_ctrl_c_ends_a_wait(sandbox: Sandbox) -> None:
+    program = """
+        import time
+        from tango_token import Client
+        client = Client.from_env()
+        print("ready", flush=True)
+        start = time.monotonic()
+        try:
+            client.acquire()
+        except KeyboardInterrupt:
+            print(time.monotonic() - start < 5, flush=True)
+        print(client.acquire().token_type)
+    """
+    sandbox.script({"fault": "hang"})
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env={**os.environ, **sandbox.environment, "TANGO_ATTEMPT_TIMEOUT_MS": "6000"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    while not sandbox.token_requests:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert out.split() == ["True", "Bearer"]
+    assert process.returncode == 0
+
+
+def test_signal_handlers_run_during_a_wait(sandbox: Sandbox) -> None:
+    program = """
+        import logging, os, signal
+        from tango_token import Client
+        logging.basicConfig(filename=os.devnull)
+        calls = []
+        signal.signal(signal.SIGALRM, lambda *_: calls.append(1))
+        signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+        Client.from_env().acquire()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        print(len(calls) >= 3)
+    """
+    sandbox.script({"status": 503, "delay_ms": 600})
+    assert run(sandbox, program) == ["True"]
+
+
+def test_threads_are_few(sandbox: Sandbox) -> None:
+    program = """
+        import os
+        from tango_token import Client
+        threads = lambda: len(os.listdir("/proc/self/task"))
+        before = threads()
+        client = Client.from_env()
+        made = threads()
+        client.acquire()
+        print(made - before, threads() - before in (1, 2))
+    """
+    assert run(sandbox, program) == ["0 True"]

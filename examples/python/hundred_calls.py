@@ -1,0 +1,29 @@
+"""A hundred calls of the API at once with asyncio and httpx: one token request, whoever comes first.
+
+Configured by the TANGO_* environment variables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections import Counter
+
+import httpx
+
+from tango_token import Client
+from tango_token.httpx import TangoAuth
+
+
+async def main() -> None:
+    url = os.environ["TANGO_API_URL"] + "/accounts"
+    trust = ssl.create_default_context(cafile=os.environ.get("TANGO_CA_FILE"))
+    async with Client.from_env() as client, httpx.AsyncClient(auth=TangoAuth(client), verify=trust) as api:
+        responses = await asyncio.gather(*(api.get(url) for _ in range(100)))
+    for status, count in Counter(response.status_code for response in responses).items():
+        print(f"{count} calls answered with {status}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
