@@ -156,9 +156,9 @@ impl Inner {
         hangar.update(self, |known, departure| {
             let now = self.clock.now();
             let flight_ends = departure.under_way().max(known.fetched_elsewhere_until(now));
-            match (policy::decide(known.life().as_ref(), &known.ledger, flight_ends, now), &known.held) {
+            match (policy::decide(known.life().as_ref(), &known.ledger, flight_ends, now), known.held.clone()) {
                 (Decision::Serve, Some(held)) => {
-                    if known.should_look(now) {
+                    if known.starts_look(now) {
                         // It only keeps the shared cache and this client in agreement, behind the caller's back.
                         let _ = departure.start_or_join(self, &hangar);
                     }
@@ -168,6 +168,10 @@ impl Inner {
                     // Where no thread can be started the token is as good as before; it is tried again later.
                     let _ = departure.start_or_join(self, &hangar);
                     Ok(Answer::Token(held.token()))
+                }
+                // Others may have found a token meanwhile, or put theirs back.
+                (Decision::Refuse { .. }, _) if known.starts_look(now) => {
+                    departure.start_or_join(self, &hangar).map(Answer::Wait)
                 }
                 (Decision::Refuse { until }, _) => Err(known.refusal(until.since(now))),
                 _ => departure.start_or_join(self, &hangar).map(Answer::Wait),

@@ -117,6 +117,12 @@ impl Ledger {
         self.touch(now);
     }
 
+    /// An answer arrived that brought no token and tells nothing of the next.
+    pub fn record_answer(&mut self, now: Moment) {
+        self.departed = None;
+        self.touch(now);
+    }
+
     /// A fetch failed. `jitter` in `0.0..1.0` spreads a fleet.
     pub fn record_failure(&mut self, cause: Cause, now: Moment, jitter: f64) {
         self.departed = None;
@@ -170,7 +176,10 @@ impl Ledger {
 
     /// 20 hours, and a little, after the last token that was issued, or may have been, unless the server says when; else a guess.
     fn quota_returns(&self, retry_after: Option<Duration>, now: Moment) -> Moment {
-        let known = self.last_issue.max(self.possibly_spent).map(|spent| spent.after(QUOTA_WINDOW + QUOTA_SLACK));
+        // A request within the window of a known issue was refused as well, whatever became of its answer.
+        let was_closed = |spent: &Moment| self.last_issue.is_some_and(|issued| *spent < issued.after(QUOTA_WINDOW));
+        let spent = self.possibly_spent.filter(|spent| !was_closed(spent)).max(self.last_issue);
+        let known = spent.map(|spent| spent.after(QUOTA_WINDOW + QUOTA_SLACK));
         match (retry_after, known) {
             (Some(_), _) => now.after(believed(retry_after).max(SHORTEST_COOL_DOWN)),
             (None, Some(moment)) if moment > now => moment,

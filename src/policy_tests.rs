@@ -77,6 +77,11 @@ fn a_quota_refusal_closes_until_20_hours_after_the_last_token() {
     possibly.record_possibly_spent(at(2_000), at(2_000));
     assert_eq!(refused_at(&mut possibly, 2_010), at(74_060));
 
+    let mut within = Ledger::default();
+    within.record_issue(at(1_000), at(1_000));
+    within.record_possibly_spent(at(60_000), at(60_000));
+    assert_eq!(refused_at(&mut within, 60_001), at(73_060), "inside a known window nothing can have been granted");
+
     assert_eq!(refused_at(&mut Ledger::default(), 5_000), at(8_600), "nothing known: an hour");
     assert_eq!(refused_at(&mut issued, 80_000), at(83_600), "the known issue does not explain it: an hour");
 

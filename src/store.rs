@@ -50,6 +50,9 @@ pub(crate) trait Store: Send + Sync {
 /// What a store was asked for, once it is there.
 pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'a>>;
 
+/// What is longer is no entry of ours.
+const LARGEST_ENTRY: usize = 256 * 1024;
+
 /// No operation of a store takes longer.
 const LONGEST_OPERATION: Duration = Duration::from_secs(5);
 

@@ -13,7 +13,7 @@ use crate::cause::Cause;
 use crate::clock::Moment;
 use crate::config::Settings;
 use crate::endpoint::{Failure, Issued, Renewals};
-use crate::error::{Error, ceil_seconds};
+use crate::error::{Error, Status, ceil_seconds};
 use crate::policy::{Ledger, Life};
 use crate::retry::Attempts;
 use crate::store::{Names, Session, Trouble};
@@ -45,11 +45,12 @@ impl Landing {
                 None => self.fetch(None).await,
                 Some(store) => self.agree_with(store, &names).await,
             };
-            if outcome.is_ok() || self.is_current() {
-                break outcome;
+            let settings = self.inner.settings.load_full();
+            match outcome {
+                // What failed for the former credentials may be granted for these.
+                Err(error) if self.may_succeed_with(&settings, &error) => self.settings = settings,
+                outcome => break outcome,
             }
-            // What failed for the former credentials may be granted for these.
-            self.settings = self.inner.settings.load_full();
         };
         self.land(outcome);
     }
@@ -60,15 +61,18 @@ impl Landing {
             Ok((requested, issued)) => {
                 let held = self.made_of(requested, &issued);
                 // Written before it is handed out: whoever has seen it can die, and the others have it all the same.
-                self.record(|known, now| known.ledger.record_issue(requested, now));
-                self.save(session.as_deref(), Some(&held)).await;
+                self.record(|known, now| {
+                    known.ledger.record_issue(requested, now);
+                    known.last_error = None;
+                });
+                self.save(session.as_deref_mut(), Some(&held)).await;
                 self.keep(&held);
                 tracing::info!("a new token is held for {} s", issued.lifetime.as_secs());
                 Ok(held)
             }
             Err(failure) => {
                 let error = self.note(failure);
-                self.save(session.as_deref(), None).await;
+                self.save(session, None).await;
                 Err(error)
             }
         }
@@ -103,13 +107,16 @@ impl Landing {
         }
     }
 
-    /// Says in the shared cache that a request is about to be sent, and makes sure that the lock holds until it is answered.
+    /// Makes sure that the lock holds until the next request is answered and that nobody had it meanwhile, and says in the
+    /// shared cache that the request is about to be sent.
     async fn depart(&self, session: &mut Session) -> Result<(), Failure> {
-        self.record(|known, now| known.ledger.record_departure(now));
-        self.save(Some(session), None).await;
-        if self.keeps_lock(session, Duration::ZERO).await {
+        // Who was stopped for longer than a lease can have the lock again after another has fetched.
+        if self.keeps_lock(session, Duration::ZERO).await && session.is_alone().await {
+            self.record(|known, now| known.ledger.record_departure(now));
+            self.save(Some(session), None).await;
             return Ok(());
         }
+        session.lose_lock();
         let error = Error::from(Trouble("its lock was lost before the request was sent".into()));
         Err(Failure { error, cause: Cause::NotSent })
     }
@@ -131,7 +138,7 @@ impl Landing {
 
     /// Writes the ledger, and the token if one is given. Where that fails the token is served from memory, and what is
     /// missing is written by a later look at the cache. Who has lost the lock writes nothing over what others do.
-    pub async fn save(&self, session: Option<&Session>, held: Option<&Arc<HeldToken>>) {
+    pub async fn save(&self, session: Option<&mut Session>, held: Option<&Arc<HeldToken>>) {
         let Some(session) = session.filter(|session| session.is_locked() || held.is_some()) else { return };
         let known = self.inner.known.load_full();
         let ledger = match held {
@@ -167,6 +174,10 @@ impl Landing {
     /// Remembers a failure, and completes its error with the time at which another attempt makes sense.
     fn note(&self, failure: Failure) -> Error {
         let mut error = failure.error;
+        if self.may_succeed_with(&self.inner.settings.load_full(), &error) {
+            self.record(|known, now| known.ledger.record_answer(now));
+            return error;
+        }
         self.record(|known, now| {
             known.ledger.record_failure(failure.cause, now, jitter());
             let wait = known.ledger.closed_until().map(|until| until.since(now));
@@ -190,9 +201,15 @@ impl Landing {
         });
     }
 
-    /// Whether the credentials that it flies with are still the client's.
+    /// Whether it flies for the client and the service account that tokens are still wanted for.
     pub fn is_current(&self) -> bool {
-        Arc::ptr_eq(&self.settings, &self.inner.settings.load())
+        self.settings.request.is_of_the_same(&self.inner.settings.load().request)
+    }
+
+    /// Whether these settings are others, and not known to fail in the same way.
+    fn may_succeed_with(&self, settings: &Arc<Settings>, error: &Error) -> bool {
+        let are_others = !Arc::ptr_eq(&self.settings, settings);
+        are_others && (!self.is_current() || error.status() == Status::CredentialsRefused)
     }
 
     /// Whether somebody waits for its landing.

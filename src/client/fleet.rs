@@ -8,6 +8,7 @@ use tokio::time;
 use super::Inner;
 use super::fetch::{Landing, jitter};
 use super::flight::{Outcome, lost, timed_out};
+use super::known::Shared;
 use crate::clock::Moment;
 use crate::error::{Error, Status};
 use crate::policy::{self, Decision, Life};
@@ -17,6 +18,8 @@ use crate::token::{HeldToken, TokenHash};
 /// A client that serves from memory looks into the cache this often, so that a token that another process got, or that
 /// the cache lost, is noticed long before anybody needs it.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
+/// A client that has no token and may not fetch one finds it soon where another process puts it back.
+const LOOK_WHILE_REFUSED: Duration = Duration::from_secs(10);
 /// Another process that fetches is done by then, or its lock is open.
 const ELSEWHERE: Duration = Duration::from_secs(5);
 /// Between two looks for what another process fetches.
@@ -89,7 +92,7 @@ impl Landing {
     /// Takes over what the cache knows, and asks the policy.
     fn next_step(&self, view: View, is_locked: bool) -> Step {
         let now = self.inner.clock.now();
-        let shared = view.record.as_ref().map(|record| (record.hash(), record.requested));
+        let shared = Shared::of(&view);
         self.update(|known| {
             if !self.is_current() {
                 // This cache is that of former credentials: the flight begins anew.
@@ -103,15 +106,16 @@ impl Landing {
                 known.last_error = Some(abandoned());
             }
             match (policy::decide(known.life().as_ref(), &known.ledger, None, now), &known.held) {
-                (Decision::Serve, Some(held)) if known.should_publish(shared.as_ref()) => {
-                    Step::Publish(Arc::clone(held))
-                }
+                (Decision::Serve, Some(held)) if known.should_publish(&shared) => Step::Publish(Arc::clone(held)),
                 (Decision::Serve, Some(held)) => {
                     let held = Arc::clone(held);
                     known.unsaved = 0;
                     Step::Done(Ok(held))
                 }
-                (Decision::Refuse { until }, _) => Step::Done(Err(known.refusal(until.since(now)))),
+                (Decision::Refuse { until }, _) => {
+                    known.look_again = Some(now.after(LOOK_WHILE_REFUSED.mul_f64(0.75 + jitter() / 2.0)));
+                    Step::Done(Err(known.refusal(until.since(now))))
+                }
                 (Decision::ServeAndRefresh, held) => Step::Fetch(held.clone()),
                 _ => Step::Fetch(None),
             }
@@ -183,11 +187,10 @@ pub(super) fn forget(inner: &Arc<Inner>, refused: TokenHash) {
             while !session.lock(Duration::from_secs(10)).await? {
                 time::sleep(LONGEST_PAUSE).await;
             }
-            let is_there = session.load().await?.record.is_some_and(|record| record.hash() == refused);
-            if is_there {
-                session.remove_token().await?;
-            }
+            let view = session.load().await?;
+            let removed = session.refuse(refused, &view).await;
             session.unlock().await;
+            removed?;
             Ok::<_, Trouble>(())
         };
         if let Ok(Err(trouble)) = time::timeout(Duration::from_secs(60), removing).await {

@@ -14,6 +14,26 @@ use crate::token::{HeldToken, Token, TokenHash};
 /// clock is then set back by as much, deceives both of them.
 const TRUST_IN_COARSE_CLOCKS: Duration = Duration::from_secs(60);
 
+/// A look into the shared cache has ended by then, or is tried again.
+const LONGEST_LOOK: Duration = Duration::from_secs(60);
+
+/// What a look found of tokens in the shared cache.
+pub(super) struct Shared {
+    token: Option<(TokenHash, Moment)>,
+    has_anothers_record: bool,
+    refused: Option<TokenHash>,
+}
+
+impl Shared {
+    pub fn of(view: &View) -> Self {
+        Self {
+            token: view.record.as_ref().map(|record| (record.hash(), record.requested)),
+            has_anothers_record: view.has_anothers_record,
+            refused: view.refused,
+        }
+    }
+}
+
 #[derive(Clone, Default)]
 pub(super) struct Known {
     pub held: Option<Arc<HeldToken>>,
@@ -45,8 +65,13 @@ impl Known {
         self.elsewhere_until.filter(|&until| now < until)
     }
 
-    pub fn should_look(&self, now: Moment) -> bool {
-        self.look_again.is_some_and(|moment| moment <= now)
+    /// Whether it is time to look into the shared cache. The others need not ask that while somebody looks.
+    pub fn starts_look(&mut self, now: Moment) -> bool {
+        let is_time = self.look_again.is_some_and(|moment| moment <= now);
+        if is_time {
+            self.look_again = Some(now.after(LONGEST_LOOK));
+        }
+        is_time
     }
 
     /// Until when callers need not ask again: the policy's answer stays the same, and nothing else is to be done.
@@ -68,7 +93,6 @@ impl Known {
     pub fn hold(&mut self, held: &Arc<HeldToken>, outdated: Option<Moment>) {
         self.held = Some(Arc::clone(held));
         self.renew_from = outdated;
-        self.last_error = None;
     }
 
     /// Another process is on its way to the server: this one serves what it holds, and looks again a little later.
@@ -91,12 +115,13 @@ impl Known {
         if self.ledger.agree_with(&view.ledger) {
             self.last_error = view.failure;
         }
-        view.record.filter(|record| self.wants(record, now))
+        let refused = view.refused;
+        view.record.filter(|record| refused != Some(record.hash()) && self.wants(record, now))
     }
 
     fn wants(&self, record: &Record, now: Moment) -> bool {
         let is_over = now >= record.requested.after(record.lifetime);
-        if is_over || self.refused.as_ref() == Some(&record.hash()) {
+        if is_over || self.refused == Some(record.hash()) {
             return false;
         }
         let Some(held) = &self.held else { return true };
@@ -105,22 +130,24 @@ impl Known {
         is_better && record.hash() != held.token().hash()
     }
 
-    /// Whether the held token is missing in a cache that holds the token of this hash, or none.
-    pub fn should_publish(&self, shared: Option<&(TokenHash, Moment)>) -> bool {
+    /// Whether the held token is missing in the shared cache. Nobody knows that it is good for what another client secret
+    /// has sealed, and what an API refused does not come back.
+    pub fn should_publish(&self, shared: &Shared) -> bool {
         let Some(held) = &self.held else { return false };
-        let is_known = shared
-            .is_some_and(|(hash, requested)| *hash == held.token().hash() || *requested > held.life().requested());
-        !is_known && self.renew_from.is_none()
+        let hash = held.token().hash();
+        let is_there =
+            shared.token.is_some_and(|(theirs, requested)| theirs == hash || requested > held.life().requested());
+        !is_there && !shared.has_anothers_record && shared.refused != Some(hash) && self.renew_from.is_none()
     }
 
     /// What was learned of other credentials is forgotten as far as it does not hold for these.
     pub fn use_credentials(&mut self, before: &TokenRequest, after: &TokenRequest, now: Moment) {
-        if before.client_id != after.client_id || before.username != after.username {
+        if before.is_of_the_same(after) {
+            self.ledger.forgive();
+        } else {
             self.ledger = Ledger::default();
             self.renew_from = Some(now);
             self.look_again = self.look_again.map(|_| now);
-        } else {
-            self.ledger.forgive();
         }
         (self.last_error, self.elsewhere_until) = (None, None);
     }

@@ -62,6 +62,13 @@ pub(crate) struct TokenRequest {
     pub documented_lifetime: Duration,
 }
 
+impl TokenRequest {
+    /// Whether it is for the same client and service account, whatever their secrets.
+    pub fn is_of_the_same(&self, other: &Self) -> bool {
+        (&self.client_id, &self.username) == (&other.client_id, &other.username)
+    }
+}
+
 #[derive(Clone)]
 pub(crate) struct Transport {
     /// The authorities to trust instead of the system's.

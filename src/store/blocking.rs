@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use tokio::time;
 
 use super::worker::{Job, Worker, Workers};
-use super::{Entry, Kind, LONGEST_OPERATION, Loaded, Names, Reply, Store, Trouble};
+use super::{Entry, Kind, LARGEST_ENTRY, LONGEST_OPERATION, Loaded, Names, Reply, Store, Trouble};
+use crate::secret::Redactor;
 
 /// A place that a whole fleet reads and writes, such as a database: what [`Config::custom_cache`] takes.
 ///
@@ -74,7 +75,7 @@ impl Blocking {
             *self.worker() = None;
         }
         match outcome {
-            Ok(Ok(outcome)) => outcome.map_err(|error| Trouble(error.0)),
+            Ok(Ok(outcome)) => outcome.map_err(|error| Trouble(Redactor::new([]).clean(&error.0))),
             Ok(Err(_)) => Err(Trouble("it ended unexpectedly".into())),
             Err(_) => Err(Trouble(format!("it did not answer within {} s", LONGEST_OPERATION.as_secs()))),
         }
@@ -98,8 +99,15 @@ impl Store for Blocking {
     fn load(&self) -> Reply<'_, Loaded> {
         let (record, ledger) = (self.names.entry(Kind::Record), self.names.entry(Kind::Ledger));
         Box::pin(self.run(move |cache| {
-            let (record, ledger) = (cache.load(&record)?, cache.load(&ledger)?);
-            Ok(Loaded { record, ledger, unix_ms: None })
+            let load = |name: &str| {
+                cache.load(name).map(|value| {
+                    value.map(|mut value| {
+                        value.truncate(LARGEST_ENTRY);
+                        value
+                    })
+                })
+            };
+            Ok(Loaded { record: load(&record)?, ledger: load(&ledger)?, unix_ms: None })
         }))
     }
 

@@ -9,11 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use nix::unistd::geteuid;
 
-use super::{CacheError, SharedCache};
+use super::{CacheError, LARGEST_ENTRY, SharedCache};
 use crate::process::LeftToParent;
 
-/// A larger file is none of ours.
-const LARGEST: u64 = 256 * 1024;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// A file that was not put in its place by then was left behind by a process that died.
 const ABANDONED: Duration = Duration::from_secs(3600);
@@ -120,7 +118,7 @@ impl SharedCache for FileCache {
         self.folder()?;
         let Some(file) = self.open(name, OpenOptions::new().read(true))? else { return Ok(None) };
         let mut value = Vec::new();
-        let read = file.take(LARGEST).read_to_end(&mut value);
+        let read = file.take(LARGEST_ENTRY as u64).read_to_end(&mut value);
         read.map_err(|error| failed("read", &self.folder.join(name), &error))?;
         Ok(Some(value))
     }

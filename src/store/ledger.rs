@@ -9,10 +9,13 @@ use crate::clock::Moment;
 use crate::error::{Answer, Error, Status};
 use crate::policy::Ledger;
 use crate::secret::Redactor;
+use crate::token::TokenHash;
 
 const FORMAT: u64 = 1;
-/// Nothing is ever closed for longer, so a later time is a mistake of somebody's clock.
+/// Nothing is ever closed for longer after it was written, so a later time is a mistake, or somebody's malice.
 const LONGEST_CLOSED: Duration = Duration::from_secs(24 * 3600);
+/// A ledger from further in the future would stop the fleet until then: it counts as none.
+const WORST_CLOCK: Duration = Duration::from_secs(3600);
 
 /// What is written of earlier requests.
 #[derive(Clone, Debug, Default)]
@@ -22,11 +25,13 @@ pub(super) struct Page {
     pub failure: Option<Error>,
     /// How many records were found that could not be opened.
     pub rejected_records: u64,
+    /// The token that an API refused last, by its hash, so that nobody puts it back.
+    pub refused: Option<TokenHash>,
 }
 
 /// `who` tells whose credentials were refused, if they were.
 pub(super) fn write(page: &Page, timeline: &Timeline, who: Option<&str>) -> Vec<u8> {
-    let Page { ledger, failure, rejected_records } = page;
+    let Page { ledger, failure, rejected_records, refused } = page;
     let time = |moment: Option<Moment>| moment.map(|moment| timeline.unix_ms(moment));
     let failure = failure.as_ref().map(|error| {
         json!({
@@ -53,12 +58,13 @@ pub(super) fn write(page: &Page, timeline: &Timeline, who: Option<&str>) -> Vec<
         "failures": ledger.failures,
         "failure": failure,
         "rejected_records": rejected_records,
+        "refused_token": refused.map(TokenHash::to_text),
     });
     page.to_string().into_bytes()
 }
 
-/// `None` for what is no ledger. Whatever it holds, it closes nothing for longer than a day, and what it says of the
-/// future is taken as said of now.
+/// `None` for what is no ledger, or one from the future. Whatever it holds, it closes nothing for longer than a day after it
+/// was written, and what it says of the future is taken as said of now.
 pub(super) fn read(bytes: &[u8], timeline: &Timeline, who: Option<&str>, redactor: &Redactor) -> Option<Page> {
     let Ok(Value::Object(page)) = serde_json::from_slice(bytes) else { return None };
     if page.get("format").and_then(Value::as_u64) != Some(FORMAT) {
@@ -67,7 +73,12 @@ pub(super) fn read(bytes: &[u8], timeline: &Timeline, who: Option<&str>, redacto
     let timeline = timeline.at_least_since(page.get("clock"));
     let time = |name: &str| Some(timeline.moment(page.get(name)?.as_i64()?));
     let past = |name: &str| time(name).map(|moment| moment.min(timeline.now()));
-    let closed = |name: &str| time(name).map(|moment| moment.min(timeline.now().after(LONGEST_CLOSED)));
+    let changed = time("changed_ms");
+    if changed.is_some_and(|changed| changed > timeline.now().after(WORST_CLOCK)) {
+        return None;
+    }
+    let closes_at_most = changed.unwrap_or(timeline.now()).after(LONGEST_CLOSED);
+    let closed = |name: &str| time(name).map(|moment| moment.min(closes_at_most));
     let failure = page.get("failure").and_then(Value::as_object);
     let mut ledger = Ledger {
         last_issue: past("last_issue_ms"),
@@ -79,7 +90,7 @@ pub(super) fn read(bytes: &[u8], timeline: &Timeline, who: Option<&str>, redacto
             .get("failures")
             .and_then(Value::as_u64)
             .map_or(0, |number| number.try_into().unwrap_or(u32::MAX)),
-        changed: time("changed_ms"),
+        changed,
         ..Ledger::default()
     };
     let failure = failure.and_then(|fields| Some((fields, error(fields, redactor)?)));
@@ -94,6 +105,7 @@ pub(super) fn read(bytes: &[u8], timeline: &Timeline, who: Option<&str>, redacto
         ledger,
         failure: failure.filter(|_| !is_anothers).map(|(_, error)| error),
         rejected_records: page.get("rejected_records").and_then(Value::as_u64).unwrap_or(0),
+        refused: page.get("refused_token").and_then(Value::as_str).and_then(TokenHash::from_text),
     })
 }
 
@@ -176,12 +188,21 @@ mod tests {
     #[test]
     fn nothing_is_closed_for_longer_than_a_day_and_nothing_has_happened_in_the_future() {
         let (clock, bytes) = written(|page, now| {
+            page.ledger.changed = Some(now);
             page.ledger.cool_down_until = Some(now.after(LONGEST_CLOSED * 400));
             page.ledger.last_issue = Some(now.after(LONGEST_CLOSED));
         });
         let ledger = read_by("me", &clock, &bytes).unwrap().ledger;
         assert_eq!(ledger.closed_until(), Some(clock.now().after(LONGEST_CLOSED)));
         assert_eq!(ledger.last_issue, Some(clock.now()));
+        clock.advance(LONGEST_CLOSED);
+        assert!(read_by("me", &clock, &bytes).unwrap().ledger.closed_until() <= Some(clock.now()), "it ends");
+    }
+
+    #[test]
+    fn a_ledger_from_the_future_is_none() {
+        let (clock, bytes) = written(|page, now| page.ledger.changed = Some(now.after(2 * WORST_CLOCK)));
+        assert!(read_by("me", &clock, &bytes).is_none());
     }
 
     #[test]
@@ -218,8 +239,8 @@ mod tests {
                 "cool_down_until_ms": cool, "back_off_until_ms": back,
                 "clock": {"unix_ms": unix, "boot_id": "a-start-of-the-machine", "boot_ms": issue},
             });
-            let page = read_by("me", &clock, page.to_string().as_bytes()).unwrap();
-            prop_assert!(page.ledger.closed_until() <= Some(clock.now().after(LONGEST_CLOSED)));
+            let page = read_by("me", &clock, page.to_string().as_bytes()).unwrap_or_default();
+            prop_assert!(page.ledger.closed_until() <= Some(clock.now().after(LONGEST_CLOSED + WORST_CLOCK)));
         }
     }
 }

@@ -16,10 +16,15 @@ use tokio::time;
 pub(crate) use address::RedisAddress;
 use connection::Connection;
 
-use super::{Entry, Kind, LONGEST_OPERATION, Loaded, Names, Reply, Store, Trouble, blocking};
+use super::{Entry, Kind, LARGEST_ENTRY, LONGEST_OPERATION, Loaded, Names, Reply, Store, Trouble, blocking};
+use crate::secret::Redactor;
 
 /// Both entries and the time, which is the same for all who ask this server.
-const LOAD: &str = "return {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]), redis.call('TIME')}";
+/// What is too long for an entry is cut off.
+const LOAD: &str = "local function get(key) \
+    local value = redis.call('GET', key) \
+    return value and string.sub(value, 1, ARGV[1]) end \
+    return {get(KEYS[1]), get(KEYS[2]), redis.call('TIME')}";
 const LOCK: &str = "local owner = redis.call('GET', KEYS[1]) \
     if owner and owner ~= ARGV[1] then return 0 end \
     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
@@ -75,7 +80,9 @@ impl Redis {
             ErrorKind::InvalidClientConfig => "; check the address of the cache",
             _ => "",
         };
-        Trouble(format!("{}: {error}{advice}", self.address))
+        // A server can repeat the command that it refuses, the password included.
+        let said = Redactor::new(&self.address.passwords().collect::<Vec<_>>()).clean(&error.to_string());
+        Trouble(format!("{}: {said}{advice}", self.address))
     }
 
     fn script(text: &str, keys: &[String]) -> Cmd {
@@ -97,8 +104,9 @@ impl Store for Redis {
     fn load(&self) -> Reply<'_, Loaded> {
         Box::pin(async {
             let keys = [self.entry(Kind::Record), self.entry(Kind::Ledger)];
-            let (record, ledger, (seconds, microseconds)): (_, _, (i64, i64)) =
-                self.run(Self::script(LOAD, &keys)).await?;
+            let mut command = Self::script(LOAD, &keys);
+            command.arg(LARGEST_ENTRY);
+            let (record, ledger, (seconds, microseconds)): (_, _, (i64, i64)) = self.run(command).await?;
             Ok(Loaded {
                 record,
                 ledger,

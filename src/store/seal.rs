@@ -84,6 +84,11 @@ impl Seal {
         Ok(plain)
     }
 
+    /// Whether it is a record of this version that was sealed with another client secret.
+    pub fn is_anothers(&self, sealed: &[u8]) -> bool {
+        sealed.starts_with(&MAGIC) && sealed.len() > HEAD_LENGTH + NONCE_LEN && !sealed.starts_with(&self.head)
+    }
+
     fn associated_data(&self) -> Aad<Vec<u8>> {
         Aad::from([&self.head, self.cache_key.as_bytes()].concat())
     }

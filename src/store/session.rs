@@ -17,7 +17,7 @@ use crate::dpop::Binding;
 use crate::error::{Error, Status};
 use crate::policy::Ledger;
 use crate::secret::Redactor;
-use crate::token::Token;
+use crate::token::{Token, TokenHash};
 
 /// Longer than any cool-down, and than the span in which the last issue matters.
 const KEEP_LEDGER: Duration = Duration::from_secs(48 * 3600);
@@ -37,11 +37,24 @@ pub(crate) struct Session {
     /// The record that was set aside, by its hash, so that it is once.
     set_aside: Option<Vec<u8>>,
     rejected_records: u64,
+    refused: Option<TokenHash>,
+    last_ledger: LastLedger,
+}
+
+/// The ledger as it was read or written last.
+enum LastLedger {
+    Is(Option<Vec<u8>>),
+    /// What could not be written may be there or not.
+    Unknown,
 }
 
 /// What the cache holds.
 pub(crate) struct View {
     pub record: Option<Record>,
+    /// There is a record that was sealed with another client secret, which may be the right one.
+    pub has_anothers_record: bool,
+    /// The token that an API refused last.
+    pub refused: Option<TokenHash>,
     pub ledger: Ledger,
     /// The refusal that closed the ledger.
     pub failure: Option<Error>,
@@ -67,6 +80,8 @@ impl Session {
             is_locked: false,
             set_aside: None,
             rejected_records: 0,
+            refused: None,
+            last_ledger: LastLedger::Unknown,
         })
     }
 
@@ -77,6 +92,20 @@ impl Session {
     pub async fn lock(&mut self, lease: Duration) -> Result<bool, Trouble> {
         self.is_locked = self.store.lock(lease).await?;
         Ok(self.is_locked)
+    }
+
+    /// Nothing is written any more by who has lost the lock.
+    pub fn lose_lock(&mut self) {
+        self.is_locked = false;
+    }
+
+    /// Whether nobody else has written the ledger since it was read or written here. No, if it cannot be read.
+    pub async fn is_alone(&self) -> bool {
+        let loaded = self.store.load().await;
+        loaded.is_ok_and(|loaded| match &self.last_ledger {
+            LastLedger::Is(last) => loaded.ledger == *last,
+            LastLedger::Unknown => true,
+        })
     }
 
     /// Opens the lock if it was taken. Where that fails it opens by itself.
@@ -96,13 +125,16 @@ impl Session {
             Some(unix_ms) => Timeline::of_store(now, unix_ms),
             None => Timeline::of_machine(&*self.clock),
         };
+        self.last_ledger = LastLedger::Is(loaded.ledger.clone());
         let page = loaded.ledger.and_then(|bytes| self.read_ledger(&bytes)).unwrap_or_default();
         self.rejected_records = self.rejected_records.max(page.rejected_records);
-        let record = match loaded.record {
-            Some(bytes) => self.open(&bytes).await,
-            None => None,
-        };
-        Ok(View { record, ledger: page.ledger, failure: page.failure })
+        self.refused = page.refused;
+        let (mut record, mut has_anothers_record) = (None, false);
+        if let Some(bytes) = loaded.record {
+            has_anothers_record = self.seal.is_anothers(&bytes);
+            record = self.open(&bytes).await;
+        }
+        Ok(View { record, has_anothers_record, refused: page.refused, ledger: page.ledger, failure: page.failure })
     }
 
     fn read_ledger(&self, bytes: &[u8]) -> Option<Page> {
@@ -141,19 +173,39 @@ impl Session {
     }
 
     /// Writes the ledger, and a token if there is a new one.
-    pub async fn save(&self, token: Option<&Token>, ledger: &Ledger, failure: Option<&Error>) -> Result<(), Trouble> {
-        let page = Page { ledger: ledger.clone(), failure: failure.cloned(), rejected_records: self.rejected_records };
+    pub async fn save(
+        &mut self,
+        token: Option<&Token>,
+        ledger: &Ledger,
+        failure: Option<&Error>,
+    ) -> Result<(), Trouble> {
+        let page = Page {
+            ledger: ledger.clone(),
+            failure: failure.cloned(),
+            rejected_records: self.rejected_records,
+            refused: self.refused,
+        };
         let bytes = ledger::write(&page, &self.timeline, self.who.as_deref());
-        let ledger = Entry { kind: Kind::Ledger, bytes: Some(bytes), keep: KEEP_LEDGER };
-        let Some(token) = token else { return self.store.save(&[ledger]).await };
-        let sealed = self.seal.seal(&record::write(token, &self.timeline))?;
-        let record = Entry { kind: Kind::Record, bytes: Some(sealed), keep: token.expires_in() };
-        self.store.save(&[record, ledger]).await
+        let mut entries = Vec::with_capacity(2);
+        if let Some(token) = token {
+            let sealed = self.seal.seal(&record::write(token, &self.timeline))?;
+            entries.push(Entry { kind: Kind::Record, bytes: Some(sealed), keep: token.expires_in() });
+        }
+        entries.push(Entry { kind: Kind::Ledger, bytes: Some(bytes.clone()), keep: KEEP_LEDGER });
+        self.last_ledger = LastLedger::Unknown;
+        self.store.save(&entries).await?;
+        self.last_ledger = LastLedger::Is(Some(bytes));
+        Ok(())
     }
 
-    /// Removes the token from the cache. Under the lock, and only after `load` has shown that it is there.
-    pub async fn remove_token(&self) -> Result<(), Trouble> {
-        self.store.save(&[Entry { kind: Kind::Record, bytes: None, keep: Duration::ZERO }]).await
+    /// Remembers that an API refused this token, and removes it if it is there. Under the lock, after `load` gave `view`.
+    pub async fn refuse(&mut self, refused: TokenHash, view: &View) -> Result<(), Trouble> {
+        self.refused = Some(refused);
+        self.save(None, &view.ledger, view.failure.as_ref()).await?;
+        if view.record.as_ref().is_some_and(|record| record.hash() == refused) {
+            self.store.save(&[Entry { kind: Kind::Record, bytes: None, keep: Duration::ZERO }]).await?;
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use tango_token::{Authorization, Client, Observation, Verdict};
+use tango_token::{Authorization, Client, Credentials, Observation, Verdict};
 
 use crate::asyncio::awaitable;
 use crate::attach::{away, watch};
@@ -39,7 +39,7 @@ impl PyClient {
         audience = None, scope = None, dpop = None, dpop_key = None, dpop_key_file = None, token_url = None,
         api_url = None, allowed_origins = None, ca_file = None, proxy = None, user_agent = None,
         connect_timeout = None, attempt_timeout = None, total_timeout = None, allow_plain_http = None,
-        load_env = false,
+        cache = None, cache_ca_file = None, cache_fetch_anyway = None, load_env = false,
     ))]
     #[expect(clippy::too_many_arguments, reason = "one for each option, which Python calls by name")]
     fn new(
@@ -64,6 +64,9 @@ impl PyClient {
         attempt_timeout: Option<Span>,
         total_timeout: Option<Span>,
         allow_plain_http: Option<bool>,
+        cache: Option<String>,
+        cache_ca_file: Option<PathBuf>,
+        cache_fetch_anyway: Option<bool>,
         load_env: bool,
     ) -> PyResult<Self> {
         let options = Options {
@@ -87,6 +90,9 @@ impl PyClient {
             attempt_timeout,
             total_timeout,
             allow_plain_http,
+            cache,
+            cache_ca_file,
+            cache_fetch_anyway,
             load_env,
         };
         watch(py)?;
@@ -194,6 +200,36 @@ impl PyClient {
         Ok(self.open(py)?.invalidate(&token.get().0))
     }
 
+    /// Uses other credentials from now on: a new client ID and secret, another service account, or both.
+    ///
+    /// The token that is held goes on being served until there is one for the new credentials; the next call starts to
+    /// fetch it behind that one. A changed password alone is used for the next fetch and needs no new token.
+    ///
+    /// Args:
+    ///     client_id, client_secret: another pair; given both or neither.
+    ///     username, password: another pair; given both or neither.
+    ///
+    /// Raises:
+    ///     InvalidArgument: one of a pair is missing or empty.
+    #[pyo3(signature = (*, client_id = None, client_secret = None, username = None, password = None))]
+    fn set_credentials(
+        &self,
+        py: Python<'_>,
+        client_id: Option<String>,
+        client_secret: Option<String>,
+        username: Option<String>,
+        password: Option<String>,
+    ) -> PyResult<()> {
+        let mut credentials = Credentials::new();
+        if let Some((id, secret)) = pair(py, client_id, client_secret, "client_id and client_secret")? {
+            credentials = credentials.client(id, secret);
+        }
+        if let Some((name, password)) = pair(py, username, password, "username and password")? {
+            credentials = credentials.service_account(name, password);
+        }
+        self.open(py)?.set_credentials(&credentials).or_raise(py)
+    }
+
     /// Forgets the token, the connection and the credentials. Whoever uses the client afterwards gets InvalidArgument.
     fn close(&self) {
         drop(self.client.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -229,5 +265,18 @@ impl PyClient {
             Some(client) => format!("<tango_token.{client:?}>"),
             None => "<tango_token.Client, closed>".into(),
         }
+    }
+}
+
+fn pair(
+    py: Python<'_>,
+    name: Option<String>,
+    secret: Option<String>,
+    called: &str,
+) -> PyResult<Option<(String, String)>> {
+    match (name, secret) {
+        (Some(name), Some(secret)) => Ok(Some((name, secret))),
+        (None, None) => Ok(None),
+        _ => Err(invalid_argument(py, &format!("{called} belong together: give both or neither"))),
     }
 }

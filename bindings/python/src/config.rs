@@ -32,6 +32,9 @@ pub struct Options {
     pub attempt_timeout: Option<Span>,
     pub total_timeout: Option<Span>,
     pub allow_plain_http: Option<bool>,
+    pub cache: Option<String>,
+    pub cache_ca_file: Option<PathBuf>,
+    pub cache_fetch_anyway: Option<bool>,
     pub load_env: bool,
 }
 
@@ -72,6 +75,9 @@ impl Options {
         set.to(attempt, Config::attempt_timeout);
         set.to(total, Config::total_timeout);
         set.to(self.allow_plain_http, Config::allow_plain_http);
+        set.to(self.cache, Config::cache);
+        set.to(self.cache_ca_file, Config::cache_ca_file);
+        set.to(self.cache_fetch_anyway, Config::cache_fetch_anyway);
         Ok(config)
     }
 }

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.sandbox import Sandbox
+from support.sandbox import ROOT, Sandbox
 
 SECONDS = 10
 
@@ -68,7 +68,7 @@ def gunicorn(module: str, *options: str, folder: Path, sandbox: Sandbox, **envir
         deadline = time.monotonic() + 30
         while True:
             try:
-                worker(url)
+                answer(url)
                 break
             except OSError:
                 assert process.poll() is None, (folder / "server.log").read_text()
@@ -77,14 +77,19 @@ def gunicorn(module: str, *options: str, folder: Path, sandbox: Sandbox, **envir
         yield url
 
 
-def worker(url: str) -> int:
-    """Asks the application, which answers with the process id of its worker."""
+def answer(url: str) -> bytes:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=10) as answer:
-        return int(answer.read())
+    with opener.open(url, timeout=10) as response:
+        content: bytes = response.read()
+    return content
 
 
-def under_load(url: str) -> str:
+def booted(folder: Path) -> list[int]:
+    """The process ids of the workers so far."""
+    return [int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", (folder / "server.log").read_text())]
+
+
+def under_load(url: str, folder: Path) -> str:
     """What wrk says of ten seconds; after the first third of it a worker is killed."""
     wrk = subprocess.Popen(
         ["wrk", "--threads", "2", "--connections", "8", "--duration", f"{SECONDS}s", url],
@@ -92,14 +97,14 @@ def under_load(url: str) -> str:
         text=True,
     )
     time.sleep(SECONDS / 3)
-    os.kill(worker(url), signal.SIGKILL)
+    os.kill(booted(folder)[-1], signal.SIGKILL)
     report, _ = wrk.communicate(timeout=60)
     return report
 
 
-def assert_served(report: str, folder: Path) -> None:
+def assert_served(report: str, folder: Path, at_least: int) -> None:
     requests = re.search(r"(\d+) requests in", report)
-    assert requests and int(requests[1]) > 1_000, report
+    assert requests and int(requests[1]) > at_least, report
     assert "Non-2xx" not in report, report
     assert "was sent SIGKILL" in (folder / "server.log").read_text()
 
@@ -107,9 +112,19 @@ def assert_served(report: str, folder: Path) -> None:
 def test_workers_of_a_preloaded_application_share_its_token(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "application.py").write_text(APPLICATION)
     with gunicorn("application:application", "--preload", folder=tmp_path, sandbox=sandbox) as url:
-        report = under_load(url)
-        assert len({worker(url) for _ in range(100)}) > 1
-    assert_served(report, tmp_path)
+        report = under_load(url, tmp_path)
+        assert len({answer(url) for _ in range(100)}) > 1
+    assert_served(report, tmp_path, at_least=1_000)
+    assert sandbox.token_requests == 1
+
+
+def test_workers_that_each_start_anew_share_one_token_through_a_folder(sandbox: Sandbox, tmp_path: Path) -> None:
+    options = ["--chdir", str(ROOT / "examples/python")]
+    cache = f"file:{tmp_path}/cache"
+    with gunicorn("gunicorn_app:application", *options, folder=tmp_path, sandbox=sandbox, TANGO_CACHE=cache) as url:
+        report = under_load(url, tmp_path)
+    assert len(booted(tmp_path)) > 4, "the one that was killed has a successor"
+    assert_served(report, tmp_path, at_least=500)
     assert sandbox.token_requests == 1
 
 

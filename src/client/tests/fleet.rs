@@ -365,3 +365,111 @@ fn a_wall_clock_set_back_makes_no_ended_token_fresh() {
     fleet.clock.set_wall_back(DAY);
     assert_eq!(fleet.join().value(), "token-2");
 }
+
+#[test]
+fn who_was_refused_finds_the_token_that_another_puts_back() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    let holder = fleet.join();
+    holder.value();
+    fleet.shelf.empty();
+    let refused = fleet.join();
+    assert_eq!(refused.failure().status(), Status::QuotaRefused);
+    look(&holder);
+    assert_eq!(fleet.shelf.entries("record").len(), 1);
+    fleet.clock.advance(Duration::from_secs(15));
+    assert_eq!(refused.value(), "token-1");
+    assert_eq!(fleet.requests(), 2);
+}
+
+#[test]
+fn a_password_that_changes_during_a_fetch_costs_no_second_token() {
+    let fleet = fleet(|number| Reply::After(Duration::from_millis(300), token(number).into()));
+    let bench = fleet.join();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| bench.value());
+        bench.eventually(|_| fleet.requests() == 1);
+        bench.client.set_credentials(&Credentials::new().service_account("name", "new")).unwrap();
+        assert_eq!(waiting.join().unwrap(), "token-1");
+    });
+    assert_eq!(look(&bench), "token-1");
+    assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
+fn a_password_that_changes_during_its_refusal_is_tried_for_those_who_wait() {
+    let late = |reply: Reply| Reply::After(Duration::from_millis(300), reply.into());
+    let fleet = fleet(move |number| if number == 1 { late(Reply::text(401, "no")) } else { token(number) });
+    let bench = fleet.join();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| bench.value());
+        bench.eventually(|_| fleet.requests() == 1);
+        bench.client.set_credentials(&Credentials::new().service_account("name", "new")).unwrap();
+        assert_eq!(waiting.join().unwrap(), "token-2");
+    });
+}
+
+#[test]
+fn who_cannot_open_a_record_does_not_write_over_it() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    let (right, wrong) = (fleet.join(), fleet.join());
+    assert_eq!((right.value(), wrong.value()), ("token-1".into(), "token-1".into()));
+    wrong.client.set_credentials(&Credentials::new().client("id", "a wrong secret")).unwrap();
+    look(&wrong);
+    assert_eq!(fleet.join().value(), "token-1");
+}
+
+#[test]
+fn a_refused_token_is_not_put_back_by_who_still_holds_it() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    let (one, two) = (fleet.join(), fleet.join());
+    let refused = one.client.acquire().unwrap();
+    two.value();
+    one.client.invalidate(&refused);
+    one.eventually(|_| fleet.shelf.entries("record").is_empty());
+    look(&two);
+    assert!(fleet.shelf.entries("record").is_empty());
+    assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
+}
+
+#[test]
+fn who_was_stopped_for_longer_than_its_lease_leaves_it_to_those_who_went_on() {
+    let lost = || Reply::After(Duration::from_millis(500), Reply::Close.into());
+    let fleet = fleet(move |number| if number == 1 { lost() } else { quota_refusal() });
+    let stopped = fleet.join();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| stopped.client.acquire().unwrap_err());
+        stopped.eventually(|_| fleet.requests() == 1);
+        fleet.shelf.hold_lock(false);
+        assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
+        waiting.join().unwrap();
+    });
+    assert_eq!(fleet.requests(), 2, "its request is not repeated inside the cool-down of the other");
+    assert!(fleet.shelf.ledger()["cool_down_until_ms"].is_i64(), "which it does not write over");
+}
+
+#[test]
+fn the_reason_of_a_cool_down_stays_when_a_token_is_taken_over() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    let first = fleet.join();
+    first.value();
+    fleet.clock.advance(21 * HOUR);
+    first.value();
+    first.eventually(|first| fleet.requests() == 2 && first.nothing_under_way());
+    let second = fleet.join();
+    let token = second.client.acquire().unwrap();
+    second.client.invalidate(&token);
+    assert_eq!(second.failure().status(), Status::QuotaRefused);
+}
+
+#[test]
+fn callers_go_on_from_memory_while_one_looks() {
+    let fleet = fleet(token);
+    let bench = fleet.join();
+    bench.value();
+    fleet.clock.advance(Duration::from_secs(400));
+    fleet.shelf.slow_down(Duration::from_millis(300));
+    bench.value();
+    assert!(!bench.nothing_under_way());
+    assert!(bench.client.0.serve_from_memory().is_some());
+    bench.eventually(Bench::nothing_under_way);
+}

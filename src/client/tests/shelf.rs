@@ -15,6 +15,7 @@ struct Content {
     owners: HashMap<String, String>,
     cannot_be_read: bool,
     cannot_be_written: bool,
+    takes: Duration,
 }
 
 impl Shelf {
@@ -46,6 +47,10 @@ impl Shelf {
         (content.cannot_be_read, content.cannot_be_written) = (read, write);
     }
 
+    pub fn slow_down(&self, takes: Duration) {
+        self.0.lock().unwrap().takes = takes;
+    }
+
     /// As if another process had taken the lock, and had died with it until it is given back.
     pub fn hold_lock(&self, held: bool) {
         let owners = &mut self.0.lock().unwrap().owners;
@@ -55,6 +60,7 @@ impl Shelf {
 
 impl SharedCache for Shelf {
     fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
+        std::thread::sleep(self.0.lock().unwrap().takes);
         let content = self.0.lock().unwrap();
         if content.cannot_be_read {
             return Err(CacheError("the shelf fell down".into()));

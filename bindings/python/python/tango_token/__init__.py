@@ -13,6 +13,7 @@ for HTTP clients are in tango_token.requests, tango_token.httpx and tango_token.
 from tango_token._client import Client
 from tango_token._native import Authorization, DpopKey, Token, __version__, dpop_proof
 from tango_token.errors import (
+    CacheUnavailable,
     Cancelled,
     ConnectFailed,
     ConnectionLost,
@@ -65,5 +66,6 @@ __all__ = [
     "ProofRefused",
     "Downgraded",
     "TokenRefused",
+    "CacheUnavailable",
     "__version__",
 ]

@@ -36,6 +36,10 @@ class Client(_native.Client):
         attempt_timeout: for one request, answer included. 10 s unless given.
         total_timeout: for one call, retries included. 30 s unless given.
         allow_plain_http: allows URLs without TLS on hosts that are not loopback. Secrets then cross the network readable.
+        cache: where the token outlives the process and is shared: ``"memory"`` (the default: nowhere), ``"file"`` (a folder
+            in the user's cache directory), ``"file:/a/folder"``, or the URL of a Redis server (``rediss://...``).
+        cache_ca_file: a PEM file of the certification authorities to trust for ``rediss://`` instead of the system's.
+        cache_fetch_anyway: fetches past a cache that cannot be used, instead of ``CacheUnavailable``.
         load_env: begins with the ``TANGO_*`` environment variables, as ``from_env`` does.
 
     Raises:

@@ -34,6 +34,9 @@ class Options(TypedDict, total=False):
     attempt_timeout: _Span | None
     total_timeout: _Span | None
     allow_plain_http: bool | None
+    cache: str | None
+    cache_ca_file: str | PathLike[str] | None
+    cache_fetch_anyway: bool | None
 
 @disjoint_base
 class Client:
@@ -60,6 +63,9 @@ class Client:
         attempt_timeout: _Span | None = None,
         total_timeout: _Span | None = None,
         allow_plain_http: bool | None = None,
+        cache: str | None = None,
+        cache_ca_file: str | PathLike[str] | None = None,
+        cache_fetch_anyway: bool | None = None,
         load_env: bool = False,
     ) -> Self: ...
     def acquire(self) -> Token: ...
@@ -76,6 +82,14 @@ class Client:
         date: str | None = None,
     ) -> bool: ...
     def invalidate(self, token: Token) -> bool: ...
+    def set_credentials(
+        self,
+        *,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> None: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...

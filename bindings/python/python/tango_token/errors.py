@@ -29,6 +29,7 @@ __all__ = [
     "ProofRefused",
     "Downgraded",
     "TokenRefused",
+    "CacheUnavailable",
 ]
 
 
@@ -162,3 +163,7 @@ class Downgraded(TangoError):
 
 class TokenRefused(TangoError):
     """The API refuses the token, and asking again would not change that."""
+
+
+class CacheUnavailable(TangoError):
+    """The shared cache cannot be used, no token is held, and fetching past it could cost the fleet its token."""
