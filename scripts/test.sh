@@ -28,3 +28,4 @@ fi
 # The shipped library and the sandbox first: most tests run against them, as they are installed.
 make --no-print-directory lib sandbox
 cargo test --workspace
+scripts/test-python.sh

@@ -113,7 +113,7 @@ impl Session {
         if std::mem::take(&mut self.is_locked)
             && let Err(trouble) = self.store.unlock().await
         {
-            tracing::debug!("the lock of the shared cache opens when its lease ends: {trouble}");
+            tracing::warn!("the lock of the shared cache opens only when its lease ends: {trouble}");
         }
     }
 

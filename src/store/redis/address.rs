@@ -91,9 +91,11 @@ impl RedisAddress {
         &self.nodes
     }
 
-    /// The first node, with the user, the password and the database.
+    /// The first node, with the user, the password and the database, and no name, which would need a right of its own.
     pub(super) fn info(&self) -> Result<ConnectionInfo, RedisError> {
-        self.nodes[0].clone().into_connection_info()
+        let info = self.nodes[0].clone().into_connection_info()?;
+        let settings = info.redis_settings().clone().set_skip_set_lib_name();
+        Ok(info.set_redis_settings(settings))
     }
 
     pub(super) fn authorities(&self) -> Option<&[u8]> {
