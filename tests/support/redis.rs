@@ -152,12 +152,10 @@ impl Redis {
         u64::try_from(left).ok().map(Duration::from_millis)
     }
 
-    /// What a user was not allowed to do, however the library took it. That connections have no name harms nobody.
+    /// What a user was not allowed to do, however the library took it.
     pub fn refused_commands(&self) -> Vec<String> {
         let log: Vec<HashMap<String, redis::Value>> = self.command(&["ACL", "LOG"]);
-        let commands =
-            log.into_iter().map(|mut entry| redis::from_redis_value(entry.remove("object").unwrap()).unwrap());
-        commands.filter(|command: &String| command != "client|setinfo").collect()
+        log.into_iter().map(|mut entry| redis::from_redis_value(entry.remove("object").unwrap()).unwrap()).collect()
     }
 
     pub fn flush(&self) {
