@@ -8,7 +8,7 @@ use pyo3::types::PyDict;
 use tango_token::{Authorization, Client, Credentials, Observation, Verdict};
 
 use crate::asyncio::awaitable;
-use crate::attach::{away, watch};
+use crate::attach::{away, enter, watch};
 use crate::authorization::PyAuthorization;
 use crate::config::{Options, Span};
 use crate::dpop::PyDpopKey;
@@ -26,6 +26,7 @@ pub struct PyClient {
 
 impl PyClient {
     fn open(&self, py: Python<'_>) -> PyResult<Client> {
+        drop(enter(py));
         let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
         client.ok_or_else(|| invalid_argument(py, "this client was closed"))
     }
@@ -95,8 +96,9 @@ impl PyClient {
             cache_fetch_anyway,
             load_env,
         };
-        watch(py)?;
+        // In this order: what is registered last is called first before a fork, when `logging` does not hold its lock yet.
         logging::connect(py)?;
+        watch(py)?;
         let config = options.into_config(py)?;
         let client = away(py, || Client::new(&config)).or_raise(py)?;
         Ok(Self { client: Mutex::new(Some(client)) })

@@ -83,6 +83,7 @@ impl PyDpopKey {
     #[staticmethod]
     fn from_signer(algorithm: &str, public_jwk: &Bound<'_, PyAny>, sign: Py<PyAny>) -> PyResult<Self> {
         let py = public_jwk.py();
+        let _visit = enter(py);
         let algorithm: Algorithm = by_name(py, "algorithm", algorithm)?;
         DpopKey::from_signer(algorithm, &json(public_jwk)?, move |message| signature(&sign, message))
             .or_raise(py)
@@ -144,6 +145,7 @@ pub fn dpop_proof(
     access_token: Option<&str>,
     nonce: Option<&str>,
 ) -> PyResult<String> {
+    let _visit = enter(py);
     key.get().0.proof(method, url, access_token, nonce).or_raise(py)
 }
 
