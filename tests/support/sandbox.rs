@@ -63,6 +63,11 @@ impl Sandbox {
         self.control("GET", "/stats", "")[name].as_u64().unwrap()
     }
 
+    /// Everything that it was sent, oldest first.
+    pub fn requests(&self) -> Vec<Value> {
+        serde_json::from_value(self.control("GET", "/requests", "")).unwrap()
+    }
+
     /// Until this statistic has got there.
     pub fn wait_for(&self, name: &str, count: u64) {
         wait_until(&format!("{count} {name}"), || self.statistic(name) >= count);
