@@ -102,10 +102,10 @@ func (c *Client) authorize(ctx context.Context, sign authorizing) (*Authorizatio
 	}
 	finished := make(chan result, 1)
 	go func() {
-		if isFirst {
-			defer c.first.Unlock()
-		}
 		authorization, err := c.authorizeNow(sign)
+		if isFirst {
+			c.first.Unlock()
+		}
 		finished <- result{authorization, err}
 	}()
 	select {
