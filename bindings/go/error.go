@@ -1,0 +1,113 @@
+package tangotoken
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/tango-token/tango-token/bindings/go/internal/native"
+)
+
+// ErrClosed is returned by the calls of a closed [Client].
+var ErrClosed = errors.New("tangotoken: the client is closed")
+
+// LibraryError says that the native library could not be loaded, where it was looked for, and how to get it.
+type LibraryError = native.LibraryError
+
+// Error says why a call failed and what to do about it. It never holds a secret.
+//
+// [errors.Is] finds its status, such as [ErrQuotaRefused], and, where a context ended the call, the context's error.
+// [errors.As] finds the error itself. Texts that the server did not give are empty.
+type Error struct {
+	Status                Status
+	Message               string        // what happened and what to do, in one or two sentences
+	HTTPStatus            int           // of the server's answer; 0 if none arrived
+	OAuthError            string        // the code of RFC 6749 section 5.2, such as invalid_grant
+	OAuthErrorDescription string        // the error_description of RFC 6749 section 5.2
+	I18nKey               string        // Tango's stable name of the failure
+	ServerMessage         string        // the server's own words
+	RequestID             string        // the id under which Tango's support finds the request
+	RetryAfter            time.Duration // until another call makes sense, in whole seconds; negative where waiting does not help
+
+	cause error
+}
+
+// Error is the message.
+func (e *Error) Error() string {
+	return "tangotoken: " + e.Message
+}
+
+// Is reports whether the target is the error's status.
+func (e *Error) Is(target error) bool {
+	status, isStatus := target.(Status)
+	return isStatus && status == e.Status
+}
+
+// Unwrap is the cause of the context that ended the call; nil where none did.
+func (e *Error) Unwrap() error {
+	return e.cause
+}
+
+// Format writes the message, and with %+v all fields that are set.
+func (e *Error) Format(state fmt.State, verb rune) {
+	switch {
+	case verb == 'q':
+		fmt.Fprintf(state, "%q", e.Error())
+	case verb == 'v' && (state.Flag('+') || state.Flag('#')):
+		fmt.Fprint(state, e.Error())
+		for _, attribute := range e.attributes() {
+			fmt.Fprintf(state, "\n  %s: %s", strings.ReplaceAll(attribute.Key, "_", " "), attribute.Value)
+		}
+	default:
+		fmt.Fprint(state, e.Error())
+	}
+}
+
+// LogValue is a group of all fields that are set.
+func (e *Error) LogValue() slog.Value {
+	return slog.GroupValue(append([]slog.Attr{slog.String("message", e.Message)}, e.attributes()...)...)
+}
+
+// attributes are the fields that are set, but for the message.
+func (e *Error) attributes() []slog.Attr {
+	attributes := []slog.Attr{slog.String("status", e.Status.String())}
+	if e.HTTPStatus != 0 {
+		attributes = append(attributes, slog.Int("http_status", e.HTTPStatus))
+	}
+	for _, text := range []struct{ name, value string }{
+		{"oauth_error", e.OAuthError},
+		{"oauth_error_description", e.OAuthErrorDescription},
+		{"i18n_key", e.I18nKey},
+		{"server_message", e.ServerMessage},
+		{"request_id", e.RequestID},
+	} {
+		if text.value != "" {
+			attributes = append(attributes, slog.String(text.name, text.value))
+		}
+	}
+	if e.RetryAfter >= 0 {
+		attributes = append(attributes, slog.Duration("retry_after", e.RetryAfter))
+	}
+	return attributes
+}
+
+// taken turns the library's error into one of Go, and frees it; nil for none.
+func taken(library *native.Library, failure native.Error) error {
+	if failure == 0 {
+		return nil
+	}
+	defer library.ErrorFree(failure)
+	return &Error{
+		Status:                Status(library.ErrorStatus(failure)),
+		Message:               native.Copied(library.ErrorMessage(failure)),
+		HTTPStatus:            int(library.ErrorHTTPStatus(failure)),
+		OAuthError:            native.Copied(library.ErrorOAuthError(failure)),
+		OAuthErrorDescription: native.Copied(library.ErrorOAuthErrorDescription(failure)),
+		I18nKey:               native.Copied(library.ErrorI18nKey(failure)),
+		ServerMessage:         native.Copied(library.ErrorServerMessage(failure)),
+		RequestID:             native.Copied(library.ErrorRequestID(failure)),
+		RetryAfter:            time.Duration(library.ErrorRetryAfterSeconds(failure)) * time.Second,
+	}
+}

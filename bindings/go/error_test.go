@@ -1,0 +1,177 @@
+package tangotoken_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	tangotoken "github.com/tango-token/tango-token/bindings/go"
+	"github.com/tango-token/tango-token/bindings/go/internal/native"
+	"github.com/tango-token/tango-token/bindings/go/internal/sandbox"
+)
+
+func answer(status int, body string) sandbox.Answer {
+	kind := "text/plain"
+	if strings.HasPrefix(body, "{") {
+		kind = "application/json"
+	}
+	return sandbox.Answer{Status: status, Headers: map[string]string{"Content-Type": kind, "X-Request-Id": "r-1"}, Body: body}
+}
+
+func TestErrorsFieldByField(t *testing.T) {
+	server := start(t)
+	slow := answer(429, "slow down")
+	slow.Headers["Retry-After"] = "120"
+	for name, row := range map[string]struct {
+		answer sandbox.Answer
+		wanted tangotoken.Error // but for the message, which has to contain this one
+	}{
+		"text": {answer(401, "Unauthorized"), tangotoken.Error{Status: tangotoken.ErrCredentialsRefused,
+			Message: "(HTTP 401): Unauthorized; check client_id", HTTPStatus: 401, ServerMessage: "Unauthorized",
+			RequestID: "r-1"}},
+		"OAuth": {answer(400, `{"error": "invalid_grant", "error_description": "wrong password"}`),
+			tangotoken.Error{Status: tangotoken.ErrCredentialsRefused, HTTPStatus: 400, OAuthError: "invalid_grant",
+				OAuthErrorDescription: "wrong password", RequestID: "r-1"}},
+		"Tango": {answer(404, `{"requestId": "r-2", "httpCode": 404, "i18nKey": "path.not.found", "message": "no such path"}`),
+			tangotoken.Error{Status: tangotoken.ErrRequestRefused, HTTPStatus: 404, I18nKey: "path.not.found",
+				ServerMessage: "no such path", RequestID: "r-1"}},
+		"quota": {answer(400, "Client sandbox abc has exceeded the daily rate limit"),
+			tangotoken.Error{Status: tangotoken.ErrQuotaRefused, HTTPStatus: 400, RequestID: "r-1", RetryAfter: time.Hour,
+				ServerMessage: "Client sandbox abc has exceeded the daily rate limit"}},
+		"rate": {slow, tangotoken.Error{Status: tangotoken.ErrRateLimited, HTTPStatus: 429, RequestID: "r-1",
+			ServerMessage: "slow down", RetryAfter: 2 * time.Minute}},
+		"no answer": {sandbox.Answer{Status: 200, Body: "{}"}, tangotoken.Error{Status: tangotoken.ErrMalformedAnswer,
+			HTTPStatus: 200}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server.Script(row.answer)
+			_, err := newClient(t, configOf(server)).Token(t.Context())
+			var got *tangotoken.Error
+			if !errors.As(err, &got) || !errors.Is(err, row.wanted.Status) || errors.Is(err, tangotoken.ErrInternal) {
+				t.Fatalf("%T: %v", err, err)
+			}
+			if !strings.Contains(got.Message, row.wanted.Message) {
+				t.Errorf("message %q", got.Message)
+			}
+			if row.wanted.RetryAfter != 0 && got.RetryAfter != row.wanted.RetryAfter {
+				t.Errorf("retry after %v", got.RetryAfter)
+			}
+			compared, wanted := *got, row.wanted
+			compared.Message, compared.RetryAfter, wanted.Message, wanted.RetryAfter = "", 0, "", 0
+			// Where no body says something, the library has nothing to say either.
+			if name == "OAuth" || name == "no answer" {
+				wanted.ServerMessage = compared.ServerMessage
+			}
+			if compared != wanted {
+				t.Errorf("\n%+v and not\n%+v", &compared, &wanted)
+			}
+		})
+	}
+}
+
+func TestAllThatIsWrongIsNamed(t *testing.T) {
+	_, err := tangotoken.New(tangotoken.Config{ConnectTimeout: -time.Second})
+	if !errors.Is(err, tangotoken.ErrInvalidConfiguration) {
+		t.Fatalf("%v", err)
+	}
+	for _, name := range []string{"client_id", "client_secret", "username", "password", "connect_timeout"} {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is not named by %v", name, err)
+		}
+	}
+}
+
+func TestStatusesAreTheLibrarys(t *testing.T) {
+	library, err := native.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := 0
+	for number := range int32(100) {
+		name := native.Copied(library.StatusName(number))
+		if name == "" {
+			name = fmt.Sprintf("TANGO_STATUS_%d", number)
+		} else {
+			known++
+		}
+		if status := tangotoken.Status(number); status.String() != name {
+			t.Errorf("%v is %s", status.String(), name)
+		}
+	}
+	if known < 23 {
+		t.Errorf("%d statuses", known)
+	}
+	if text := tangotoken.ErrQuotaRefused.Error(); !strings.Contains(text, "daily limit") {
+		t.Error(text)
+	}
+}
+
+func TestErrorsInFull(t *testing.T) {
+	err := &tangotoken.Error{Status: tangotoken.ErrQuotaRefused, Message: "no more today", HTTPStatus: 400,
+		RequestID: "r-1", RetryAfter: time.Hour}
+	if text := fmt.Sprintf("%v|%s|%q", err, err, err); text !=
+		`tangotoken: no more today|tangotoken: no more today|"tangotoken: no more today"` {
+		t.Error(text)
+	}
+	for _, part := range []string{"TANGO_STATUS_QUOTA_REFUSED", "http status: 400", "request id: r-1", "retry after: 1h0m0s"} {
+		if text := fmt.Sprintf("%+v", err); !strings.Contains(text, part) {
+			t.Errorf("%s is not in %s", part, text)
+		}
+	}
+	var line bytes.Buffer
+	slog.New(slog.NewJSONHandler(&line, nil)).Error("no token", "error", err)
+	var record struct{ Error map[string]any }
+	if err := json.Unmarshal(line.Bytes(), &record); err != nil || record.Error["status"] != "TANGO_STATUS_QUOTA_REFUSED" ||
+		record.Error["request_id"] != "r-1" || record.Error["oauth_error"] != nil {
+		t.Errorf("%s", &line)
+	}
+}
+
+func TestNothingPrintsASecret(t *testing.T) {
+	server := start(t)
+	config := configOf(server)
+	config.DPoP = tangotoken.DPoPRequired
+	key, err := tangotoken.GenerateKey(tangotoken.AlgorithmES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.DPoPKey = key
+	config.Cache = "file:" + t.TempDir()
+	client := newClient(t, config)
+	token := acquire(t, client)
+	authorization, err := client.Authorize(t.Context(), "GET", config.APIURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pem, err := key.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := []string{config.ClientSecret, config.Password, token.Value(), authorization.DPoP(), strings.Split(pem, "\n")[1]}
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	for _, value := range []any{config, &config, client, token, authorization, key,
+		tangotoken.Credentials{ClientSecret: config.ClientSecret, Password: config.Password}} {
+		logger.Info("a value", "value", value)
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "%q"} {
+			fmt.Fprintf(&log, verb+"\n", value)
+		}
+	}
+	fmt.Fprintln(&log, config.String(), token.String(), authorization.String(), key.String())
+	for _, secret := range secrets {
+		for _, form := range []string{secret, url.QueryEscape(secret), fmt.Sprintf("%x", secret)} {
+			if strings.Contains(log.String(), form) {
+				t.Errorf("a secret is in %s", &log)
+			}
+		}
+	}
+	if !strings.Contains(log.String(), "DPoP token for raas.all, good for") {
+		t.Error("nothing is printed at all")
+	}
+}

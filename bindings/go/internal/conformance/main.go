@@ -1,0 +1,153 @@
+// Conformance is the Go runner of tests/conformance/README.md: it does what it reads and prints what came of it, one line
+// of JSON for each line.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	tangotoken "github.com/tango-token/tango-token/bindings/go"
+)
+
+func main() {
+	client, err := tangotoken.FromEnv()
+	if err != nil {
+		print(failure(err))
+		return
+	}
+	defer client.Close()
+	print(object{"client": true})
+	runner := runner{client: client}
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		print(runner.do(strings.Split(lines.Text(), "\t")))
+	}
+}
+
+type object map[string]any
+
+func print(result object) {
+	line, err := json.Marshal(result)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(string(line))
+}
+
+// runner remembers what the next line may refer to.
+type runner struct {
+	client        *tangotoken.Client
+	token         *tangotoken.Token
+	authorization *tangotoken.Authorization
+}
+
+func (r *runner) do(fields []string) object {
+	ctx := context.Background()
+	argument := func(n int) string {
+		if n < len(fields) {
+			return fields[n]
+		}
+		return ""
+	}
+	switch fields[0] {
+	// Go has one call for both: it waits for its caller, and blocks no thread.
+	case "acquire", "acquire_async":
+		return r.acquired(r.client.Token(ctx))
+	case "authorize":
+		return r.authorized(r.client.Authorize(ctx, argument(1), argument(2)))
+	case "authorize_again":
+		return r.authorized(r.client.AuthorizeAgain(ctx, r.authorization))
+	case "observe":
+		return r.observed(argument(1), argument(2), argument(3), argument(4))
+	case "invalidate":
+		return done(r.client.Invalidate(r.token))
+	case "set_credentials":
+		return done(r.client.SetCredentials(tangotoken.Credentials{
+			ClientID: argument(1), ClientSecret: argument(2), Username: argument(3), Password: argument(4)}))
+	}
+	return object{"unknown": fields[0]}
+}
+
+func (r *runner) acquired(token *tangotoken.Token, err error) object {
+	if err != nil {
+		return failure(err)
+	}
+	r.token = token
+	return object{"token": object{"value": token.Value(), "type": token.Type(), "scope": token.Scope(),
+		"expires_in_seconds": int64(token.ExpiresIn() / time.Second)}}
+}
+
+func (r *runner) authorized(authorization *tangotoken.Authorization, err error) object {
+	if err != nil {
+		return failure(err)
+	}
+	r.authorization = authorization
+	return object{"authorization": object{"value": authorization.Value(), "dpop": orNull(authorization.DPoP())}}
+}
+
+func (r *runner) observed(status, nonce, challenges, date string) object {
+	number, err := strconv.Atoi(status)
+	if err != nil {
+		return object{"unknown": status}
+	}
+	header := http.Header{}
+	for name, value := range map[string]string{"DPoP-Nonce": nonce, "WWW-Authenticate": challenges, "Date": date} {
+		if value != "" {
+			header.Set(name, value)
+		}
+	}
+	verdict, err := r.client.Observe(r.authorization, number, header)
+	switch {
+	case err != nil:
+		return failure(err)
+	case verdict == tangotoken.VerdictRetry:
+		return object{"verdict": "retry"}
+	}
+	return object{"verdict": "done"}
+}
+
+func done(err error) object {
+	if err != nil {
+		return failure(err)
+	}
+	return object{"done": true}
+}
+
+func failure(err error) object {
+	var failed *tangotoken.Error
+	if !errors.As(err, &failed) {
+		return object{"failed": err.Error()} // of the binding, not of the library: no case expects it
+	}
+	fields := object{
+		"status":                  failed.Status.String(),
+		"message":                 failed.Message,
+		"http_status":             nil,
+		"oauth_error":             orNull(failed.OAuthError),
+		"oauth_error_description": orNull(failed.OAuthErrorDescription),
+		"i18n_key":                orNull(failed.I18nKey),
+		"server_message":          orNull(failed.ServerMessage),
+		"request_id":              orNull(failed.RequestID),
+		"retry_after_seconds":     nil,
+	}
+	if failed.HTTPStatus != 0 {
+		fields["http_status"] = failed.HTTPStatus
+	}
+	if failed.RetryAfter >= 0 {
+		fields["retry_after_seconds"] = int64(failed.RetryAfter / time.Second)
+	}
+	return object{"error": fields}
+}
+
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}

@@ -1,0 +1,16 @@
+//go:build darwin || freebsd || linux || netbsd
+
+package native
+
+import "github.com/ebitengine/purego"
+
+// fileName carries the ABI version, as the linker's name of the library does.
+const fileName = "libtango_token.so.1"
+
+func dlopen(path string) (uintptr, error) {
+	return purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
+}
+
+func dlsym(library uintptr, name string) (uintptr, error) {
+	return purego.Dlsym(library, name)
+}

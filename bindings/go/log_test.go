@@ -1,0 +1,98 @@
+package tangotoken_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	tangotoken "github.com/tango-token/tango-token/bindings/go"
+	"github.com/tango-token/tango-token/bindings/go/internal/sandbox"
+)
+
+// buffer is one that several goroutines may write.
+type buffer struct {
+	mutex   sync.Mutex
+	content bytes.Buffer
+}
+
+func (b *buffer) Write(bytes []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.content.Write(bytes)
+}
+
+func (b *buffer) String() string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.content.String()
+}
+
+// record keeps the log until the test ends.
+func record(t *testing.T) *buffer {
+	t.Helper()
+	log := &buffer{}
+	check(t, tangotoken.SetLogger(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: tangotoken.LevelTrace}))))
+	t.Cleanup(func() { check(t, tangotoken.SetLogger(nil)) })
+	return log
+}
+
+func TestTheLogGoesToSlog(t *testing.T) {
+	log := record(t)
+	server := start(t)
+	config := configOf(server)
+	token := acquire(t, newClient(t, config))
+	if text := log.String(); !strings.Contains(text, "level=INFO") || !strings.Contains(text, "token") {
+		t.Errorf("%s", text)
+	}
+	for _, secret := range []string{token.Value(), config.ClientSecret, config.Password} {
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("a secret is in %s", log)
+		}
+	}
+
+	check(t, tangotoken.SetLogger(nil))
+	length := len(log.String())
+	server.Script(sandbox.Answer{Status: 503})
+	acquire(t, newClient(t, config))
+	if more := log.String()[length:]; more != "" {
+		t.Errorf("after its end: %s", more)
+	}
+}
+
+func TestOnlyLevelsThatAreWantedAreAskedFor(t *testing.T) {
+	handler := &levels{least: slog.LevelWarn}
+	check(t, tangotoken.SetLogger(slog.New(handler)))
+	defer tangotoken.SetLogger(nil)
+	server := start(t)
+	server.Script(sandbox.Answer{Status: 503, Headers: map[string]string{"Retry-After": "0"}})
+	acquire(t, newClient(t, configOf(server)))
+	handler.mutex.Lock()
+	defer handler.mutex.Unlock()
+	if handler.asked[slog.LevelInfo] > 1 { // once by SetLogger
+		t.Errorf("%v", handler.asked)
+	}
+}
+
+// levels counts what it is asked for, and panics when it gets something: that stays here.
+type levels struct {
+	least slog.Level
+	mutex sync.Mutex
+	asked map[slog.Level]int
+}
+
+func (l *levels) Enabled(_ context.Context, level slog.Level) bool {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if l.asked == nil {
+		l.asked = map[slog.Level]int{}
+	}
+	l.asked[level]++
+	return level >= l.least
+}
+
+func (l *levels) Handle(context.Context, slog.Record) error { panic("a handler's defect") }
+func (l *levels) WithAttrs([]slog.Attr) slog.Handler        { return l }
+func (l *levels) WithGroup(string) slog.Handler             { return l }

@@ -1,0 +1,71 @@
+package tangotoken_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tango-token/tango-token/bindings/go/internal/sandbox"
+)
+
+// build builds the program of examples/go, alone in its folder, as its users do.
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "accounts")
+	command := exec.Command("go", "build", "-o", program, ".")
+	command.Dir = "../../examples/go"
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	return program
+}
+
+func runProgram(program string, server *sandbox.Sandbox, variables ...string) (string, error) {
+	command := exec.Command(program, server.Variables["TANGO_API_URL"]+"/accounts")
+	command.Env = append(server.Environ(), variables...)
+	output, err := command.CombinedOutput()
+	return string(output), err
+}
+
+func TestTheExampleProgram(t *testing.T) {
+	program := build(t)
+	server := start(t, "--dpop-nonce", "required", "--quota-window-seconds", "0")
+	for _, mode := range []string{"TANGO_DPOP=off", "TANGO_DPOP=required"} {
+		output, err := runProgram(program, server, mode)
+		if err != nil || !strings.Contains(output, "200 OK") || !strings.Contains(output, "sandbox-account") {
+			t.Errorf("%s: %v: %s", mode, err, output)
+		}
+	}
+	output, err := runProgram(program, server, "TANGO_PASSWORD=wrong")
+	if err == nil || !strings.Contains(output, "TANGO_STATUS_CREDENTIALS_REFUSED") || !strings.Contains(output, "request id:") {
+		t.Errorf("%v: %s", err, output)
+	}
+}
+
+func TestTheLibraryIsFoundBesideTheExecutable(t *testing.T) {
+	program := build(t)
+	server := start(t, "--quota-window-seconds", "0")
+	output, err := runProgram(program, server, "TANGO_TOKEN_LIBRARY=/not/there.so")
+	if err == nil || !strings.Contains(output, "TANGO_TOKEN_LIBRARY=/not/there.so") || !strings.Contains(output, "make install") {
+		t.Errorf("%v: %s", err, output)
+	}
+	output, err = runProgram(program, server, "TANGO_TOKEN_LIBRARY=")
+	if err == nil || !strings.Contains(output, "beside the executable, "+filepath.Dir(program)) {
+		t.Errorf("%v: %s", err, output)
+	}
+	library, err := filepath.Abs(os.Getenv("TANGO_TOKEN_LIBRARY"))
+	check(t, err)
+	check(t, os.Symlink(library, filepath.Join(filepath.Dir(program), "libtango_token.so.1")))
+	if output, err = runProgram(program, server, "TANGO_TOKEN_LIBRARY="); err != nil {
+		t.Errorf("%v: %s", err, output)
+	}
+	// Where the linker looks is told by the system, here by one of its variables.
+	check(t, os.Remove(filepath.Join(filepath.Dir(program), "libtango_token.so.1")))
+	elsewhere := t.TempDir()
+	check(t, os.Symlink(library, filepath.Join(elsewhere, "libtango_token.so.1")))
+	if output, err = runProgram(program, server, "TANGO_TOKEN_LIBRARY=", "LD_LIBRARY_PATH="+elsewhere); err != nil {
+		t.Errorf("%v: %s", err, output)
+	}
+}

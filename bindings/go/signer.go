@@ -1,0 +1,106 @@
+package tangotoken
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"sync"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+
+	"github.com/tango-token/tango-token/bindings/go/internal/native"
+)
+
+// KeyFromSigner is a key that stays elsewhere, in an HSM, a TPM or a key service, behind a [crypto.Signer].
+//
+// It signs once here, to find a mistake at once, and then once for each proof, several at once. Its errors are logged.
+func KeyFromSigner(signer crypto.Signer, algorithm Algorithm) (*Key, error) {
+	jwk, err := publicJWK(signer.Public())
+	if err != nil {
+		return nil, &Error{Status: ErrKeyRejected, Message: err.Error(), RetryAfter: -1}
+	}
+	return newKey(func(library *native.Library, key *native.DPoPKey, failure *native.Error) {
+		number := signers.Put(signing{signer, algorithm})
+		library.DPoPKeyFromSigner(int32(algorithm), native.Text(jwk), sign(), releaseSigner(), number, key, failure)
+	})
+}
+
+type signing struct {
+	signer    crypto.Signer
+	algorithm Algorithm
+}
+
+// signers are those in use, by the number that the library carries for them.
+var signers native.Table[signing]
+
+var sign = sync.OnceValue(func() uintptr {
+	return purego.NewCallback(func(number uintptr, message *byte, length uintptr, place *byte, room *uintptr) int32 {
+		return guarded("the signer of a DPoP key", func() error {
+			signing, isKnown := signers.Get(number)
+			if !isKnown {
+				return errors.New("it was released")
+			}
+			signature, err := signing.sign(unsafe.Slice(message, length))
+			if err != nil {
+				return err
+			}
+			return give(signature, place, room)
+		})
+	})
+})
+
+var releaseSigner = sync.OnceValue(func() uintptr {
+	return purego.NewCallback(func(number uintptr) { signers.Take(number) })
+})
+
+// sign signs as RFC 7518 section 3 and RFC 8037 section 3.1 say. The library takes ECDSA's signatures in DER, too.
+func (s signing) sign(message []byte) ([]byte, error) {
+	switch s.algorithm {
+	case AlgorithmEdDSA:
+		return s.signer.Sign(rand.Reader, append([]byte(nil), message...), crypto.Hash(0))
+	case AlgorithmES384:
+		return s.signDigest(message, crypto.SHA384, crypto.SHA384)
+	case AlgorithmPS256:
+		return s.signDigest(message, crypto.SHA256, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256})
+	}
+	return s.signDigest(message, crypto.SHA256, crypto.SHA256)
+}
+
+func (s signing) signDigest(message []byte, hash crypto.Hash, options crypto.SignerOpts) ([]byte, error) {
+	digest := hash.New()
+	digest.Write(message)
+	return s.signer.Sign(rand.Reader, digest.Sum(nil), options)
+}
+
+// publicJWK writes the required members of RFC 7518 section 6 and RFC 8037 section 2.
+func publicJWK(key crypto.PublicKey) (string, error) {
+	encode := base64.RawURLEncoding.EncodeToString
+	members := map[string]string{}
+	switch key := key.(type) {
+	case *ecdsa.PublicKey:
+		point, err := key.Bytes() // 4, and two coordinates of equal length
+		if err != nil {
+			return "", err
+		}
+		half := len(point) / 2
+		members["kty"], members["crv"] = "EC", key.Params().Name
+		members["x"], members["y"] = encode(point[1:1+half]), encode(point[1+half:])
+	case ed25519.PublicKey:
+		members["kty"], members["crv"], members["x"] = "OKP", "Ed25519", encode(key)
+	case *rsa.PublicKey:
+		members["kty"] = "RSA"
+		members["n"], members["e"] = encode(key.N.Bytes()), encode(big.NewInt(int64(key.E)).Bytes())
+	default:
+		return "", fmt.Errorf("a key of type %T cannot sign DPoP proofs", key)
+	}
+	jwk, err := json.Marshal(members)
+	return string(jwk), err
+}
