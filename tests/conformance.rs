@@ -3,12 +3,12 @@
 mod support;
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Map, Value, json};
 use support::programs::{Program, Under};
-use support::root;
 use support::sandbox::Sandbox;
+use support::{installed_prefix, root, scratch, succeed};
 
 /// A runner at work.
 struct Runner {
@@ -18,8 +18,7 @@ struct Runner {
 }
 
 impl Runner {
-    fn start(program: &Program, sandbox: &Sandbox, environment: Option<&Map<String, Value>>) -> Self {
-        let mut command = program.command(sandbox);
+    fn start(mut command: Command, environment: Option<&Map<String, Value>>) -> Self {
         for (name, value) in environment.into_iter().flatten() {
             command.env(name, value.as_str().unwrap());
         }
@@ -62,14 +61,14 @@ fn is_as_expected(seen: &Value, expected: &Value) -> bool {
     expected.iter().all(|(name, expected)| seen.get(name).is_some_and(|seen| is_as_expected(seen, expected)))
 }
 
-fn run(case: &Value, program: &Program, sandbox: &Sandbox) {
+fn run(case: &Value, runner: Command, sandbox: &Sandbox) {
     let name = case["name"].as_str().unwrap();
     let check = |what: &str, seen: &Value, expected: &Value| {
         let is_right = is_as_expected(seen, expected);
         assert!(is_right, "«{name}», {what}:\n  seen      {seen}\n  expected  {expected}");
     };
     sandbox.script(case.get("answers").unwrap_or(&json!([])));
-    let mut runner = Runner::start(program, sandbox, case.get("environment").and_then(Value::as_object));
+    let mut runner = Runner::start(runner, case.get("environment").and_then(Value::as_object));
     check("the client", &runner.answer(), case.get("client").unwrap_or(&json!({"client": true})));
     for call in case["calls"].as_array().into_iter().flatten() {
         let line = call["call"].as_str().unwrap().replace("{api}", sandbox.variable("TANGO_API_URL"));
@@ -108,7 +107,21 @@ fn c_passes_every_case() {
     for tool in [Under::Nothing, Under::Sanitizers] {
         let program = Program::build("tests/conformance/runner.c", tool);
         for case in cases() {
-            run(&case, &program, &sandbox);
+            run(&case, program.command(&sandbox), &sandbox);
         }
+    }
+}
+
+#[test]
+fn go_passes_every_case() {
+    let sandbox = Sandbox::start(&[]);
+    let program = scratch().join("conformance-go");
+    let module = root().join("bindings/go");
+    succeed(Command::new("go").args(["build", "-o"]).arg(&program).arg("./internal/conformance").current_dir(module));
+    let library = installed_prefix().join("lib/libtango_token.so.1");
+    for case in cases() {
+        let mut runner = Command::new(&program);
+        runner.envs(&sandbox.variables).env("TANGO_PROXY", "none").env("TANGO_TOKEN_LIBRARY", &library);
+        run(&case, runner, &sandbox);
     }
 }
