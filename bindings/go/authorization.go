@@ -58,6 +58,7 @@ func (c *Client) Authorize(ctx context.Context, method, url string) (*Authorizat
 // AuthorizeAgain makes the headers for sending the same request once more, after [VerdictRetry].
 func (c *Client) AuthorizeAgain(ctx context.Context, refused *Authorization) (*Authorization, error) {
 	return c.authorize(ctx, func(client native.Client, made *native.Authorization, failure *native.Error) {
+		defer runtime.KeepAlive(refused)
 		raw, done := lend(refused.handleOf())
 		defer done()
 		c.library.ClientAuthorizeAgain(client, raw, made, failure)
@@ -71,6 +72,7 @@ func (c *Client) AuthorizeAgain(ctx context.Context, refused *Authorization) (*A
 func (c *Client) Observe(authorization *Authorization, status int, header http.Header) (Verdict, error) {
 	var verdict int32
 	err := c.call(func(client native.Client, failure *native.Error) {
+		defer runtime.KeepAlive(authorization)
 		raw, done := lend(authorization.handleOf())
 		defer done()
 		c.library.ClientObserve(client, raw, int32(status), native.OptionalText(header.Get("DPoP-Nonce")),

@@ -97,6 +97,7 @@ func (c *Client) SetCredentials(credentials Credentials) error {
 func (c *Client) Invalidate(token *Token) error {
 	defer c.held.forget()
 	return c.call(func(client native.Client, failure *native.Error) {
+		defer runtime.KeepAlive(token)
 		raw, done := lend(token.handleOf())
 		defer done()
 		c.library.ClientInvalidate(client, raw, failure)
@@ -116,7 +117,8 @@ func (c *Client) call(function func(native.Client, *native.Error)) error {
 	return taken(c.library, failure)
 }
 
-// lend gives the object for one call: 0, which the library refuses by its name, where there is none.
+// lend gives the object for one call: 0, which the library refuses by its name, where there is none. While it is lent
+// it is not freed; that it is not freed before is up to the caller, who keeps the handle's owner alive.
 func lend[T ~uintptr](handle *native.Handle[T]) (T, func()) {
 	if handle != nil {
 		if object, isOpen := handle.Use(); isOpen {

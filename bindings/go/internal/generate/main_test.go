@@ -27,14 +27,24 @@ func TestGeneratedFilesAreThoseOfTheHeader(t *testing.T) {
 }
 
 func TestAHeaderThatIsNotUnderstoodIsRefused(t *testing.T) {
-	const version, function = "#define TANGO_ABI_VERSION 1\n", "tango_client *tango_client_clone(const tango_client *client);\n"
+	const (
+		version  = "#define TANGO_ABI_VERSION 1\n"
+		function = "tango_client *tango_client_clone(const tango_client *client);\n"
+		enum     = "/**\n * What.\n */\nenum tango_verdict\n {\n    /**\n     * Done.\n     */\n    TANGO_VERDICT_DONE = 1,\n};\n"
+		whole    = version + enum + function
+	)
+	if _, err := parse(whole); err != nil {
+		t.Fatal(err)
+	}
 	for name, header := range map[string]string{
 		"empty":            "",
-		"no version":       function,
-		"no functions":     version,
-		"a function type":  version + function + "int32_t tango_sort(int32_t (*order)(int32_t, int32_t));\n",
-		"an unknown type":  version + function + "int32_t tango_sum(double number);\n",
-		"an odd parameter": version + function + "int32_t tango_sum(int32_t numbers[2]);\n",
+		"no version":       enum + function,
+		"no functions":     version + enum,
+		"no enums":         version + function,
+		"an enum missed":   whole + "enum tango_other {\n  TANGO_OTHER_ONE = 1,\n};\n",
+		"a function type":  whole + "int32_t tango_sort(int32_t (*order)(int32_t, int32_t));\n",
+		"an unknown type":  whole + "int32_t tango_sum(double number);\n",
+		"an odd parameter": whole + "int32_t tango_sum(int32_t numbers[2]);\n",
 	} {
 		path := filepath.Join(t.TempDir(), "tango_token.h")
 		if err := os.WriteFile(path, []byte(header), 0o600); err != nil {

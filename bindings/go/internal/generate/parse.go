@@ -46,12 +46,14 @@ func parse(header string) (abi, error) {
 	if version := versionLine.FindStringSubmatch(header); version != nil {
 		result.Version = version[1]
 	}
+	members := 0
 	for _, block := range enumBlock.FindAllStringSubmatch(header, -1) {
 		one := enum{Doc: plain(block[1])}
 		for _, line := range memberLine.FindAllStringSubmatch(block[3], -1) {
 			one.Members = append(one.Members, member{Doc: plain(line[1]), Name: line[2], Number: line[3]})
 		}
 		result.Enums[block[2]] = one
+		members += len(one.Members)
 	}
 	for _, found := range declaration.FindAllStringSubmatch(header, -1) {
 		parameters, err := parseParameters(found[3])
@@ -60,9 +62,11 @@ func parse(header string) (abi, error) {
 		}
 		result.Functions = append(result.Functions, function{found[2], strings.TrimSpace(found[1]), parameters})
 	}
-	// A header that is written in another way must not pass for an empty one. Each function has one line that begins it.
-	begun := len(regexp.MustCompile(`(?m)^\w[\w ]* \*?tango_\w+\(`).FindAllString(header, -1))
-	if result.Version == "" || len(result.Functions) == 0 || len(result.Functions) != begun {
+	// A header that is written in another way must not pass for a smaller one: each function has a line that begins it,
+	// and each member of an enum one of its own.
+	lines := func(pattern string) int { return len(regexp.MustCompile(`(?m)`+pattern).FindAllString(header, -1)) }
+	if result.Version == "" || len(result.Functions) == 0 || members == 0 ||
+		len(result.Functions) != lines(`^\w[\w ]* \*?tango_\w+\(`) || members != lines(`^\s+TANGO_\w+ = \d+,$`) {
 		return abi{}, errors.New("the header is not written as this program expects it")
 	}
 	return result, nil
