@@ -319,16 +319,6 @@ typedef struct tango_authorization tango_authorization;
 typedef struct tango_client tango_client;
 
 /**
- * The end of a span on both coarse clocks.
- */
-typedef struct CoarseDeadline CoarseDeadline;
-
-/**
- * One reading of both coarse clocks, in milliseconds.
- */
-typedef struct CoarseReading CoarseReading;
-
-/**
  * Everything a program says once, before it asks for tokens.
  *
  * Setters only store; making a client checks the whole and names everything that is missing or wrong. Secrets are
@@ -422,8 +412,6 @@ typedef void (*tango_log_callback)(void *user_data, int32_t level, const char *m
  * function of this library, except that a blocking acquire that would wait gives WOULD_BLOCK.
  */
 typedef void (*tango_acquire_done)(void *user_data, tango_token *token, tango_error *error);
-
-
 
 
 

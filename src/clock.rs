@@ -68,8 +68,8 @@ impl Default for CoarseDeadline {
 }
 
 impl CoarseDeadline {
-    /// A deadline that has always passed.
-    pub const PASSED: Self = Self(CoarseReading { monotonic: 0, wall: 0 });
+    /// A deadline that has always passed. Not `pub`, or it goes into the C header.
+    pub(crate) const PASSED: Self = Self(CoarseReading { monotonic: 0, wall: 0 });
 
     pub fn after(now: CoarseReading, span: Duration) -> Self {
         let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
