@@ -31,6 +31,10 @@ before=$(sha256sum include/tango_token.h)
 make --no-print-directory header
 [ "$(sha256sum include/tango_token.h)" = "$before" ] || fail "include/tango_token.h is not what the source makes: commit it"
 
+if grep '^typedef.* [A-Z][a-zA-Z]*;' include/tango_token.h; then
+    fail "the header names types of the inside: cbindgen finds what is \`pub\`"
+fi
+
 step "one version"
 grep --quiet "^## $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" CHANGELOG.md ||
     fail "CHANGELOG.md says nothing of this version"
