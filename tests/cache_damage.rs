@@ -1,11 +1,16 @@
-//! A file of the cache that was cut off or changed: never a crash, never a wrong token.
+//! A cache whose entries were cut off or changed, or whose server says what it should not: never a crash, never a wrong
+//! token.
 
 mod support;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use serde_json::json;
+use support::redis::Redis;
 use support::sandbox::Sandbox;
 use support::{entry, fresh_folder};
 use tango_token::{Client, Config, Error, Status, Token};
@@ -139,4 +144,43 @@ fn a_damaged_ledger_without_a_token_is_believed_or_ignored() {
         (believed, ignored) = (believed + 1 - sent, ignored + sent);
     }
     assert!(believed > 0 && ignored > 0, "{believed} {ignored}");
+}
+
+#[test]
+fn what_is_too_long_for_a_record_is_neither_read_nor_kept_whole() {
+    let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
+    let redis = Redis::start();
+    let client = || {
+        let mut config = sandbox.config();
+        config.cache(redis.variables("huge:").remove(0).1);
+        Client::new(&config).unwrap()
+    };
+    client().acquire().unwrap();
+    let record = redis.keys("huge:").into_iter().find(|key| key.ends_with("record")).unwrap();
+    redis.command::<()>(&["SET", &record, &"x".repeat(20_000_000)]);
+    client().acquire().unwrap();
+    let rejected = redis.entry("huge:", "rejected").unwrap();
+    assert!(rejected.len() < 1_000_000, "{}", rejected.len());
+    assert_eq!(sandbox.token_requests(), 2);
+}
+
+#[test]
+fn a_server_that_repeats_the_password_does_not_get_it_into_the_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut asked = [0; 4096];
+            while stream.read(&mut asked).is_ok_and(|length| length > 0) {
+                let _ =
+                    stream.write_all(b"-ERR unknown command 'AUTH', with args beginning with: 'me' 'hush-hush'\r\n");
+            }
+        }
+    });
+    let sandbox = Sandbox::start(&[]);
+    let mut config = sandbox.config();
+    config.cache(format!("redis://me:hush-hush@{address}"));
+    let error = Client::new(&config).unwrap().acquire().unwrap_err();
+    assert_eq!(error.status(), Status::CacheUnavailable);
+    assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
 }
