@@ -56,7 +56,7 @@ pub(super) fn timed_out(timeout: Duration) -> Error {
     Error::new(Status::TimedOut, message).with_retry_after(Some(Duration::from_secs(1)))
 }
 
-/// A fetch that ended without a word, which only a defect can bring about.
+/// A fetch that ended without a word. No caller sees it but by a defect: where credentials changed, it begins anew.
 pub(super) fn lost() -> Error {
     Error::new(Status::Internal, "the fetch of the token ended unexpectedly")
 }

@@ -14,7 +14,8 @@ use crate::secret::Redactor;
 
 /// A place that a whole fleet reads and writes, such as a database: what [`Config::custom_cache`] takes.
 ///
-/// The library calls it on threads of its own, one call of a fetch after the other, and waits five seconds for each.
+/// The library calls it on threads of its own and waits five seconds for each call. One that takes longer goes on beside
+/// those that follow it, and may end after them.
 /// Names are of letters, digits, `.` and `-`. Values are sealed or hold no secret; each has at most 128 KiB.
 ///
 /// [`Config::custom_cache`]: crate::Config::custom_cache

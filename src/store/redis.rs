@@ -1,7 +1,7 @@
 //! Redis, Valkey and what speaks their protocol, alone or as a cluster.
 //!
-//! A connection lives as long as one fetch, which comes a few times a day: hundreds of idle ones would help nobody, and
-//! none breaks unseen between two uses.
+//! A connection lives as long as one look or one fetch, minutes or hours apart: hundreds of idle ones would help nobody,
+//! and none breaks unseen between two uses.
 
 mod address;
 mod connection;
