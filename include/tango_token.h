@@ -486,7 +486,8 @@ void tango_authorization_free(tango_authorization *authorization);
  * Shares the token in a database that these four functions reach, instead of `tango_config_set_cache`.
  *
  * They are called on the library's own threads, several at once, and waited for for five seconds; none may throw or jump
- * out. Names are of letters, digits, `.` and `-`; values are sealed or hold no secret, and have at most 128 KiB.
+ * out. Give them shorter time limits of their own: a value that is saved late can replace what another process wrote
+ * meanwhile. Names are of letters, digits, `.` and `-`; values are sealed or hold no secret, and have at most 128 KiB.
  * `release`, which may be NULL, ends `user_data` once no configuration, client or call uses it; when this call fails, at
  * once.
  */

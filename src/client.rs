@@ -127,9 +127,9 @@ impl Client {
     /// fetch it behind that one. A changed password alone is used for the next fetch and needs no new token.
     pub fn set_credentials(&self, credentials: &Credentials) -> Result<(), Error> {
         self.0.hangar.get().update(&self.0, |known, _| {
-            let before = self.0.settings.load();
+            let before = self.0.settings.load_full();
             let after = before.with_credentials(credentials)?;
-            known.use_credentials(&before.request, &after.request, self.0.clock.now());
+            known.use_credentials(&before, &after, self.0.clock.now());
             self.0.settings.store(Arc::new(after));
             Ok(())
         })
@@ -173,7 +173,7 @@ impl Inner {
                 (Decision::Refuse { .. }, _) if known.starts_look(now) => {
                     departure.start_or_join(self, &hangar).map(Answer::Wait)
                 }
-                (Decision::Refuse { until }, _) => Err(known.refusal(until.since(now))),
+                (Decision::Refuse { until }, _) => Err(known.refusal(until, now)),
                 _ => departure.start_or_join(self, &hangar).map(Answer::Wait),
             }
         })

@@ -71,8 +71,10 @@ pub(crate) struct Ledger {
     pub cool_down_until: Option<Moment>,
     pub back_off_until: Option<Moment>,
     pub failures: u32,
-    /// When it was changed last. Of two ledgers the later one knows more.
+    /// When it was changed last.
     pub changed: Option<Moment>,
+    /// It was changed by this process since it was read from the shared cache or written there.
+    pub is_unwritten: bool,
     /// The shared cache could not be reached, which is this process's own trouble and never shared.
     pub cache_out_until: Option<Moment>,
     pub cache_failures: u32,
@@ -81,7 +83,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// All that there is to know right after a token arrived.
     pub fn after_issue(requested: Moment, now: Moment) -> Self {
-        Self { last_issue: Some(requested), changed: Some(now), ..Self::default() }
+        Self { last_issue: Some(requested), changed: Some(now), is_unwritten: true, ..Self::default() }
     }
 
     /// A token arrived that was asked for at `requested`.
@@ -95,6 +97,11 @@ impl Ledger {
     pub fn record_departure(&mut self, now: Moment) {
         self.departed = Some(now);
         self.touch(now);
+    }
+
+    /// The request was not sent after all.
+    pub fn record_stay(&mut self) {
+        self.departed = None;
     }
 
     /// The sender of a request died before it wrote what became of it. The first time it is as if an answer was lost
@@ -147,21 +154,51 @@ impl Ledger {
         self.cache_out_until = Some(now.after(retry_span(1, 30, self.cache_failures, jitter)));
     }
 
-    /// What the shared cache holds is taken over unless this process knows of something later, which was not written.
-    /// True if it was taken over.
-    pub fn agree_with(&mut self, shared: &Self) -> bool {
+    /// Takes over what the shared cache holds, whatever the clocks say of it: who writes it has read it before. What this
+    /// process knows and could not write is joined with it, and where the cache holds nothing it goes there.
+    ///
+    /// True if it is closed by what the shared cache holds, and not by what this process found out.
+    pub fn agree_with(&mut self, shared: Option<&Self>) -> bool {
         (self.cache_out_until, self.cache_failures) = (None, 0);
-        let is_newer = shared.changed > self.changed;
-        if is_newer {
-            *self = shared.clone();
+        match shared {
+            None => {
+                self.is_unwritten = *self != Self::default();
+                false
+            }
+            Some(shared) if self.is_unwritten => self.join(shared.clone()),
+            Some(shared) => {
+                *self = shared.clone();
+                true
+            }
         }
-        is_newer
     }
 
-    /// Later than everything that it is based on, also where the clocks of those who write it differ.
+    /// Keeps everything that holds requests back, of both, but for what a later token has opened again.
+    fn join(&mut self, mut other: Self) -> bool {
+        let last_issue = self.last_issue.max(other.last_issue);
+        for ledger in [&mut *self, &mut other] {
+            if ledger.changed < last_issue {
+                *ledger = Self { changed: ledger.changed, ..Self::default() };
+            }
+        }
+        let is_others = other.closed_until() > self.closed_until();
+        *self = Self {
+            last_issue,
+            departed: self.departed.max(other.departed),
+            possibly_spent: self.possibly_spent.max(other.possibly_spent),
+            cool_down_until: self.cool_down_until.max(other.cool_down_until),
+            back_off_until: self.back_off_until.max(other.back_off_until),
+            failures: self.failures.max(other.failures),
+            changed: self.changed.max(other.changed),
+            is_unwritten: true,
+            ..Self::default()
+        };
+        is_others
+    }
+
     fn touch(&mut self, now: Moment) {
-        let next = self.changed.map(|before| before.after(Duration::from_millis(1)));
-        self.changed = next.max(Some(now));
+        self.changed = self.changed.max(Some(now));
+        self.is_unwritten = true;
     }
 
     /// Other credentials are used from now on: what was refused may be granted.
@@ -172,6 +209,16 @@ impl Ledger {
     /// Before this moment no request makes sense.
     pub fn closed_until(&self) -> Option<Moment> {
         self.cool_down_until.max(self.back_off_until).max(self.cache_out_until)
+    }
+
+    /// Whether a request would make sense if the shared cache could be reached.
+    pub fn is_closed_by_the_cache_alone(&self, now: Moment) -> bool {
+        self.cool_down_until.max(self.back_off_until).is_none_or(|until| until <= now)
+    }
+
+    /// Whether the daily limit is why no request makes sense.
+    pub fn is_closed_by_the_quota(&self) -> bool {
+        self.cool_down_until > self.back_off_until
     }
 
     /// 20 hours, and a little, after the last token that was issued, or may have been, unless the server says when; else a guess.

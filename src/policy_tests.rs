@@ -110,15 +110,62 @@ fn a_sender_that_died_is_a_lost_answer_and_one_that_dies_again_is_slowed_down() 
 }
 
 #[test]
-fn of_two_ledgers_the_later_one_is_taken_over_whatever_the_clocks_say() {
-    let (mut mine, mut shared) = (Ledger::default(), Ledger::default());
-    shared.record_failure(Cause::Refused, at(1_000), 0.5);
-    assert!(mine.agree_with(&shared));
-    assert!(!mine.agree_with(&shared), "nothing new");
-    // This clock is an hour behind the one of whoever wrote it.
-    mine.record_issue(at(900), at(900));
-    assert!(!mine.agree_with(&shared));
-    assert!(shared.agree_with(&mine) && shared.closed_until().is_none());
+fn what_the_fleet_wrote_is_taken_over_whatever_the_clocks_say() {
+    // Of a process whose clock is an hour ahead.
+    let mut mine = written(|ledger| ledger.record_issue(at(5_000), at(5_000)));
+    let shared = written(|ledger| ledger.record_failure(Cause::Quota { retry_after: None }, at(1_500), 0.5));
+    assert!(mine.agree_with(Some(&shared)));
+    assert_eq!(mine, shared);
+}
+
+#[test]
+fn what_was_not_written_is_joined_with_what_others_wrote() {
+    let quota = |ledger: &mut Ledger| ledger.record_failure(Cause::Quota { retry_after: None }, at(1_000), 0.5);
+    let refused = |ledger: &mut Ledger| ledger.record_failure(Cause::Refused, at(1_100), 0.5);
+    let (cool_down, back_off) = (written(quota).cool_down_until, written(refused).back_off_until);
+
+    let mut mine = Ledger::default();
+    refused(&mut mine);
+    assert!(mine.agree_with(Some(&written(quota))), "the cool-down of the others is the longer");
+    assert_eq!((mine.cool_down_until, mine.back_off_until, mine.is_unwritten), (cool_down, back_off, true));
+
+    let mut mine = Ledger::default();
+    quota(&mut mine);
+    assert!(!mine.agree_with(Some(&written(refused))));
+    assert_eq!((mine.cool_down_until, mine.back_off_until, mine.is_unwritten), (cool_down, back_off, true));
+}
+
+#[test]
+fn what_a_later_token_has_opened_is_not_closed_again() {
+    let before = written(|ledger| {
+        ledger.record_departure(at(900));
+        ledger.record_failure(Cause::Quota { retry_after: None }, at(1_000), 0.5);
+    });
+    let mut mine = Ledger::default();
+    mine.record_issue(at(2_000), at(2_001));
+    mine.agree_with(Some(&before));
+    assert_eq!((mine.closed_until(), mine.last_issue, mine.departed), (None, Some(at(2_000)), None));
+
+    // Of whoever was refused after that, and did not know of it.
+    let after = written(|ledger| ledger.record_failure(Cause::Quota { retry_after: None }, at(2_500), 0.5));
+    assert!(mine.agree_with(Some(&after)));
+    assert_eq!((mine.closed_until(), mine.last_issue), (after.closed_until(), Some(at(2_000))));
+}
+
+#[test]
+fn a_ledger_that_the_cache_lost_goes_back_there() {
+    let mut mine = written(|ledger| ledger.record_issue(at(1), at(1)));
+    assert!(!mine.agree_with(None) && mine.is_unwritten);
+    assert_eq!(mine.last_issue, Some(at(1)));
+    let mut empty = Ledger::default();
+    assert!(!empty.agree_with(None) && !empty.is_unwritten);
+}
+
+/// As it comes back from the shared cache.
+fn written(change: impl FnOnce(&mut Ledger)) -> Ledger {
+    let mut ledger = Ledger::default();
+    change(&mut ledger);
+    Ledger { is_unwritten: false, ..ledger }
 }
 
 #[test]
@@ -131,7 +178,7 @@ fn a_cache_outage_closes_for_a_while_and_is_over_with_the_next_look() {
         })
         .collect();
     assert_eq!(spans, [1, 2, 4, 8, 16, 30, 30]);
-    ledger.agree_with(&Ledger::default());
+    ledger.agree_with(None);
     assert_eq!(ledger.closed_until(), None);
 }
 

@@ -36,12 +36,16 @@ pub(crate) trait Store: Send + Sync {
     /// Both entries as they are now, in one look.
     fn load(&self) -> Reply<'_, Loaded>;
 
-    /// Writes entries, each whole or not at all.
-    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, ()>;
+    /// Writes entries, each whole or not at all, while the lock is this object's. False, and nothing is written, if the
+    /// store can tell that it is not.
+    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, bool>;
 
-    /// Takes the lock, or keeps it for another `lease`. False if somebody else has it. It opens by itself when the lease
-    /// is over, or earlier when its holder is gone, if the store can tell.
+    /// Takes the lock. False if somebody else has it. It opens by itself when the lease is over, or earlier when its holder is
+    /// gone, if the store can tell.
     fn lock(&self, lease: Duration) -> Reply<'_, bool>;
+
+    /// Keeps the lock for another `lease`. False if the store can tell that it was lost.
+    fn extend(&self, lease: Duration) -> Reply<'_, bool>;
 
     /// Opens the lock if it is this object's.
     fn unlock(&self) -> Reply<'_, ()>;
@@ -78,7 +82,7 @@ pub(crate) struct Entry {
     pub kind: Kind,
     /// `None` removes it.
     pub bytes: Option<Vec<u8>>,
-    /// How long the store has to keep it at least, and may forget it after.
+    /// How long the store has to keep it at least, and may forget it after. A folder keeps it until it is replaced.
     pub keep: Duration,
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use support::fresh_folder;
 use support::python::answered_by;
 use support::sandbox::Sandbox;
-use tango_token::{Client, Config, DpopMode};
+use tango_token::{Client, Config, DpopKey, DpopMode};
 
 fn config(sandbox: &Sandbox, folder: &Path) -> Config {
     let mut config = sandbox.config();
@@ -49,11 +49,13 @@ fn another_implementation_reads_what_this_one_writes_and_the_other_way_round() {
     });
     let answer = answered_by("cache.py", &question);
     let name = entry(&folder, "record").file_name().unwrap().to_str().unwrap().to_owned();
-    assert_eq!(name, format!("tango-token.{}.record", answer["cache_key"].as_str().unwrap()));
+    assert_eq!(answer["name"], name);
     let read = &answer["record"];
     assert_eq!((read["access_token"].as_str(), read["token_type"].as_str()), (Some(token.value()), Some("DPoP")));
     assert_eq!(read["dpop_jkt"].as_str(), Some(token.dpop_key().unwrap().thumbprint()));
-    assert!(read["dpop_key"].as_str().unwrap().starts_with("-----BEGIN PRIVATE KEY-----"));
+    let private_key =
+        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", read["dpop_key"].as_str().unwrap());
+    assert_eq!(DpopKey::from_pem(&private_key, None).unwrap().thumbprint(), token.dpop_key().unwrap().thumbprint());
     assert_eq!(read["expires_ms"].as_i64().unwrap() - read["requested_ms"].as_i64().unwrap(), 86_400_000);
 
     let ledger: Value = serde_json::from_slice(&fs::read(entry(&folder, "ledger")).unwrap()).unwrap();

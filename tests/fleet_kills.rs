@@ -123,6 +123,30 @@ fn redis_remembers_a_token_that_died_with_its_holder() {
     the_token_dies_with_its_holder(&Cache::Redis(&Redis::start(), "lost:"));
 }
 
+/// Suspended while the server thinks, for longer than its lease, it goes on when another process has been refused meanwhile.
+#[test]
+fn a_holder_that_was_suspended_sends_nothing_and_writes_over_nothing_when_it_goes_on() {
+    let redis = Redis::start();
+    let cache = Cache::Redis(&redis, "suspended:");
+    let sandbox = Sandbox::start(&["--latency-ms", "500"]);
+    let limit = json!({"status": 400, "body": "it has exceeded the daily rate limit"});
+    sandbox.script(&json!([{"status": 503}, limit, limit]));
+    let fleet = Fleet::new(&sandbox, &cache).with("TANGO_ATTEMPT_TIMEOUT_MS", ATTEMPT_TIMEOUT);
+    let mut suspended = fleet.start();
+    suspended.tell("acquire");
+    sandbox.wait_for("token_requests", 1);
+    suspended.pause();
+    let quota = "TANGO_STATUS_QUOTA_REFUSED";
+    assert_eq!(fleet.start().acquire().unwrap_err().status, quota, "once the lease is over");
+    let cool_down = cache.ledger()["cool_down_until_ms"].as_i64().unwrap();
+    suspended.resume();
+    assert_eq!(suspended.outcome().unwrap_err().status, quota);
+    assert_eq!(fleet.start().acquire().unwrap_err().status, quota);
+    assert_eq!(sandbox.token_requests(), 2);
+    assert!(cache.ledger()["cool_down_until_ms"].as_i64().unwrap().abs_diff(cool_down) < 1_000);
+    assert!(cache.lock_heals_within(Duration::ZERO));
+}
+
 #[test]
 fn a_child_does_not_keep_the_lock_of_its_dead_parent() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);

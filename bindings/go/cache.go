@@ -13,9 +13,10 @@ import (
 
 // Cache is a shared cache of the program's own: a database in which a fleet keeps one token.
 //
-// The methods are called by several goroutines at once, and waited for for five seconds each. Names are of letters,
-// digits, "." and "-"; values are sealed or hold no secret, and have at most 128 KiB. Errors are logged, and the library
-// takes the cache for one that cannot be used, which is not the same as an empty one.
+// The methods are called by several goroutines at once, and waited for for five seconds each. Give them shorter time limits
+// of their own: a value that is saved late can replace what another process wrote meanwhile. Names are of letters, digits,
+// "." and "-"; values are sealed or hold no secret, and have at most 128 KiB. Errors are logged, and the library takes the
+// cache for one that cannot be used, which is not the same as an empty one.
 type Cache interface {
 	// Load returns the value of a name; none, and no error, where there is none.
 	Load(name string) ([]byte, error)

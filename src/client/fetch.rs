@@ -16,7 +16,7 @@ use crate::endpoint::{Failure, Issued, Renewals};
 use crate::error::{Error, Status, ceil_seconds};
 use crate::policy::{Ledger, Life};
 use crate::retry::Attempts;
-use crate::store::{Names, Session, Trouble};
+use crate::store::{Names, Session};
 use crate::token::HeldToken;
 
 /// However it ends, a panic included, it lands: the next caller may start another.
@@ -25,6 +25,7 @@ pub(super) struct Landing {
     pub settings: Arc<Settings>,
     hangar: Arc<Hangar>,
     sender: watch::Sender<Option<Outcome>>,
+    started: Instant,
     done: bool,
 }
 
@@ -35,14 +36,21 @@ impl Landing {
         settings: Arc<Settings>,
         sender: watch::Sender<Option<Outcome>>,
     ) -> Self {
-        Self { inner: Arc::clone(inner), hangar: Arc::clone(hangar), settings, sender, done: false }
+        Self {
+            inner: Arc::clone(inner),
+            hangar: Arc::clone(hangar),
+            settings,
+            sender,
+            started: Instant::now(),
+            done: false,
+        }
     }
 
     pub async fn fly(mut self) {
         let outcome = loop {
             let names = Names::of(&self.settings);
             let outcome = match self.inner.world.store(&self.settings, &names) {
-                None => self.fetch(None).await,
+                None => self.fetch(None).await.unwrap_or_else(|| Err(lost())),
                 Some(store) => self.agree_with(store, &names).await,
             };
             let settings = self.inner.settings.load_full();
@@ -55,8 +63,9 @@ impl Landing {
         self.land(outcome);
     }
 
-    /// Sends the request, again where that makes sense, and says so in the shared cache before and after.
-    pub async fn fetch(&self, mut session: Option<&mut Session>) -> Outcome {
+    /// Sends the request, again where that makes sense, and says so in the shared cache before and after. `None` if nothing
+    /// was sent because the lock was lost before.
+    pub async fn fetch(&self, mut session: Option<&mut Session>) -> Option<Outcome> {
         match self.request(&mut session).await {
             Ok((requested, issued)) => {
                 let held = self.made_of(requested, &issued);
@@ -65,28 +74,35 @@ impl Landing {
                     known.ledger.record_issue(requested, now);
                     known.last_error = None;
                 });
-                self.save(session.as_deref_mut(), Some(&held)).await;
+                self.save(session, Some(&held)).await;
                 self.keep(&held);
                 tracing::info!("a new token is held for {} s", issued.lifetime.as_secs());
-                Ok(held)
+                Some(Ok(held))
             }
             Err(failure) => {
-                let error = self.note(failure);
+                let error = self.note(failure?);
+                if session.is_some() {
+                    self.look_again_while_refused();
+                }
                 self.save(session, None).await;
-                Err(error)
+                Some(Err(error))
             }
         }
     }
 
-    async fn request(&self, session: &mut Option<&mut Session>) -> Result<(Moment, Issued), Failure> {
-        let endpoint = self.hangar.endpoint(&self.inner, &self.settings).map_err(no_endpoint)?;
+    /// The failure of the last request, if one was sent.
+    async fn request(&self, session: &mut Option<&mut Session>) -> Result<(Moment, Issued), Option<Failure>> {
+        let endpoint = self.hangar.endpoint(&self.inner, &self.settings).map_err(|error| Some(no_endpoint(error)))?;
         let transport = &self.settings.transport;
-        let deadline = Instant::now() + for_the_fetch(transport.total_timeout);
+        let deadline = self.deadline();
         let left = || deadline.saturating_duration_since(Instant::now());
         let (mut attempts, mut renewals) = (Attempts::default(), Renewals::default());
+        let mut last_failure = None;
         loop {
-            if let Some(session) = session {
-                self.depart(session).await?;
+            if let Some(session) = session
+                && !self.depart(session).await
+            {
+                return Err(last_failure);
             }
             let requested = self.inner.clock.now();
             let failure = match endpoint.request_token(left().min(transport.attempt_timeout), &mut renewals).await {
@@ -96,29 +112,40 @@ impl Landing {
             if failure.cause.may_have_cost_a_token() {
                 self.record(|known, now| known.ledger.record_possibly_spent(requested, now));
             }
-            let Some(pause) = attempts.pause(failure.cause, left(), jitter()) else { return Err(failure) };
+            let Some(pause) = attempts.pause(failure.cause, left(), jitter()) else { return Err(Some(failure)) };
             if let Some(session) = session
                 && !self.keeps_lock(session, pause).await
             {
-                return Err(failure);
+                return Err(Some(failure));
             }
             tracing::warn!("{}; trying again in {} ms", failure.error, pause.as_millis());
+            last_failure = Some(failure);
             time::sleep(pause).await;
         }
     }
 
+    /// A fetch ends a little before those who have waited for it from the beginning, who then learn why. Where it began late,
+    /// because another process had the lock, a request has half its time at least: one that is cut short may cost the token.
+    fn deadline(&self) -> Instant {
+        let transport = &self.settings.transport;
+        let total = transport.total_timeout;
+        let begun_in_time = self.started + total.saturating_sub((total / 10).min(Duration::from_millis(50)));
+        begun_in_time.max(Instant::now() + transport.attempt_timeout.min(total) / 2)
+    }
+
     /// Makes sure that the lock holds until the next request is answered and that nobody had it meanwhile, and says in the
-    /// shared cache that the request is about to be sent.
-    async fn depart(&self, session: &mut Session) -> Result<(), Failure> {
-        // Who was stopped for longer than a lease can have the lock again after another has fetched.
-        if self.keeps_lock(session, Duration::ZERO).await && session.is_alone().await {
-            self.record(|known, now| known.ledger.record_departure(now));
-            self.save(Some(session), None).await;
-            return Ok(());
+    /// shared cache that the request is about to be sent. False if that is not so, and it must not be sent.
+    async fn depart(&self, session: &mut Session) -> bool {
+        if !self.keeps_lock(session, Duration::ZERO).await {
+            return false;
         }
-        session.lose_lock();
-        let error = Error::from(Trouble("its lock was lost before the request was sent".into()));
-        Err(Failure { error, cause: Cause::NotSent })
+        self.record(|known, now| known.ledger.record_departure(now));
+        self.save(Some(session), None).await;
+        // Writing it can have taken longer than the lease.
+        if !session.is_locked() {
+            self.record(|known, _| known.ledger.record_stay());
+        }
+        session.is_locked()
     }
 
     /// How long the lock has to hold for a request that is sent after `pause`: until its answer is written.
@@ -129,17 +156,17 @@ impl Landing {
 
     /// Where the lock is lost, or nobody knows, another process may be fetching by now.
     async fn keeps_lock(&self, session: &mut Session, pause: Duration) -> bool {
-        let kept = session.lock(self.lease(pause)).await;
+        let kept = session.keep_lock(self.lease(pause)).await;
         if kept != Ok(true) {
             tracing::warn!("the lock of the shared cache was lost during a fetch, which goes no further");
         }
         kept == Ok(true)
     }
 
-    /// Writes the ledger, and the token if one is given. Where that fails the token is served from memory, and what is
-    /// missing is written by a later look at the cache. Who has lost the lock writes nothing over what others do.
+    /// Writes the ledger, and the token if one is given. Where that fails, or the lock was lost, the token is served from
+    /// memory, and what is missing is written by a later look at the cache.
     pub async fn save(&self, session: Option<&mut Session>, held: Option<&Arc<HeldToken>>) {
-        let Some(session) = session.filter(|session| session.is_locked() || held.is_some()) else { return };
+        let Some(session) = session else { return };
         let known = self.inner.known.load_full();
         let ledger = match held {
             // Nothing else is known of former credentials.
@@ -152,12 +179,14 @@ impl Landing {
         if let Err(trouble) = &saved {
             tracing::warn!("the shared cache does not take what was to be written, which is tried again: {trouble}");
         }
-        if held.is_some() || saved.is_err() {
-            self.record(|known, now| {
-                known.unsaved = if saved.is_ok() { 0 } else { known.unsaved.saturating_add(1) };
+        let is_written = saved == Ok(true);
+        self.record(|known, now| {
+            known.ledger.is_unwritten &= !(is_written && known.ledger == ledger);
+            if held.is_some() || !is_written {
+                known.unsaved = if is_written { 0 } else { known.unsaved.saturating_add(1) };
                 known.look_again = Some(now.after(next_look(known.unsaved)));
-            });
-        }
+            }
+        });
     }
 
     fn made_of(&self, requested: Moment, issued: &Issued) -> Arc<HeldToken> {
@@ -168,7 +197,13 @@ impl Landing {
 
     fn keep(&self, held: &Arc<HeldToken>) {
         let now = self.inner.clock.now();
-        self.update(|known| known.hold(held, (!self.is_current()).then_some(now)));
+        self.update(|known| {
+            if self.is_current() {
+                known.hold(held);
+            } else {
+                known.hold_of_former(held, &self.settings, now);
+            }
+        });
     }
 
     /// Remembers a failure, and completes its error with the time at which another attempt makes sense.
@@ -212,15 +247,14 @@ impl Landing {
         are_others && (!self.is_current() || error.status() == Status::CredentialsRefused)
     }
 
-    /// Whether somebody waits for its landing.
-    pub fn is_awaited(&self) -> bool {
-        // One is kept for those who come later.
-        self.sender.receiver_count() > 1
+    /// Ends the flight if nobody waits for it any more. True if so.
+    pub fn ends_unless_awaited(&self) -> bool {
+        self.hangar.update(&self.inner, |_, departure| departure.end_unless_awaited(&self.sender))
     }
 
     fn land(&mut self, outcome: Outcome) {
         self.done = true;
-        self.hangar.update(&self.inner, |_, departure| departure.end());
+        self.hangar.update(&self.inner, |_, departure| departure.end(&self.sender));
         self.sender.send_replace(Some(outcome));
     }
 }
@@ -231,11 +265,6 @@ impl Drop for Landing {
             self.land(Err(lost()));
         }
     }
-}
-
-/// A fetch ends a little before those who wait for it, who then learn why.
-fn for_the_fetch(total_timeout: Duration) -> Duration {
-    total_timeout.saturating_sub((total_timeout / 10).min(Duration::from_millis(50)))
 }
 
 /// A forked child makes its own HTTP client, which can fail where the parent's did not.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time;
+use tokio::time::{self, Instant};
 
 use super::Inner;
 use super::fetch::{Landing, jitter};
@@ -26,9 +26,14 @@ const ELSEWHERE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
+/// For a look and a write.
+const FORGETTING: Duration = Duration::from_secs(10);
+const LONGEST_FORGETTING: Duration = Duration::from_secs(60);
+
 /// What is to be done after a look into the cache.
 enum Step {
-    Done(Outcome),
+    /// Nothing is fetched. Without `is_all` there is something to be written or set aside.
+    Done { outcome: Outcome, is_all: bool },
     /// The cache lacks the token that is held, perhaps because it was emptied.
     Publish(Arc<HeldToken>),
     /// With the token that is good meanwhile.
@@ -58,27 +63,32 @@ impl Landing {
         loop {
             let view = session.load().await?;
             match self.next_step(view, session.is_locked()) {
-                Step::Done(outcome) => {
-                    if outcome.is_err() {
-                        // That the one before died on the way is news to the others.
-                        self.save(Some(session), None).await;
-                    }
+                Step::Done { outcome, is_all: true } => return Ok(outcome),
+                Step::Done { outcome, .. } if session.is_locked() => {
+                    self.save(Some(session), None).await;
                     return Ok(outcome);
                 }
                 Step::Publish(held) if session.is_locked() => {
                     self.save(Some(session), Some(&held)).await;
                     return Ok(Ok(held));
                 }
-                Step::Fetch(_) if session.is_locked() => return Ok(self.fetch(Some(session)).await),
+                Step::Fetch(_) if session.is_locked() => {
+                    let outcome = self.fetch(Some(session)).await;
+                    if let Some(outcome) = outcome.filter(|_| session.is_locked()) {
+                        return Ok(outcome);
+                    }
+                    // Who was stopped for longer than a lease has something to tell those who went on, and to hear from them.
+                }
                 // Whoever had the lock before may have changed everything: look again.
                 _ if session.lock(self.lease(Duration::ZERO)).await? => {}
+                Step::Done { outcome, .. } => return Ok(outcome),
                 Step::Publish(held) => return Ok(Ok(held)),
                 Step::Fetch(Some(held)) => {
                     let until = self.inner.clock.now().after(ELSEWHERE);
                     self.update(|known| known.leave_it_to_others(until));
                     return Ok(Ok(held));
                 }
-                Step::Fetch(None) if !self.is_awaited() => {
+                Step::Fetch(None) if self.ends_unless_awaited() => {
                     return Ok(Err(timed_out(self.settings.transport.total_timeout)));
                 }
                 Step::Fetch(None) => {
@@ -96,25 +106,27 @@ impl Landing {
         self.update(|known| {
             if !self.is_current() {
                 // This cache is that of former credentials: the flight begins anew.
-                return Step::Done(Err(lost()));
+                return Step::Done { outcome: Err(lost()), is_all: true };
             }
+            let is_damaged = view.is_damaged;
             known.look_again = Some(now.after(next_look(known.unsaved)));
             if let Some(record) = known.take_over(view, now) {
-                known.hold(&self.held_from(&record), None);
+                known.hold(&self.held_from(&record));
             }
             if is_locked && known.ledger.record_abandoned(now, jitter()) {
                 known.last_error = Some(abandoned());
             }
+            let is_all = !known.ledger.is_unwritten && !is_damaged;
             match (policy::decide(known.life().as_ref(), &known.ledger, None, now), &known.held) {
                 (Decision::Serve, Some(held)) if known.should_publish(&shared) => Step::Publish(Arc::clone(held)),
                 (Decision::Serve, Some(held)) => {
-                    let held = Arc::clone(held);
+                    let outcome = Ok(Arc::clone(held));
                     known.unsaved = 0;
-                    Step::Done(Ok(held))
+                    Step::Done { outcome, is_all }
                 }
                 (Decision::Refuse { until }, _) => {
-                    known.look_again = Some(now.after(LOOK_WHILE_REFUSED.mul_f64(0.75 + jitter() / 2.0)));
-                    Step::Done(Err(known.refusal(until.since(now))))
+                    known.look_again = Some(next_look_while_refused(now));
+                    Step::Done { outcome: Err(known.refusal(until, now)), is_all }
                 }
                 (Decision::ServeAndRefresh, held) => Step::Fetch(held.clone()),
                 _ => Step::Fetch(None),
@@ -140,14 +152,22 @@ impl Landing {
             if !fetches {
                 known.ledger.record_cache_outage(now, jitter());
             }
-            let wait = known.ledger.closed_until().map(|until| until.since(now));
-            known.cache_error.insert(Error::from(trouble).with_retry_after(wait)).clone()
+            let until = known.ledger.closed_until().unwrap_or(now);
+            let error = Error::from(trouble).with_retry_after(Some(until.since(now)));
+            known.cache_error = Some(error.clone());
+            // What the daily limit has closed is not open because the cache is out of reach as well.
+            if known.ledger.is_closed_by_the_cache_alone(now) { error } else { known.refusal(until, now) }
         });
         match held {
             Some(held) => Ok(held),
-            None if fetches => self.fetch(None).await,
+            None if fetches => self.fetch(None).await.unwrap_or_else(|| Err(lost())),
             None => Err(error),
         }
+    }
+
+    /// One who is refused finds a token soon that another puts back.
+    pub(super) fn look_again_while_refused(&self) {
+        self.record(|known, now| known.look_again = Some(next_look_while_refused(now)));
     }
 
     fn valid_token(&self, now: Moment) -> Option<Arc<HeldToken>> {
@@ -165,6 +185,10 @@ fn abandoned() -> Error {
     Error::new(Status::ConnectionLost, message)
 }
 
+fn next_look_while_refused(now: Moment) -> Moment {
+    now.after(LOOK_WHILE_REFUSED.mul_f64(0.75 + jitter() / 2.0))
+}
+
 /// When to look into the cache again: soon, and ever later, while something could not be written.
 pub(super) fn next_look(unsaved: u32) -> Duration {
     let span = match unsaved {
@@ -174,27 +198,38 @@ pub(super) fn next_look(unsaved: u32) -> Duration {
     span.mul_f64(0.75 + jitter() / 2.0)
 }
 
-/// Removes a token that an API refused from the shared cache, if it is still there.
+/// Removes a token that an API refused from the shared cache, if it is still there, behind the callers' backs.
 pub(super) fn forget(inner: &Arc<Inner>, refused: TokenHash) {
     let settings = inner.settings.load_full();
     let names = Names::of(&settings);
     let (Some(store), Ok(runtime)) = (inner.world.store(&settings, &names), inner.world.runtime()) else { return };
     let clock = Arc::clone(&inner.clock);
     runtime.spawn(async move {
-        let removing = async {
-            let mut session = Session::new(store, &names, &settings, clock)?;
-            // Whoever has the lock is about to write another token there.
-            while !session.lock(Duration::from_secs(10)).await? {
-                time::sleep(LONGEST_PAUSE).await;
+        let forgotten = match Session::new(store, &names, &settings, clock) {
+            Ok(mut session) => {
+                let forgotten = forget_in(&mut session, refused).await;
+                session.unlock().await;
+                forgotten
             }
-            let view = session.load().await?;
-            let removed = session.refuse(refused, &view).await;
-            session.unlock().await;
-            removed?;
-            Ok::<_, Trouble>(())
+            Err(trouble) => Err(trouble),
         };
-        if let Ok(Err(trouble)) = time::timeout(Duration::from_secs(60), removing).await {
+        if let Err(trouble) = forgotten {
             tracing::warn!("the refused token is still in the shared cache: {trouble}");
         }
     });
+}
+
+async fn forget_in(session: &mut Session, refused: TokenHash) -> Result<(), Trouble> {
+    let deadline = Instant::now() + LONGEST_FORGETTING;
+    while Instant::now() < deadline {
+        // Whoever has the lock is about to write another token there.
+        if session.lock(FORGETTING).await? {
+            let view = session.load().await?;
+            if session.refuse(refused, &view).await? {
+                return Ok(());
+            }
+        }
+        time::sleep(LONGEST_PAUSE).await;
+    }
+    Err(Trouble(format!("its lock was not open for {} s", LONGEST_FORGETTING.as_secs())))
 }

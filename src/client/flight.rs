@@ -84,8 +84,19 @@ impl Departure<'_> {
         Ok(landed)
     }
 
-    pub fn end(&mut self) {
-        *self.0 = None;
+    /// Whoever comes from now on starts another flight. The one of this `sender` may have been the last but one.
+    pub fn end(&mut self, sender: &watch::Sender<Option<Outcome>>) {
+        self.0.take_if(|flight| flight.landed.0.same_channel(&sender.subscribe()));
+    }
+
+    /// Ends the flight if nobody waits for it. True if so.
+    pub fn end_unless_awaited(&mut self, sender: &watch::Sender<Option<Outcome>>) -> bool {
+        // One is kept for those who come later.
+        let is_awaited = sender.receiver_count() > 1;
+        if !is_awaited {
+            self.end(sender);
+        }
+        !is_awaited
     }
 }
 

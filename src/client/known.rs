@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, CoarseDeadline, Moment};
-use crate::config::TokenRequest;
+use crate::config::Settings;
 use crate::error::{Error, Status};
 use crate::policy::{self, Ledger, Life};
 use crate::store::{Record, View};
@@ -20,18 +20,22 @@ const LONGEST_LOOK: Duration = Duration::from_secs(60);
 /// What a look found of tokens in the shared cache.
 pub(super) struct Shared {
     token: Option<(TokenHash, Moment)>,
-    has_anothers_record: bool,
     refused: Option<TokenHash>,
 }
 
 impl Shared {
     pub fn of(view: &View) -> Self {
-        Self {
-            token: view.record.as_ref().map(|record| (record.hash(), record.requested)),
-            has_anothers_record: view.has_anothers_record,
-            refused: view.refused,
-        }
+        Self { token: view.record.as_ref().map(|record| (record.hash(), record.requested)), refused: view.refused }
     }
+}
+
+/// Credentials that were replaced, and what was known of them. The token that is held was got with them.
+#[derive(Clone)]
+struct Former {
+    settings: Arc<Settings>,
+    since: Moment,
+    ledger: Ledger,
+    last_error: Option<Error>,
 }
 
 #[derive(Clone, Default)]
@@ -47,8 +51,7 @@ pub(super) struct Known {
     pub unsaved: u32,
     /// Another process is fetching, and is given until then.
     elsewhere_until: Option<Moment>,
-    /// The held token is for former credentials since then.
-    renew_from: Option<Moment>,
+    former: Option<Former>,
     /// An API refused it: it is not to come back from the shared cache.
     refused: Option<TokenHash>,
     /// Until then the held token is handed out without asking the policy again.
@@ -58,7 +61,7 @@ pub(super) struct Known {
 impl Known {
     pub fn life(&self) -> Option<Life> {
         let life = *self.held.as_ref()?.life();
-        Some(self.renew_from.map_or(life, |moment| life.renewable_from(moment)))
+        Some(self.former.as_ref().map_or(life, |former| life.renewable_from(former.since)))
     }
 
     pub fn fetched_elsewhere_until(&self, now: Moment) -> Option<Moment> {
@@ -84,15 +87,36 @@ impl Known {
         CoarseDeadline::after(clock.coarse(), until.since(now).min(TRUST_IN_COARSE_CLOCKS))
     }
 
-    pub fn refusal(&self, wait: Duration) -> Error {
-        let unknown = || Error::new(Status::Internal, "no request makes sense now, for a reason that was lost");
-        self.cache_error.as_ref().or(self.last_error.as_ref()).cloned().unwrap_or_else(unknown).repeated(wait)
+    /// Why nothing is sent before `until`.
+    pub fn refusal(&self, until: Moment, now: Moment) -> Error {
+        let reason = match &self.cache_error {
+            Some(error) if self.ledger.is_closed_by_the_cache_alone(now) => error.clone(),
+            _ => self.last_error.clone().unwrap_or_else(|| self.unknown_reason()),
+        };
+        reason.repeated(until.since(now))
     }
 
-    /// A new token is held; `now` if it is for credentials that are no longer used.
-    pub fn hold(&mut self, held: &Arc<HeldToken>, outdated: Option<Moment>) {
+    /// For a ledger that somebody damaged.
+    fn unknown_reason(&self) -> Error {
+        let (status, what) = if self.ledger.is_closed_by_the_quota() {
+            (Status::QuotaRefused, "the daily limit refused a request")
+        } else {
+            (Status::ServerError, "requests failed")
+        };
+        Error::new(status, format!("{what}, as the shared cache says, which does not say more"))
+    }
+
+    /// A new token is held, got with the credentials of now.
+    pub fn hold(&mut self, held: &Arc<HeldToken>) {
         self.held = Some(Arc::clone(held));
-        self.renew_from = outdated;
+        self.former = None;
+    }
+
+    /// A new token is held, got with credentials that were replaced meanwhile.
+    pub fn hold_of_former(&mut self, held: &Arc<HeldToken>, settings: &Arc<Settings>, now: Moment) {
+        let ledger = Ledger::after_issue(held.life().requested(), now);
+        self.held = Some(Arc::clone(held));
+        self.former = Some(Former { settings: Arc::clone(settings), since: now, ledger, last_error: None });
     }
 
     /// Another process is on its way to the server: this one serves what it holds, and looks again a little later.
@@ -112,7 +136,7 @@ impl Known {
     /// Takes the ledger over from the shared cache, and gives back its token if that is a better one than the held.
     pub fn take_over(&mut self, view: View, now: Moment) -> Option<Record> {
         (self.cache_error, self.elsewhere_until) = (None, None);
-        if self.ledger.agree_with(&view.ledger) {
+        if self.ledger.agree_with(view.ledger.as_ref()) {
             self.last_error = view.failure;
         }
         let refused = view.refused;
@@ -125,30 +149,38 @@ impl Known {
             return false;
         }
         let Some(held) = &self.held else { return true };
-        let is_better =
-            held.life().is_over(now) || self.renew_from.is_some() || record.requested > held.life().requested();
+        let is_better = held.life().is_over(now) || self.former.is_some() || record.requested > held.life().requested();
         is_better && record.hash() != held.token().hash()
     }
 
-    /// Whether the held token is missing in the shared cache. Nobody knows that it is good for what another client secret
-    /// has sealed, and what an API refused does not come back.
+    /// Whether the held token is missing in the shared cache. What an API refused does not come back.
     pub fn should_publish(&self, shared: &Shared) -> bool {
         let Some(held) = &self.held else { return false };
         let hash = held.token().hash();
         let is_there =
             shared.token.is_some_and(|(theirs, requested)| theirs == hash || requested > held.life().requested());
-        !is_there && !shared.has_anothers_record && shared.refused != Some(hash) && self.renew_from.is_none()
+        !is_there && shared.refused != Some(hash) && self.former.is_none()
     }
 
-    /// What was learned of other credentials is forgotten as far as it does not hold for these.
-    pub fn use_credentials(&mut self, before: &TokenRequest, after: &TokenRequest, now: Moment) {
-        if before.is_of_the_same(after) {
-            self.ledger.forgive();
+    /// What was learned of other credentials is put aside as far as it does not hold for these, and is good again when they
+    /// come back.
+    pub fn use_credentials(&mut self, before: &Arc<Settings>, after: &Settings, now: Moment) {
+        if before.request.is_of_the_same(&after.request) {
+            self.last_error = None;
         } else {
-            self.ledger = Ledger::default();
-            self.renew_from = Some(now);
-            self.look_again = self.look_again.map(|_| now);
+            let (ledger, last_error) = (std::mem::take(&mut self.ledger), self.last_error.take());
+            match self.former.take() {
+                Some(former) if former.settings.request.is_of_the_same(&after.request) => {
+                    (self.ledger, self.last_error) = (former.ledger, former.last_error);
+                }
+                // What is held is still that of the first.
+                Some(former) => self.former = Some(former),
+                None => self.former = Some(Former { settings: Arc::clone(before), since: now, ledger, last_error }),
+            }
         }
-        (self.last_error, self.elsewhere_until) = (None, None);
+        self.ledger.forgive();
+        self.elsewhere_until = None;
+        // Others may use them already, or wait for the token to be sealed for them.
+        self.look_again = self.look_again.map(|_| now);
     }
 }

@@ -70,14 +70,18 @@ impl DpopKey {
             rejected("the text holds no private key in PEM; an encrypted one has to be decrypted first")
         })?;
         let signer = match &der {
-            PrivateKeyDer::Pkcs8(key) => from_pkcs8(key.secret_pkcs8_der()),
+            PrivateKeyDer::Pkcs8(key) => signer_from_pkcs8(key.secret_pkcs8_der()),
             PrivateKeyDer::Sec1(key) => from_sec1(key.secret_sec1_der()),
             PrivateKeyDer::Pkcs1(key) => rsa::KeyPair::from_der(key.secret_pkcs1_der()).map(Signer::Rsa).ok(),
             _ => None,
         };
         der.zeroize();
-        let kinds = "an EC key on P-256 or P-384, an Ed25519 key, or an RSA key of 2,048 to 8,192 bits";
-        Self::from_own_key(signer.ok_or_else(|| rejected(&format!("the private key is not {kinds}")))?, algorithm)
+        Self::from_own_key(signer.ok_or_else(unknown_kind)?, algorithm)
+    }
+
+    /// A private key in PKCS#8 without PEM around it.
+    pub(crate) fn from_pkcs8(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        Self::from_own_key(signer_from_pkcs8(der).ok_or_else(unknown_kind)?, Some(algorithm))
     }
 
     /// A private key as a JWK (RFC 7517). Its `alg`, where it has one, says how it signs.
@@ -147,11 +151,20 @@ impl DpopKey {
 
     /// The private key as PKCS#8 in PEM, for keeping it somewhere safe.
     pub fn to_pem(&self) -> Result<SecretString, Error> {
+        self.with_pkcs8(pem)
+    }
+
+    /// The private key as PKCS#8 in base64, without line breaks.
+    pub(crate) fn to_base64_pkcs8(&self) -> Result<SecretString, Error> {
+        self.with_pkcs8(|der| STANDARD.encode(der).into())
+    }
+
+    fn with_pkcs8<T>(&self, use_it: impl FnOnce(&[u8]) -> T) -> Result<T, Error> {
         let failed = |_| Error::new(Status::Internal, "the key could not be written; the machine may be out of memory");
         match &self.0.signer {
-            Signer::Ecdsa(key) => Ok(pem(key.to_pkcs8v1().map_err(failed)?.as_ref())),
-            Signer::Ed25519(key) => Ok(pem(key.to_pkcs8v1().map_err(failed)?.as_ref())),
-            Signer::Rsa(key) => Ok(pem(AsDer::<Pkcs8V1Der>::as_der(key).map_err(failed)?.as_ref())),
+            Signer::Ecdsa(key) => Ok(use_it(key.to_pkcs8v1().map_err(failed)?.as_ref())),
+            Signer::Ed25519(key) => Ok(use_it(key.to_pkcs8v1().map_err(failed)?.as_ref())),
+            Signer::Rsa(key) => Ok(use_it(AsDer::<Pkcs8V1Der>::as_der(key).map_err(failed)?.as_ref())),
             Signer::External(_) => Err(rejected("the private key is not here: a signer of the program's own has it")),
         }
     }
@@ -219,7 +232,11 @@ fn rejected(problem: &str) -> Error {
     Error::new(Status::KeyRejected, problem)
 }
 
-fn from_pkcs8(der: &[u8]) -> Option<Signer> {
+fn unknown_kind() -> Error {
+    rejected("the private key is not an EC key on P-256 or P-384, an Ed25519 key, or an RSA key of 2,048 to 8,192 bits")
+}
+
+fn signer_from_pkcs8(der: &[u8]) -> Option<Signer> {
     from_sec1(der)
         .or_else(|| Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Signer::Ed25519).ok())
         .or_else(|| rsa::KeyPair::from_pkcs8(der).map(Signer::Rsa).ok())

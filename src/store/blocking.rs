@@ -14,8 +14,10 @@ use crate::secret::Redactor;
 
 /// A place that a whole fleet reads and writes, such as a database: what [`Config::custom_cache`] takes.
 ///
-/// The library calls it on threads of its own and waits five seconds for each call. One that takes longer goes on beside
-/// those that follow it, and may end after them.
+/// The library calls it on threads of its own and waits five seconds for each call. The calls of one fetch follow each other,
+/// so those behind one that takes longer are waited for in vain, and made nevertheless. Give the calls time limits of their
+/// own, below five seconds: what comes late can replace what another process wrote meanwhile.
+///
 /// Names are of letters, digits, `.` and `-`. Values are sealed or hold no secret; each has at most 128 KiB.
 ///
 /// [`Config::custom_cache`]: crate::Config::custom_cache
@@ -63,7 +65,7 @@ impl Blocking {
         Self { cache, names, owner: new_owner(), workers, worker: Mutex::new(None) }
     }
 
-    /// Runs on a thread that may wait. What takes too long is left to itself, with its thread.
+    /// Runs on a thread that may wait, after what it was given before. What takes too long is left to itself.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn SharedCache) -> Result<T, CacheError> + Send + 'static,
@@ -72,7 +74,8 @@ impl Blocking {
         let (sender, done) = oneshot::channel();
         self.hand_out(Box::new(move || drop(sender.send(work(&*cache)))))?;
         let outcome = time::timeout(LONGEST_OPERATION, done).await;
-        if !matches!(outcome, Ok(Ok(_))) {
+        if matches!(outcome, Ok(Err(_))) {
+            // It panicked, and its thread with it.
             *self.worker() = None;
         }
         match outcome {
@@ -112,17 +115,22 @@ impl Store for Blocking {
         }))
     }
 
-    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, ()> {
+    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, bool> {
         let entries: Vec<_> =
             entries.iter().map(|entry| (self.names.entry(entry.kind), entry.bytes.clone(), entry.keep)).collect();
         Box::pin(self.run(move |cache| {
-            entries.iter().try_for_each(|(name, bytes, keep)| cache.save(name, bytes.as_deref(), *keep))
+            entries.iter().try_for_each(|(name, bytes, keep)| cache.save(name, bytes.as_deref(), *keep))?;
+            Ok(true)
         }))
     }
 
     fn lock(&self, lease: Duration) -> Reply<'_, bool> {
         let (name, owner) = (self.names.lock(), self.owner.clone());
         Box::pin(self.run(move |cache| cache.lock(&name, &owner, lease)))
+    }
+
+    fn extend(&self, lease: Duration) -> Reply<'_, bool> {
+        self.lock(lease)
     }
 
     fn unlock(&self) -> Reply<'_, ()> {

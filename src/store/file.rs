@@ -138,10 +138,11 @@ impl SharedCache for FileCache {
         if self.held().as_ref().is_some_and(|held| held.owner == owner) {
             return Ok(true);
         }
-        let file = self.lock_file(name)?;
+        // Noted before it is locked: a child that is forked between the two would keep the lock.
+        let file = LeftToParent::new(self.lock_file(name)?);
         match file.try_lock() {
             Ok(()) => {
-                *self.held() = Some(Held { owner: owner.into(), file: LeftToParent::new(file) });
+                *self.held() = Some(Held { owner: owner.into(), file });
                 self.sweep();
                 Ok(true)
             }

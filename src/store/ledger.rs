@@ -164,7 +164,7 @@ mod tests {
             page.ledger.record_failure(Cause::Quota { retry_after: None }, now, 0.5);
             page.failure = Some(quota());
             page.rejected_records = 3;
-            before = page.ledger.clone();
+            before = Ledger { is_unwritten: false, ..page.ledger.clone() };
         });
         clock.advance(Duration::from_secs(3600));
         let page = read_by("anybody", &clock, &bytes).unwrap();

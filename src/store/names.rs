@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::hmac;
+use secrecy::ExposeSecret;
 
 use super::Kind;
 use crate::config::Settings;
@@ -11,12 +13,17 @@ use crate::config::Settings;
 const FORMAT: &str = "1";
 /// 128 bits: no two sets of credentials meet by chance.
 const DIGEST_LENGTH: usize = 16;
+const SECRET_ID_LENGTH: usize = 8;
 
 /// The cache key, and the names of the entries under it. No secret goes into it, so that a new password leaves it as it
 /// is, and everything that decides which token is right does.
+///
+/// A record can be opened with the client secret alone that sealed it, so there is one for each: who has a wrong secret, or a
+/// new one, neither reads nor replaces what the others have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Names {
     key: String,
+    secret_id: String,
 }
 
 impl Names {
@@ -39,12 +46,10 @@ impl Names {
             digest.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             digest.update(part.as_bytes());
         }
-        let mut key = String::with_capacity(2 * DIGEST_LENGTH);
-        for byte in &digest.finish().as_ref()[..DIGEST_LENGTH] {
-            // Writing to a string cannot fail.
-            let _ = write!(key, "{byte:02x}");
-        }
-        Self { key }
+        let key = hexadecimal(&digest.finish().as_ref()[..DIGEST_LENGTH]);
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, request.client_secret.expose_secret().as_bytes());
+        let secret_id = hmac::sign(&secret, format!("tango-token secret id {key}").as_bytes());
+        Self { secret_id: hexadecimal(&secret_id.as_ref()[..SECRET_ID_LENGTH]), key }
     }
 
     /// The cache key in hexadecimal, lower case.
@@ -54,7 +59,7 @@ impl Names {
 
     /// A name that is good for a file and for the key of any database.
     pub fn entry(&self, kind: Kind) -> String {
-        format!("tango-token.{}.{}", self.key, word(kind))
+        format!("tango-token.{}.{}", self.key, self.word(kind, '.'))
     }
 
     pub fn lock(&self) -> String {
@@ -63,20 +68,30 @@ impl Names {
 
     /// A key of Redis, whose braces keep all of them on one node of a cluster.
     pub fn redis_entry(&self, prefix: &str, kind: Kind) -> String {
-        format!("{prefix}{{{}}}:{}", self.key, word(kind))
+        format!("{prefix}{{{}}}:{}", self.key, self.word(kind, ':'))
     }
 
     pub fn redis_lock(&self, prefix: &str) -> String {
         format!("{prefix}{{{}}}:lock", self.key)
     }
+
+    fn word(&self, kind: Kind, between: char) -> String {
+        match kind {
+            Kind::Record => format!("{}{between}record", self.secret_id),
+            Kind::Ledger => "ledger".into(),
+            Kind::Rejected => "rejected".into(),
+        }
+    }
 }
 
-fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Record => "record",
-        Kind::Ledger => "ledger",
-        Kind::Rejected => "rejected",
+/// In lower case.
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
     }
+    text
 }
 
 #[cfg(test)]
@@ -96,11 +111,9 @@ mod tests {
     #[test]
     fn what_decides_which_token_is_right_is_in_the_key_and_secrets_are_not() {
         let usual = names(|config| config);
-        for same in [
-            (|config| config.client_secret("another")) as fn(&mut Config) -> &mut Config,
-            |config| config.password("another"),
-            |config| config.audience("24h").scope("raas.all"),
-        ] {
+        for same in [(|config| config.password("another")) as fn(&mut Config) -> &mut Config, |config| {
+            config.audience("24h").scope("raas.all")
+        }] {
             assert_eq!(names(same), usual);
         }
         let others = [
@@ -124,12 +137,19 @@ mod tests {
         );
     }
 
+    #[test]
+    fn each_client_secret_has_a_record_of_its_own_and_shares_the_rest() {
+        let (mine, another) = (names(|config| config), names(|config| config.client_secret("another")));
+        assert_ne!(mine.entry(Kind::Record), another.entry(Kind::Record));
+        assert_eq!((mine.entry(Kind::Ledger), mine.lock()), (another.entry(Kind::Ledger), another.lock()));
+    }
+
     /// Written down in docs/cache-format.md: what other implementations have to get as well.
     #[test]
     fn the_documented_key() {
         let names = names(|config| config);
         assert_eq!(names.key(), "45aa2030db9937e8b05f47ae88a64927");
-        assert_eq!(names.entry(Kind::Record), format!("tango-token.{}.record", names.key()));
+        assert_eq!(names.entry(Kind::Record), format!("tango-token.{}.89b40ff1f52b4454.record", names.key()));
         assert_eq!(names.redis_lock("p:"), format!("p:{{{}}}:lock", names.key()));
     }
 }

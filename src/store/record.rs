@@ -1,7 +1,10 @@
 //! The token as it is sealed: everything that another process needs to use it.
 
+use std::fmt;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use zeroize::{Zeroize, Zeroizing};
@@ -35,7 +38,7 @@ impl Record {
 pub(super) fn write(token: &Token, timeline: &Timeline) -> Zeroizing<Vec<u8>> {
     let life = token.life();
     let key = token.dpop_key();
-    let pem = key.and_then(|key| key.to_pem().ok());
+    let private_key = key.and_then(|key| key.to_base64_pkcs8().ok());
     let plain_fields = json!({
         "clock": timeline.stamp(),
         "requested_ms": timeline.unix_ms(life.requested()),
@@ -46,9 +49,9 @@ pub(super) fn write(token: &Token, timeline: &Timeline) -> Zeroizing<Vec<u8>> {
         "dpop_alg": key.map(|key| key.algorithm().name()),
     })
     .to_string();
-    let pem = pem.as_ref().map(ExposeSecret::expose_secret);
+    let private_key = private_key.as_ref().map(ExposeSecret::expose_secret);
     // Written by hand, into room for all of it: a JSON library would leave copies of the secrets behind.
-    let secrets = [("access_token", Some(token.value())), ("dpop_key", pem)];
+    let secrets = [("access_token", Some(token.value())), ("dpop_key", private_key)];
     let room = plain_fields.len()
         + secrets.iter().map(|(name, text)| name.len() + 2 * text.map_or(0, str::len) + 8).sum::<usize>();
     let mut text = Zeroizing::new(Vec::with_capacity(room));
@@ -73,19 +76,29 @@ pub(super) enum Unusable {
     KeyElsewhere,
 }
 
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "it is not whole",
+            Self::WrongType => "its type is not the one that the DPoP mode of this client wants",
+            Self::KeyElsewhere => "it is bound to a key that this client does not have; give all of them the same key",
+        })
+    }
+}
+
 /// Reads it as a client with this `binding` does.
 pub(super) fn read(plain: &[u8], timeline: &Timeline, binding: Option<&Binding>) -> Result<Record, Unusable> {
     let mut fields = Fields::parse(plain).ok_or(Unusable::Malformed)?;
     let timeline = timeline.at_least_since(fields.0.get("clock"));
     let access_token = fields.take_secret("access_token").ok_or(Unusable::Malformed)?;
-    let pem = fields.take_secret("dpop_key");
+    let private_key = fields.take_secret("dpop_key");
     let text = |name: &str| fields.0.get(name).and_then(Value::as_str);
     let time = |name: &str| fields.0.get(name).and_then(Value::as_i64).ok_or(Unusable::Malformed);
     let scope = text("scope").filter(|scope| !scope.contains(char::is_control)).ok_or(Unusable::Malformed)?;
     let key = match (text("token_type").ok_or(Unusable::Malformed)?, binding) {
         ("Bearer", None) => None,
         ("Bearer", Some(binding)) if !binding.required => None,
-        ("DPoP", Some(binding)) => Some(key(text("dpop_jkt"), text("dpop_alg"), pem.as_ref(), binding)?),
+        ("DPoP", Some(binding)) => Some(key(text("dpop_jkt"), text("dpop_alg"), private_key.as_ref(), binding)?),
         ("Bearer" | "DPoP", _) => return Err(Unusable::WrongType),
         _ => return Err(Unusable::Malformed),
     };
@@ -102,16 +115,17 @@ pub(super) fn read(plain: &[u8], timeline: &Timeline, binding: Option<&Binding>)
 fn key(
     jkt: Option<&str>,
     algorithm: Option<&str>,
-    pem: Option<&SecretString>,
+    private_key: Option<&SecretString>,
     binding: &Binding,
 ) -> Result<DpopKey, Unusable> {
     let jkt = jkt.ok_or(Unusable::Malformed)?;
     if binding.key.thumbprint() == jkt {
         return Ok(binding.key.clone());
     }
-    let pem = pem.ok_or(Unusable::KeyElsewhere)?;
+    let private_key = private_key.ok_or(Unusable::KeyElsewhere)?;
     let algorithm = algorithm.and_then(crate::dpop::Algorithm::from_name).ok_or(Unusable::Malformed)?;
-    let key = DpopKey::from_pem(pem.expose_secret(), Some(algorithm)).map_err(|_| Unusable::Malformed)?;
+    let der = STANDARD.decode(private_key.expose_secret()).map(Zeroizing::new).map_err(|_| Unusable::Malformed)?;
+    let key = DpopKey::from_pkcs8(&der, algorithm).map_err(|_| Unusable::Malformed)?;
     if key.thumbprint() == jkt { Ok(key) } else { Err(Unusable::Malformed) }
 }
 
@@ -201,7 +215,7 @@ mod tests {
         let signer = signer.unwrap();
         let plain = written(&clock, Some(&signer));
         let timeline = Timeline::of_machine(&*clock);
-        assert!(!String::from_utf8_lossy(&plain).contains("PRIVATE"));
+        assert!(!String::from_utf8_lossy(&plain).contains("dpop_key"));
         assert!(read(&plain, &timeline, Some(&binding_of(signer))).unwrap().key.is_some(), "who has it can use it");
         assert_eq!(read(&plain, &timeline, Some(&binding(true))).err(), Some(Unusable::KeyElsewhere));
     }

@@ -28,10 +28,14 @@ const LOAD: &str = "local function get(key) \
 const LOCK: &str = "local owner = redis.call('GET', KEYS[1]) \
     if owner and owner ~= ARGV[1] then return 0 end \
     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
+const EXTEND: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end \
+    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
 const UNLOCK: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
-/// For each key a value and how long to keep it; no value removes the key.
-const SAVE: &str = "for i, key in ipairs(KEYS) do \
-    if ARGV[2 * i] == '0' then redis.call('DEL', key) else redis.call('SET', key, ARGV[2 * i - 1], 'PX', ARGV[2 * i]) end \
+/// Nothing, unless the lock (the first key) is the owner's (the first argument). For each further key a value and how long
+/// to keep it; no value removes the key.
+const SAVE: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end \
+    for i = 2, #KEYS do local value, keep = ARGV[2 * i - 2], ARGV[2 * i - 1] \
+    if keep == '0' then redis.call('DEL', KEYS[i]) else redis.call('SET', KEYS[i], value, 'PX', keep) end \
     end return 1";
 
 /// The entries of one cache key on a server, for one fetch.
@@ -95,6 +99,12 @@ impl Redis {
         self.names.redis_entry(self.address.prefix(), kind)
     }
 
+    async fn lock_by(&self, script: &str, lease: Duration) -> Result<bool, Trouble> {
+        let mut command = Self::script(script, &self.lock_key());
+        command.arg(&self.owner).arg(lease.as_millis().max(1).to_string());
+        self.run::<i64>(command).await.map(|taken| taken == 1)
+    }
+
     fn lock_key(&self) -> [String; 1] {
         [self.names.redis_lock(self.address.prefix())]
     }
@@ -115,10 +125,12 @@ impl Store for Redis {
         })
     }
 
-    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, ()> {
+    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, bool> {
         Box::pin(async move {
-            let keys: Vec<_> = entries.iter().map(|entry| self.entry(entry.kind)).collect();
+            let entry_keys = entries.iter().map(|entry| self.entry(entry.kind));
+            let keys: Vec<_> = self.lock_key().into_iter().chain(entry_keys).collect();
             let mut command = Self::script(SAVE, &keys);
+            command.arg(&self.owner);
             for entry in entries {
                 let keep = entry.keep.as_millis().clamp(1, u32::MAX.into()).to_string();
                 match &entry.bytes {
@@ -126,16 +138,16 @@ impl Store for Redis {
                     None => command.arg("").arg("0"),
                 };
             }
-            self.run::<i64>(command).await.map(drop)
+            self.run::<i64>(command).await.map(|written| written == 1)
         })
     }
 
     fn lock(&self, lease: Duration) -> Reply<'_, bool> {
-        Box::pin(async move {
-            let mut command = Self::script(LOCK, &self.lock_key());
-            command.arg(&self.owner).arg(lease.as_millis().max(1).to_string());
-            self.run::<i64>(command).await.map(|taken| taken == 1)
-        })
+        Box::pin(self.lock_by(LOCK, lease))
+    }
+
+    fn extend(&self, lease: Duration) -> Reply<'_, bool> {
+        Box::pin(self.lock_by(EXTEND, lease))
     }
 
     fn unlock(&self) -> Reply<'_, ()> {

@@ -1,7 +1,7 @@
 //! Who may read a record: those who have the client secret, and nobody else has to manage a key.
 //!
-//! `TTR`, the version, the key's id (8 bytes), a nonce (12 bytes), then the AES-256-GCM ciphertext and its tag, with
-//! everything before the nonce and the cache key as associated data. docs/cache-format.md has it byte by byte.
+//! `TTR`, the version, a nonce (12 bytes), then the AES-256-GCM ciphertext and its tag, with everything before the nonce
+//! and the cache key as associated data. docs/cache-format.md has it byte by byte.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
@@ -11,15 +11,12 @@ use zeroize::Zeroizing;
 
 use super::Trouble;
 
-const MAGIC: [u8; 4] = *b"TTR\x01";
-const KEY_ID_LENGTH: usize = 8;
-const HEAD_LENGTH: usize = MAGIC.len() + KEY_ID_LENGTH;
+const HEAD: [u8; 4] = *b"TTR\x01";
 const SALT: &[u8] = b"tango-token cache 1";
 
 /// Seals and opens the records of one cache key.
 pub(super) struct Seal {
     key: LessSafeKey,
-    head: [u8; HEAD_LENGTH],
     cache_key: String,
 }
 
@@ -28,9 +25,7 @@ pub(super) struct Seal {
 pub(super) enum Unreadable {
     /// It is no record of this version, or not a whole one.
     Format,
-    /// It was sealed with another client secret.
-    AnotherSecret,
-    /// It was changed since it was sealed.
+    /// It was changed since it was sealed, or was sealed with another secret or for another cache key.
     Changed,
 }
 
@@ -40,11 +35,7 @@ impl Seal {
         let secret = Salt::new(HKDF_SHA256, SALT).extract(client_secret.expose_secret().as_bytes());
         let key = derive::<32>(&secret, &[b"record", cache_key.as_bytes()]).map_err(failed)?;
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_slice()).map_err(failed)?);
-        let key_id = derive::<KEY_ID_LENGTH>(&secret, &[b"key id", cache_key.as_bytes()]).map_err(failed)?;
-        let mut head = [0; HEAD_LENGTH];
-        head[..MAGIC.len()].copy_from_slice(&MAGIC);
-        head[MAGIC.len()..].copy_from_slice(&*key_id);
-        Ok(Self { key, head, cache_key: cache_key.into() })
+        Ok(Self { key, cache_key: cache_key.into() })
     }
 
     pub fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, Trouble> {
@@ -52,11 +43,11 @@ impl Seal {
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce).map_err(failed)?;
         // Sized before it is filled: a growing vector would leave copies of the token behind.
-        let mut sealed = Vec::with_capacity(HEAD_LENGTH + NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
-        sealed.extend_from_slice(&self.head);
+        let mut sealed = Vec::with_capacity(HEAD.len() + NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
+        sealed.extend_from_slice(&HEAD);
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(plain);
-        let body = &mut sealed[HEAD_LENGTH + NONCE_LEN..];
+        let body = &mut sealed[HEAD.len() + NONCE_LEN..];
         let tag = self
             .key
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), self.associated_data(), body)
@@ -66,14 +57,8 @@ impl Seal {
     }
 
     pub fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
-        let (head, rest) = sealed.split_first_chunk::<HEAD_LENGTH>().ok_or(Unreadable::Format)?;
+        let rest = sealed.strip_prefix(&HEAD).ok_or(Unreadable::Format)?;
         let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or(Unreadable::Format)?;
-        if head[..MAGIC.len()] != MAGIC {
-            return Err(Unreadable::Format);
-        }
-        if *head != self.head {
-            return Err(Unreadable::AnotherSecret);
-        }
         let mut plain = Zeroizing::new(body.to_vec());
         let opened = self
             .key
@@ -84,13 +69,8 @@ impl Seal {
         Ok(plain)
     }
 
-    /// Whether it is a record of this version that was sealed with another client secret.
-    pub fn is_anothers(&self, sealed: &[u8]) -> bool {
-        sealed.starts_with(&MAGIC) && sealed.len() > HEAD_LENGTH + NONCE_LEN && !sealed.starts_with(&self.head)
-    }
-
     fn associated_data(&self) -> Aad<Vec<u8>> {
-        Aad::from([&self.head, self.cache_key.as_bytes()].concat())
+        Aad::from([&HEAD, self.cache_key.as_bytes()].concat())
     }
 }
 
@@ -136,10 +116,10 @@ mod tests {
     }
 
     #[test]
-    fn another_secret_and_another_cache_key_are_told() {
+    fn nobody_else_opens_it() {
         let sealed = seal("secret", "key").seal(b"a token").unwrap();
-        assert_eq!(seal("another", "key").open(&sealed), Err(Unreadable::AnotherSecret));
-        assert_eq!(seal("secret", "another").open(&sealed), Err(Unreadable::AnotherSecret));
+        assert_eq!(seal("another", "key").open(&sealed), Err(Unreadable::Changed));
+        assert_eq!(seal("secret", "another").open(&sealed), Err(Unreadable::Changed));
     }
 
     #[test]

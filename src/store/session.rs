@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use secrecy::ExposeSecret;
 
 use super::ledger::{self, Page};
@@ -11,7 +10,7 @@ use super::record::{self, Record, Unusable};
 use super::seal::{self, Seal};
 use super::timeline::Timeline;
 use super::{Entry, Kind, Names, Store, Trouble};
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::config::Settings;
 use crate::dpop::Binding;
 use crate::error::{Error, Status};
@@ -33,29 +32,22 @@ pub(crate) struct Session {
     /// Whose credentials these are, for those who were refused.
     who: Option<String>,
     timeline: Timeline,
-    is_locked: bool,
-    /// The record that was set aside, by its hash, so that it is once.
-    set_aside: Option<Vec<u8>>,
+    /// The same for tokens that are written. It shows no later time than the store does, or they would seem to live longer.
+    for_tokens: Timeline,
+    /// Until when the lock is this session's, if it took it. Its process can be stopped for longer.
+    locked_until: Option<Moment>,
     rejected_records: u64,
     refused: Option<TokenHash>,
-    last_ledger: LastLedger,
-}
-
-/// The ledger as it was read or written last.
-enum LastLedger {
-    Is(Option<Vec<u8>>),
-    /// What could not be written may be there or not.
-    Unknown,
 }
 
 /// What the cache holds.
 pub(crate) struct View {
     pub record: Option<Record>,
-    /// There is a record that was sealed with another client secret, which may be the right one.
-    pub has_anothers_record: bool,
+    /// There is a record that cannot be opened. Under the lock it was set aside.
+    pub is_damaged: bool,
     /// The token that an API refused last.
     pub refused: Option<TokenHash>,
-    pub ledger: Ledger,
+    pub ledger: Option<Ledger>,
     /// The refusal that closed the ledger.
     pub failure: Option<Error>,
 }
@@ -71,46 +63,48 @@ impl Session {
         let timeline = Timeline::of_machine(&*clock);
         Ok(Self {
             store,
+            for_tokens: timeline.clone(),
             timeline,
             clock,
             seal: Seal::new(&request.client_secret, names.key())?,
             binding: settings.binding.clone(),
             redactor: settings.redactor(),
             who: seal::fingerprint(&request.client_secret, request.password.expose_secret().as_bytes()),
-            is_locked: false,
-            set_aside: None,
+            locked_until: None,
             rejected_records: 0,
             refused: None,
-            last_ledger: LastLedger::Unknown,
         })
     }
 
+    /// Whether the lock is this session's. Not when its lease is over: another process may have it.
     pub fn is_locked(&self) -> bool {
-        self.is_locked
+        self.locked_until.is_some_and(|until| self.clock.now() < until)
     }
 
+    /// Takes the lock. False if another has it.
     pub async fn lock(&mut self, lease: Duration) -> Result<bool, Trouble> {
-        self.is_locked = self.store.lock(lease).await?;
-        Ok(self.is_locked)
+        let asked = self.clock.now();
+        let is_taken = self.store.lock(lease).await?;
+        self.locked_until = is_taken.then(|| asked.after(lease));
+        Ok(self.is_locked())
     }
 
-    /// Nothing is written any more by who has lost the lock.
-    pub fn lose_lock(&mut self) {
-        self.is_locked = false;
-    }
-
-    /// Whether nobody else has written the ledger since it was read or written here. No, if it cannot be read.
-    pub async fn is_alone(&self) -> bool {
-        let loaded = self.store.load().await;
-        loaded.is_ok_and(|loaded| match &self.last_ledger {
-            LastLedger::Is(last) => loaded.ledger == *last,
-            LastLedger::Unknown => true,
-        })
+    /// Keeps the lock for another `lease`. False if it was lost, be it for a moment: what was read under it may have changed.
+    pub async fn keep_lock(&mut self, lease: Duration) -> Result<bool, Trouble> {
+        let asked = self.clock.now();
+        let extended = self.store.extend(lease).await;
+        if extended == Ok(true) && self.is_locked() {
+            self.locked_until = Some(asked.after(lease));
+            return Ok(true);
+        }
+        // Where the store cannot tell it was taken anew.
+        self.unlock().await;
+        extended.map(|_| false)
     }
 
     /// Opens the lock if it was taken. Where that fails it opens by itself.
     pub async fn unlock(&mut self) {
-        if std::mem::take(&mut self.is_locked)
+        if self.locked_until.take().is_some()
             && let Err(trouble) = self.store.unlock().await
         {
             tracing::warn!("the lock of the shared cache opens only when its lease ends: {trouble}");
@@ -118,23 +112,27 @@ impl Session {
     }
 
     pub async fn load(&mut self) -> Result<View, Trouble> {
-        // The server's clock is read after this, so that what it says is never taken for later than it was.
-        let now = self.clock.now();
+        // The store's clock is read between the two. What was written seems older by that, and never younger.
+        let asked = self.clock.now();
         let loaded = self.store.load().await?;
-        self.timeline = match loaded.unix_ms {
+        let timeline_at = |now| match loaded.unix_ms {
             Some(unix_ms) => Timeline::of_store(now, unix_ms),
             None => Timeline::of_machine(&*self.clock),
         };
-        self.last_ledger = LastLedger::Is(loaded.ledger.clone());
-        let page = loaded.ledger.and_then(|bytes| self.read_ledger(&bytes)).unwrap_or_default();
-        self.rejected_records = self.rejected_records.max(page.rejected_records);
-        self.refused = page.refused;
-        let (mut record, mut has_anothers_record) = (None, false);
-        if let Some(bytes) = loaded.record {
-            has_anothers_record = self.seal.is_anothers(&bytes);
-            record = self.open(&bytes).await;
+        (self.timeline, self.for_tokens) = (timeline_at(asked), timeline_at(self.clock.now()));
+        let page = loaded.ledger.and_then(|bytes| self.read_ledger(&bytes));
+        let Page { ledger, failure, rejected_records, refused } = page.clone().unwrap_or_default();
+        self.rejected_records = self.rejected_records.max(rejected_records);
+        self.refused = refused;
+        let sealed = loaded.record.unwrap_or_default();
+        let opened = if sealed.is_empty() { Ok(None) } else { self.open(&sealed) };
+        if let Err(problem) = &opened
+            && self.is_locked()
+        {
+            self.set_aside(&sealed, problem).await;
         }
-        Ok(View { record, has_anothers_record, refused: page.refused, ledger: page.ledger, failure: page.failure })
+        let is_damaged = opened.is_err();
+        Ok(View { record: opened.ok().flatten(), is_damaged, refused, ledger: page.map(|_| ledger), failure })
     }
 
     fn read_ledger(&self, bytes: &[u8]) -> Option<Page> {
@@ -145,40 +143,58 @@ impl Session {
         page
     }
 
-    /// A record that cannot be opened is set aside for somebody to look at, and counts as missing. It stays in its
-    /// place until there is a better one: it may be another's, whose secret is right.
-    async fn open(&mut self, bytes: &[u8]) -> Option<Record> {
-        let problem = match self.seal.open(bytes) {
-            Ok(plain) => match record::read(&plain, &self.timeline, self.binding.as_ref()) {
-                Ok(record) => return Some(record),
-                Err(Unusable::Malformed) => "does not hold a whole token".to_owned(),
-                Err(unusable) => {
-                    tracing::debug!("the token in the shared cache is of no use to this client ({unusable:?})");
-                    return None;
-                }
-            },
-            Err(unreadable) => format!("cannot be opened ({unreadable:?})"),
-        };
-        let hash = digest(&SHA256, bytes).as_ref().to_vec();
-        if self.set_aside.as_ref() != Some(&hash) {
-            self.rejected_records += 1;
-            tracing::error!("a record in the shared cache {problem}; it is set aside and counts as missing");
-            let aside = Entry { kind: Kind::Rejected, bytes: Some(bytes.to_vec()), keep: KEEP_REJECTED };
-            if let Err(trouble) = self.store.save(&[aside]).await {
-                tracing::warn!("it could not be set aside: {trouble}");
+    /// `None` for a token that others can use and this client cannot.
+    fn open(&self, bytes: &[u8]) -> Result<Option<Record>, String> {
+        let plain = self.seal.open(bytes).map_err(|unreadable| format!("cannot be opened ({unreadable:?})"))?;
+        match record::read(&plain, &self.timeline, self.binding.as_ref()) {
+            Ok(record) => Ok(Some(record)),
+            Err(Unusable::Malformed) => Err("does not hold a whole token".into()),
+            Err(unusable) => {
+                tracing::warn!("the token in the shared cache is of no use to this client: {unusable}");
+                Ok(None)
             }
-            self.set_aside = Some(hash);
         }
-        None
     }
 
-    /// Writes the ledger, and a token if there is a new one.
+    /// A record that cannot be opened counts as missing, and is kept elsewhere for somebody to look at.
+    async fn set_aside(&mut self, bytes: &[u8], problem: &str) {
+        tracing::error!("a record in the shared cache {problem}; it is set aside and counts as missing");
+        self.rejected_records = self.rejected_records.saturating_add(1);
+        let aside = Entry { kind: Kind::Rejected, bytes: Some(bytes.to_vec()), keep: KEEP_REJECTED };
+        let removal = Entry { kind: Kind::Record, bytes: None, keep: Duration::ZERO };
+        if let Err(trouble) = self.write(&[aside, removal]).await {
+            tracing::warn!("it could not be set aside: {trouble}");
+        }
+    }
+
+    /// Writes the ledger, and a token if there is a new one. False if the lock was lost before.
     pub async fn save(
         &mut self,
         token: Option<&Token>,
         ledger: &Ledger,
         failure: Option<&Error>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
+        let mut entries = vec![self.ledger_entry(ledger, failure)];
+        if let Some(token) = token {
+            let sealed = self.seal.seal(&record::write(token, &self.for_tokens))?;
+            entries.insert(0, Entry { kind: Kind::Record, bytes: Some(sealed), keep: token.expires_in() });
+        }
+        self.write(&entries).await
+    }
+
+    /// Remembers that an API refused this token, and removes it if it is there. Under the lock, after `load` gave `view`. False
+    /// if the lock was lost before.
+    pub async fn refuse(&mut self, refused: TokenHash, view: &View) -> Result<bool, Trouble> {
+        self.refused = Some(refused);
+        let ledger = view.ledger.clone().unwrap_or_default();
+        let mut entries = vec![self.ledger_entry(&ledger, view.failure.as_ref())];
+        if view.record.as_ref().is_some_and(|record| record.hash() == refused) {
+            entries.push(Entry { kind: Kind::Record, bytes: None, keep: Duration::ZERO });
+        }
+        self.write(&entries).await
+    }
+
+    fn ledger_entry(&self, ledger: &Ledger, failure: Option<&Error>) -> Entry {
         let page = Page {
             ledger: ledger.clone(),
             failure: failure.cloned(),
@@ -186,26 +202,16 @@ impl Session {
             refused: self.refused,
         };
         let bytes = ledger::write(&page, &self.timeline, self.who.as_deref());
-        let mut entries = Vec::with_capacity(2);
-        if let Some(token) = token {
-            let sealed = self.seal.seal(&record::write(token, &self.timeline))?;
-            entries.push(Entry { kind: Kind::Record, bytes: Some(sealed), keep: token.expires_in() });
-        }
-        entries.push(Entry { kind: Kind::Ledger, bytes: Some(bytes.clone()), keep: KEEP_LEDGER });
-        self.last_ledger = LastLedger::Unknown;
-        self.store.save(&entries).await?;
-        self.last_ledger = LastLedger::Is(Some(bytes));
-        Ok(())
+        Entry { kind: Kind::Ledger, bytes: Some(bytes), keep: KEEP_LEDGER }
     }
 
-    /// Remembers that an API refused this token, and removes it if it is there. Under the lock, after `load` gave `view`.
-    pub async fn refuse(&mut self, refused: TokenHash, view: &View) -> Result<(), Trouble> {
-        self.refused = Some(refused);
-        self.save(None, &view.ledger, view.failure.as_ref()).await?;
-        if view.record.as_ref().is_some_and(|record| record.hash() == refused) {
-            self.store.save(&[Entry { kind: Kind::Record, bytes: None, keep: Duration::ZERO }]).await?;
+    /// Nothing is written by who has lost the lock: another process may have written meanwhile.
+    async fn write(&mut self, entries: &[Entry]) -> Result<bool, Trouble> {
+        let is_written = self.is_locked() && self.store.save(entries).await?;
+        if !is_written {
+            self.unlock().await;
         }
-        Ok(())
+        Ok(is_written)
     }
 }
 

@@ -6,22 +6,29 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use super::Trouble;
+use crate::process::ProcessLocal;
 
 /// A fetch needs one, and leaves it behind where it hangs.
 const MOST_WORKERS: u32 = 8;
 
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
-/// The threads of one client.
-#[derive(Clone, Default)]
-pub(crate) struct Workers(Arc<AtomicU32>);
+/// The threads of one client. A forked child has none of its parent's, and counts its own.
+#[derive(Clone)]
+pub(crate) struct Workers(Arc<ProcessLocal<AtomicU32>>);
 
 /// A thread that does one job after the other, until this is dropped.
 pub(super) struct Worker(pub Sender<Job>);
 
+impl Default for Workers {
+    fn default() -> Self {
+        Self(Arc::new(ProcessLocal::new()))
+    }
+}
+
 impl Workers {
     pub(super) fn start(&self) -> Result<Worker, Trouble> {
-        let place = Place::take(&self.0)
+        let place = Place::take(self.0.get())
             .ok_or_else(|| Trouble(format!("it has not answered {MOST_WORKERS} times, and is not asked again")))?;
         let (sender, jobs) = mpsc::channel::<Job>();
         let work = move || {
@@ -40,9 +47,9 @@ impl Workers {
 struct Place(Arc<AtomicU32>);
 
 impl Place {
-    fn take(count: &Arc<AtomicU32>) -> Option<Self> {
+    fn take(count: Arc<AtomicU32>) -> Option<Self> {
         let taken = count.fetch_update(Relaxed, Relaxed, |count| (count < MOST_WORKERS).then_some(count + 1));
-        taken.is_ok().then(|| Self(Arc::clone(count)))
+        taken.is_ok().then(|| Self(count))
     }
 }
 
@@ -73,7 +80,7 @@ mod tests {
         assert!(workers.start().is_err());
         drop(hang);
         for _ in 0..1_000 {
-            if workers.0.load(Relaxed) == 0 {
+            if workers.0.get().load(Relaxed) == 0 {
                 assert!(workers.start().is_ok());
                 return;
             }

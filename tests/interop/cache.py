@@ -1,10 +1,11 @@
 """Reads and writes the shared cache as docs/cache-format.md says, with PyPI's cryptography.
 
 One question as JSON on standard input: the parameters that the cache key is made of, the client secret, and a record in
-hexadecimal. One answer as JSON on standard output: the cache key, what the record holds, and the same sealed anew.
+hexadecimal. One answer as JSON on standard output: the name of the record, what it holds, and the same sealed anew.
 """
 
 import hashlib
+import hmac
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-MAGIC = b"TTR\x01"
+HEAD = b"TTR\x01"
 
 
 def cache_key(question):
@@ -23,20 +24,20 @@ def cache_key(question):
     return digest.digest()[:16].hex()
 
 
-def derived(secret, info, length):
-    return HKDF(SHA256(), length, salt=b"tango-token cache 1", info=info.encode()).derive(secret.encode())
+def secret_id(secret, key):
+    return hmac.digest(secret.encode(), f"tango-token secret id {key}".encode(), "sha256")[:8].hex()
 
 
 question = json.load(sys.stdin)
-key = cache_key(question)
+key, secret = cache_key(question), question["client_secret"]
 record = bytes.fromhex(question["record"])
-head, nonce, sealed = record[:12], record[12:24], record[24:]
-own_head = MAGIC + derived(question["client_secret"], "key id" + key, 8)
-if head != own_head:
-    sys.exit(f"the record begins with {head.hex()}, not with {own_head.hex()}")
-cipher = AESGCM(derived(question["client_secret"], "record" + key, 32))
-associated = head + key.encode()
+head, nonce, sealed = record[:4], record[4:16], record[16:]
+if head != HEAD:
+    sys.exit(f"the record begins with {head.hex()}, not with {HEAD.hex()}")
+cipher = AESGCM(HKDF(SHA256(), 32, salt=b"tango-token cache 1", info=f"record{key}".encode()).derive(secret.encode()))
+associated = HEAD + key.encode()
 plain = cipher.decrypt(nonce, sealed, associated)
 nonce = os.urandom(12)
-again = head + nonce + cipher.encrypt(nonce, plain, associated)
-json.dump({"cache_key": key, "record": json.loads(plain), "again": again.hex()}, sys.stdout)
+again = HEAD + nonce + cipher.encrypt(nonce, plain, associated)
+name = f"tango-token.{key}.{secret_id(secret, key)}.record"
+json.dump({"name": name, "record": json.loads(plain), "again": again.hex()}, sys.stdout)

@@ -175,7 +175,15 @@ impl Member {
     }
 
     pub fn pause(&self) {
-        kill(Pid::from_raw(self.process.id().try_into().unwrap()), Signal::SIGSTOP).unwrap();
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub fn resume(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.id().try_into().unwrap()), signal).unwrap();
     }
 
     /// SIGKILL. Its input stays open for the children that it forked.

@@ -431,20 +431,193 @@ fn a_refused_token_is_not_put_back_by_who_still_holds_it() {
     assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
 }
 
-#[test]
-fn who_was_stopped_for_longer_than_its_lease_leaves_it_to_those_who_went_on() {
-    let lost = || Reply::After(Duration::from_millis(500), Reply::Close.into());
-    let fleet = fleet(move |number| if number == 1 { lost() } else { quota_refusal() });
-    let stopped = fleet.join();
+/// One process is stopped while its first request, which is answered with `late`, is under way, for longer than its lease;
+/// another goes on and is refused; then the first goes on, for which this gives what its caller gets.
+fn stopped_during_its_request(fleet: &Fleet, stopped: &Bench) -> Error {
     thread::scope(|scope| {
         let waiting = scope.spawn(|| stopped.client.acquire().unwrap_err());
         stopped.eventually(|_| fleet.requests() == 1);
         fleet.shelf.hold_lock(false);
+        fleet.clock.advance(Duration::from_secs(16));
         assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
-        waiting.join().unwrap();
+        waiting.join().unwrap()
+    })
+}
+
+#[test]
+fn who_was_stopped_for_longer_than_its_lease_leaves_it_to_those_who_went_on() {
+    let late = [Reply::Close, Reply::text(400, "no such audience"), Reply::text(503, "")];
+    for late in late {
+        let first = late.clone();
+        let fleet = fleet(move |number| match number {
+            1 => Reply::After(Duration::from_millis(500), first.clone().into()),
+            _ => quota_refusal(),
+        });
+        let stopped = fleet.join();
+        let error = stopped_during_its_request(&fleet, &stopped);
+        assert_eq!(error.status(), Status::QuotaRefused, "what keeps it from going on");
+        assert_eq!(fleet.requests(), 2, "its request is not repeated inside the cool-down of the other");
+        let ledger = fleet.shelf.ledger();
+        assert!(ledger["cool_down_until_ms"].is_i64(), "which it does not write over");
+        assert_eq!(ledger["failure"]["status"], Status::QuotaRefused as i32);
+        for later in [Duration::from_secs(1), MINUTE, HOUR / 2] {
+            fleet.clock.advance(later);
+            for bench in [&stopped, &fleet.join()] {
+                assert_eq!(bench.failure().status(), Status::QuotaRefused);
+            }
+        }
+        assert_eq!(fleet.requests(), 2);
+    }
+}
+
+#[test]
+fn a_token_that_came_to_who_was_stopped_is_the_whole_fleets() {
+    let fleet = fleet(|number| match number {
+        1 => Reply::After(Duration::from_millis(500), token(1).into()),
+        _ => quota_refusal(),
     });
-    assert_eq!(fleet.requests(), 2, "its request is not repeated inside the cool-down of the other");
-    assert!(fleet.shelf.ledger()["cool_down_until_ms"].is_i64(), "which it does not write over");
+    let (stopped, other) = (fleet.join(), fleet.join());
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| stopped.value());
+        stopped.eventually(|_| fleet.requests() == 1);
+        fleet.shelf.hold_lock(false);
+        fleet.clock.advance(Duration::from_secs(16));
+        assert_eq!(other.failure().status(), Status::QuotaRefused);
+        assert_eq!(waiting.join().unwrap(), "token-1");
+    });
+    fleet.clock.advance(Duration::from_secs(15));
+    assert_eq!((other.value(), fleet.join().value()), ("token-1".into(), "token-1".into()));
+    assert_eq!(fleet.requests(), 2);
+}
+
+#[test]
+fn who_was_stopped_before_its_request_looks_again_and_leaves_no_lock_behind() {
+    let fleet = fleet(token);
+    let (stopped, other) = (fleet.join(), fleet.join());
+    // It has the lock, and is stopped as it looks for the second time.
+    fleet.shelf.slow_down(Duration::from_millis(300));
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| stopped.value());
+        stopped.eventually(|_| fleet.shelf.is_locked());
+        fleet.shelf.slow_down(Duration::ZERO);
+        fleet.shelf.hold_lock(false);
+        fleet.clock.advance(Duration::from_secs(16));
+        assert_eq!(other.value(), "token-1");
+        assert_eq!(waiting.join().unwrap(), "token-1", "which the other got");
+    });
+    assert_eq!(fleet.requests(), 1);
+    assert!(!fleet.shelf.is_locked());
+}
+
+#[test]
+fn a_cool_down_holds_whatever_the_clock_of_who_wrote_before() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    let bench = fleet.join();
+    bench.value();
+    // By another host, whose clock is 50 minutes ahead.
+    fleet.shelf.change("ledger", |ledger| {
+        let mut page: serde_json::Value = serde_json::from_slice(ledger).unwrap();
+        page["changed_ms"] = (page["changed_ms"].as_i64().unwrap() + 3_000_000).into();
+        *ledger = page.to_string().into_bytes();
+    });
+    look(&bench);
+    fleet.shelf.empty();
+    fleet.clock.advance(MINUTE);
+    assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
+    let token = bench.client.acquire().unwrap();
+    bench.client.invalidate(&token);
+    assert_eq!(bench.failure().status(), Status::QuotaRefused);
+    assert_eq!(fleet.requests(), 2);
+}
+
+#[test]
+fn credentials_that_are_set_and_set_back_cost_nothing() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    let bench = fleet.join();
+    bench.value();
+    bench.client.set_credentials(&Credentials::new().client("id-2", "secret-2")).unwrap();
+    bench.client.set_credentials(&Credentials::new().client("id-3", "secret-3")).unwrap();
+    bench.client.set_credentials(&Credentials::new().client("id", "the-secret")).unwrap();
+    assert_eq!(look(&bench), "token-1");
+    assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
+fn a_cool_down_is_still_known_when_credentials_are_set_back() {
+    let bench = bench(|number| if number == 1 { token(1) } else { quota_refusal() });
+    let token = bench.client.acquire().unwrap();
+    bench.client.invalidate(&token);
+    let wait = bench.failure().retry_after();
+    bench.client.set_credentials(&Credentials::new().client("id-2", "secret-2")).unwrap();
+    bench.client.set_credentials(&Credentials::new().client("id", "the-secret")).unwrap();
+    let error = bench.failure();
+    assert_eq!((error.status(), error.retry_after()), (Status::QuotaRefused, wait));
+    assert_eq!(bench.server.requests().len(), 2);
+}
+
+#[test]
+fn a_cool_down_is_reported_as_one_though_the_cache_is_out_of_reach_too() {
+    let fleet = fleet(|_| quota_refusal());
+    let bench = fleet.join();
+    assert_eq!(bench.failure().status(), Status::QuotaRefused);
+    fleet.shelf.break_down(true, true);
+    for _ in 0..3 {
+        fleet.clock.advance(Duration::from_secs(400));
+        let error = bench.failure();
+        assert_eq!(error.status(), Status::QuotaRefused);
+        assert!(error.retry_after() > Some(HOUR / 2), "{error:?}");
+    }
+}
+
+#[test]
+fn one_changed_bit_anywhere_in_the_record_is_mended_by_who_has_the_token() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    let bench = fleet.join();
+    bench.value();
+    for byte in 0..20 {
+        fleet.shelf.change("record", |record| record[byte] ^= 1);
+        look(&bench);
+        assert_eq!(fleet.join().value(), "token-1", "byte {byte}");
+    }
+    assert_eq!(fleet.shelf.ledger()["rejected_records"], 20, "each is counted once");
+    assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
+fn a_new_secret_of_the_same_client_finds_the_token_that_a_running_process_was_told_to_keep() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    let bench = fleet.join();
+    bench.value();
+    bench.client.set_credentials(&Credentials::new().client("id", "rotated")).unwrap();
+    assert_eq!(bench.value(), "token-1");
+    bench.eventually(|_| fleet.shelf.entries("record").len() == 2);
+    assert_eq!(fleet.join_with(|config| config.client_secret("rotated")).value(), "token-1");
+    assert_eq!(fleet.join().value(), "token-1", "and those who have the old one");
+    assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
+fn who_was_refused_itself_finds_the_token_soon_that_another_puts_back() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    let holder = fleet.join();
+    holder.value();
+    fleet.shelf.empty();
+    let refused = fleet.join();
+    assert_eq!(refused.failure().status(), Status::QuotaRefused);
+    holder.clock.advance(Duration::from_secs(376));
+    holder.value();
+    holder.eventually(|_| fleet.shelf.entries("record").len() == 1);
+    assert_eq!(refused.value(), "token-1");
+}
+
+#[test]
+fn callers_learn_why_a_fetch_failed_though_the_cache_is_slow() {
+    let fleet = fleet(|_| Reply::After(Duration::from_secs(20), Reply::Close.into()));
+    fleet.shelf.slow_down(Duration::from_millis(20));
+    let timeout = Duration::from_secs(1);
+    let bench = fleet.join_with(|config| config.total_timeout(timeout).attempt_timeout(timeout));
+    let error = bench.failure();
+    assert!(error.message().contains("did not answer in time"), "{error}");
 }
 
 #[test]

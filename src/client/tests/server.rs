@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+#[derive(Clone)]
 pub enum Reply {
     /// Bytes as they are.
     Raw(String),

@@ -51,6 +51,10 @@ impl Shelf {
         self.0.lock().unwrap().takes = takes;
     }
 
+    pub fn is_locked(&self) -> bool {
+        !self.0.lock().unwrap().owners.is_empty()
+    }
+
     /// As if another process had taken the lock, and had died with it until it is given back.
     pub fn hold_lock(&self, held: bool) {
         let owners = &mut self.0.lock().unwrap().owners;

@@ -17,6 +17,8 @@ use crate::store::{Entry, Kind, Loaded, Names, Reply, Store};
 const PROCESSES: usize = 200;
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 const QUOTA: Duration = Duration::from_secs(20 * 3600);
+/// Longer than any lease, now and then.
+const LONGEST_STOP: Duration = Duration::from_secs(120);
 /// Between two calls of a process, on average.
 const USUAL_PAUSE: Duration = Duration::from_secs(3600);
 
@@ -53,11 +55,19 @@ impl Clock for PausedClock {
 struct Stage {
     clock: Arc<PausedClock>,
     chance: Mutex<TestRng>,
-    /// Of a request, that its sender dies on the way.
-    deadliness: f64,
+    dangers: Dangers,
     server: Mutex<ServerState>,
     store: Mutex<StoreState>,
     calls: Mutex<Calls>,
+}
+
+/// Probabilities.
+#[derive(Clone, Copy, Default)]
+struct Dangers {
+    /// Of a request, that its sender dies on the way.
+    death: f64,
+    /// Of each step of a fetch, that the process is stopped before it or after it, and goes on later.
+    stop: f64,
 }
 
 #[derive(Default)]
@@ -68,6 +78,10 @@ struct ServerState {
     /// Refusals that reached their sender, with the time before which it should not have been asked again.
     refused: Vec<(Duration, Duration)>,
     requests: Vec<Duration>,
+    /// Sent though somebody had written that it is in vain.
+    against_the_ledger: Vec<Duration>,
+    /// Processes that were stopped while they had the lock or waited for an answer.
+    stops: usize,
 }
 
 impl ServerState {
@@ -94,6 +108,8 @@ impl ServerState {
 struct StoreState {
     record: Option<Vec<u8>>,
     ledger: Option<Vec<u8>>,
+    /// The longest cool-down that was ever written since the last token was issued, by whomever.
+    closed_until_ms: i64,
     lock: Option<(usize, Duration)>,
     owners: usize,
 }
@@ -109,11 +125,11 @@ struct Calls {
 }
 
 impl Stage {
-    fn new(seed: u8, deadliness: f64) -> Self {
+    fn new(seed: u8, dangers: Dangers) -> Self {
         Self {
             clock: Arc::new(PausedClock { start: Instant::now() }),
             chance: Mutex::new(TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32])),
-            deadliness,
+            dangers,
             server: Mutex::default(),
             store: Mutex::default(),
             calls: Mutex::default(),
@@ -142,14 +158,44 @@ impl Stage {
 struct Process {
     stage: Arc<Stage>,
     is_alive: AtomicBool,
+    stopped_until: Mutex<Duration>,
 }
 
 impl Process {
-    /// Goes on if the process is alive, and else never.
-    async fn or_die(&self) {
-        if !self.is_alive.load(SeqCst) {
-            std::future::pending::<()>().await;
+    fn new(stage: &Arc<Stage>) -> Self {
+        Self { stage: Arc::clone(stage), is_alive: AtomicBool::new(true), stopped_until: Mutex::default() }
+    }
+
+    /// Goes on if the process is alive, once it is not stopped, and else never.
+    async fn goes_on(&self) {
+        loop {
+            if !self.is_alive.load(SeqCst) {
+                std::future::pending::<()>().await;
+            }
+            let rest = self.stopped_until.lock().unwrap().saturating_sub(self.stage.clock.elapsed());
+            if rest.is_zero() {
+                return;
+            }
+            sleep(rest).await;
         }
+    }
+
+    /// True if it is stopped now.
+    fn may_be_stopped(&self) -> bool {
+        let stage = &self.stage;
+        let is_stopped = stage.random() < stage.dangers.stop;
+        if is_stopped {
+            *self.stopped_until.lock().unwrap() = stage.clock.elapsed() + LONGEST_STOP.mul_f64(stage.random());
+        }
+        is_stopped
+    }
+
+    /// In the middle of a fetch.
+    async fn in_the_middle(&self) {
+        if self.may_be_stopped() {
+            self.stage.server.lock().unwrap().stops += 1;
+        }
+        self.goes_on().await;
     }
 
     fn die(&self) {
@@ -180,23 +226,29 @@ struct OneInTwentyHours(Arc<Process>);
 impl OneInTwentyHours {
     async fn answer(&self) -> Result<Issued, Failure> {
         let Process { stage, .. } = &*self.0;
-        let dies = stage.random() < stage.deadliness;
+        if stage.clock.wall_ms() < stage.store.lock().unwrap().closed_until_ms {
+            stage.server.lock().unwrap().against_the_ledger.push(stage.clock.elapsed());
+        }
+        let dies = stage.random() < stage.dangers.death;
         stage.within(Duration::from_secs(1)).await;
         if dies && stage.random() < 0.3 {
             self.0.die();
         }
-        self.0.or_die().await;
+        self.0.in_the_middle().await;
         let outcome = {
             let now = stage.clock.elapsed();
             let mut server = stage.server.lock().unwrap();
             server.requests.push(now);
             server.answer(now, dies)
         };
+        if outcome.is_ok() {
+            stage.store.lock().unwrap().closed_until_ms = 0;
+        }
         if dies {
             self.0.die();
         }
         stage.within(Duration::from_secs(1)).await;
-        self.0.or_die().await;
+        self.0.in_the_middle().await;
         outcome
     }
 }
@@ -220,8 +272,20 @@ impl Leased {
     async fn with<T>(&self, work: impl FnOnce(&mut StoreState, Duration) -> T) -> Result<T, crate::store::Trouble> {
         let stage = &self.process.stage;
         stage.within(Duration::from_millis(5)).await;
-        self.process.or_die().await;
-        Ok(work(&mut stage.store.lock().unwrap(), stage.clock.elapsed()))
+        self.step().await;
+        let outcome = work(&mut stage.store.lock().unwrap(), stage.clock.elapsed());
+        self.step().await;
+        Ok(outcome)
+    }
+
+    async fn step(&self) {
+        let has_lock = self.process.stage.store.lock().unwrap().lock.is_some_and(|(owner, _)| owner == self.owner);
+        if has_lock {
+            self.process.in_the_middle().await;
+        } else {
+            self.process.may_be_stopped();
+            self.process.goes_on().await;
+        }
     }
 }
 
@@ -234,15 +298,24 @@ impl Store for Leased {
         }))
     }
 
-    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, ()> {
-        Box::pin(self.with(move |store, _| {
+    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, bool> {
+        Box::pin(self.with(move |store, now| {
+            if !store.lock.is_some_and(|(owner, until)| owner == self.owner && now < until) {
+                return false;
+            }
             for entry in entries {
                 match entry.kind {
                     Kind::Record => store.record.clone_from(&entry.bytes),
-                    Kind::Ledger => store.ledger.clone_from(&entry.bytes),
+                    Kind::Ledger => {
+                        let page: serde_json::Value = serde_json::from_slice(entry.bytes.as_ref().unwrap()).unwrap();
+                        let closed_until = page["cool_down_until_ms"].as_i64().unwrap_or_default();
+                        store.closed_until_ms = store.closed_until_ms.max(closed_until);
+                        store.ledger.clone_from(&entry.bytes);
+                    }
                     Kind::Rejected => panic!("nobody damages a record here"),
                 }
             }
+            true
         }))
     }
 
@@ -253,6 +326,13 @@ impl Store for Leased {
                 store.lock = Some((self.owner, now + lease));
             }
             !is_anothers
+        }))
+    }
+
+    fn extend(&self, lease: Duration) -> Reply<'_, bool> {
+        Box::pin(self.with(move |store, now| {
+            let lock = store.lock.as_mut().filter(|(owner, until)| *owner == self.owner && now < *until);
+            lock.map(|(_, until)| *until = now + lease).is_some()
         }))
     }
 
@@ -267,7 +347,7 @@ impl Store for Leased {
 async fn live(stage: Arc<Stage>) {
     stage.within(Duration::from_secs(60)).await;
     loop {
-        let process = Arc::new(Process { stage: Arc::clone(&stage), is_alive: AtomicBool::new(true) });
+        let process = Arc::new(Process::new(&stage));
         let clock = Arc::clone(&stage.clock) as Arc<dyn Clock>;
         let client = Client::in_world(&Stage::config(), clock, Box::new(ProcessWorld(Arc::clone(&process)))).unwrap();
         let lives_for = Duration::from_secs(60 * 3600).mul_f64(stage.random());
@@ -315,10 +395,10 @@ fn note(stage: &Stage, outcome: &Result<Token, Error>) {
 }
 
 /// What happened in a week.
-fn week(seed: u8, deadliness: f64) -> (ServerState, Calls) {
+fn week(seed: u8, dangers: Dangers) -> (ServerState, Calls) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let stage = Arc::new(Stage::new(seed, deadliness));
+        let stage = Arc::new(Stage::new(seed, dangers));
         for _ in 0..PROCESSES {
             tokio::spawn(live(Arc::clone(&stage)));
         }
@@ -330,7 +410,7 @@ fn week(seed: u8, deadliness: f64) -> (ServerState, Calls) {
 
 #[test]
 fn with_crashes_outside_the_fetch_nobody_is_ever_without_a_token() {
-    let (server, calls) = week(1, 0.0);
+    let (server, calls) = week(1, Dangers::default());
     assert!(calls.restarts > PROCESSES, "they crash: {}", calls.restarts);
     assert_eq!(calls.failures, []);
     assert!(server.issues.windows(2).all(|two| two[0] + QUOTA <= two[1]), "{:?}", server.issues);
@@ -341,8 +421,9 @@ fn with_crashes_outside_the_fetch_nobody_is_ever_without_a_token() {
 #[test]
 fn with_crashes_inside_the_fetch_the_quota_alone_makes_the_gaps() {
     for seed in 2..5 {
-        let (server, calls) = week(seed, 0.4);
+        let (server, calls) = week(seed, Dangers { death: 0.4, stop: 0.0 });
         assert!(!server.lost.is_empty(), "with seed {seed} nobody crashed at the wrong moment");
+        assert_eq!(server.against_the_ledger, []);
         for &(refused, returns) in &server.refused {
             let early = server.requests.iter().find(|&&sent| refused < sent && sent < returns);
             assert_eq!(early, None, "sent inside the cool-down from {refused:?} to {returns:?}");
@@ -352,5 +433,18 @@ fn with_crashes_inside_the_fetch_the_quota_alone_makes_the_gaps() {
             let longest = (QUOTA + HOUR / 4) * u32::try_from(lost).unwrap();
             assert!(to <= from + longest, "from {from:?} to {to:?} with {lost} lost tokens: {:?}", server.lost);
         }
+    }
+}
+
+#[test]
+fn processes_that_are_stopped_and_go_on_send_nothing_inside_a_cool_down() {
+    for (seed, death) in [(10, 0.0), (11, 0.0), (12, 0.3), (13, 0.3)] {
+        let (server, calls) = week(seed, Dangers { death, stop: 0.4 });
+        assert!(server.stops > 20, "seed {seed}: {} stops", server.stops);
+        assert_eq!(server.against_the_ledger, [], "seed {seed}");
+        let in_vain = server.requests.len() - server.issues.len();
+        assert!(in_vain <= server.stops + server.lost.len(), "seed {seed}: {in_vain} of {}", server.requests.len());
+        assert!(server.issues.windows(2).all(|two| two[0] + QUOTA <= two[1]));
+        assert!(server.issues.len() >= 6 && calls.first_success.is_some(), "seed {seed}: {:?}", server.issues);
     }
 }

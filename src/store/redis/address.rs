@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use once_cell::sync::OnceCell;
 use redis::{ConnectionInfo, IntoConnectionInfo, RedisError};
 use rustls::ClientConfig;
 use secrecy::SecretString;
 use url::Url;
+
+use crate::process::ProcessLocal;
 
 /// What keys begin with unless the address says otherwise.
 const PREFIX: &str = "tango-token:";
@@ -21,8 +23,8 @@ pub(crate) struct RedisAddress {
     prefix: String,
     /// The authorities to trust instead of the system's, in PEM.
     authorities: Option<Vec<u8>>,
-    /// Made with the first connection over TLS: the system's authorities take long to read.
-    tls: Arc<ArcSwapOption<ClientConfig>>,
+    /// Made with the first connection over TLS: the system's authorities take long to read. Its cache of sessions has locks.
+    tls: Arc<ProcessLocal<OnceCell<Arc<ClientConfig>>>>,
 }
 
 impl RedisAddress {
@@ -34,7 +36,7 @@ impl RedisAddress {
             is_cluster: false,
             prefix: PREFIX.into(),
             authorities: None,
-            tls: Arc::default(),
+            tls: Arc::new(ProcessLocal::new()),
         };
         for word in text.split_ascii_whitespace() {
             let mut url = Url::parse(word).map_err(|_| "is not a URL")?;
@@ -102,8 +104,9 @@ impl RedisAddress {
         self.authorities.as_deref()
     }
 
-    pub(super) fn tls(&self) -> &ArcSwapOption<ClientConfig> {
-        &self.tls
+    /// This process's own.
+    pub(super) fn tls(&self) -> Arc<OnceCell<Arc<ClientConfig>>> {
+        self.tls.get()
     }
 }
 

@@ -100,9 +100,10 @@ async fn secured(address: &RedisAddress) -> io::Result<TlsStream<TcpStream>> {
 }
 
 fn client_config(address: &RedisAddress) -> io::Result<Arc<ClientConfig>> {
-    if let Some(config) = address.tls().load_full() {
-        return Ok(config);
-    }
+    address.tls().get_or_try_init(|| new_client_config(address)).map(Arc::clone)
+}
+
+fn new_client_config(address: &RedisAddress) -> io::Result<Arc<ClientConfig>> {
     let provider = Arc::new(default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(io::Error::other)?;
@@ -110,9 +111,7 @@ fn client_config(address: &RedisAddress) -> io::Result<Arc<ClientConfig>> {
         Some(pem) => builder.with_root_certificates(roots(pem)?),
         None => builder.with_platform_verifier().map_err(io::Error::other)?,
     };
-    let config = Arc::new(builder.with_no_client_auth());
-    address.tls().store(Some(Arc::clone(&config)));
-    Ok(config)
+    Ok(Arc::new(builder.with_no_client_auth()))
 }
 
 fn roots(pem: &[u8]) -> io::Result<RootCertStore> {
