@@ -78,6 +78,16 @@ impl<T: Default> ProcessLocal<T> {
     }
 }
 
+#[cfg(test)]
+impl<T> ProcessLocal<T> {
+    /// As a forked child finds what its parent made.
+    pub fn inherited(value: T) -> Self {
+        let this = Process::current();
+        let parent = Process { forks: this.forks.wrapping_sub(1), ..this };
+        Self(ArcSwapOption::new(Some(Arc::new(Owned { process: parent, value: Arc::new(value) }))))
+    }
+}
+
 /// One reference that is never given back keeps a parent's value from being dropped here.
 fn leave_behind<T>(owned: Option<&Arc<Owned<T>>>, process: Process) {
     if let Some(owned) = owned.filter(|owned| owned.process != process) {

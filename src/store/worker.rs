@@ -90,6 +90,12 @@ mod tests {
     }
 
     #[test]
+    fn a_forked_child_does_not_count_the_threads_of_its_parent() {
+        let workers = Workers(Arc::new(ProcessLocal::inherited(AtomicU32::new(MOST_WORKERS))));
+        assert!(workers.start().is_ok());
+    }
+
+    #[test]
     fn a_job_that_panics_ends_its_thread_alone() {
         let workers = Workers::default();
         let worker = workers.start().unwrap();
