@@ -19,10 +19,10 @@
  *           first, and free it. Asking a NULL object for a value gives NULL, 0 or what its line says.
  * Bad input NULL where an object or a text is required, a text that is not UTF-8, and a number outside its enum are
  *           TANGO_STATUS_INVALID_ARGUMENT, with a message. Enums arrive as int32_t.
- * Threads   A tango_client, tango_token and tango_request may be used by many threads at once; a tango_config by one
- *           at a time. What no caller may do is to free a handle while another thread still uses that same handle:
- *           _clone gives each its own. The library starts one thread, with the first call that has to wait, and a
- *           short-lived one where a host name is resolved. Nobody may change the environment (setenv) while another
+ * Threads   A tango_config may be used by one thread at a time, every other object by many at once. What no caller
+ *           may do is to free a handle while another thread still uses that same handle: _clone gives each its own.
+ *           The library starts one thread, with the first call that has to wait, and short-lived ones where a host
+ *           name is resolved or a shared cache is asked. Nobody may change the environment (setenv) while another
  *           thread loads a configuration or makes a client.
  * Callbacks run outside of the library's locks: `done` on its own thread, the log on any.
  * Fork      A forked child may go on using every object. Requests that were under way stay with the parent.
@@ -385,8 +385,8 @@ typedef int32_t (*tango_cache_unlock)(void *user_data, const char *name, const c
 typedef void (*tango_cache_release)(void *user_data);
 
 /**
- * Signs a message for a key that stays elsewhere. `*signature_length` is the room in `signature` and becomes what was
- * written: `R || S` or DER for ECDSA, else as RFC 7518 says. Returns 0, or any other number on failure. Called on any
+ * Signs a message for a key that stays elsewhere. `*signature_length` is the room in `signature`, 1,024 bytes or more, and
+ * becomes what was written: `R || S` or DER for ECDSA, else as RFC 7518 says. Returns 0, or any other number on failure. Called on any
  * thread, several at once; it must not throw or jump out.
  */
 typedef int32_t (*tango_dpop_sign)(void *user_data,

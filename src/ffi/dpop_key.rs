@@ -19,8 +19,8 @@ pub struct KeyObject {
     pem: OnceLock<SecretString>,
 }
 
-/// Signs a message for a key that stays elsewhere. `*signature_length` is the room in `signature` and becomes what was
-/// written: `R || S` or DER for ECDSA, else as RFC 7518 says. Returns 0, or any other number on failure. Called on any
+/// Signs a message for a key that stays elsewhere. `*signature_length` is the room in `signature`, 1,024 bytes or more, and
+/// becomes what was written: `R || S` or DER for ECDSA, else as RFC 7518 says. Returns 0, or any other number on failure. Called on any
 /// thread, several at once; it must not throw or jump out.
 pub type DpopSign = Option<
     unsafe extern "C" fn(
