@@ -119,8 +119,8 @@ fn after_a_quota_refusal_a_start_sends_nothing_and_says_when_to_try_again() {
 }
 
 #[test]
-fn a_cluster_is_one_cache() {
-    let nodes = Redis::start_cluster();
+fn a_cluster_is_one_cache_and_needs_few_rights() {
+    let nodes = Redis::start_cluster("cluster:");
     let sandbox = Sandbox::start(&SLOWLY);
     let mut tokens = BTreeSet::new();
     let mut members: Vec<_> =
@@ -128,4 +128,7 @@ fn a_cluster_is_one_cache() {
     tokens.extend(tokens_of(&mut members));
     assert_eq!((tokens.len(), sandbox.token_requests()), (1, 1));
     members.into_iter().for_each(Member::end);
+    for node in &nodes {
+        assert_eq!(node.refused_commands(), Vec::<String>::new());
+    }
 }

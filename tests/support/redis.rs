@@ -18,7 +18,9 @@ use super::fleet::wait_until;
 use super::fresh_folder;
 
 /// What the user of a fleet may do, in the words of the server's ACL: nothing else is needed.
-pub const RIGHTS: &str = "+eval +get +set +del +time";
+const RIGHTS: &str = "+eval +get +set +del +time";
+/// And in a cluster.
+const RIGHTS_IN_A_CLUSTER: &str = "+cluster|slots +ping";
 
 pub struct Redis {
     process: Option<Child>,
@@ -30,6 +32,7 @@ pub struct Redis {
 /// How a fleet comes in.
 enum Access {
     Plain,
+    /// As a user who may do what a fleet needs with the keys of one prefix.
     Cluster,
     /// Over TLS on this port, as a user who may do what a fleet needs with the keys of one prefix.
     Tls(u16),
@@ -52,18 +55,19 @@ impl Redis {
             let settings = format!(
                 "tls-port {port}\ntls-cert-file server.pem\ntls-key-file server.key\ntls-ca-cert-file ca.pem\n\
                  tls-auth-clients no\nrequirepass {ADMINISTRATOR}\n\
-                 user fleet on >{} resetkeys ~{prefix}* resetchannels -@all {RIGHTS}\n",
-                PASSWORD.0
+                 {}",
+                user(prefix, RIGHTS)
             );
             (Access::Tls(port), settings)
         })
     }
 
-    /// Three servers that are one cluster.
-    pub fn start_cluster() -> [Self; 3] {
+    /// Three servers that are one cluster, and a user who may touch the keys of this prefix and nothing else.
+    pub fn start_cluster(prefix: &str) -> [Self; 3] {
+        let user = user(prefix, &format!("{RIGHTS} {RIGHTS_IN_A_CLUSTER}"));
         let nodes = [(); 3].map(|()| {
             Self::start_on_free_ports(|_| {
-                (Access::Cluster, format!("cluster-enabled yes\ncluster-port {}\n", free_port()))
+                (Access::Cluster, format!("cluster-enabled yes\ncluster-port {}\n{user}", free_port()))
             })
         });
         let addresses = nodes.each_ref().map(|node| format!("127.0.0.1:{}", node.port));
@@ -118,7 +122,9 @@ impl Redis {
     pub fn variables(&self, prefix: &str) -> Vec<(&'static str, String)> {
         let url = match self.access {
             Access::Plain => format!("redis://127.0.0.1:{}?prefix={prefix}", self.port),
-            Access::Cluster => format!("redis://127.0.0.1:{}?cluster=true&prefix={prefix}", self.port),
+            Access::Cluster => {
+                format!("redis://fleet:{}@127.0.0.1:{}?cluster=true&prefix={prefix}", PASSWORD.1, self.port)
+            }
             Access::Tls(port) => format!("rediss://fleet:{}@localhost:{port}/0?prefix={prefix}", PASSWORD.1),
         };
         let authority = self.folder.join("ca.pem");
@@ -204,6 +210,11 @@ impl Drop for Redis {
         self.stop();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// A line of redis.conf.
+fn user(prefix: &str, rights: &str) -> String {
+    format!("user fleet on >{} resetkeys ~{prefix}* resetchannels -@all {rights}\n", PASSWORD.0)
 }
 
 fn administrator(port: u16, access: &Access) -> redis::RedisResult<Connection> {
