@@ -626,8 +626,8 @@ public:
 
 /// Everything a program says once, before it asks for tokens. Used by one thread at a time.
 ///
-/// Setters only store, and can be chained. What was set wrong is told when a client is made, the first of it, as is
-/// everything that is missing.
+/// Setters only store, and can be chained, on an object with a name or in the call that makes a client. What was set
+/// wrong is told when a client is made, the first of it, as is everything that is missing.
 class config : public detail::handle<tango_config, tango_config_free> {
 public:
     /// An empty configuration.

@@ -5,12 +5,13 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            std::fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);                             \
-            std::exit(1);                                                                                              \
-        }                                                                                                              \
-    } while (0)
+[[noreturn]] inline void end_at(const char *file, int line, const char *why, const char *what)
+{
+    std::fprintf(stderr, "%s:%d: %s: %s\n", file, line, why, what);
+    std::exit(1);
+}
+
+#define CHECK(condition) ((condition) ? void() : end_at(__FILE__, __LINE__, "not true", #condition))
+#define FAIL(what) end_at(__FILE__, __LINE__, "must not happen", what)
 
 #endif

@@ -24,7 +24,7 @@ int main()
     stopped.request_stop();
     try {
         tango::acquire(client, stopped.get_token());
-        CHECK(!"one who was stopped before waits for nothing");
+        FAIL("one who was stopped before waits for nothing");
     } catch (const tango::error &error) {
         CHECK(error.status() == TANGO_STATUS_CANCELLED);
     }

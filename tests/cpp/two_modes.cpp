@@ -16,7 +16,7 @@ int main()
     CHECK(status_without_exceptions(nullptr) == TANGO_STATUS_INVALID_ARGUMENT);
     try {
         tango::client().acquire();
-        CHECK(!"nothing was thrown");
+        FAIL("nothing was thrown");
     } catch (const tango::error &error) {
         CHECK(error.status() == TANGO_STATUS_INVALID_ARGUMENT);
     }
