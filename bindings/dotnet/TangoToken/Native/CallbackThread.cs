@@ -1,11 +1,14 @@
 using System;
 using System.Runtime.InteropServices;
+using System.Threading;
 
 namespace TangoToken
 {
     /// <summary>
-    /// What Mono needs on a thread of the library that runs managed code: it stops threads with real-time signals, for a garbage
-    /// collection and at exit, and would wait for ever for one that blocks them. CoreCLR does not.
+    /// What Mono needs on a thread of the library that runs managed code. CoreCLR needs nothing.
+    ///
+    /// It stops threads with real-time signals, for a garbage collection and at exit, and would wait for ever for one that
+    /// blocks them. And at exit it aborts background threads and waits for their end, which does not come for a native one.
     /// </summary>
     internal static class CallbackThread
     {
@@ -15,6 +18,8 @@ namespace TangoToken
 
         // A sigset_t with the bits of the signals 34 to 64.
         private static readonly byte[] RealTimeSignals = MakeSet();
+
+        private static int isWatched;
 
         [ThreadStatic]
         private static bool isEntered;
@@ -26,6 +31,21 @@ namespace TangoToken
                 return;
             isEntered = true;
             pthread_sigmask(Unblock, RealTimeSignals, IntPtr.Zero);
+            if (Interlocked.Exchange(ref isWatched, 1) == 0)
+                new Thread(EndWithProgram) { IsBackground = true }.Start();
+        }
+
+        // Runs until Mono aborts it, which is when Main has returned: what else was to be done has been.
+        private static void EndWithProgram()
+        {
+            try
+            {
+                Thread.Sleep(Timeout.Infinite);
+            }
+            finally
+            {
+                _exit(Environment.ExitCode);
+            }
         }
 
         private static byte[] MakeSet()
@@ -38,5 +58,8 @@ namespace TangoToken
 
         [DllImport("libc")]
         private static extern int pthread_sigmask(int how, byte[] set, IntPtr before);
+
+        [DllImport("libc")]
+        private static extern void _exit(int code);
     }
 }
