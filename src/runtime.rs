@@ -91,13 +91,14 @@ impl Runtime {
 }
 
 /// A new thread inherits the signal mask. The program's signal handlers belong on the program's own threads, except
-/// for the signals that a thread raises itself by a fault.
+/// for the signals that a thread raises itself by a fault, and for the real-time signals, with which managed runtimes
+/// stop every thread that ever ran their code: one that blocks them, and runs a callback, hangs the collector of Mono.
 fn without_signals<T>(start_thread: impl FnOnce() -> T) -> T {
-    let mut blocked = SigSet::all();
-    for fault in [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL, Signal::SIGTRAP, Signal::SIGABRT] {
-        blocked.remove(fault);
-    }
-    let before = blocked.thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    const FAULTS: [Signal; 6] =
+        [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL, Signal::SIGTRAP, Signal::SIGABRT];
+    // The iterator ends where the real-time signals begin.
+    let blocked: SigSet = Signal::iterator().filter(|signal| !FAULTS.contains(signal)).collect();
+    let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK);
     let thread = start_thread();
     if let Ok(before) = before {
         // Restoring the mask that was just read cannot fail.
@@ -141,5 +142,14 @@ mod tests {
         let mask = Runtime::current().unwrap().wait_for(looking, AMPLE).unwrap().unwrap();
         assert!(mask.contains(Signal::SIGTERM) && mask.contains(Signal::SIGINT) && !mask.contains(Signal::SIGSEGV));
         assert!(!SigSet::thread_get_mask().unwrap().contains(Signal::SIGTERM));
+    }
+
+    #[test]
+    fn real_time_signals_reach_the_librarys_thread() {
+        let status = async { std::fs::read_to_string("/proc/thread-self/status").unwrap() };
+        let status = Runtime::current().unwrap().wait_for(status, AMPLE).unwrap().unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        let blocked = u64::from_str_radix(mask.trim(), 16).unwrap();
+        assert_eq!(blocked >> 31, 0, "real-time signals in {blocked:x}");
     }
 }
