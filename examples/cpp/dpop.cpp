@@ -42,9 +42,8 @@ static void explain(const tango::error &error)
 int main(int argc, char **argv)
 {
     try {
-        tango::config config;
         // What the environment says of it counts more.
-        const tango::client client(config.set_dpop(TANGO_DPOP_MODE_REQUIRED).load_env());
+        const tango::client client(tango::config().set_dpop(TANGO_DPOP_MODE_REQUIRED).load_env());
         for (int i = 1; i < argc; i++) {
             const auto response = get(client, argv[i]);
             std::cerr << response.answer.http_status << '\n';

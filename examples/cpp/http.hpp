@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,15 +22,19 @@ struct response {
     std::string body;
 };
 
-inline std::size_t take_body(char *bytes, std::size_t size, std::size_t count, void *response)
+// No exception may reach libcurl, which is C: no memory ends the program.
+inline std::size_t take_body(char *bytes, std::size_t size, std::size_t count, void *response) noexcept
 {
     static_cast<http::response *>(response)->body.append(bytes, size * count);
     return size * count;
 }
 
-inline std::size_t take_header(char *bytes, std::size_t size, std::size_t count, void *response)
+inline std::size_t take_header(char *bytes, std::size_t size, std::size_t count, void *response) noexcept
 {
     const std::string_view line(bytes, size * count);
+    // A proxy's own answer, or one that says to go on, comes before the answer.
+    if (line.substr(0, 5) == "HTTP/")
+        static_cast<http::response *>(response)->answer = {};
     const std::size_t colon = line.find(':');
     const std::size_t begin = line.find_first_not_of(" \t", colon == line.npos ? colon : colon + 1);
     const std::size_t end = line.find_last_not_of("\r\n \t");
@@ -44,8 +49,15 @@ inline response get(const std::string &url, const std::vector<std::string> &head
 {
     const std::unique_ptr<CURL, void (*)(CURL *)> curl(curl_easy_init(), curl_easy_cleanup);
     std::unique_ptr<curl_slist, void (*)(curl_slist *)> list(nullptr, curl_slist_free_all);
-    for (const std::string &header : headers)
-        list.reset(curl_slist_append(list.release(), header.c_str()));
+    for (const std::string &header : headers) {
+        curl_slist *const longer = curl_slist_append(list.get(), header.c_str());
+        if (longer == nullptr)
+            throw std::bad_alloc();
+        static_cast<void>(list.release());
+        list.reset(longer);
+    }
+    if (curl == nullptr)
+        throw std::runtime_error("libcurl does not start");
     response response;
     curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, list.get());
