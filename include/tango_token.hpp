@@ -12,12 +12,15 @@
  *           a value it gives an empty one, and calls with it fail with TANGO_STATUS_INVALID_ARGUMENT.
  * Texts     in are copied, and the copies wiped. One that holds a NUL is TANGO_STATUS_INVALID_ARGUMENT, because C would
  *           read half of it. Texts out are borrowed: they live as long as the object, and their data() ends with NUL.
+ *           An object without a name lends none, because it would be gone before the text is read.
  * Errors    f() throws a tango::error, try_f() returns a result that holds it. Without exceptions (-fno-exceptions)
- *           there is only try_f(). What is `noexcept` cannot fail.
+ *           there is only try_f(). What is `noexcept` cannot fail. No memory is std::bad_alloc in both forms.
+ * Threads   What C says of them holds for `const` functions. Others (moving, assigning, release()) change the object
+ *           itself, which then is one thread's.
  * Callbacks may throw where their line says so. Otherwise an exception that leaves one ends the program
  *           (std::terminate): it must not reach C, and nobody else could be told.
- * Modes     Translation units with and without exceptions can be linked into one program. Their objects are of
- *           different types: hand over native() handles between them.
+ * Modes     Translation units with and without exceptions, and with another version of this header, can be linked into
+ *           one program. Their objects are of different types: hand over native() handles between them.
  */
 
 #ifndef TANGO_TOKEN_HPP
@@ -61,15 +64,29 @@
 
 namespace tango {
 
-// Functions of the two modes must not be taken for each other when a program is linked.
+// Functions of two modes or versions must not be taken for each other when a program is linked.
 #ifdef __cpp_exceptions
-inline namespace with_exceptions {
+inline namespace v0_1_with_exceptions {
 #else
-inline namespace without_exceptions {
+inline namespace v0_1_without_exceptions {
 #endif
 
+namespace detail {
+
+/// A number of C as a time. At most a century, so that any clock's now() can be added to what a server asks for.
+template <class Unit, class Number>
+Unit time_of(Number count) noexcept
+{
+    constexpr Unit most = std::chrono::hours(24 * 365 * 100);
+    return count < static_cast<Number>(most.count()) ? Unit(static_cast<typename Unit::rep>(count)) : most;
+}
+
+} // namespace detail
+
 /// Why a call failed, and what to do about it: a copy of every field of a `tango_error`. Copying it cannot fail.
-class error : public std::runtime_error {
+///
+/// Visible, whatever the program hides: what one of its libraries throws another one has to recognise.
+class [[gnu::visibility("default")]] error : public std::runtime_error {
 public:
     /// An error of the program's own.
     error(tango_status status, const std::string &message)
@@ -77,7 +94,7 @@ public:
     {
     }
 
-    /// Takes over an error of the C interface, which is not NULL, and frees it.
+    /// Takes over an error of the C interface, and frees it. NULL has TANGO_STATUS_OK and says nothing.
     explicit error(tango_error *taken) : error(std::unique_ptr<tango_error, freeing>(taken)) {}
 
     error(const error &) noexcept = default;
@@ -90,22 +107,33 @@ public:
     std::optional<int> http_status() const noexcept { return fields_->http_status; }
 
     /// The OAuth code of RFC 6749 section 5.2, such as `invalid_grant`.
-    const std::optional<std::string> &oauth_error() const noexcept { return fields_->oauth_error; }
+    const std::optional<std::string> &oauth_error() const & noexcept TANGO_TOKEN_BORROWED
+    {
+        return fields_->oauth_error;
+    }
+    const std::optional<std::string> &oauth_error() const && = delete;
 
     /// The OAuth `error_description` of RFC 6749 section 5.2.
-    const std::optional<std::string> &oauth_error_description() const noexcept
+    const std::optional<std::string> &oauth_error_description() const & noexcept TANGO_TOKEN_BORROWED
     {
         return fields_->oauth_error_description;
     }
+    const std::optional<std::string> &oauth_error_description() const && = delete;
 
     /// Tango's `i18nKey`, a stable name of the failure.
-    const std::optional<std::string> &i18n_key() const noexcept { return fields_->i18n_key; }
+    const std::optional<std::string> &i18n_key() const & noexcept TANGO_TOKEN_BORROWED { return fields_->i18n_key; }
+    const std::optional<std::string> &i18n_key() const && = delete;
 
     /// The server's own words: Tango's `message`, or the text of its answer.
-    const std::optional<std::string> &server_message() const noexcept { return fields_->server_message; }
+    const std::optional<std::string> &server_message() const & noexcept TANGO_TOKEN_BORROWED
+    {
+        return fields_->server_message;
+    }
+    const std::optional<std::string> &server_message() const && = delete;
 
     /// The id under which Tango's support finds the request (`X-REQUEST-ID`).
-    const std::optional<std::string> &request_id() const noexcept { return fields_->request_id; }
+    const std::optional<std::string> &request_id() const & noexcept TANGO_TOKEN_BORROWED { return fields_->request_id; }
+    const std::optional<std::string> &request_id() const && = delete;
 
     /// How long to wait before another call makes sense; nothing where waiting does not help.
     std::optional<std::chrono::seconds> retry_after() const noexcept { return fields_->retry_after; }
@@ -126,7 +154,7 @@ private:
             if (const int answered = tango_error_http_status(from); answered != 0)
                 http_status = answered;
             if (const std::int64_t seconds = tango_error_retry_after_seconds(from); seconds >= 0)
-                retry_after = std::chrono::seconds(seconds);
+                retry_after = detail::time_of<std::chrono::seconds>(seconds);
         }
 
         static std::optional<std::string> copied(const char *text)
@@ -141,7 +169,8 @@ private:
     };
 
     explicit error(std::unique_ptr<tango_error, freeing> taken)
-        : std::runtime_error(tango_error_message(taken.get())), fields_(std::make_shared<const fields>(taken.get()))
+        : std::runtime_error(taken ? tango_error_message(taken.get()) : ""),
+          fields_(std::make_shared<const fields>(taken.get()))
     {
     }
 
@@ -173,26 +202,29 @@ public:
     explicit operator bool() const noexcept { return has_value(); }
 
     /// What the call gave. If it failed, the error is thrown; without exceptions the program ends.
-    T &value() & { return *held_or_fail(); }
-    const T &value() const & { return *const_cast<result *>(this)->held_or_fail(); }
-    T &&value() && { return std::move(*held_or_fail()); }
+    T &value() & { return held_by(*this); }
+    const T &value() const & { return held_by(*this); }
+    T value() && { return std::move(held_by(*this)); }
 
     /// The same for those who have looked: ends the program (std::terminate) if the call failed.
     T &operator*() & noexcept { return value(); }
     const T &operator*() const & noexcept { return value(); }
-    T &&operator*() && noexcept { return std::move(*this).value(); }
-    T *operator->() noexcept { return &value(); }
-    const T *operator->() const noexcept { return &value(); }
+    T operator*() && noexcept { return std::move(*this).value(); }
+    T *operator->() & noexcept { return &value(); }
+    const T *operator->() const & noexcept { return &value(); }
+    const T *operator->() const && = delete;
 
-    /// Why the call failed. Ends the program (std::terminate) if it did not.
-    const tango::error &error() const noexcept { return std::get<1>(outcome_); }
+    /// Why the call failed. Ends the program if it did not.
+    const tango::error &error() const & noexcept { return std::get<1>(outcome_); }
+    tango::error error() && noexcept { return std::get<1>(outcome_); }
 
 private:
-    T *held_or_fail()
+    template <class Result>
+    static auto &held_by(Result &from)
     {
-        if (T *held = std::get_if<0>(&outcome_))
-            return held;
-        detail::fail(error());
+        if (auto *held = std::get_if<0>(&from.outcome_))
+            return *held;
+        detail::fail(from.error());
     }
 
     std::variant<T, tango::error> outcome_;
@@ -216,8 +248,9 @@ public:
             detail::fail(*failure_);
     }
 
-    /// Why the call failed. Ends the program (std::terminate) if it did not.
-    const tango::error &error() const noexcept { return failure_.value(); }
+    /// Why the call failed. Ends the program if it did not.
+    const tango::error &error() const & noexcept { return failure_.value(); }
+    tango::error error() && noexcept { return failure_.value(); }
 
 private:
     std::optional<tango::error> failure_;
@@ -239,7 +272,7 @@ public:
     explicit operator bool() const noexcept { return native_ != nullptr; }
 
     /// The handle for calls of the C interface. Borrowed.
-    Native *native() const noexcept { return native_.get(); }
+    Native *native() const noexcept TANGO_TOKEN_BORROWED { return native_.get(); }
 
     /// Hands over the handle, which the caller then frees.
     [[nodiscard]] Native *release() noexcept { return native_.release(); }
@@ -367,6 +400,22 @@ inline std::string_view view(const char *borrowed) noexcept
     return borrowed == nullptr ? std::string_view() : std::string_view(borrowed);
 }
 
+/// Whether there is nothing to call in what can be empty: a pointer to a function, or a std::function.
+template <class Function>
+bool is_empty(const Function &function) noexcept
+{
+    if constexpr (std::is_pointer_v<Function>)
+        return function == nullptr;
+    else
+        return false;
+}
+
+template <class Signature>
+bool is_empty(const std::function<Signature> &function) noexcept
+{
+    return function == nullptr;
+}
+
 /// Ends the data that C carried for a function of the program's own.
 template <class Data>
 void end(void *user_data) noexcept
@@ -434,11 +483,12 @@ public:
     {
         return try_from_signer(algorithm, public_jwk, std::move(sign)).value();
     }
-    std::string_view to_pem() const TANGO_TOKEN_BORROWED { return try_to_pem().value(); }
+    std::string_view to_pem() const & TANGO_TOKEN_BORROWED { return try_to_pem().value(); }
+    std::string_view to_pem() const && = delete;
 #endif
 
     /// Another handle of the same key.
-    dpop_key clone() const { return dpop_key(tango_dpop_key_clone(native())); }
+    [[nodiscard]] dpop_key clone() const noexcept { return dpop_key(tango_dpop_key_clone(native())); }
 
     /// How it signs; 0 without a key.
     tango_algorithm algorithm() const noexcept
@@ -447,26 +497,29 @@ public:
     }
 
     /// The public key as a JWK, with its required members only.
-    std::string_view public_jwk() const noexcept TANGO_TOKEN_BORROWED
+    std::string_view public_jwk() const & noexcept TANGO_TOKEN_BORROWED
     {
         return detail::view(tango_dpop_key_public_jwk(native()));
     }
+    std::string_view public_jwk() const && = delete;
 
     /// The RFC 7638 thumbprint, the `jkt` that tokens are bound to.
-    std::string_view thumbprint() const noexcept TANGO_TOKEN_BORROWED
+    std::string_view thumbprint() const & noexcept TANGO_TOKEN_BORROWED
     {
         return detail::view(tango_dpop_key_thumbprint(native()));
     }
+    std::string_view thumbprint() const && = delete;
 
     /// The private key as PKCS#8 in PEM: a secret, zeroised with the key. KEY_REJECTED for a key that stays
     /// elsewhere.
-    result<std::string_view> try_to_pem() const TANGO_TOKEN_BORROWED
+    result<std::string_view> try_to_pem() const & TANGO_TOKEN_BORROWED
     {
         const char *pem = nullptr;
         if (std::optional<error> failure = detail::failure_of(tango_dpop_key_to_pem, native(), &pem))
             return *failure;
         return detail::view(pem);
     }
+    result<std::string_view> try_to_pem() const && = delete;
 
 private:
     static std::int32_t sign_for_c(void *user_data, const std::uint8_t *message, std::size_t message_length,
@@ -498,6 +551,8 @@ public:
                                         detail::text("nonce", nonce));
     }
 
+    dpop_proof() noexcept = default;
+
 #ifdef __cpp_exceptions
     dpop_proof(const dpop_key &key, std::string_view method, std::string_view url,
                std::optional<std::string_view> access_token = std::nullopt,
@@ -508,10 +563,11 @@ public:
 #endif
 
     /// The value of the `DPoP` header.
-    std::string_view value() const noexcept TANGO_TOKEN_BORROWED
+    std::string_view value() const & noexcept TANGO_TOKEN_BORROWED
     {
         return detail::view(tango_dpop_proof_value(native()));
     }
+    std::string_view value() const && = delete;
 };
 
 /// An access token of a service account (RFC 6749 section 1.4). Readable as long as the object lives, also when the
@@ -521,25 +577,28 @@ public:
     using handle::handle;
 
     /// Another handle of the same token.
-    token clone() const { return token(tango_token_clone(native())); }
+    [[nodiscard]] token clone() const noexcept { return token(tango_token_clone(native())); }
 
     /// The text that goes behind the type in an `Authorization` header: a secret.
-    std::string_view value() const noexcept TANGO_TOKEN_BORROWED { return detail::view(tango_token_value(native())); }
+    std::string_view value() const & noexcept TANGO_TOKEN_BORROWED { return detail::view(tango_token_value(native())); }
+    std::string_view value() const && = delete;
 
     /// How the token is presented to the API: `Bearer`, or `DPoP` with a proof made with its key.
-    std::string_view type() const noexcept TANGO_TOKEN_BORROWED { return detail::view(tango_token_type(native())); }
+    std::string_view type() const & noexcept TANGO_TOKEN_BORROWED { return detail::view(tango_token_type(native())); }
+    std::string_view type() const && = delete;
 
     /// The scope that the server granted.
-    std::string_view scope() const noexcept TANGO_TOKEN_BORROWED { return detail::view(tango_token_scope(native())); }
+    std::string_view scope() const & noexcept TANGO_TOKEN_BORROWED { return detail::view(tango_token_scope(native())); }
+    std::string_view scope() const && = delete;
 
     /// How long until the token expires, now; zero once it has.
     std::chrono::seconds expires_in() const noexcept
     {
-        return std::chrono::seconds(tango_token_expires_in_seconds(native()));
+        return detail::time_of<std::chrono::seconds>(tango_token_expires_in_seconds(native()));
     }
 
     /// The key that the token is bound to; without a handle for a Bearer token.
-    tango::dpop_key dpop_key() const { return tango::dpop_key(tango_token_dpop_key(native())); }
+    tango::dpop_key dpop_key() const noexcept { return tango::dpop_key(tango_token_dpop_key(native())); }
 };
 
 /// The headers of one request to an API, good for one request. Hand it to `observe` with the answer.
@@ -548,17 +607,19 @@ public:
     using handle::handle;
 
     /// The value of the `Authorization` header: a secret.
-    std::string_view value() const noexcept TANGO_TOKEN_BORROWED
+    std::string_view value() const & noexcept TANGO_TOKEN_BORROWED
     {
         return detail::view(tango_authorization_value(native()));
     }
+    std::string_view value() const && = delete;
 
     /// The value of the `DPoP` header; nothing for a Bearer token.
-    std::optional<std::string_view> dpop() const noexcept TANGO_TOKEN_BORROWED
+    std::optional<std::string_view> dpop() const & noexcept TANGO_TOKEN_BORROWED
     {
         const char *proof = tango_authorization_dpop(native());
         return proof == nullptr ? std::nullopt : std::make_optional<std::string_view>(proof);
     }
+    std::optional<std::string_view> dpop() const && = delete;
 };
 
 /// What an API answered, as far as `observe` learns from it.
@@ -634,110 +695,113 @@ public:
     config() noexcept : handle(tango_config_new()) {}
 
     /// Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty.
-    config &load_env() { return keep(tango_config_load_env); }
+    config &load_env() & { return keep(tango_config_load_env); }
 
     /// Which of Tango's environments to use.
-    config &set_environment(tango_environment environment) { return keep(tango_config_set_environment, environment); }
+    config &set_environment(tango_environment environment) & { return keep(tango_config_set_environment, environment); }
 
     /// The token endpoint as an absolute URL, instead of the environment's. HTTPS, except for loopback hosts.
-    config &set_token_url(std::string_view token_url)
+    config &set_token_url(std::string_view token_url) &
     {
         return keep(tango_config_set_token_url, detail::text("token_url", token_url));
     }
 
     /// The client ID from the Tango portal.
-    config &set_client_id(std::string_view client_id)
+    config &set_client_id(std::string_view client_id) &
     {
         return keep(tango_config_set_client_id, detail::text("client_id", client_id));
     }
 
     /// The client secret that belongs to the client ID.
-    config &set_client_secret(std::string_view client_secret)
+    config &set_client_secret(std::string_view client_secret) &
     {
         return keep(tango_config_set_client_secret, detail::text("client_secret", client_secret));
     }
 
     /// The service account's user name.
-    config &set_username(std::string_view username)
+    config &set_username(std::string_view username) &
     {
         return keep(tango_config_set_username, detail::text("username", username));
     }
 
     /// The service account's password.
-    config &set_password(std::string_view password)
+    config &set_password(std::string_view password) &
     {
         return keep(tango_config_set_password, detail::text("password", password));
     }
 
     /// `24h` (the default) or `5min` for a token of that life, or any other audience, sent exactly as written.
-    config &set_audience(std::string_view audience)
+    config &set_audience(std::string_view audience) &
     {
         return keep(tango_config_set_audience, detail::text("audience", audience));
     }
 
     /// The scope to ask for, instead of `raas.all`.
-    config &set_scope(std::string_view scope) { return keep(tango_config_set_scope, detail::text("scope", scope)); }
+    config &set_scope(std::string_view scope) & { return keep(tango_config_set_scope, detail::text("scope", scope)); }
 
     /// A PEM file of the certification authorities to trust instead of the system's.
-    config &set_ca_file(std::string_view path) { return keep(tango_config_set_ca_file, detail::text("path", path)); }
+    config &set_ca_file(std::string_view path) & { return keep(tango_config_set_ca_file, detail::text("path", path)); }
 
     /// `system` (the default), `none`, or the URL of an HTTP or SOCKS proxy.
-    config &set_proxy(std::string_view proxy) { return keep(tango_config_set_proxy, detail::text("proxy", proxy)); }
+    config &set_proxy(std::string_view proxy) & { return keep(tango_config_set_proxy, detail::text("proxy", proxy)); }
 
     /// The `User-Agent` to send, instead of `tango-token/VERSION`.
-    config &set_user_agent(std::string_view user_agent)
+    config &set_user_agent(std::string_view user_agent) &
     {
         return keep(tango_config_set_user_agent, detail::text("user_agent", user_agent));
     }
 
     /// How long one connection may take to be ready, TLS included: 1 ms to 10 min; 5 s unless set.
-    config &set_connect_timeout(std::chrono::milliseconds timeout)
+    template <class Rep, class Period>
+    config &set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
-        return keep(tango_config_set_connect_timeout_ms, in_range(timeout));
+        return keep(tango_config_set_connect_timeout_ms, ms_of(timeout));
     }
 
     /// How long one request may take, answer included: 1 ms to 10 min; 10 s unless set.
-    config &set_attempt_timeout(std::chrono::milliseconds timeout)
+    template <class Rep, class Period>
+    config &set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
-        return keep(tango_config_set_attempt_timeout_ms, in_range(timeout));
+        return keep(tango_config_set_attempt_timeout_ms, ms_of(timeout));
     }
 
     /// How long a caller may wait, retries included: 1 ms to 10 min; 30 s unless set.
-    config &set_total_timeout(std::chrono::milliseconds timeout)
+    template <class Rep, class Period>
+    config &set_total_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
-        return keep(tango_config_set_total_timeout_ms, in_range(timeout));
+        return keep(tango_config_set_total_timeout_ms, ms_of(timeout));
     }
 
     /// Allows a token URL without TLS on a host that is not loopback: secrets then cross the network readable.
-    config &set_allow_plain_http(bool allowed) { return keep(tango_config_set_allow_plain_http, allowed ? 1 : 0); }
+    config &set_allow_plain_http(bool allowed) & { return keep(tango_config_set_allow_plain_http, allowed ? 1 : 0); }
 
     /// The API that tokens are for, instead of the environment's. `authorize` makes headers for its origin only.
-    config &set_api_url(std::string_view api_url)
+    config &set_api_url(std::string_view api_url) &
     {
         return keep(tango_config_set_api_url, detail::text("api_url", api_url));
     }
 
     /// Another origin that may get tokens, as a URL of it. Can be called several times.
-    config &allow_origin(std::string_view url) { return keep(tango_config_allow_origin, detail::text("url", url)); }
+    config &allow_origin(std::string_view url) & { return keep(tango_config_allow_origin, detail::text("url", url)); }
 
     /// Whether tokens are bound to a key (RFC 9449); not unless set.
-    config &set_dpop(tango_dpop_mode mode) { return keep(tango_config_set_dpop, mode); }
+    config &set_dpop(tango_dpop_mode mode) & { return keep(tango_config_set_dpop, mode); }
 
     /// The key that tokens are bound to. Where none is given, each client makes an ES256 key of its own.
-    config &set_dpop_key(const dpop_key &key) { return keep(tango_config_set_dpop_key, key.native()); }
+    config &set_dpop_key(const dpop_key &key) & { return keep(tango_config_set_dpop_key, key.native()); }
 
     /// The same from a file, in PEM or as a JWK.
-    config &set_dpop_key_file(std::string_view path)
+    config &set_dpop_key_file(std::string_view path) &
     {
         return keep(tango_config_set_dpop_key_file, detail::text("path", path));
     }
 
     /// Where the token outlives the process and is shared: `memory` (the default: nowhere), `file`, `file:/a/folder`,
     /// or the URL of a Redis server.
-    config &set_cache(std::string_view cache) { return keep(tango_config_set_cache, detail::text("cache", cache)); }
+    config &set_cache(std::string_view cache) & { return keep(tango_config_set_cache, detail::text("cache", cache)); }
 
     /// The same in a database of the program's own. Kept until no configuration, client or call uses it.
-    config &set_shared_cache(std::shared_ptr<shared_cache> cache)
+    config &set_shared_cache(std::shared_ptr<shared_cache> cache) &
     {
         if (cache == nullptr)
             return keep_failure(error(TANGO_STATUS_INVALID_ARGUMENT, "cache is null"));
@@ -746,16 +810,68 @@ public:
     }
 
     /// A PEM file of the certification authorities to trust for `rediss://` instead of the system's.
-    config &set_cache_ca_file(std::string_view path)
+    config &set_cache_ca_file(std::string_view path) &
     {
         return keep(tango_config_set_cache_ca_file, detail::text("path", path));
     }
 
     /// Fetches a token past a cache that cannot be used, instead of CACHE_UNAVAILABLE.
-    config &set_cache_fetch_anyway(bool anyway) { return keep(tango_config_set_cache_fetch_anyway, anyway ? 1 : 0); }
+    config &set_cache_fetch_anyway(bool anyway) & { return keep(tango_config_set_cache_fetch_anyway, anyway ? 1 : 0); }
 
     /// The first thing that was set wrong, if any, for those who want to know before they make a client.
-    const std::optional<error> &failure() const noexcept { return failure_; }
+    const std::optional<error> &failure() const & noexcept TANGO_TOKEN_BORROWED { return failure_; }
+    std::optional<error> failure() && noexcept { return failure_; }
+
+    // The same on an object without a name, so that the whole chain can be kept: `auto config = tango::config()...`.
+    [[nodiscard]] config load_env() && { return std::move(load_env()); }
+    [[nodiscard]] config set_environment(tango_environment environment) &&
+    {
+        return std::move(set_environment(environment));
+    }
+    [[nodiscard]] config set_token_url(std::string_view token_url) && { return std::move(set_token_url(token_url)); }
+    [[nodiscard]] config set_client_id(std::string_view client_id) && { return std::move(set_client_id(client_id)); }
+    [[nodiscard]] config set_client_secret(std::string_view client_secret) &&
+    {
+        return std::move(set_client_secret(client_secret));
+    }
+    [[nodiscard]] config set_username(std::string_view username) && { return std::move(set_username(username)); }
+    [[nodiscard]] config set_password(std::string_view password) && { return std::move(set_password(password)); }
+    [[nodiscard]] config set_audience(std::string_view audience) && { return std::move(set_audience(audience)); }
+    [[nodiscard]] config set_scope(std::string_view scope) && { return std::move(set_scope(scope)); }
+    [[nodiscard]] config set_ca_file(std::string_view path) && { return std::move(set_ca_file(path)); }
+    [[nodiscard]] config set_proxy(std::string_view proxy) && { return std::move(set_proxy(proxy)); }
+    [[nodiscard]] config set_user_agent(std::string_view user_agent) &&
+    {
+        return std::move(set_user_agent(user_agent));
+    }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_connect_timeout(timeout));
+    }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_attempt_timeout(timeout));
+    }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_total_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_total_timeout(timeout));
+    }
+    [[nodiscard]] config set_allow_plain_http(bool allowed) && { return std::move(set_allow_plain_http(allowed)); }
+    [[nodiscard]] config set_api_url(std::string_view api_url) && { return std::move(set_api_url(api_url)); }
+    [[nodiscard]] config allow_origin(std::string_view url) && { return std::move(allow_origin(url)); }
+    [[nodiscard]] config set_dpop(tango_dpop_mode mode) && { return std::move(set_dpop(mode)); }
+    [[nodiscard]] config set_dpop_key(const dpop_key &key) && { return std::move(set_dpop_key(key)); }
+    [[nodiscard]] config set_dpop_key_file(std::string_view path) && { return std::move(set_dpop_key_file(path)); }
+    [[nodiscard]] config set_cache(std::string_view cache) && { return std::move(set_cache(cache)); }
+    [[nodiscard]] config set_shared_cache(std::shared_ptr<shared_cache> cache) &&
+    {
+        return std::move(set_shared_cache(std::move(cache)));
+    }
+    [[nodiscard]] config set_cache_ca_file(std::string_view path) && { return std::move(set_cache_ca_file(path)); }
+    [[nodiscard]] config set_cache_fetch_anyway(bool anyway) && { return std::move(set_cache_fetch_anyway(anyway)); }
 
 private:
     template <class Function, class... Arguments>
@@ -771,19 +887,17 @@ private:
         return *this;
     }
 
-    /// What C can be given. A number out of range is refused when a client is made, and stays out of range.
-    static std::uint32_t in_range(std::chrono::milliseconds timeout) noexcept
+    /// Rounded milliseconds, from any unit without overflow. What is out of range stays so: it is refused when a client
+    /// is made.
+    template <class Rep, class Period>
+    static std::uint32_t ms_of(std::chrono::duration<Rep, Period> timeout) noexcept
     {
-        const std::int64_t most = std::numeric_limits<std::uint32_t>::max();
-        return static_cast<std::uint32_t>(std::clamp<std::int64_t>(timeout.count(), 0, most));
+        constexpr auto most = std::numeric_limits<std::uint32_t>::max();
+        const double ms = std::chrono::duration<double, std::milli>(timeout).count() + 0.5;
+        return ms >= most ? most : ms >= 0 ? static_cast<std::uint32_t>(ms) : 0;
     }
 
     static shared_cache &cache_of(void *user_data) { return **static_cast<std::shared_ptr<shared_cache> *>(user_data); }
-
-    static std::chrono::milliseconds from_c(std::uint64_t ms) noexcept
-    {
-        return std::chrono::milliseconds(static_cast<std::int64_t>(ms));
-    }
 
     static std::int32_t load_for_c(void *user_data, const char *name, std::uint8_t *value, std::size_t *length) noexcept
     {
@@ -801,14 +915,16 @@ private:
             std::optional<std::string_view> bytes;
             if (value != nullptr)
                 bytes.emplace(reinterpret_cast<const char *>(value), length);
-            return cache_of(user_data).save(name, bytes, from_c(keep_ms));
+            return cache_of(user_data).save(name, bytes, detail::time_of<std::chrono::milliseconds>(keep_ms));
         });
     }
 
     static std::int32_t lock_for_c(void *user_data, const char *name, const char *owner,
                                    std::uint64_t lease_ms) noexcept
     {
-        return detail::status_of([=] { return cache_of(user_data).lock(name, owner, from_c(lease_ms)); });
+        return detail::status_of([=] {
+            return cache_of(user_data).lock(name, owner, detail::time_of<std::chrono::milliseconds>(lease_ms));
+        });
     }
 
     static std::int32_t unlock_for_c(void *user_data, const char *name, const char *owner) noexcept
@@ -819,9 +935,30 @@ private:
     std::optional<error> failure_;
 };
 
+/// A text that may be missing, borrowed until the call that it is for. A string without a name is refused, because it
+/// would be gone before that; NULL is none.
+class optional_text {
+public:
+    optional_text() noexcept = default;
+    optional_text(std::optional<std::string_view> given) noexcept : given_(given) {}
+    optional_text(std::string_view given) noexcept : given_(given) {}
+    optional_text(const std::string &given TANGO_TOKEN_BORROWED) noexcept : given_(given) {}
+    optional_text(const std::string &&) = delete;
+    optional_text(const char *given) noexcept
+    {
+        if (given != nullptr)
+            given_ = given;
+    }
+
+    operator std::optional<std::string_view>() const noexcept { return given_; }
+
+private:
+    std::optional<std::string_view> given_;
+};
+
 /// Other credentials: a client id and secret, a service account, or both. What is not given stays as it is.
 struct credentials {
-    std::optional<std::string_view> client_id, client_secret, username, password;
+    optional_text client_id, client_secret, username, password;
 };
 
 /// Gets tokens for one set of credentials, and keeps the current one for every caller in the process.
@@ -830,6 +967,8 @@ struct credentials {
 class client : public detail::handle<tango_client, tango_client_free> {
 public:
     using handle::handle;
+
+    client() noexcept = default;
 
     /// Makes a client. Reads the CA file; starts no thread and sends nothing. The error names everything that is
     /// missing or wrong.
@@ -841,7 +980,7 @@ public:
     }
 
     /// Another handle of the same client.
-    client clone() const { return client(tango_client_clone(native())); }
+    [[nodiscard]] client clone() const noexcept { return client(tango_client_clone(native())); }
 
     /// Gets a valid token: at once where the client holds one, else after the one fetch that all callers share. Waits
     /// for at most the total timeout. WOULD_BLOCK inside a callback of this library unless a token is held.
@@ -849,21 +988,25 @@ public:
 
     /// Starts to acquire a token and returns at once. `done` takes a `result<token>`. If and only if this succeeds it
     /// is called exactly once, later, on the library's own thread: it must neither wait nor throw, and ends there as
-    /// well.
+    /// well. This object may end before that, and inside of `done`. Whether the program ends before that is up to it:
+    /// what `done` uses must not.
     template <class Done>
     result<request> try_acquire_start(Done done) const
     {
+        static_assert(std::is_invocable_v<Done &, result<token>>, "`done` takes a tango::result<tango::token>");
+        if (detail::is_empty(done))
+            return error(TANGO_STATUS_INVALID_ARGUMENT, "done is NULL");
         auto kept = std::make_unique<Done>(std::move(done));
         return start(kept);
     }
 
     /// The same as a future, which holds every outcome, also if nothing could be started. Do not wait for it inside a
     /// callback of this library: what it waits for comes on that thread. `under_way` can cancel it.
-    std::future<result<token>> try_acquire_async(request &under_way) const
+    [[nodiscard]] std::future<result<token>> try_acquire_async(request &under_way) const
     {
         return promised<result<token>>(&under_way);
     }
-    std::future<result<token>> try_acquire_async() const { return promised<result<token>>(nullptr); }
+    [[nodiscard]] std::future<result<token>> try_acquire_async() const { return promised<result<token>>(nullptr); }
 
     /// Makes the headers of one call of the API: acquires a token if none is held, and a proof if it is bound to a
     /// key. `method` as it is sent, `url` where it goes. A URL whose origin is neither the API's nor was allowed is
@@ -919,14 +1062,17 @@ public:
     {
         return try_acquire_start(std::move(done)).value();
     }
-    std::future<token> acquire_async(request &under_way) const { return promised<token>(&under_way); }
-    std::future<token> acquire_async() const { return promised<token>(nullptr); }
-    authorization authorize(std::string_view method, std::string_view url) const
+    [[nodiscard]] std::future<token> acquire_async(request &under_way) const { return promised<token>(&under_way); }
+    [[nodiscard]] std::future<token> acquire_async() const { return promised<token>(nullptr); }
+    [[nodiscard]] authorization authorize(std::string_view method, std::string_view url) const
     {
         return try_authorize(method, url).value();
     }
-    authorization authorize_again(const authorization &refused) const { return try_authorize_again(refused).value(); }
-    tango_verdict observe(const authorization &sent, const answer &received) const
+    [[nodiscard]] authorization authorize_again(const authorization &refused) const
+    {
+        return try_authorize_again(refused).value();
+    }
+    [[nodiscard]] tango_verdict observe(const authorization &sent, const answer &received) const
     {
         return try_observe(sent, received).value();
     }
@@ -972,15 +1118,16 @@ private:
     }
 
     template <class Outcome>
-    std::future<Outcome> promised(request *under_way) const
+    [[nodiscard]] std::future<Outcome> promised(request *under_way) const
     {
         auto done = std::make_unique<promise_keeper<Outcome>>();
         auto future = done->promise.get_future();
         auto started = start(done);
         if (!started)
             (*done)(started.error());
-        else if (under_way != nullptr)
-            *under_way = *std::move(started);
+        // Also if nothing was started: one that was handed in with an earlier request must not cancel that.
+        if (under_way != nullptr)
+            *under_way = started ? *std::move(started) : request();
         return future;
     }
 };

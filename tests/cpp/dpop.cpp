@@ -27,8 +27,8 @@ static void keys_of_every_algorithm()
         const tango::dpop_proof two(kept, "GET", "https://api.example/orders", "an-access-token", "a-nonce");
         CHECK(one.value().substr(0, 2) == "ey" && two.value().size() > one.value().size());
     }
-    CHECK(tango::dpop_key::from_pem(tango::dpop_key::generate(TANGO_ALGORITHM_ES384).to_pem()).algorithm() ==
-          TANGO_ALGORITHM_ES384);
+    const tango::dpop_key es384 = tango::dpop_key::generate(TANGO_ALGORITHM_ES384);
+    CHECK(tango::dpop_key::from_pem(es384.to_pem()).algorithm() == TANGO_ALGORITHM_ES384);
     const auto broken = tango::dpop_key::try_from_jwk("{}");
     CHECK(!broken && broken.error().status() == TANGO_STATUS_KEY_REJECTED);
     const auto absent = tango::dpop_key::try_from_file("/no/such/key.pem");
@@ -88,7 +88,8 @@ static void a_key_that_stays_elsewhere()
 
         const tango::client client(tango::config().load_env().set_dpop(TANGO_DPOP_MODE_REQUIRED).set_dpop_key(key));
         const tango::token token = client.acquire();
-        CHECK(token.type() == "DPoP" && token.dpop_key().thumbprint() == original.thumbprint());
+        const tango::dpop_key bound = token.dpop_key();
+        CHECK(token.type() == "DPoP" && bound.thumbprint() == original.thumbprint());
         CHECK(in_vault->signatures >= 2 && "the server has verified one of its signatures");
     }
     // The library's thread may still be about to let go of it.

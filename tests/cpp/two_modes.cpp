@@ -11,7 +11,8 @@ int main()
 {
     const tango::client client(tango::config().load_env());
     const tango::token token(acquire_without_exceptions(client.native()));
-    CHECK(token.value() == client.acquire().value());
+    const tango::token same = client.acquire();
+    CHECK(token.value() == same.value());
 
     CHECK(status_without_exceptions(nullptr) == TANGO_STATUS_INVALID_ARGUMENT);
     try {
