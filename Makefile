@@ -37,8 +37,10 @@ test:
 check:
 	scripts/check.sh
 
+# And its reference, docs/c-api.md.
 header:
 	$(CARGO) build --features header --package tango-token
+	scripts/c_api.py < include/tango_token.h > docs/c-api.md
 
 install: lib
 	install -d $(INCLUDE) $(LIB)/pkgconfig $(LIB)/cmake/TangoToken

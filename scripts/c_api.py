@@ -53,13 +53,18 @@ def contract(header):
     comment = text_of(header[len("/*\n") : header.index("*/")])
     introduction, rules = comment.split("The contract, once for all functions:\n")
     title, example = introduction.split("\n", 1)
-    example = "\n".join(line.removeprefix("    ") for line in example.strip("\n").splitlines())
+    example = "\n".join(example_line(line) for line in example.strip("\n").splitlines())
     pairs = []
     for line in rules.strip().splitlines():
         if not line.startswith(" "):
             pairs.append((line[:10].strip(), []))
         pairs[-1][1].append(line[10:].strip())
     return title, example, [(name, " ".join(words)) for name, words in pairs]
+
+
+def example_line(line):
+    """A line of the example as C; in the header it stands inside of a comment, as does what explains it."""
+    return re.sub(r"(;\s+)(\S.*)$", r"\1/* \2 */", line.removeprefix("    "))
 
 
 def group_of(function):

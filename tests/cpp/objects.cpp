@@ -267,6 +267,17 @@ static void every_setter_sets()
     CHECK(!env().set_cache_fetch_anyway(true).set_environment(TANGO_ENVIRONMENT_SANDBOX).failure());
 }
 
+/// Whatever number comes from C, any clock can add it. The library of today gives smaller ones.
+static void no_clock_overflows()
+{
+    using tango::detail::time_of;
+    using namespace std::chrono;
+    CHECK(time_of<seconds>(std::int64_t{86399}) == 86399s && time_of<milliseconds>(std::uint64_t{1}) == 1ms);
+    const auto now = system_clock::now();
+    CHECK(now + time_of<seconds>(std::numeric_limits<std::int64_t>::max()) > now + hours(24 * 365 * 99));
+    CHECK(now + time_of<milliseconds>(std::numeric_limits<std::uint64_t>::max()) > now + hours(24 * 365 * 99));
+}
+
 static void the_library_tells_its_version()
 {
     CHECK(tango::version() == tango_version() && tango::abi_version() == TANGO_ABI_VERSION);
@@ -283,6 +294,7 @@ int main()
     a_text_that_holds_nul_is_refused();
     the_first_mistake_is_told_when_a_client_is_made();
     every_setter_sets();
+    no_clock_overflows();
     the_library_tells_its_version();
     std::puts("every handle was freed once");
 }
