@@ -156,7 +156,8 @@ fn an_error_has_every_field_however_it_arrives() {
 fn an_error_lacks_what_nobody_said() {
     let sandbox = Sandbox::start(&[]);
     let mut command = source("errors").build(Under::Nothing).command(&sandbox);
-    let lines = printed(&succeed(command.env("TANGO_TOKEN_URL", "https://127.0.0.1:1/oauth/token")));
+    command.env("TANGO_TOKEN_URL", "https://127.0.0.1:1/oauth/token").env("TANGO_TOTAL_TIMEOUT_MS", "1000");
+    let lines = printed(&succeed(&mut command));
     assert_eq!(lines.matches("status=TANGO_STATUS_CONNECT_FAILED").count(), 2, "{lines}");
     for field in ["http_status", "oauth_error", "oauth_error_description", "i18n_key", "server_message", "request_id"] {
         assert_eq!(lines.matches(&format!("\n{field}=(none)")).count(), 2, "{field}: {lines}");
@@ -278,7 +279,7 @@ fn an_error_can_be_caught_across_libraries() {
     let exported = printed(&succeed(Command::new("nm").args(["-DC", "--defined-only"]).arg(&library)));
     let types: Vec<_> = exported.lines().filter(|line| line.contains("typeinfo for tango::")).collect();
     assert!(types.len() == 1 && types[0].ends_with("_exceptions::error"), "{exported}");
-    assert!(!exported.contains("tango::v0_1_with_exceptions::client"), "the rest is hidden\n{exported}");
+    assert!(!exported.contains("::client::"), "the rest is hidden\n{exported}");
 }
 
 /// What nobody can have meant is told when it is compiled.
@@ -333,14 +334,14 @@ fn the_documentation_compiles() {
         tango::config config;
         tango::client client;
         tango::token token;";
-    let mut text = String::from("#include <tango_token.hpp>\n");
     let blocks: Vec<_> =
         documentation.split("```cpp\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
     assert!(blocks.len() >= 7, "{}", blocks.len());
-    for (number, block) in blocks.iter().enumerate() {
-        let lines = block.lines().filter(|line| !line.starts_with("#include <tango_token.hpp>"));
-        text += &format!("void block_{number}()\n{{\n{around}\n{{\n{}\n}}\n}}\n", lines.collect::<Vec<_>>().join("\n"));
-    }
+    let functions = blocks.iter().enumerate().map(|(number, block)| {
+        let lines: Vec<_> = block.lines().filter(|line| !line.starts_with("#include <tango_token.hpp>")).collect();
+        format!("void block_{number}()\n{{\n{around}\n{{\n{}\n}}\n}}\n", lines.join("\n"))
+    });
+    let text = format!("#include <tango_token.hpp>\n{}", functions.collect::<String>());
     let output = compile("g++", &[], &fresh_folder("cpp-documentation"), &text);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

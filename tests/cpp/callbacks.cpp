@@ -76,14 +76,15 @@ static void a_callback_may_end_everything()
         auto all = std::make_shared<everything>();
         all->client = another_client();
         auto complete = all->is_complete.get_future().share();
-        all->request = all->client->acquire_start([all, watched, &value, complete](tango::result<tango::token> outcome) {
+        const auto done = [all, watched, &value, complete](tango::result<tango::token> outcome) {
             // Made long before there is a token; the wait is for the assignment alone.
             complete.wait();
             all->client.reset();
             all->request->cancel();
             all->request.reset();
             value.set_value(std::string(outcome->value()));
-        });
+        };
+        all->request = all->client->acquire_start(done);
         all->is_complete.set_value();
     }
     CHECK(!value.get_future().get().empty());

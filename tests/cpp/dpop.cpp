@@ -127,7 +127,8 @@ static void a_signer_that_fails_is_told_and_released()
     CHECK(refused.status() == TANGO_STATUS_SIGNING_FAILED || refused.status() == TANGO_STATUS_KEY_REJECTED);
     refused = status_of(es256, "no JWK", [marker](std::string_view) -> signature { std::abort(); });
     CHECK(refused.status() == TANGO_STATUS_KEY_REJECTED);
-    refused = status_of(static_cast<tango_algorithm>(9), jwk, [marker](std::string_view) -> signature { std::abort(); });
+    const auto unknown = static_cast<tango_algorithm>(9);
+    refused = status_of(unknown, jwk, [marker](std::string_view) -> signature { std::abort(); });
     CHECK(refused.status() == TANGO_STATUS_INVALID_ARGUMENT);
     CHECK(status_of(es256, jwk, nullptr).status() == TANGO_STATUS_SIGNING_FAILED);
 }
@@ -157,8 +158,8 @@ static void the_headers_follow_the_answers(const tango::client &client, const st
 
 int main(int argc, char **)
 {
-    // OpenSSL keeps random numbers for each thread that signs. At exit it would forget those of the library's thread, which
-    // runs on, and the leak sanitizer would sometimes find them first.
+    // OpenSSL keeps random numbers for each thread that signs. At exit it would forget those of the library's thread,
+    // which runs on, and the leak sanitizer would sometimes find them.
     CHECK(OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr) == 1);
     keys_of({TANGO_ALGORITHM_ES256, TANGO_ALGORITHM_ES384, TANGO_ALGORITHM_EDDSA});
     // To make an RSA key takes valgrind many seconds: only where an argument asks for it.
