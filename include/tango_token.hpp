@@ -818,7 +818,8 @@ public:
     /// Fetches a token past a cache that cannot be used, instead of CACHE_UNAVAILABLE.
     config &set_cache_fetch_anyway(bool anyway) & { return keep(tango_config_set_cache_fetch_anyway, anyway ? 1 : 0); }
 
-    /// The first thing that was set wrong, if any, for those who want to know before they make a client.
+    /// The first thing that was set wrong, if any, for those who want to know before they make a client, and for those
+    /// who hand native() to C, which does not know of it.
     const std::optional<error> &failure() const & noexcept TANGO_TOKEN_BORROWED { return failure_; }
     std::optional<error> failure() && noexcept { return failure_; }
 
