@@ -37,12 +37,14 @@ test:
 check:
 	scripts/check.sh
 
+# And its reference, docs/c-api.md.
 header:
 	$(CARGO) build --features header --package tango-token
+	scripts/c_api.py < include/tango_token.h > docs/c-api.md
 
 install: lib
 	install -d $(INCLUDE) $(LIB)/pkgconfig $(LIB)/cmake/TangoToken
-	install -m 644 include/tango_token.h $(INCLUDE)/
+	install -m 644 include/tango_token.h include/tango_token.hpp $(INCLUDE)/
 	install -m 755 $(TARGET)/release/libtango_token.so $(LIB)/libtango_token.so.$(VERSION)
 	ln -sf libtango_token.so.$(VERSION) $(LIB)/libtango_token.so.$(ABI_VERSION)
 	ln -sf libtango_token.so.$(ABI_VERSION) $(LIB)/libtango_token.so

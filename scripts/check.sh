@@ -26,10 +26,11 @@ if git grep --line-number --word-regexp unsafe -- '*.rs' ':!src/ffi/' | grep -v 
     fail "unsafe outside src/ffi"
 fi
 
-step "header"
-before=$(sha256sum include/tango_token.h)
+step "header and its reference"
+generated=(include/tango_token.h docs/c-api.md)
+before=$(sha256sum "${generated[@]}")
 make --no-print-directory header
-[ "$(sha256sum include/tango_token.h)" = "$before" ] || fail "include/tango_token.h is not what the source makes: commit it"
+[ "$(sha256sum "${generated[@]}")" = "$before" ] || fail "${generated[*]}: not what the source makes: commit them"
 
 if grep '^typedef.* [A-Z][a-zA-Z]*;' include/tango_token.h; then
     fail "the header names types of the inside: cbindgen finds what is \`pub\`"

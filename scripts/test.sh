@@ -4,11 +4,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 declare -A package=(
-    [cc]=gcc [c++]=g++ [nm]=binutils [make]=make [pkg-config]=pkg-config [cmake]=cmake [valgrind]=valgrind
+    [cc]=gcc [c++]=g++ [clang++]=clang [nm]=binutils [make]=make [pkg-config]=pkg-config [cmake]=cmake [valgrind]=valgrind
     [python3]=python3 [redis-server]=redis-server [unshare]=util-linux [mount]=mount
 )
 lacking=()
 python3 -c 'import ensurepip, venv' 2>/dev/null || lacking+=(python3-venv)
+# For examples/cpp, and for the key in tests/cpp/dpop.cpp that stays in OpenSSL.
+pkg-config --exists libcurl 2>/dev/null || lacking+=(libcurl4-openssl-dev)
+pkg-config --exists libcrypto 2>/dev/null || lacking+=(libssl-dev)
 for tool in "${!package[@]}"; do
     command -v "$tool" >/dev/null || lacking+=("${package[$tool]}")
 done

@@ -1,4 +1,4 @@
-//! What the tests of the whole share: a running sandbox, an installed library, and C programs built against it.
+//! What the tests of the whole share: a running sandbox, an installed library, and programs built against it.
 #![allow(dead_code, reason = "no test uses all of it")]
 
 pub mod api;

@@ -1,0 +1,32 @@
+using System;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using TangoToken;
+
+namespace Microsoft.Extensions.DependencyInjection
+{
+    /// <summary>Tango API tokens for applications with dependency injection.</summary>
+    public static class TangoTokenServiceCollectionExtensions
+    {
+        /// <summary>
+        /// Adds one <see cref="TangoClient"/> for the application, and <see cref="TangoTokenHandler"/> for its HTTP clients:
+        /// <c>services.AddHttpClient("tango").AddHttpMessageHandler&lt;TangoTokenHandler&gt;()</c>.
+        /// </summary>
+        /// <param name="services">The services of the application.</param>
+        /// <param name="configure">
+        /// Sets the options, beside what <c>services.Configure&lt;TangoClientOptions&gt;(section)</c> binds; <c>null</c> for the
+        /// <c>TANGO_*</c> environment variables. The client is made, and the options are checked, when it is first needed.
+        /// </param>
+        /// <returns>The same services.</returns>
+        public static IServiceCollection AddTangoToken(
+            this IServiceCollection services, Action<TangoClientOptions> configure = null)
+        {
+            services.AddOptions();
+            services.Configure(configure ?? (options => options.LoadEnvironment = true));
+            services.TryAddSingleton(
+                provider => new TangoClient(provider.GetRequiredService<IOptions<TangoClientOptions>>().Value));
+            services.TryAddTransient(provider => new TangoTokenHandler(provider.GetRequiredService<TangoClient>()));
+            return services;
+        }
+    }
+}

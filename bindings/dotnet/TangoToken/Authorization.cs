@@ -1,0 +1,45 @@
+using System;
+using System.Diagnostics;
+
+namespace TangoToken
+{
+    /// <summary>
+    /// The headers of one request to the API, good for that one. Hand it to <see cref="TangoClient.Observe"/> with the answer.
+    /// </summary>
+    [DebuggerDisplay("{ToString(),nq}")]
+    public sealed class Authorization : IDisposable
+    {
+        private readonly AuthorizationHandle handle;
+
+        internal Authorization(AuthorizationHandle handle)
+        {
+            this.handle = handle;
+        }
+
+        internal AuthorizationHandle Handle { get { return handle; } }
+
+        /// <summary>The value of the <c>Authorization</c> header, type and token: a secret.</summary>
+        /// <exception cref="ObjectDisposedException">The authorization was disposed; so for every property.</exception>
+        [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+        public string Value { get { return Utf8.Borrow(handle, NativeMethods.tango_authorization_value); } }
+
+        /// <summary>
+        /// The value of the <c>DPoP</c> header (RFC 9449 section 4.1); <c>null</c> for a Bearer token, which needs none.
+        /// </summary>
+        public string Dpop { get { return Utf8.Borrow(handle, NativeMethods.tango_authorization_dpop); } }
+
+        /// <summary>The kind of authorization; never the secret.</summary>
+        public override string ToString()
+        {
+            if (handle.IsClosed)
+                return "an authorization that was disposed";
+            return Dpop == null ? "Bearer authorization" : "DPoP authorization";
+        }
+
+        /// <summary>Ends this handle. Can be called again.</summary>
+        public void Dispose()
+        {
+            handle.Dispose();
+        }
+    }
+}

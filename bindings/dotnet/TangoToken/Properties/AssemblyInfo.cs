@@ -1,0 +1,4 @@
+using System.Runtime.CompilerServices;
+
+// The tests look at the counters of native handles.
+[assembly: InternalsVisibleTo("TangoToken.Tests")]

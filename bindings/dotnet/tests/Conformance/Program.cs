@@ -1,0 +1,115 @@
+using System;
+using System.Globalization;
+using System.Linq;
+using System.Text;
+
+namespace TangoToken.Conformance
+{
+    /// <summary>The runner of .NET for tests/conformance: reads calls, a line each, and prints what came of them as JSON.</summary>
+    public static class Program
+    {
+        private static AccessToken token;
+        private static Authorization authorization;
+
+        public static int Main()
+        {
+            var utf8 = new UTF8Encoding(false);
+            var input = new System.IO.StreamReader(Console.OpenStandardInput(), utf8);
+            var output = new System.IO.StreamWriter(Console.OpenStandardOutput(), utf8) { AutoFlush = true, NewLine = "\n" };
+            TangoClient client = null;
+            string made = Outcome(() =>
+            {
+                client = TangoClient.FromEnvironment();
+                return "{\"client\": true}";
+            });
+            output.WriteLine(made);
+            if (client == null)
+                return 0;
+            for (string line = input.ReadLine(); line != null; line = input.ReadLine())
+            {
+                string[] fields = line.Split('\t').Select(field => field == "" ? null : field).ToArray();
+                output.WriteLine(Outcome(() => Call(client, fields)));
+            }
+            return 0;
+        }
+
+        private static string Call(TangoClient client, string[] fields)
+        {
+            Func<int, string> field = index => index < fields.Length ? fields[index] : null;
+            switch (fields[0])
+            {
+                case "acquire":
+                    return Show(token = client.Acquire());
+                case "acquire_async":
+                    return Show(token = client.AcquireAsync().GetAwaiter().GetResult());
+                case "authorize":
+                    return Show(authorization = client.Authorize(field(1), field(2)));
+                case "authorize_again":
+                    return Show(authorization = client.AuthorizeAgain(authorization));
+                case "observe":
+                    int status = int.Parse(field(1), CultureInfo.InvariantCulture);
+                    TangoVerdict verdict = client.Observe(authorization, status, field(2), field(3), field(4));
+                    return "{\"verdict\": " + (verdict == TangoVerdict.Done ? "\"done\"" : "\"retry\"") + "}";
+                case "invalidate":
+                    client.Invalidate(token);
+                    return "{\"done\": true}";
+                case "set_credentials":
+                    client.SetCredentials(field(1), field(2), field(3), field(4));
+                    return "{\"done\": true}";
+                default:
+                    throw new ArgumentException("unknown call: " + fields[0]);
+            }
+        }
+
+        private static string Show(AccessToken acquired)
+        {
+            return "{\"token\": {\"value\": " + Text(acquired.Value) + ", \"type\": " + Text(acquired.TokenType)
+                + ", \"scope\": " + Text(acquired.Scope) + ", \"expires_in_seconds\": " + Seconds(acquired.ExpiresIn) + "}}";
+        }
+
+        private static string Show(Authorization made)
+        {
+            return "{\"authorization\": {\"value\": " + Text(made.Value) + ", \"dpop\": " + Text(made.Dpop) + "}}";
+        }
+
+        private static string Outcome(Func<string> call)
+        {
+            try
+            {
+                return call();
+            }
+            catch (TangoTokenException error)
+            {
+                return "{\"error\": {\"status\": " + Text(error.Status.ToName()) + ", \"message\": " + Text(error.Message)
+                    + ", \"http_status\": " + (error.HttpStatus.HasValue ? error.HttpStatus.Value.ToString() : "null")
+                    + ", \"oauth_error\": " + Text(error.OAuthError)
+                    + ", \"oauth_error_description\": " + Text(error.OAuthErrorDescription)
+                    + ", \"i18n_key\": " + Text(error.I18nKey) + ", \"server_message\": " + Text(error.ServerMessage)
+                    + ", \"request_id\": " + Text(error.RequestId)
+                    + ", \"retry_after_seconds\": " + Seconds(error.RetryAfter) + "}}";
+            }
+        }
+
+        private static string Seconds(TimeSpan? span)
+        {
+            return span.HasValue ? ((long)span.Value.TotalSeconds).ToString(CultureInfo.InvariantCulture) : "null";
+        }
+
+        private static string Text(string text)
+        {
+            if (text == null)
+                return "null";
+            var json = new StringBuilder("\"");
+            foreach (char character in text)
+            {
+                if (character == '"' || character == '\\')
+                    json.Append('\\').Append(character);
+                else if (character < ' ')
+                    json.Append("\\u").Append(((int)character).ToString("x4"));
+                else
+                    json.Append(character);
+            }
+            return json.Append('"').ToString();
+        }
+    }
+}

@@ -1,0 +1,226 @@
+using System;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace TangoToken.Tests
+{
+    public static class AsyncTests
+    {
+        private const int Requests = 10000;
+
+        [Test]
+        public static async Task Ten_thousand_requests_end_once_and_a_quarter_is_cancelled()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--latency-ms 3000"))
+            using (TangoClient client = sandbox.Client())
+            using (var cancel = new CancellationTokenSource())
+            {
+                int[] endings = new int[Requests];
+                int onOtherThreads = 0;
+                Task<AccessToken>[] tasks = Start(client, i => i % 4 == 0 ? cancel.Token : CancellationToken.None);
+                Task[] watchers = tasks.Select((task, i) => task.ContinueWith(
+                    ended =>
+                    {
+                        Interlocked.Increment(ref endings[i]);
+                        if (!Thread.CurrentThread.IsThreadPoolThread)
+                            Interlocked.Increment(ref onOtherThreads);
+                    },
+                    TaskContinuationOptions.ExecuteSynchronously)).ToArray();
+                Check.Equal(0, tasks.Count(task => task.IsCompleted), "the server takes its time");
+                cancel.Cancel();
+                await Task.WhenAll(watchers);
+
+                Check.That(endings.All(times => times == 1), "each ends once");
+                Check.Equal(0, onOtherThreads, "the program's code runs on the pool's threads, never on the library's");
+                Check.Equal(Requests / 4, tasks.Count(task => task.IsCanceled));
+                Check.That(tasks.Where((task, i) => i % 4 == 0).All(task => task.IsCanceled), "those that were to be cancelled");
+                Check.Equal(Requests * 3 / 4, tasks.Count(task => task.Status == TaskStatus.RanToCompletion));
+                foreach (Task<AccessToken> task in tasks.Where(task => !task.IsCanceled))
+                    task.Result.Dispose();
+                Check.Equal(1, sandbox.TokenRequests);
+                Check.Equal(0, Rooted.Live, "roots");
+                Check.Equal(1, NativeHandle.Live, "only the client is left, without the garbage collector");
+            }
+        }
+
+        [Test]
+        public static async Task Cancellation_that_races_with_a_held_token_ends_each_request_once()
+        {
+            using (Sandbox sandbox = Sandbox.Start())
+            using (TangoClient client = sandbox.Client())
+            {
+                client.Acquire().Dispose();
+                var cancels = new CancellationTokenSource[Requests];
+                Task<AccessToken>[] tasks = Start(client, i =>
+                {
+                    if (i % 4 != 0)
+                        return CancellationToken.None;
+                    cancels[i] = new CancellationTokenSource();
+                    return cancels[i].Token;
+                });
+                Parallel.ForEach(cancels.Where(cancel => cancel != null), cancel => cancel.Cancel());
+                foreach (Task<AccessToken> task in tasks)
+                {
+                    try
+                    {
+                        (await task).Dispose();
+                    }
+                    catch (OperationCanceledException)
+                    {
+                    }
+                }
+                Check.That(tasks.Where((task, i) => i % 4 != 0).All(task => !task.IsCanceled), "the others have their token");
+                Check.Equal(1, sandbox.TokenRequests);
+            }
+        }
+
+        [Test]
+        public static async Task Cancelled_before_it_starts()
+        {
+            using (Sandbox sandbox = Sandbox.Start())
+            using (TangoClient client = sandbox.Client())
+            {
+                var cancelled = new CancellationToken(true);
+                Task<AccessToken> task = client.AcquireAsync(cancelled);
+                Check.That(task.IsCanceled, "at once");
+                var error = await Check.ThrowsAsync<OperationCanceledException>(() => task);
+                Check.Equal(cancelled, error.CancellationToken);
+                await Check.ThrowsAsync<OperationCanceledException>(() => client.AuthorizeAsync("GET", sandbox.ApiUrl, cancelled));
+                Check.Equal(0, sandbox.TokenRequests);
+            }
+        }
+
+        [Test]
+        public static async Task Cancelled_while_it_waits_and_after_it_ended()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--latency-ms 500"))
+            using (TangoClient client = sandbox.Client())
+            using (var early = new CancellationTokenSource())
+            using (var late = new CancellationTokenSource())
+            {
+                Task<AccessToken> cancelled = client.AcquireAsync(early.Token);
+                Task<AccessToken> other = client.AcquireAsync(late.Token);
+                early.Cancel();
+                var error = await Check.ThrowsAsync<OperationCanceledException>(() => cancelled);
+                Check.Equal(early.Token, error.CancellationToken);
+                Check.That(!other.IsCompleted, "the cancelled one did not wait for the server, the other does");
+                using (AccessToken token = await other)
+                {
+                    late.Cancel();
+                    Check.Equal("Bearer", token.TokenType);
+                }
+                Check.That(!other.IsCanceled, "what has ended stays as it is");
+                Check.Equal(1, sandbox.TokenRequests);
+            }
+        }
+
+        [Test]
+        public static async Task The_native_work_really_ends()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--latency-ms 2000"))
+            using (TangoClient client = sandbox.Client())
+            using (var cancel = new CancellationTokenSource())
+            {
+                Task<AccessToken> task = client.AcquireAsync(cancel.Token);
+                Check.Equal(1, Rooted.Live);
+                cancel.Cancel();
+                await Check.ThrowsAsync<OperationCanceledException>(() => task);
+                Check.Equal(0, Rooted.Live, "native code has given its user_data back before the server answers");
+                Check.Equal(1, NativeHandle.Live, "the client");
+            }
+        }
+
+        [Test]
+        public static async Task A_client_is_disposed_while_requests_are_under_way()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--latency-ms 300"))
+            {
+                TangoClient client = sandbox.Client();
+                Task<AccessToken>[] tasks = Enumerable.Range(0, 100).Select(_ => client.AcquireAsync()).ToArray();
+                client.Dispose();
+                client.Dispose();
+                foreach (AccessToken token in await Task.WhenAll(tasks))
+                {
+                    Check.Equal("Bearer", token.TokenType);
+                    token.Dispose();
+                }
+                Check.Throws<ObjectDisposedException>(() => client.Acquire());
+                await Check.ThrowsAsync<ObjectDisposedException>(() => client.AcquireAsync());
+                await Check.ThrowsAsync<ObjectDisposedException>(() => client.AuthorizeAsync("GET", sandbox.ApiUrl));
+                Check.Equal(0, Rooted.Live);
+            }
+        }
+
+        [Test]
+        public static void A_client_is_disposed_by_one_thread_while_others_use_it()
+        {
+            using (Sandbox sandbox = Sandbox.Start())
+            {
+                for (int round = 0; round < 50; round++)
+                {
+                    TangoClientOptions options = sandbox.Options();
+                    options.Cache = "memory";
+                    var client = new TangoClient(options);
+                    if (round == 0)
+                        client.Acquire().Dispose();
+                    Task[] users = Enumerable.Range(0, 4).Select(_ => Task.Run(() => UseUntilDisposed(client))).ToArray();
+                    Thread.Yield();
+                    client.Dispose();
+                    Task.WaitAll(users);
+                }
+            }
+        }
+
+        [Test]
+        public static void What_is_not_disposed_is_finalized()
+        {
+            using (Sandbox sandbox = Sandbox.Start())
+            {
+                var thread = new Thread(() => Abandon(sandbox));
+                thread.Start();
+                thread.Join();
+                Check.That(Handles.Settle(), "the garbage collector ended them: " + Handles.Describe());
+            }
+        }
+
+        private static void Abandon(Sandbox sandbox)
+        {
+            TangoClientOptions options = sandbox.Options();
+            options.Dpop = DpopMode.Required;
+            options.DpopKey = DpopKey.Generate();
+            options.CustomCache = new MemoryCache();
+            var client = new TangoClient(options);
+            AccessToken token = client.Acquire();
+            Authorization authorization = client.Authorize("GET", sandbox.ApiUrl);
+            DpopKey key = token.GetDpopKey();
+            client.AcquireAsync().Result.Dispose();
+            Check.Equal(5, NativeHandle.Live, "client, token, authorization, and two of the key");
+            GC.KeepAlive(authorization);
+            GC.KeepAlive(key);
+            GC.KeepAlive(token);
+            GC.KeepAlive(client);
+            GC.KeepAlive(options.DpopKey);
+        }
+
+        private static void UseUntilDisposed(TangoClient client)
+        {
+            try
+            {
+                while (true)
+                {
+                    client.SetCredentials(clientId: "id", clientSecret: "secret");
+                    client.AcquireAsync(new CancellationToken(true)).ContinueWith(_ => { }).Wait();
+                }
+            }
+            catch (ObjectDisposedException)
+            {
+            }
+        }
+
+        private static Task<AccessToken>[] Start(TangoClient client, Func<int, CancellationToken> cancellation)
+        {
+            return Enumerable.Range(0, Requests).Select(i => client.AcquireAsync(cancellation(i))).ToArray();
+        }
+    }
+}

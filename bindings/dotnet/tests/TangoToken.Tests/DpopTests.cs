@@ -1,0 +1,152 @@
+using System;
+using System.IO;
+using System.Threading.Tasks;
+
+namespace TangoToken.Tests
+{
+    public static class DpopTests
+    {
+        [Test]
+        public static async Task A_strict_server_and_its_API_accept_what_is_made_here()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--dpop strict --dpop-nonce required"))
+            {
+                TangoClientOptions options = sandbox.Options();
+                options.Dpop = DpopMode.Required;
+                string url = sandbox.ApiUrl + "/accounts";
+                using (var client = new TangoClient(options))
+                using (AccessToken token = await client.AcquireAsync())
+                using (DpopKey key = token.GetDpopKey())
+                using (Authorization first = await client.AuthorizeAsync("GET", url))
+                {
+                    Check.Equal("DPoP", token.TokenType);
+                    Check.Equal(DpopAlgorithm.ES256, key.Algorithm);
+                    Check.Contains("a nonce is required", sandbox.Call(url, first));
+                    // Its answer holds the nonce, which the sandbox does not tell here: the challenge alone asks for one more.
+                    Check.Equal(
+                        TangoVerdict.Retry,
+                        client.Observe(first, 401, "a-nonce", "DPoP error=\"use_dpop_nonce\", algs=\"ES256\"", null));
+                    using (Authorization again = await client.AuthorizeAgainAsync(first))
+                        Check.That(again.Dpop != first.Dpop, "a proof of its own");
+                }
+                Check.Equal(1, sandbox.Count("tokens_issued"));
+            }
+        }
+
+        [Test]
+        public static void The_API_accepts_the_headers_of_Bearer_and_DPoP()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
+                foreach (DpopMode mode in new[] { DpopMode.Off, DpopMode.Optional, DpopMode.Required })
+                {
+                    TangoClientOptions options = sandbox.Options();
+                    options.Dpop = mode;
+                    string url = sandbox.ApiUrl + "/accounts";
+                    using (var client = new TangoClient(options))
+                    using (Authorization authorization = client.Authorize("GET", url))
+                    {
+                        Check.Contains("sandbox-account", sandbox.Call(url, authorization));
+                        Check.Equal(TangoVerdict.Done, client.Observe(authorization, 200, null, null, null));
+                        Check.Equal(mode == DpopMode.Off, authorization.Dpop == null);
+                        Check.Equal(mode == DpopMode.Off ? "Bearer authorization" : "DPoP authorization", authorization.ToString());
+                    }
+                }
+        }
+
+        [Test]
+        public static void A_downgrade_is_refused_or_not_as_the_mode_says()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--dpop-downgrade --quota-window-seconds 0"))
+            {
+                TangoClientOptions options = sandbox.Options();
+                options.Dpop = DpopMode.Required;
+                using (var client = new TangoClient(options))
+                    Check.Fails(TangoStatus.Downgraded, () => client.Acquire());
+                options.Dpop = DpopMode.Optional;
+                using (var client = new TangoClient(options))
+                using (AccessToken token = client.Acquire())
+                    Check.Equal("Bearer", token.TokenType);
+            }
+        }
+
+        [Test]
+        public static void Keys_are_made_written_and_read_again()
+        {
+            foreach (DpopAlgorithm algorithm in new[] { DpopAlgorithm.ES256, DpopAlgorithm.ES384, DpopAlgorithm.EdDSA })
+                using (DpopKey made = DpopKey.Generate(algorithm))
+                using (DpopKey read = DpopKey.FromPem(made.ToPem()))
+                {
+                    Check.Equal(algorithm, read.Algorithm);
+                    Check.Equal(made.Thumbprint, read.Thumbprint);
+                    Check.Equal(made.PublicJwk, read.PublicJwk);
+                    Check.Contains(made.Thumbprint, made.ToString());
+                    string path = Path.GetTempFileName();
+                    File.WriteAllText(path, made.ToPem());
+                    using (DpopKey filed = DpopKey.FromFile(path))
+                        Check.Equal(made.Thumbprint, filed.Thumbprint);
+                    File.Delete(path);
+                }
+            Check.Fails(TangoStatus.KeyRejected, () => DpopKey.FromPem("no key"));
+            Check.Fails(TangoStatus.KeyRejected, () => DpopKey.FromJwk("{}"));
+            Check.Fails(TangoStatus.InvalidArgument, () => DpopKey.FromPem(null));
+            Check.Fails(TangoStatus.InvalidArgument, () => DpopKey.Generate((DpopAlgorithm)99));
+            Check.Contains("/nowhere", Check.Fails(TangoStatus.KeyRejected, () => DpopKey.FromFile("/nowhere")).Message);
+        }
+
+        [Test]
+        public static void A_proof_for_a_token_from_elsewhere()
+        {
+            using (DpopKey key = DpopKey.Generate())
+            {
+                var request = new ApiRequest();
+                request.Headers["DPoP"] = key.CreateProof("GET", "https://api.example/path?query", "a-token", "a-nonce");
+                Check.Contains("\"htu\":\"https://api.example/path\"", request.Proof);
+                Check.Contains("\"nonce\":\"a-nonce\"", request.Proof);
+                Check.Contains("\"ath\":", request.Proof);
+                Check.Fails(TangoStatus.InvalidArgument, () => key.CreateProof("GET", "not a URL"));
+                key.Dispose();
+                Check.Throws<ObjectDisposedException>(() => key.CreateProof("GET", "https://api.example/"));
+            }
+        }
+
+        [Test]
+        public static void A_key_is_given_to_a_client_and_disposed()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--dpop strict"))
+            {
+                TangoClientOptions options = sandbox.Options();
+                options.Dpop = DpopMode.Required;
+                options.DpopKey = DpopKey.Generate(DpopAlgorithm.EdDSA);
+                string thumbprint = options.DpopKey.Thumbprint;
+                using (var client = new TangoClient(options))
+                {
+                    options.DpopKey.Dispose();
+                    using (AccessToken token = client.Acquire())
+                    using (DpopKey key = token.GetDpopKey())
+                        Check.Equal(thumbprint, key.Thumbprint);
+                }
+            }
+        }
+
+        [Test]
+        public static void A_signer_that_throws_or_signs_wrongly_is_found_at_once()
+        {
+            string jwk;
+            using (DpopKey key = DpopKey.Generate())
+                jwk = key.PublicJwk;
+            Check.Fails(TangoStatus.SigningFailed, () => DpopKey.FromSigner(
+                DpopAlgorithm.ES256, jwk, message => { throw new InvalidOperationException("the HSM is gone"); }));
+            Check.Fails(TangoStatus.SigningFailed, () => DpopKey.FromSigner(DpopAlgorithm.ES256, jwk, message => null));
+            Check.Fails(TangoStatus.SigningFailed, () => DpopKey.FromSigner(
+                DpopAlgorithm.ES256, jwk, message => new byte[1000000]));
+            bool called = false;
+            Check.Throws<TangoTokenException>(() => DpopKey.FromSigner(DpopAlgorithm.ES256, jwk, message =>
+            {
+                called = message.Length > 0;
+                return new byte[64];
+            }));
+            Check.That(called, "the message arrives");
+            Check.Equal(0, Rooted.Live, "signers that were refused are forgotten");
+        }
+    }
+}

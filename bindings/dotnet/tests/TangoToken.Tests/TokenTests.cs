@@ -1,0 +1,208 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading.Tasks;
+
+namespace TangoToken.Tests
+{
+    public static class TokenTests
+    {
+        [Test]
+        public static void One_request_serves_every_caller()
+        {
+            using (Sandbox sandbox = Sandbox.Start())
+            using (TangoClient client = sandbox.Client())
+            using (AccessToken first = client.Acquire())
+            using (AccessToken second = client.AcquireAsync().GetAwaiter().GetResult())
+            {
+                Check.Equal("Bearer", first.TokenType);
+                Check.Equal("raas.all", first.Scope);
+                Check.That(first.ExpiresIn > TimeSpan.FromHours(23) && first.ExpiresIn <= TimeSpan.FromHours(24), "good for a day");
+                Check.Equal(first.Value, second.Value);
+                Check.That(first.GetDpopKey() == null, "a Bearer token has no key");
+                Check.Equal(1, sandbox.TokenRequests);
+            }
+        }
+
+        [Test]
+        public static void Texts_cross_as_utf8_byte_for_byte()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--client-id kunde-\u00fc\u20ac-\U0001F511"))
+            using (TangoClient client = sandbox.Client())
+                client.Acquire().Dispose();
+        }
+
+        [Test]
+        public static void A_text_that_C_cannot_hold_is_refused()
+        {
+            Check.Throws<ArgumentException>(() => new TangoClient(new TangoClientOptions { Password = "before\0after" }));
+            Check.Throws<ArgumentException>(() => new TangoClient(new TangoClientOptions { Password = "half a pair: \ud83d" }));
+        }
+
+        [Test]
+        public static void Options_name_everything_that_is_missing_or_wrong()
+        {
+            var options = new TangoClientOptions { Environment = TangoEnvironment.Sandbox, ClientId = "me" };
+            TangoTokenException error = Check.Fails(TangoStatus.InvalidConfiguration, () => new TangoClient(options));
+            foreach (string name in new[] { "client_secret", "username", "password" })
+                Check.Contains(name, error.Message);
+            Check.ContainsNot("client_id", error.Message);
+            Check.Equal(null, error.RetryAfter, "waiting does not help");
+            Check.Equal(null, error.HttpStatus, "nobody was asked");
+
+            options.Environment = (TangoEnvironment)9;
+            Check.Fails(TangoStatus.InvalidArgument, () => new TangoClient(options));
+        }
+
+        [Test]
+        public static void Every_option_arrives()
+        {
+            using (Sandbox sandbox = Sandbox.Start())
+            {
+                foreach (KeyValuePair<string, Action<TangoClientOptions>> wrong in WrongOptions())
+                {
+                    TangoClientOptions options = sandbox.Options();
+                    wrong.Value(options);
+                    Check.Contains(wrong.Key, Check.Refused(wrong.Key, () => new TangoClient(options)).Message);
+                }
+                TangoClientOptions sent = sandbox.Options();
+                sent.Audience = "5min";
+                sent.UserAgent = "a program/1";
+                sent.AllowPlainHttp = false;
+                sent.Scope = "raas.all";
+                using (var client = new TangoClient(sent))
+                using (AccessToken token = client.Acquire())
+                    Check.That(token.ExpiresIn <= TimeSpan.FromMinutes(5), "the audience decides the life");
+                Check.Contains("a program/1", sandbox.Requests);
+            }
+        }
+
+        // The library refuses each, and its message names the setting.
+        private static Dictionary<string, Action<TangoClientOptions>> WrongOptions()
+        {
+            return new Dictionary<string, Action<TangoClientOptions>>
+            {
+                { "token_url", options => options.TokenUrl = "http://tango.example/" },
+                { "api_url", options => options.ApiUrl = "not a URL" },
+                { "origin", options => options.AllowedOrigins.Add("not a URL") },
+                { "ca_file", options => options.CaFile = "/nowhere.pem" },
+                { "proxy", options => options.Proxy = "ftp://user:proxy-password@host" },
+                { "connect_timeout", options => options.ConnectTimeout = TimeSpan.FromHours(1) },
+                { "attempt_timeout", options => options.AttemptTimeout = TimeSpan.Zero },
+                { "total_timeout", options => options.TotalTimeout = TimeSpan.FromMilliseconds(-1) },
+                { "/nowhere.key", options => { options.Dpop = DpopMode.Required; options.DpopKeyFile = "/nowhere.key"; } },
+                { "cache", options => options.Cache = "mongodb://host" },
+                { "/nowhere.ca", options => { options.Cache = "rediss://127.0.0.1"; options.CacheCaFile = "/nowhere.ca"; } },
+            };
+        }
+
+        [Test]
+        public static void The_environment_is_read_and_comes_second()
+        {
+            using (Sandbox sandbox = Sandbox.Start())
+            {
+                var environment = new Dictionary<string, string>(sandbox.Variables);
+                environment["TANGO_PROXY"] = "none";
+                Check.Contains("Bearer token for raas.all", Probe.Start("environment", environment));
+                environment["TANGO_DPOP"] = "perhaps";
+                Check.Contains("TANGO_DPOP", Probe.Start("environment", environment));
+            }
+            TangoClientOptions options = TangoClientOptions.FromEnvironment();
+            options.TokenUrl = "http://tango.example/";
+            Check.Contains("token_url", Check.Throws<TangoTokenException>(() => new TangoClient(options)).Message);
+        }
+
+        [Test]
+        public static void A_refused_token_is_invalidated_and_replaced_once()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
+            using (TangoClient client = sandbox.Client())
+            using (AccessToken first = client.Acquire())
+            {
+                client.Invalidate(first);
+                client.Invalidate(first);
+                using (AccessToken second = client.Acquire())
+                    Check.That(first.Value != second.Value, "another token");
+                client.Invalidate(first);
+                client.Acquire().Dispose();
+                Check.Equal(2, sandbox.TokenRequests);
+            }
+        }
+
+        [Test]
+        public static void Credentials_are_rotated_behind_the_held_token()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
+            {
+                TangoClientOptions options = sandbox.Options();
+                string password = options.Password;
+                options.Password = "an old one";
+                using (var client = new TangoClient(options))
+                {
+                    Check.Fails(TangoStatus.CredentialsRefused, () => client.Acquire());
+                    client.SetCredentials(username: options.Username, password: password);
+                    client.Acquire().Dispose();
+                    Check.Fails(TangoStatus.InvalidArgument, () => client.SetCredentials(clientId: "only half a pair"));
+                }
+            }
+        }
+
+        [Test]
+        public static void No_secret_is_in_what_a_debugger_or_a_log_shows()
+        {
+            var lines = new List<string>();
+            TangoLog.SendTo(TangoLogLevel.Trace, (level, line) =>
+            {
+                lock (lines)
+                    lines.Add(level + " " + line);
+                throw new Exception("a receiver that fails harms nobody");
+            });
+            using (Sandbox sandbox = Sandbox.Start())
+            {
+                TangoClientOptions options = sandbox.Options();
+                using (var client = new TangoClient(options))
+                using (AccessToken token = client.Acquire())
+                using (Authorization authorization = client.Authorize("GET", sandbox.ApiUrl + "/accounts"))
+                {
+                    string shown = string.Join("\n", options, client, token, authorization);
+                    lock (lines)
+                        shown += string.Join("\n", lines);
+                    Check.That(lines.Any(line => line.StartsWith("Info")), "the log tells of a new token");
+                    foreach (string secret in new[] { token.Value, options.ClientSecret, options.Password })
+                        Check.ContainsNot(secret, shown);
+                    token.Dispose();
+                    Check.Equal("a token that was disposed", token.ToString());
+                }
+            }
+            TangoLog.SendTo(TangoLogLevel.Error, null);
+            Check.Fails(TangoStatus.InvalidArgument, () => TangoLog.SendTo((TangoLogLevel)9, (level, line) => { }));
+        }
+
+        [Test]
+        public static async Task A_cache_of_the_programs_own_is_shared()
+        {
+            var cache = new MemoryCache();
+            using (Sandbox sandbox = Sandbox.Start())
+            {
+                TangoClientOptions options = sandbox.Options();
+                options.CustomCache = cache;
+                string value;
+                using (var client = new TangoClient(options))
+                using (AccessToken token = await client.AcquireAsync())
+                    value = token.Value;
+                using (var other = new TangoClient(options))
+                using (AccessToken token = await other.AcquireAsync())
+                    Check.Equal(value, token.Value);
+                Check.Equal(1, sandbox.TokenRequests);
+
+                cache.IsBroken = true;
+                using (var third = new TangoClient(options))
+                    await Check.FailsAsync(TangoStatus.CacheUnavailable, () => third.AcquireAsync());
+                sandbox.Script("[]");
+                options.CacheFetchAnyway = true;
+                using (var fourth = new TangoClient(options))
+                    (await fourth.AcquireAsync()).Dispose();
+            }
+        }
+    }
+}

@@ -1,0 +1,1218 @@
+/*
+ * tango-token for C++17 and later: tango_token.h, whose first page is the contract, as objects that free themselves.
+ *
+ *     tango::client client(tango::config().load_env());   one for each set of credentials, shared by all threads
+ *     tango::token token = client.acquire();              held, renewed and fetched once for all callers
+ *     token.value();
+ *
+ * What C++ adds to the contract:
+ *
+ * Objects   own one handle of the C interface. They are moved, not copied; clone() makes another handle where C can.
+ *           An object without a handle (made without arguments, moved from, released) is what NULL is in C: asked for
+ *           a value it gives an empty one, and calls with it fail with TANGO_STATUS_INVALID_ARGUMENT.
+ * Texts     in are copied, and the copies wiped. One that holds a NUL is TANGO_STATUS_INVALID_ARGUMENT, because C would
+ *           read half of it. Texts out are borrowed: they live as long as the object, and their data() ends with NUL.
+ *           An object without a name lends none, because it would be gone before the text is read.
+ * Errors    f() throws a tango::error, try_f() returns a result that holds it. Without exceptions (-fno-exceptions)
+ *           there is only try_f(). What is `noexcept` cannot fail. No memory is std::bad_alloc in both forms.
+ * Threads   What C says of them holds for `const` functions. Others (moving, assigning, release()) change the object
+ *           itself, which then is one thread's.
+ * Callbacks may throw where their line says so. Otherwise an exception that leaves one ends the program
+ *           (std::terminate): it must not reach C, and nobody else could be told.
+ * Modes     Translation units with and without exceptions, and with another version of this header, can be linked into
+ *           one program. Their objects are of different types: hand over native() handles between them.
+ */
+
+#ifndef TANGO_TOKEN_HPP
+#define TANGO_TOKEN_HPP
+
+#include "tango_token.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <future>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#if __has_include(<version>)
+#include <version>
+#endif
+#ifdef __cpp_lib_jthread
+#include <stop_token>
+#endif
+
+// Lets clang warn of a borrowed text whose object is gone already.
+#if defined(__clang__)
+#define TANGO_TOKEN_BORROWED [[clang::lifetimebound]]
+#else
+#define TANGO_TOKEN_BORROWED
+#endif
+
+namespace tango {
+
+// Functions of two modes or versions must not be taken for each other when a program is linked.
+#ifdef __cpp_exceptions
+inline namespace v0_1_with_exceptions {
+#else
+inline namespace v0_1_without_exceptions {
+#endif
+
+namespace detail {
+
+/// A number of C as a time. At most a century, so that any clock's now() can be added to what a server asks for.
+template <class Unit, class Number>
+Unit time_of(Number count) noexcept
+{
+    constexpr Unit most = std::chrono::hours(24 * 365 * 100);
+    return count < static_cast<Number>(most.count()) ? Unit(static_cast<typename Unit::rep>(count)) : most;
+}
+
+} // namespace detail
+
+/// Why a call failed, and what to do about it: a copy of every field of a `tango_error`. Copying it cannot fail.
+///
+/// Visible, whatever the program hides: what one of its libraries throws another one has to recognise.
+class [[gnu::visibility("default")]] error : public std::runtime_error {
+public:
+    /// An error of the program's own.
+    error(tango_status status, const std::string &message)
+        : std::runtime_error(message), fields_(std::make_shared<const fields>(status))
+    {
+    }
+
+    /// Takes over an error of the C interface, and frees it. NULL has TANGO_STATUS_OK and says nothing.
+    explicit error(tango_error *taken) : error(std::unique_ptr<tango_error, freeing>(taken)) {}
+
+    error(const error &) noexcept = default;
+    error &operator=(const error &) noexcept = default;
+
+    /// The cause. `what()` is the message: what happened and what to do, in one or two sentences of UTF-8.
+    tango_status status() const noexcept { return fields_->status; }
+
+    /// The HTTP status of the server's answer, if one arrived.
+    std::optional<int> http_status() const noexcept { return fields_->http_status; }
+
+    /// The OAuth code of RFC 6749 section 5.2, such as `invalid_grant`.
+    const std::optional<std::string> &oauth_error() const & noexcept TANGO_TOKEN_BORROWED
+    {
+        return fields_->oauth_error;
+    }
+    const std::optional<std::string> &oauth_error() const && = delete;
+
+    /// The OAuth `error_description` of RFC 6749 section 5.2.
+    const std::optional<std::string> &oauth_error_description() const & noexcept TANGO_TOKEN_BORROWED
+    {
+        return fields_->oauth_error_description;
+    }
+    const std::optional<std::string> &oauth_error_description() const && = delete;
+
+    /// Tango's `i18nKey`, a stable name of the failure.
+    const std::optional<std::string> &i18n_key() const & noexcept TANGO_TOKEN_BORROWED { return fields_->i18n_key; }
+    const std::optional<std::string> &i18n_key() const && = delete;
+
+    /// The server's own words: Tango's `message`, or the text of its answer.
+    const std::optional<std::string> &server_message() const & noexcept TANGO_TOKEN_BORROWED
+    {
+        return fields_->server_message;
+    }
+    const std::optional<std::string> &server_message() const && = delete;
+
+    /// The id under which Tango's support finds the request (`X-REQUEST-ID`).
+    const std::optional<std::string> &request_id() const & noexcept TANGO_TOKEN_BORROWED { return fields_->request_id; }
+    const std::optional<std::string> &request_id() const && = delete;
+
+    /// How long to wait before another call makes sense; nothing where waiting does not help.
+    std::optional<std::chrono::seconds> retry_after() const noexcept { return fields_->retry_after; }
+
+private:
+    struct freeing {
+        void operator()(tango_error *error) const noexcept { tango_error_free(error); }
+    };
+
+    struct fields {
+        explicit fields(tango_status cause) : status(cause) {}
+        explicit fields(const tango_error *from)
+            : status(tango_error_status(from)), oauth_error(copied(tango_error_oauth_error(from))),
+              oauth_error_description(copied(tango_error_oauth_error_description(from))),
+              i18n_key(copied(tango_error_i18n_key(from))), server_message(copied(tango_error_server_message(from))),
+              request_id(copied(tango_error_request_id(from)))
+        {
+            if (const int answered = tango_error_http_status(from); answered != 0)
+                http_status = answered;
+            if (const std::int64_t seconds = tango_error_retry_after_seconds(from); seconds >= 0)
+                retry_after = detail::time_of<std::chrono::seconds>(seconds);
+        }
+
+        static std::optional<std::string> copied(const char *text)
+        {
+            return text == nullptr ? std::nullopt : std::make_optional<std::string>(text);
+        }
+
+        tango_status status;
+        std::optional<int> http_status;
+        std::optional<std::string> oauth_error, oauth_error_description, i18n_key, server_message, request_id;
+        std::optional<std::chrono::seconds> retry_after;
+    };
+
+    explicit error(std::unique_ptr<tango_error, freeing> taken)
+        : std::runtime_error(taken ? tango_error_message(taken.get()) : ""),
+          fields_(std::make_shared<const fields>(taken.get()))
+    {
+    }
+
+    // Shared, so that a copy, which the language makes of what is thrown, needs no memory.
+    std::shared_ptr<const fields> fields_;
+};
+
+namespace detail {
+
+[[noreturn]] inline void fail([[maybe_unused]] const error &failure)
+{
+#ifdef __cpp_exceptions
+    throw failure;
+#else
+    std::terminate();
+#endif
+}
+
+} // namespace detail
+
+/// What a call gave, or why it failed, in the manner of C++23's `std::expected`.
+template <class T>
+class [[nodiscard]] result {
+public:
+    result(T value) noexcept : outcome_(std::in_place_index<0>, std::move(value)) {}
+    result(tango::error failure) noexcept : outcome_(std::in_place_index<1>, failure) {}
+
+    bool has_value() const noexcept { return outcome_.index() == 0; }
+    explicit operator bool() const noexcept { return has_value(); }
+
+    /// What the call gave. If it failed, the error is thrown; without exceptions the program ends.
+    T &value() & { return held_by(*this); }
+    const T &value() const & { return held_by(*this); }
+    T value() && { return std::move(held_by(*this)); }
+
+    /// The same for those who have looked: ends the program (std::terminate) if the call failed.
+    T &operator*() & noexcept { return value(); }
+    const T &operator*() const & noexcept { return value(); }
+    T operator*() && noexcept { return std::move(*this).value(); }
+    T *operator->() & noexcept { return &value(); }
+    const T *operator->() const & noexcept { return &value(); }
+    const T *operator->() const && = delete;
+
+    /// Why the call failed. Ends the program if it did not.
+    const tango::error &error() const & noexcept { return std::get<1>(outcome_); }
+    tango::error error() && noexcept { return std::get<1>(outcome_); }
+
+private:
+    template <class Result>
+    static auto &held_by(Result &from)
+    {
+        if (auto *held = std::get_if<0>(&from.outcome_))
+            return *held;
+        detail::fail(from.error());
+    }
+
+    std::variant<T, tango::error> outcome_;
+};
+
+/// The same of a call that gives nothing.
+template <>
+class [[nodiscard]] result<void> {
+public:
+    result() noexcept = default;
+    result(tango::error failure) noexcept : failure_(failure) {}
+    result(std::optional<tango::error> failure) noexcept : failure_(std::move(failure)) {}
+
+    bool has_value() const noexcept { return !failure_; }
+    explicit operator bool() const noexcept { return has_value(); }
+
+    /// Throws the error if the call failed; without exceptions the program ends.
+    void value() const
+    {
+        if (failure_)
+            detail::fail(*failure_);
+    }
+
+    /// Why the call failed. Ends the program if it did not.
+    const tango::error &error() const & noexcept { return failure_.value(); }
+    tango::error error() && noexcept { return failure_.value(); }
+
+private:
+    std::optional<tango::error> failure_;
+};
+
+namespace detail {
+
+/// What all objects share: a handle that is freed once.
+template <class Native, void (*Free)(Native *)>
+class handle {
+public:
+    using native_type = Native;
+
+    handle() noexcept = default;
+
+    /// Takes over a handle of the C interface.
+    explicit handle(Native *taken) noexcept : native_(taken) {}
+
+    explicit operator bool() const noexcept { return native_ != nullptr; }
+
+    /// The handle for calls of the C interface. Borrowed.
+    Native *native() const noexcept TANGO_TOKEN_BORROWED { return native_.get(); }
+
+    /// Hands over the handle, which the caller then frees.
+    [[nodiscard]] Native *release() noexcept { return native_.release(); }
+
+private:
+    struct freeing {
+        void operator()(Native *native) const noexcept { Free(native); }
+    };
+
+    std::unique_ptr<Native, freeing> native_;
+};
+
+/// A text on its way into C: ends with NUL, or is NULL for none. Wiped in the end, because it may be a secret.
+class text {
+public:
+    text(const char *name, std::optional<std::string_view> given)
+        : name_(name), is_given_(given.has_value()), copy_(given.value_or(std::string_view()))
+    {
+    }
+
+    text(const text &) = delete;
+    text &operator=(const text &) = delete;
+
+    ~text()
+    {
+        volatile char *wiped = copy_.data();
+        for (std::size_t i = 0; i < copy_.size(); i++)
+            wiped[i] = 0;
+    }
+
+    const char *c_str() const noexcept { return is_given_ ? copy_.c_str() : nullptr; }
+
+    /// Its name if C would read only a part of it, else NULL.
+    const char *name_if_cut() const noexcept { return copy_.find('\0') == std::string::npos ? nullptr : name_; }
+
+private:
+    const char *name_;
+    bool is_given_;
+    std::string copy_;
+};
+
+inline const char *as_c(const text &argument) noexcept
+{
+    return argument.c_str();
+}
+
+template <class Argument>
+const Argument &as_c(const Argument &argument) noexcept
+{
+    return argument;
+}
+
+inline const char *name_if_cut(const text &argument) noexcept
+{
+    return argument.name_if_cut();
+}
+
+template <class Argument>
+const char *name_if_cut(const Argument &) noexcept
+{
+    return nullptr;
+}
+
+/// The error of a call that must not be made, because C would read only a part of an argument.
+template <class... Arguments>
+std::optional<error> refusal_of(const Arguments &...arguments)
+{
+    const char *cut = nullptr;
+    ((cut = cut == nullptr ? name_if_cut(arguments) : cut), ...);
+    if (cut == nullptr)
+        return std::nullopt;
+    return error(TANGO_STATUS_INVALID_ARGUMENT, std::string(cut) + " holds a NUL, which would end it");
+}
+
+/// Calls a function of the C interface with these arguments, and then the place for its error.
+template <class Function, class... Arguments>
+std::optional<error> failure_of(Function function, const Arguments &...arguments)
+{
+    if (std::optional<error> refusal = refusal_of(arguments...))
+        return refusal;
+    tango_error *failure = nullptr;
+    if (function(as_c(arguments)..., &failure) == TANGO_STATUS_OK)
+        return std::nullopt;
+    return error(failure);
+}
+
+/// The same of a function that makes an object, whose place comes before that for the error.
+template <class Object, class Function, class... Arguments>
+result<Object> made(Function function, const Arguments &...arguments)
+{
+    typename Object::native_type *native = nullptr;
+    if (std::optional<error> failure = failure_of(function, arguments..., &native))
+        return *failure;
+    return Object(native);
+}
+
+/// What a function of the program's own returned, for C, which no exception may reach.
+template <class Work>
+std::int32_t status_of(Work work) noexcept
+{
+#ifdef __cpp_exceptions
+    try {
+        return work();
+    } catch (...) {
+        return -1;
+    }
+#else
+    return work();
+#endif
+}
+
+/// Gives bytes to C, in `*length` of room. Where that is too small the length alone tells, and C refuses it.
+template <class Bytes>
+std::int32_t give(const Bytes &bytes, std::uint8_t *into, std::size_t *length) noexcept
+{
+    if (!bytes.empty() && bytes.size() <= *length)
+        std::memcpy(into, bytes.data(), bytes.size());
+    *length = bytes.size();
+    return 0;
+}
+
+/// A text of C as a view: empty, with a data() of NULL, where there is none.
+inline std::string_view view(const char *borrowed) noexcept
+{
+    return borrowed == nullptr ? std::string_view() : std::string_view(borrowed);
+}
+
+/// Whether there is nothing to call in what can be empty: a pointer to a function, or a std::function.
+template <class Function>
+bool is_empty(const Function &function) noexcept
+{
+    if constexpr (std::is_pointer_v<Function>)
+        return function == nullptr;
+    else
+        return false;
+}
+
+template <class Signature>
+bool is_empty(const std::function<Signature> &function) noexcept
+{
+    return function == nullptr;
+}
+
+/// Ends the data that C carried for a function of the program's own.
+template <class Data>
+void end(void *user_data) noexcept
+{
+    delete static_cast<Data *>(user_data);
+}
+
+} // namespace detail
+
+/// Signs a message for a key that stays elsewhere: `R || S` or DER for ECDSA, else as RFC 7518 says. Nothing, or an
+/// exception, where it failed. Called on any thread, several at once.
+using signer = std::function<std::optional<std::vector<std::uint8_t>>(std::string_view message)>;
+
+/// A key pair for DPoP proofs (RFC 9449). A private key that this process holds is zeroised with its last handle.
+class dpop_key : public detail::handle<tango_dpop_key, tango_dpop_key_free> {
+public:
+    using handle::handle;
+
+    /// Makes a new key.
+    static result<dpop_key> try_generate(tango_algorithm algorithm)
+    {
+        return detail::made<dpop_key>(tango_dpop_key_generate, algorithm);
+    }
+
+    /// Reads a private key in PEM: PKCS#8, SEC1 or PKCS#1, not encrypted. Without an algorithm, what fits the key.
+    static result<dpop_key> try_from_pem(std::string_view pem, std::optional<tango_algorithm> algorithm = std::nullopt)
+    {
+        const std::int32_t number = algorithm ? *algorithm : 0;
+        return detail::made<dpop_key>(tango_dpop_key_from_pem, detail::text("pem", pem), number);
+    }
+
+    /// Reads a private key as a JWK (RFC 7517).
+    static result<dpop_key> try_from_jwk(std::string_view jwk)
+    {
+        return detail::made<dpop_key>(tango_dpop_key_from_jwk, detail::text("jwk", jwk));
+    }
+
+    /// Reads a private key from a file, in PEM or as a JWK.
+    static result<dpop_key> try_from_file(std::string_view path)
+    {
+        return detail::made<dpop_key>(tango_dpop_key_from_file, detail::text("path", path));
+    }
+
+    /// A key that stays elsewhere, in an HSM, a TPM or a key service. `sign` is tried once here, then called once for
+    /// each proof, and ends with the last handle.
+    static result<dpop_key> try_from_signer(tango_algorithm algorithm, std::string_view public_jwk, signer sign)
+    {
+        const detail::text jwk("public_jwk", public_jwk);
+        // Before there is a signer for C to take over.
+        if (std::optional<error> refusal = detail::refusal_of(jwk))
+            return *refusal;
+        return detail::made<dpop_key>(tango_dpop_key_from_signer, algorithm, jwk, &sign_for_c, &detail::end<signer>,
+                                      new signer(std::move(sign)));
+    }
+
+#ifdef __cpp_exceptions
+    static dpop_key generate(tango_algorithm algorithm) { return try_generate(algorithm).value(); }
+    static dpop_key from_pem(std::string_view pem, std::optional<tango_algorithm> algorithm = std::nullopt)
+    {
+        return try_from_pem(pem, algorithm).value();
+    }
+    static dpop_key from_jwk(std::string_view jwk) { return try_from_jwk(jwk).value(); }
+    static dpop_key from_file(std::string_view path) { return try_from_file(path).value(); }
+    static dpop_key from_signer(tango_algorithm algorithm, std::string_view public_jwk, signer sign)
+    {
+        return try_from_signer(algorithm, public_jwk, std::move(sign)).value();
+    }
+    std::string_view to_pem() const & TANGO_TOKEN_BORROWED { return try_to_pem().value(); }
+    std::string_view to_pem() const && = delete;
+#endif
+
+    /// Another handle of the same key.
+    [[nodiscard]] dpop_key clone() const noexcept { return dpop_key(tango_dpop_key_clone(native())); }
+
+    /// How it signs; 0 without a key.
+    tango_algorithm algorithm() const noexcept
+    {
+        return static_cast<tango_algorithm>(tango_dpop_key_algorithm(native()));
+    }
+
+    /// The public key as a JWK, with its required members only.
+    std::string_view public_jwk() const & noexcept TANGO_TOKEN_BORROWED
+    {
+        return detail::view(tango_dpop_key_public_jwk(native()));
+    }
+    std::string_view public_jwk() const && = delete;
+
+    /// The RFC 7638 thumbprint, the `jkt` that tokens are bound to.
+    std::string_view thumbprint() const & noexcept TANGO_TOKEN_BORROWED
+    {
+        return detail::view(tango_dpop_key_thumbprint(native()));
+    }
+    std::string_view thumbprint() const && = delete;
+
+    /// The private key as PKCS#8 in PEM: a secret, zeroised with the key. KEY_REJECTED for a key that stays
+    /// elsewhere.
+    result<std::string_view> try_to_pem() const & TANGO_TOKEN_BORROWED
+    {
+        const char *pem = nullptr;
+        if (std::optional<error> failure = detail::failure_of(tango_dpop_key_to_pem, native(), &pem))
+            return *failure;
+        return detail::view(pem);
+    }
+    result<std::string_view> try_to_pem() const && = delete;
+
+private:
+    static std::int32_t sign_for_c(void *user_data, const std::uint8_t *message, std::size_t message_length,
+                                   std::uint8_t *signature, std::size_t *signature_length) noexcept
+    {
+        return detail::status_of([=]() -> std::int32_t {
+            const std::string_view text(reinterpret_cast<const char *>(message), message_length);
+            const signer &sign = *static_cast<const signer *>(user_data);
+            const auto signed_text = sign ? sign(text) : std::nullopt;
+            return signed_text ? detail::give(*signed_text, signature, signature_length) : 1;
+        });
+    }
+};
+
+/// A DPoP proof (RFC 9449 section 4): a JWT for one request and no other.
+class dpop_proof : public detail::handle<tango_dpop_proof, tango_dpop_proof_free> {
+public:
+    using handle::handle;
+
+    /// Makes a proof for one request: the method as it is sent, and the URL that it goes to. `access_token` is the
+    /// token that the request presents, none for a token request; `nonce` the `DPoP-Nonce` that this server gave
+    /// last.
+    static result<dpop_proof> try_make(const dpop_key &key, std::string_view method, std::string_view url,
+                                       std::optional<std::string_view> access_token = std::nullopt,
+                                       std::optional<std::string_view> nonce = std::nullopt)
+    {
+        return detail::made<dpop_proof>(tango_dpop_proof_new, key.native(), detail::text("method", method),
+                                        detail::text("url", url), detail::text("access_token", access_token),
+                                        detail::text("nonce", nonce));
+    }
+
+    dpop_proof() noexcept = default;
+
+#ifdef __cpp_exceptions
+    dpop_proof(const dpop_key &key, std::string_view method, std::string_view url,
+               std::optional<std::string_view> access_token = std::nullopt,
+               std::optional<std::string_view> nonce = std::nullopt)
+        : dpop_proof(try_make(key, method, url, access_token, nonce).value())
+    {
+    }
+#endif
+
+    /// The value of the `DPoP` header.
+    std::string_view value() const & noexcept TANGO_TOKEN_BORROWED
+    {
+        return detail::view(tango_dpop_proof_value(native()));
+    }
+    std::string_view value() const && = delete;
+};
+
+/// An access token of a service account (RFC 6749 section 1.4). Readable as long as the object lives, also when the
+/// token's life is over. May be used by many threads at once.
+class token : public detail::handle<tango_token, tango_token_free> {
+public:
+    using handle::handle;
+
+    /// Another handle of the same token.
+    [[nodiscard]] token clone() const noexcept { return token(tango_token_clone(native())); }
+
+    /// The text that goes behind the type in an `Authorization` header: a secret.
+    std::string_view value() const & noexcept TANGO_TOKEN_BORROWED { return detail::view(tango_token_value(native())); }
+    std::string_view value() const && = delete;
+
+    /// How the token is presented to the API: `Bearer`, or `DPoP` with a proof made with its key.
+    std::string_view type() const & noexcept TANGO_TOKEN_BORROWED { return detail::view(tango_token_type(native())); }
+    std::string_view type() const && = delete;
+
+    /// The scope that the server granted.
+    std::string_view scope() const & noexcept TANGO_TOKEN_BORROWED { return detail::view(tango_token_scope(native())); }
+    std::string_view scope() const && = delete;
+
+    /// How long until the token expires, now; zero once it has.
+    std::chrono::seconds expires_in() const noexcept
+    {
+        return detail::time_of<std::chrono::seconds>(tango_token_expires_in_seconds(native()));
+    }
+
+    /// The key that the token is bound to; without a handle for a Bearer token.
+    tango::dpop_key dpop_key() const noexcept { return tango::dpop_key(tango_token_dpop_key(native())); }
+};
+
+/// The headers of one request to an API, good for one request. Hand it to `observe` with the answer.
+class authorization : public detail::handle<tango_authorization, tango_authorization_free> {
+public:
+    using handle::handle;
+
+    /// The value of the `Authorization` header: a secret.
+    std::string_view value() const & noexcept TANGO_TOKEN_BORROWED
+    {
+        return detail::view(tango_authorization_value(native()));
+    }
+    std::string_view value() const && = delete;
+
+    /// The value of the `DPoP` header; nothing for a Bearer token.
+    std::optional<std::string_view> dpop() const & noexcept TANGO_TOKEN_BORROWED
+    {
+        const char *proof = tango_authorization_dpop(native());
+        return proof == nullptr ? std::nullopt : std::make_optional<std::string_view>(proof);
+    }
+    std::optional<std::string_view> dpop() const && = delete;
+};
+
+/// What an API answered, as far as `observe` learns from it.
+struct answer {
+    int http_status = 0;
+    std::optional<std::string> dpop_nonce, www_authenticate, date;
+
+    /// Keeps a header if it is one of the three. Hand over all of them: names are compared without case.
+    void add_header(std::string_view name, std::string_view value)
+    {
+        if (is(name, "dpop-nonce"))
+            dpop_nonce = value;
+        else if (is(name, "date"))
+            date = value;
+        else if (is(name, "www-authenticate"))
+            www_authenticate = www_authenticate ? *www_authenticate + ", " + std::string(value) : std::string(value);
+    }
+
+private:
+    static bool is(std::string_view name, std::string_view lower_case) noexcept
+    {
+        const auto lower = [](char letter) { return letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter; };
+        return std::equal(name.begin(), name.end(), lower_case.begin(), lower_case.end(),
+                          [&](char one, char other) { return lower(one) == other; });
+    }
+};
+
+/// An asynchronous acquire under way. When the object ends the acquire goes on.
+class request : public detail::handle<tango_request, tango_request_free> {
+public:
+    using handle::handle;
+
+    /// Asks for the end of the acquire: it ends with TANGO_STATUS_CANCELLED, unless it has or is about to end
+    /// otherwise. Others who wait for the same token are not disturbed. May be called from any thread, repeatedly.
+    void cancel() const noexcept { tango_request_cancel(native()); }
+};
+
+/// A database that shares the token, with functions of the program's own.
+///
+/// They are called on the library's threads, several at once, and waited for for five seconds. Names are of letters,
+/// digits, `.` and `-`; values are bytes, sealed or without a secret, and have at most 128 KiB. Each returns 0, or
+/// where it failed another number, which the error then tells; so is an exception, as -1.
+class shared_cache {
+public:
+    shared_cache() = default;
+    shared_cache(const shared_cache &) = delete;
+    shared_cache &operator=(const shared_cache &) = delete;
+    virtual ~shared_cache() = default;
+
+    /// Reads the value of a name; leaves `value` empty where there is none.
+    virtual std::int32_t load(std::string_view name, std::string &value) = 0;
+
+    /// Puts a value in the place of an earlier one, in one step; none removes it. It has to be kept for `keep`, and
+    /// may be forgotten after.
+    virtual std::int32_t save(std::string_view name, std::optional<std::string_view> value,
+                              std::chrono::milliseconds keep) = 0;
+
+    /// Takes the lock of a name for `owner`, or extends it if `owner` has it. Returns 1 at once if another has it.
+    /// The lock has to open by itself `lease` later: its owner may be gone.
+    virtual std::int32_t lock(std::string_view name, std::string_view owner, std::chrono::milliseconds lease) = 0;
+
+    /// Opens the lock of a name if `owner` has it. Returns 0, also if it does not.
+    virtual std::int32_t unlock(std::string_view name, std::string_view owner) = 0;
+};
+
+/// Everything a program says once, before it asks for tokens. Used by one thread at a time.
+///
+/// Setters only store, and can be chained, on an object with a name or in the call that makes a client. What was set
+/// wrong is told when a client is made, the first of it, as is everything that is missing.
+class config : public detail::handle<tango_config, tango_config_free> {
+public:
+    /// An empty configuration.
+    config() noexcept : handle(tango_config_new()) {}
+
+    /// Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty.
+    config &load_env() & { return keep(tango_config_load_env); }
+
+    /// Which of Tango's environments to use.
+    config &set_environment(tango_environment environment) & { return keep(tango_config_set_environment, environment); }
+
+    /// The token endpoint as an absolute URL, instead of the environment's. HTTPS, except for loopback hosts.
+    config &set_token_url(std::string_view token_url) &
+    {
+        return keep(tango_config_set_token_url, detail::text("token_url", token_url));
+    }
+
+    /// The client ID from the Tango portal.
+    config &set_client_id(std::string_view client_id) &
+    {
+        return keep(tango_config_set_client_id, detail::text("client_id", client_id));
+    }
+
+    /// The client secret that belongs to the client ID.
+    config &set_client_secret(std::string_view client_secret) &
+    {
+        return keep(tango_config_set_client_secret, detail::text("client_secret", client_secret));
+    }
+
+    /// The service account's user name.
+    config &set_username(std::string_view username) &
+    {
+        return keep(tango_config_set_username, detail::text("username", username));
+    }
+
+    /// The service account's password.
+    config &set_password(std::string_view password) &
+    {
+        return keep(tango_config_set_password, detail::text("password", password));
+    }
+
+    /// `24h` (the default) or `5min` for a token of that life, or any other audience, sent exactly as written.
+    config &set_audience(std::string_view audience) &
+    {
+        return keep(tango_config_set_audience, detail::text("audience", audience));
+    }
+
+    /// The scope to ask for, instead of `raas.all`.
+    config &set_scope(std::string_view scope) & { return keep(tango_config_set_scope, detail::text("scope", scope)); }
+
+    /// A PEM file of the certification authorities to trust instead of the system's.
+    config &set_ca_file(std::string_view path) & { return keep(tango_config_set_ca_file, detail::text("path", path)); }
+
+    /// `system` (the default), `none`, or the URL of an HTTP or SOCKS proxy.
+    config &set_proxy(std::string_view proxy) & { return keep(tango_config_set_proxy, detail::text("proxy", proxy)); }
+
+    /// The `User-Agent` to send, instead of `tango-token/VERSION`.
+    config &set_user_agent(std::string_view user_agent) &
+    {
+        return keep(tango_config_set_user_agent, detail::text("user_agent", user_agent));
+    }
+
+    /// How long one connection may take to be ready, TLS included: 1 ms to 10 min; 5 s unless set.
+    template <class Rep, class Period>
+    config &set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &
+    {
+        return keep(tango_config_set_connect_timeout_ms, ms_of(timeout));
+    }
+
+    /// How long one request may take, answer included: 1 ms to 10 min; 10 s unless set.
+    template <class Rep, class Period>
+    config &set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &
+    {
+        return keep(tango_config_set_attempt_timeout_ms, ms_of(timeout));
+    }
+
+    /// How long a caller may wait, retries included: 1 ms to 10 min; 30 s unless set.
+    template <class Rep, class Period>
+    config &set_total_timeout(std::chrono::duration<Rep, Period> timeout) &
+    {
+        return keep(tango_config_set_total_timeout_ms, ms_of(timeout));
+    }
+
+    /// Allows a token URL without TLS on a host that is not loopback: secrets then cross the network readable.
+    config &set_allow_plain_http(bool allowed) & { return keep(tango_config_set_allow_plain_http, allowed ? 1 : 0); }
+
+    /// The API that tokens are for, instead of the environment's. `authorize` makes headers for its origin only.
+    config &set_api_url(std::string_view api_url) &
+    {
+        return keep(tango_config_set_api_url, detail::text("api_url", api_url));
+    }
+
+    /// Another origin that may get tokens, as a URL of it. Can be called several times.
+    config &allow_origin(std::string_view url) & { return keep(tango_config_allow_origin, detail::text("url", url)); }
+
+    /// Whether tokens are bound to a key (RFC 9449); not unless set.
+    config &set_dpop(tango_dpop_mode mode) & { return keep(tango_config_set_dpop, mode); }
+
+    /// The key that tokens are bound to. Where none is given, each client makes an ES256 key of its own.
+    config &set_dpop_key(const dpop_key &key) & { return keep(tango_config_set_dpop_key, key.native()); }
+
+    /// The same from a file, in PEM or as a JWK.
+    config &set_dpop_key_file(std::string_view path) &
+    {
+        return keep(tango_config_set_dpop_key_file, detail::text("path", path));
+    }
+
+    /// Where the token outlives the process and is shared: `memory` (the default: nowhere), `file`, `file:/a/folder`,
+    /// or the URL of a Redis server.
+    config &set_cache(std::string_view cache) & { return keep(tango_config_set_cache, detail::text("cache", cache)); }
+
+    /// The same in a database of the program's own. Kept until no configuration, client or call uses it.
+    config &set_shared_cache(std::shared_ptr<shared_cache> cache) &
+    {
+        if (cache == nullptr)
+            return keep_failure(error(TANGO_STATUS_INVALID_ARGUMENT, "cache is null"));
+        return keep(tango_config_set_cache_callbacks, &load_for_c, &save_for_c, &lock_for_c, &unlock_for_c,
+                    &detail::end<std::shared_ptr<shared_cache>>, new std::shared_ptr<shared_cache>(std::move(cache)));
+    }
+
+    /// A PEM file of the certification authorities to trust for `rediss://` instead of the system's.
+    config &set_cache_ca_file(std::string_view path) &
+    {
+        return keep(tango_config_set_cache_ca_file, detail::text("path", path));
+    }
+
+    /// Fetches a token past a cache that cannot be used, instead of CACHE_UNAVAILABLE.
+    config &set_cache_fetch_anyway(bool anyway) & { return keep(tango_config_set_cache_fetch_anyway, anyway ? 1 : 0); }
+
+    /// The first thing that was set wrong, if any, for those who want to know before they make a client, and for those
+    /// who hand native() to C, which does not know of it.
+    const std::optional<error> &failure() const & noexcept TANGO_TOKEN_BORROWED { return failure_; }
+    std::optional<error> failure() && noexcept { return failure_; }
+
+    // The same on an object without a name, so that the whole chain can be kept: `auto config = tango::config()...`.
+    [[nodiscard]] config load_env() && { return std::move(load_env()); }
+    [[nodiscard]] config set_environment(tango_environment environment) &&
+    {
+        return std::move(set_environment(environment));
+    }
+    [[nodiscard]] config set_token_url(std::string_view token_url) && { return std::move(set_token_url(token_url)); }
+    [[nodiscard]] config set_client_id(std::string_view client_id) && { return std::move(set_client_id(client_id)); }
+    [[nodiscard]] config set_client_secret(std::string_view client_secret) &&
+    {
+        return std::move(set_client_secret(client_secret));
+    }
+    [[nodiscard]] config set_username(std::string_view username) && { return std::move(set_username(username)); }
+    [[nodiscard]] config set_password(std::string_view password) && { return std::move(set_password(password)); }
+    [[nodiscard]] config set_audience(std::string_view audience) && { return std::move(set_audience(audience)); }
+    [[nodiscard]] config set_scope(std::string_view scope) && { return std::move(set_scope(scope)); }
+    [[nodiscard]] config set_ca_file(std::string_view path) && { return std::move(set_ca_file(path)); }
+    [[nodiscard]] config set_proxy(std::string_view proxy) && { return std::move(set_proxy(proxy)); }
+    [[nodiscard]] config set_user_agent(std::string_view user_agent) &&
+    {
+        return std::move(set_user_agent(user_agent));
+    }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_connect_timeout(timeout));
+    }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_attempt_timeout(timeout));
+    }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_total_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_total_timeout(timeout));
+    }
+    [[nodiscard]] config set_allow_plain_http(bool allowed) && { return std::move(set_allow_plain_http(allowed)); }
+    [[nodiscard]] config set_api_url(std::string_view api_url) && { return std::move(set_api_url(api_url)); }
+    [[nodiscard]] config allow_origin(std::string_view url) && { return std::move(allow_origin(url)); }
+    [[nodiscard]] config set_dpop(tango_dpop_mode mode) && { return std::move(set_dpop(mode)); }
+    [[nodiscard]] config set_dpop_key(const dpop_key &key) && { return std::move(set_dpop_key(key)); }
+    [[nodiscard]] config set_dpop_key_file(std::string_view path) && { return std::move(set_dpop_key_file(path)); }
+    [[nodiscard]] config set_cache(std::string_view cache) && { return std::move(set_cache(cache)); }
+    [[nodiscard]] config set_shared_cache(std::shared_ptr<shared_cache> cache) &&
+    {
+        return std::move(set_shared_cache(std::move(cache)));
+    }
+    [[nodiscard]] config set_cache_ca_file(std::string_view path) && { return std::move(set_cache_ca_file(path)); }
+    [[nodiscard]] config set_cache_fetch_anyway(bool anyway) && { return std::move(set_cache_fetch_anyway(anyway)); }
+
+private:
+    template <class Function, class... Arguments>
+    config &keep(Function function, const Arguments &...arguments)
+    {
+        return keep_failure(detail::failure_of(function, native(), arguments...));
+    }
+
+    config &keep_failure(const std::optional<error> &failure)
+    {
+        if (!failure_)
+            failure_ = failure;
+        return *this;
+    }
+
+    /// Rounded milliseconds, from any unit without overflow. What is out of range stays so: it is refused when a client
+    /// is made.
+    template <class Rep, class Period>
+    static std::uint32_t ms_of(std::chrono::duration<Rep, Period> timeout) noexcept
+    {
+        constexpr auto most = std::numeric_limits<std::uint32_t>::max();
+        const double ms = std::chrono::duration<double, std::milli>(timeout).count() + 0.5;
+        return ms >= most ? most : ms >= 0 ? static_cast<std::uint32_t>(ms) : 0;
+    }
+
+    static shared_cache &cache_of(void *user_data) { return **static_cast<std::shared_ptr<shared_cache> *>(user_data); }
+
+    static std::int32_t load_for_c(void *user_data, const char *name, std::uint8_t *value, std::size_t *length) noexcept
+    {
+        return detail::status_of([=] {
+            std::string loaded;
+            const std::int32_t status = cache_of(user_data).load(name, loaded);
+            return status == 0 ? detail::give(loaded, value, length) : status;
+        });
+    }
+
+    static std::int32_t save_for_c(void *user_data, const char *name, const std::uint8_t *value, std::size_t length,
+                                   std::uint64_t keep_ms) noexcept
+    {
+        return detail::status_of([=] {
+            std::optional<std::string_view> bytes;
+            if (value != nullptr)
+                bytes.emplace(reinterpret_cast<const char *>(value), length);
+            return cache_of(user_data).save(name, bytes, detail::time_of<std::chrono::milliseconds>(keep_ms));
+        });
+    }
+
+    static std::int32_t lock_for_c(void *user_data, const char *name, const char *owner,
+                                   std::uint64_t lease_ms) noexcept
+    {
+        return detail::status_of([=] {
+            return cache_of(user_data).lock(name, owner, detail::time_of<std::chrono::milliseconds>(lease_ms));
+        });
+    }
+
+    static std::int32_t unlock_for_c(void *user_data, const char *name, const char *owner) noexcept
+    {
+        return detail::status_of([=] { return cache_of(user_data).unlock(name, owner); });
+    }
+
+    std::optional<error> failure_;
+};
+
+/// A text that may be missing, borrowed until the call that it is for. A string without a name is refused, because it
+/// would be gone before that; NULL is none.
+class optional_text {
+public:
+    optional_text() noexcept = default;
+    optional_text(std::optional<std::string_view> given) noexcept : given_(given) {}
+    optional_text(std::string_view given) noexcept : given_(given) {}
+    optional_text(const std::string &given TANGO_TOKEN_BORROWED) noexcept : given_(given) {}
+    optional_text(const std::string &&) = delete;
+    optional_text(const char *given) noexcept
+    {
+        if (given != nullptr)
+            given_ = given;
+    }
+
+    operator std::optional<std::string_view>() const noexcept { return given_; }
+
+private:
+    std::optional<std::string_view> given_;
+};
+
+/// Other credentials: a client id and secret, a service account, or both. What is not given stays as it is.
+struct credentials {
+    optional_text client_id, client_secret, username, password;
+};
+
+/// Gets tokens for one set of credentials, and keeps the current one for every caller in the process.
+///
+/// Make one and share it: it may be used by many threads at once, and a clone is the same client.
+class client : public detail::handle<tango_client, tango_client_free> {
+public:
+    using handle::handle;
+
+    client() noexcept = default;
+
+    /// Makes a client. Reads the CA file; starts no thread and sends nothing. The error names everything that is
+    /// missing or wrong.
+    static result<client> try_make(const config &from)
+    {
+        if (from.failure())
+            return *from.failure();
+        return detail::made<client>(tango_client_new, from.native());
+    }
+
+    /// Another handle of the same client.
+    [[nodiscard]] client clone() const noexcept { return client(tango_client_clone(native())); }
+
+    /// Gets a valid token: at once where the client holds one, else after the one fetch that all callers share. Waits
+    /// for at most the total timeout. WOULD_BLOCK inside a callback of this library unless a token is held.
+    result<token> try_acquire() const { return detail::made<token>(tango_token_acquire, native()); }
+
+    /// Starts to acquire a token and returns at once. `done` takes a `result<token>`. If and only if this succeeds it
+    /// is called exactly once, later, on the library's own thread: it must neither wait nor throw, and ends there as
+    /// well. This object may end before that, and inside of `done`. Whether the program ends before that is up to it:
+    /// what `done` uses must not.
+    template <class Done>
+    result<request> try_acquire_start(Done done) const
+    {
+        static_assert(std::is_invocable_v<Done &, result<token>>, "`done` takes a tango::result<tango::token>");
+        if (detail::is_empty(done))
+            return error(TANGO_STATUS_INVALID_ARGUMENT, "done is NULL");
+        auto kept = std::make_unique<Done>(std::move(done));
+        return start(kept);
+    }
+
+    /// The same as a future, which holds every outcome, also if nothing could be started. Do not wait for it inside a
+    /// callback of this library: what it waits for comes on that thread. `under_way` can cancel it.
+    [[nodiscard]] std::future<result<token>> try_acquire_async(request &under_way) const
+    {
+        return promised<result<token>>(&under_way);
+    }
+    [[nodiscard]] std::future<result<token>> try_acquire_async() const { return promised<result<token>>(nullptr); }
+
+    /// Makes the headers of one call of the API: acquires a token if none is held, and a proof if it is bound to a
+    /// key. `method` as it is sent, `url` where it goes. A URL whose origin is neither the API's nor was allowed is
+    /// INVALID_ARGUMENT, so that no token is sent to a wrong host by mistake.
+    result<authorization> try_authorize(std::string_view method, std::string_view url) const
+    {
+        return detail::made<authorization>(tango_client_authorize, native(), detail::text("method", method),
+                                           detail::text("url", url));
+    }
+
+    /// Makes the headers for sending the same request once more, after `TANGO_VERDICT_RETRY`.
+    result<authorization> try_authorize_again(const authorization &refused) const
+    {
+        return detail::made<authorization>(tango_client_authorize_again, native(), refused.native());
+    }
+
+    /// Learns from the API's answer, and says whether to send the request once more. Call it for every answer, a
+    /// successful one too. PROOF_REFUSED and TOKEN_REFUSED say why to give up.
+    result<tango_verdict> try_observe(const authorization &sent, const answer &received) const
+    {
+        std::int32_t verdict = 0;
+        if (std::optional<error> failure = detail::failure_of(
+                tango_client_observe, native(), sent.native(), received.http_status,
+                detail::text("dpop_nonce", received.dpop_nonce),
+                detail::text("www_authenticate", received.www_authenticate), detail::text("date", received.date),
+                &verdict))
+            return *failure;
+        return static_cast<tango_verdict>(verdict);
+    }
+
+    /// Uses other credentials from now on. The token that is held goes on being served until there is one for the new
+    /// credentials; the next acquire starts to fetch it behind that one.
+    result<void> try_set_credentials(const credentials &rotated) const
+    {
+        return detail::failure_of(tango_client_set_credentials, native(), detail::text("client_id", rotated.client_id),
+                                  detail::text("client_secret", rotated.client_secret),
+                                  detail::text("username", rotated.username),
+                                  detail::text("password", rotated.password));
+    }
+
+    /// Drops the client's token if it is this one, because an API refused it with 401 and `invalid_token`. The next
+    /// acquire fetches another, which the server's daily limit may refuse: call it for that refusal only.
+    result<void> try_invalidate(const token &refused) const
+    {
+        return detail::failure_of(tango_client_invalidate, native(), refused.native());
+    }
+
+#ifdef __cpp_exceptions
+    explicit client(const config &from) : client(try_make(from).value()) {}
+    token acquire() const { return try_acquire().value(); }
+    template <class Done>
+    request acquire_start(Done done) const
+    {
+        return try_acquire_start(std::move(done)).value();
+    }
+    [[nodiscard]] std::future<token> acquire_async(request &under_way) const { return promised<token>(&under_way); }
+    [[nodiscard]] std::future<token> acquire_async() const { return promised<token>(nullptr); }
+    [[nodiscard]] authorization authorize(std::string_view method, std::string_view url) const
+    {
+        return try_authorize(method, url).value();
+    }
+    [[nodiscard]] authorization authorize_again(const authorization &refused) const
+    {
+        return try_authorize_again(refused).value();
+    }
+    [[nodiscard]] tango_verdict observe(const authorization &sent, const answer &received) const
+    {
+        return try_observe(sent, received).value();
+    }
+    void set_credentials(const credentials &rotated) const { try_set_credentials(rotated).value(); }
+    void invalidate(const token &refused) const { try_invalidate(refused).value(); }
+#endif
+
+private:
+    /// A `done` that keeps a promise: of a result, or of a token, where a failure is thrown to those who wait.
+    template <class Outcome>
+    struct promise_keeper {
+        std::promise<Outcome> promise;
+
+        void operator()(result<token> outcome)
+        {
+            if constexpr (std::is_same_v<Outcome, result<token>>)
+                promise.set_value(std::move(outcome));
+            else if (outcome)
+                promise.set_value(*std::move(outcome));
+            else
+                promise.set_exception(std::make_exception_ptr(outcome.error()));
+        }
+    };
+
+    template <class Done>
+    static void finish(void *user_data, tango_token *acquired, tango_error *failure) noexcept
+    {
+        const std::unique_ptr<Done> done(static_cast<Done *>(user_data));
+        if (failure == nullptr)
+            (*done)(result<token>(token(acquired)));
+        else
+            (*done)(result<token>(error(failure)));
+    }
+
+    /// Hands `done` over if it is going to be called; else it stays the caller's.
+    template <class Done>
+    result<request> start(std::unique_ptr<Done> &done) const
+    {
+        auto started = detail::made<request>(tango_token_acquire_start, native(), &finish<Done>, done.get());
+        if (started)
+            static_cast<void>(done.release());
+        return started;
+    }
+
+    template <class Outcome>
+    [[nodiscard]] std::future<Outcome> promised(request *under_way) const
+    {
+        auto done = std::make_unique<promise_keeper<Outcome>>();
+        auto future = done->promise.get_future();
+        auto started = start(done);
+        if (!started)
+            (*done)(started.error());
+        // Also if nothing was started: one that was handed in with an earlier request must not cancel that.
+        if (under_way != nullptr)
+            *under_way = started ? *std::move(started) : request();
+        return future;
+    }
+};
+
+#ifdef __cpp_lib_jthread
+
+/// Acquires a token, and stops waiting with CANCELLED when `stop` asks for it. Not for use inside a callback of this
+/// library.
+inline result<token> try_acquire(const client &from, std::stop_token stop)
+{
+    request under_way;
+    auto outcome = from.try_acquire_async(under_way);
+    const std::stop_callback cancel(std::move(stop), [&] { under_way.cancel(); });
+    return outcome.get();
+}
+
+#ifdef __cpp_exceptions
+inline token acquire(const client &from, std::stop_token stop)
+{
+    return try_acquire(from, std::move(stop)).value();
+}
+#endif
+
+#endif
+
+/// Receives one line of the log, borrowed until it returns. Called on any thread, several at once; it must not throw,
+/// and what it logs through this library is dropped.
+using log_callback = std::function<void(tango_log_level level, std::string_view message)>;
+
+/// Where the log of the whole process goes, up to a level. An empty function ends it. No line holds a secret.
+///
+/// Functions are kept until the process ends, because a call may still be under way when another one takes their
+/// place: set one at the start of a program, not again and again.
+inline result<void> try_set_log(tango_log_level max_level, log_callback callback)
+{
+    if (!callback)
+        return detail::failure_of(tango_log_set_callback, max_level, nullptr, nullptr);
+
+    struct kept {
+        log_callback callback;
+        kept *earlier;
+    };
+    static std::atomic<kept *> newest{nullptr};
+    auto made = std::make_unique<kept>(kept{std::move(callback), nullptr});
+    const auto log_for_c = [](void *user_data, std::int32_t level, const char *message) noexcept {
+        static_cast<const kept *>(user_data)->callback(static_cast<tango_log_level>(level), message);
+    };
+    if (auto failure = detail::failure_of(tango_log_set_callback, max_level, log_for_c, made.get()))
+        return *failure;
+    made->earlier = newest.load();
+    while (!newest.compare_exchange_weak(made->earlier, made.get())) {
+    }
+    static_cast<void>(made.release());
+    return {};
+}
+
+#ifdef __cpp_exceptions
+inline void set_log(tango_log_level max_level, log_callback callback)
+{
+    try_set_log(max_level, std::move(callback)).value();
+}
+#endif
+
+/// The version of the library that is loaded, such as `0.1.0`.
+inline std::string_view version() noexcept
+{
+    return tango_version();
+}
+
+/// The ABI version of the library that is loaded; compare it with `TANGO_ABI_VERSION` after loading it by hand.
+inline std::int32_t abi_version() noexcept
+{
+    return tango_abi_version();
+}
+
+/// The name of a status, such as `TANGO_STATUS_QUOTA_REFUSED`; empty for a number that is none.
+inline std::string_view status_name(tango_status status) noexcept
+{
+    return detail::view(tango_status_name(status));
+}
+
+} // inline namespace
+} // namespace tango
+
+#undef TANGO_TOKEN_BORROWED
+
+#endif // TANGO_TOKEN_HPP

@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Compiles the .NET binding with Mono's compiler, warnings as errors, and runs its tests on Mono and on CoreCLR 3.1.
+#
+#     scripts/test-dotnet.sh [part of the names of the tests to run]
+#
+# TANGO_TOKEN_LIBRARY (a libtango_token.so) and TANGO_SANDBOX (a tango-sandbox) are built where they are not given. Mono comes
+# from Debian, CoreCLR from PyPI (dotnetcore2). The programs are left in target/dotnet/netstandard and target/dotnet/netcore.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+target=${CARGO_TARGET_DIR:-$PWD/target}
+out=$target/dotnet
+source=bindings/dotnet
+
+step "What it needs"
+declare -A package=([mcs]=mono-mcs [mono]=mono-runtime [cc]=gcc [python3]=python3)
+lacking=()
+for tool in "${!package[@]}"; do
+    command -v "$tool" >/dev/null || lacking+=("${package[$tool]}")
+done
+[ -f /usr/lib/mono/4.5/System.Net.Http.dll ] || lacking+=(libmono-system-net-http4.0-cil)
+python3 -c 'import venv, ensurepip' 2>/dev/null || lacking+=(python3-venv)
+if [ ${#lacking[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing ${lacking[*]}"
+    { apt-get update && apt-get install --yes --no-install-recommends "${lacking[@]}"; } >/dev/null
+elif [ ${#lacking[@]} -gt 0 ]; then
+    fail "The .NET tests need what this machine lacks: ${lacking[*]}"
+fi
+dotnet=$out/python/dotnetcore2/bin/dotnet
+if [ ! -x "$dotnet" ]; then
+    python3 -m venv --clear "$out/venv"
+    "$out/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$out/python" dotnetcore2==3.1.23
+    chmod +x "$dotnet"
+fi
+if [ -z "${TANGO_TOKEN_LIBRARY:-}" ]; then
+    make --no-print-directory install PREFIX="$out/installed"
+    TANGO_TOKEN_LIBRARY=$out/installed/lib/libtango_token.so
+fi
+if [ -z "${TANGO_SANDBOX:-}" ]; then
+    make --no-print-directory sandbox
+    TANGO_SANDBOX=$target/release/tango-sandbox
+fi
+
+step "Generated files and the version"
+$source/generate.py --check
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+grep --quiet "<Version>$version</Version>" $source/Directory.Build.props || fail "Directory.Build.props is not of version $version"
+
+# The build for netstandard2.0, which runs on both, and that for current .NET, as far as CoreCLR 3.1 has it.
+compile() {
+    local folder=$1 mcs=(mcs -langversion:6 -warn:4 -warnaserror+ "${@:2}")
+    mkdir -p "$folder"
+    "${mcs[@]}" -target:library -doc:"$folder/TangoToken.xml" -recurse:"$source/TangoToken/*.cs" -out:"$folder/TangoToken.dll"
+    mcs+=(-target:exe -r:"$folder/TangoToken.dll")
+    "${mcs[@]}" -recurse:"$source/tests/TangoToken.Tests/*.cs" -out:"$folder/TangoToken.Tests.dll"
+    "${mcs[@]}" $source/tests/Conformance/Program.cs -out:"$folder/Conformance.dll"
+    "${mcs[@]}" examples/dotnet/Program.cs -out:"$folder/Example.dll"
+    for program in TangoToken.Tests Conformance Example; do
+        cat >"$folder/$program.runtimeconfig.json" <<'JSON'
+{"runtimeOptions": {"tfm": "netcoreapp3.1", "framework": {"name": "Microsoft.NETCore.App", "version": "3.1.0"},
+                    "configProperties": {"System.Globalization.Invariant": true}}}
+JSON
+    done
+}
+
+step "Compile"
+framework=$(echo "$out"/python/dotnetcore2/bin/shared/Microsoft.NETCore.App/*)
+references=()
+for name in Private.CoreLib Private.Uri Runtime Runtime.Extensions Runtime.InteropServices Console Collections Linq Net.Http \
+    Net.Primitives Net.Sockets Threading Threading.Tasks Threading.Tasks.Parallel Threading.Thread Threading.ThreadPool \
+    Diagnostics.Process ComponentModel.Primitives IO.FileSystem Text.RegularExpressions Text.Encoding.Extensions \
+    Collections.Specialized Collections.Concurrent; do
+    references+=(-r:"$framework/System.$name.dll")
+done
+compile "$out/netstandard" -r:System.Net.Http.dll
+compile "$out/netcore" -nostdlib -noconfig -nowarn:1701,1702 -d:NETCOREAPP3_0_OR_GREATER "${references[@]}"
+mkdir -p "$out/other-abi"
+cc -shared -fPIC $source/tests/TangoToken.Tests/other_abi.c -o "$out/other-abi/libtango_token.so"
+
+# One file of the plain name, as the runtimes look for it.
+mkdir -p "$out/native"
+cp -f "$TANGO_TOKEN_LIBRARY" "$out/native/libtango_token.so"
+export TANGO_SANDBOX TANGO_OTHER_ABI_LIBRARY=$out/other-abi/libtango_token.so
+
+run() { timeout --kill-after 5 300 "$@"; }
+step "Mono, netstandard build"
+LD_LIBRARY_PATH=$out/native run mono "$out/netstandard/TangoToken.Tests.dll" "$@"
+step "CoreCLR, netstandard build"
+LD_LIBRARY_PATH=$out/native run "$dotnet" "$out/netstandard/TangoToken.Tests.dll" "$@"
+step "CoreCLR, build for current .NET"
+TANGO_TOKEN_LIBRARY=$out/native/libtango_token.so run "$dotnet" "$out/netcore/TangoToken.Tests.dll" "$@"

@@ -1,0 +1,146 @@
+// The runner of C++: does what it reads, a line at a time, and prints what it gets as JSON. See README.md.
+#include <array>
+#include <iostream>
+#include <optional>
+#include <string>
+
+#include <tango_token.hpp>
+
+using text = std::optional<std::string_view>;
+using fields = std::array<text, 6>;
+
+static std::string json(text value)
+{
+    if (!value)
+        return "null";
+    std::string quoted = "\"";
+    for (const char letter : *value) {
+        const auto code = static_cast<unsigned char>(letter);
+        if (code < 0x20) {
+            constexpr char HEX[] = "0123456789abcdef";
+            quoted.append("\\u00").append({HEX[code >> 4], HEX[code & 15]});
+            continue;
+        }
+        if (letter == '"' || letter == '\\')
+            quoted += '\\';
+        quoted += letter;
+    }
+    return quoted + '"';
+}
+
+template <class Number>
+static std::string json_number(std::optional<Number> number)
+{
+    return number ? std::to_string(*number) : "null";
+}
+
+static std::string json(const tango::error &error)
+{
+    const auto retry_after = error.retry_after();
+    const auto seconds = retry_after ? std::make_optional(retry_after->count()) : std::nullopt;
+    return "{\"error\": {\"status\": " + json(text(tango::status_name(error.status()))) +
+           ", \"message\": " + json(text(error.what())) + ", \"http_status\": " + json_number(error.http_status()) +
+           ", \"oauth_error\": " + json(text(error.oauth_error())) +
+           ", \"oauth_error_description\": " + json(text(error.oauth_error_description())) +
+           ", \"i18n_key\": " + json(text(error.i18n_key())) +
+           ", \"server_message\": " + json(text(error.server_message())) +
+           ", \"request_id\": " + json(text(error.request_id())) +
+           ", \"retry_after_seconds\": " + json_number(seconds) + "}}";
+}
+
+static std::string json(const tango::token &token)
+{
+    return "{\"token\": {\"value\": " + json(text(token.value())) + ", \"type\": " + json(text(token.type())) +
+           ", \"scope\": " + json(text(token.scope())) +
+           ", \"expires_in_seconds\": " + std::to_string(token.expires_in().count()) + "}}";
+}
+
+static std::string json(const tango::authorization &authorization)
+{
+    return "{\"authorization\": {\"value\": " + json(text(authorization.value())) +
+           ", \"dpop\": " + json(authorization.dpop()) + "}}";
+}
+
+class runner {
+public:
+    explicit runner(tango::client client) : client_(std::move(client)) {}
+
+    std::string run(const fields &line)
+    {
+        const std::string_view call = *line[0];
+        if (call == "acquire")
+            return json(token_ = client_.acquire());
+        if (call == "acquire_async")
+            return json(token_ = client_.acquire_async().get());
+        if (call == "authorize")
+            return json(authorization_ = client_.authorize(line[1].value_or(""), line[2].value_or("")));
+        if (call == "authorize_again")
+            return json(authorization_ = client_.authorize_again(authorization_));
+        if (call == "observe")
+            return observe(line);
+        if (call == "invalidate")
+            client_.invalidate(token_);
+        else if (call == "set_credentials")
+            client_.set_credentials({line[1], line[2], line[3], line[4]});
+        else
+            throw std::invalid_argument("not a line that a runner knows");
+        return "{\"done\": true}";
+    }
+
+private:
+    std::string observe(const fields &line) const
+    {
+        tango::answer answer;
+        answer.http_status = std::stoi(std::string(line[1].value()));
+        constexpr std::array<std::string_view, 3> NAMES{"DPoP-Nonce", "WWW-Authenticate", "Date"};
+        for (std::size_t i = 0; i < NAMES.size(); i++)
+            if (const text value = line[i + 2])
+                answer.add_header(NAMES[i], *value);
+        const bool again = client_.observe(authorization_, answer) == TANGO_VERDICT_RETRY;
+        return again ? "{\"verdict\": \"retry\"}" : "{\"verdict\": \"done\"}";
+    }
+
+    tango::client client_;
+    tango::token token_;
+    tango::authorization authorization_;
+};
+
+/// Cuts a line at its tabs; a field that is empty or missing is none.
+static fields cut(std::string_view line)
+{
+    fields cut;
+    for (text &field : cut) {
+        const std::string_view begin = line.substr(0, line.find('\t'));
+        if (!begin.empty())
+            field = begin;
+        line.remove_prefix(std::min(line.size(), begin.size() + 1));
+    }
+    return cut;
+}
+
+static int run()
+{
+    auto client = tango::client::try_make(tango::config().load_env());
+    std::cout << (client ? "{\"client\": true}" : json(client.error())) << std::endl;
+    if (!client)
+        return 0;
+    runner runner(*std::move(client));
+    for (std::string line; std::getline(std::cin, line);) {
+        try {
+            std::cout << runner.run(cut(line)) << std::endl;
+        } catch (const tango::error &error) {
+            std::cout << json(error) << std::endl;
+        }
+    }
+    return 0;
+}
+
+int main()
+{
+    try {
+        return run();
+    } catch (const std::exception &error) {
+        std::cerr << error.what() << '\n';
+        return 1;
+    }
+}

@@ -1,0 +1,63 @@
+// The log goes to the function that was set last, up to its level, and nowhere once it is ended.
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <tango_token.hpp>
+
+#include "check.hpp"
+
+/// Lines as they come, from any thread.
+class lines {
+public:
+    tango::log_callback writer()
+    {
+        return [this](tango_log_level level, std::string_view message) {
+            CHECK(level >= TANGO_LOG_LEVEL_ERROR && level <= TANGO_LOG_LEVEL_INFO && !message.empty());
+            const std::lock_guard guard(mutex_);
+            lines_.emplace_back(message);
+        };
+    }
+
+    std::size_t count(std::string_view text)
+    {
+        const std::lock_guard guard(mutex_);
+        std::size_t found = 0;
+        for (const std::string &line : lines_)
+            found += line.find(text) != std::string::npos;
+        return found;
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<std::string> lines_;
+};
+
+static void acquire_another(const tango::client &client)
+{
+    client.invalidate(client.acquire());
+    client.acquire();
+}
+
+int main()
+{
+    static lines first, second;
+    const tango::client client(tango::config().load_env());
+    tango::set_log(TANGO_LOG_LEVEL_INFO, first.writer());
+    acquire_another(client);
+    const std::size_t before = first.count("token");
+    CHECK(before >= 2);
+
+    tango::set_log(TANGO_LOG_LEVEL_INFO, second.writer());
+    acquire_another(client);
+    CHECK(first.count("token") == before && second.count("token") >= 1);
+    const std::size_t then = second.count("");
+
+    tango::set_log(TANGO_LOG_LEVEL_INFO, nullptr);
+    acquire_another(client);
+    CHECK(second.count("") == then);
+
+    const auto unknown = tango::try_set_log(static_cast<tango_log_level>(9), first.writer());
+    CHECK(!unknown && unknown.error().status() == TANGO_STATUS_INVALID_ARGUMENT);
+    std::puts("each line went where it belongs");
+}

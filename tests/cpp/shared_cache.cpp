@@ -1,0 +1,117 @@
+// A shared cache that is a class of the program's own: two clients share one token through it, and it ends with them.
+#include <map>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include <tango_token.hpp>
+
+#include "check.hpp"
+
+/// A database, as far as the library needs one: values by name, and locks by name and owner.
+class database : public tango::shared_cache {
+public:
+    enum class behaviour { works, refuses, throws, gives_too_much };
+    std::atomic<behaviour> behaviour{behaviour::works};
+
+    std::int32_t load(std::string_view name, std::string &value) override
+    {
+        switch (behaviour) {
+        case behaviour::refuses:
+            return 5;
+        case behaviour::throws:
+            throw std::runtime_error("the connection is lost");
+        case behaviour::gives_too_much:
+            value.assign(1 << 20, 'x');
+            return 0;
+        case behaviour::works:
+            break;
+        }
+        const std::lock_guard guard(mutex_);
+        value = values_[std::string(name)];
+        return 0;
+    }
+
+    std::int32_t save(std::string_view name, std::optional<std::string_view> value,
+                      std::chrono::milliseconds keep) override
+    {
+        CHECK(!value || (keep > std::chrono::seconds(1) && !value->empty()));
+        const std::lock_guard guard(mutex_);
+        values_[std::string(name)] = value.value_or("");
+        return 0;
+    }
+
+    std::int32_t lock(std::string_view name, std::string_view owner, std::chrono::milliseconds lease) override
+    {
+        CHECK(name.find(".lock") != name.npos && owner.size() > 8 && lease >= std::chrono::seconds(2));
+        const std::lock_guard guard(mutex_);
+        if (!owner_.empty() && owner_ != owner)
+            return 1;
+        owner_ = owner;
+        return 0;
+    }
+
+    std::int32_t unlock(std::string_view, std::string_view owner) override
+    {
+        const std::lock_guard guard(mutex_);
+        if (owner_ == owner)
+            owner_.clear();
+        return 0;
+    }
+
+    bool holds(std::string_view text)
+    {
+        const std::lock_guard guard(mutex_);
+        for (const auto &[name, value] : values_)
+            if (value.find(text) != std::string::npos)
+                return true;
+        return false;
+    }
+
+    std::size_t entries()
+    {
+        const std::lock_guard guard(mutex_);
+        return values_.size();
+    }
+
+private:
+    std::mutex mutex_;
+    std::map<std::string, std::string> values_;
+    std::string owner_;
+};
+
+static tango::client client_of(const std::shared_ptr<database> &cache)
+{
+    return tango::client(tango::config().load_env().set_shared_cache(cache));
+}
+
+static std::string why_not(const std::shared_ptr<database> &cache, enum database::behaviour behaviour)
+{
+    cache->behaviour = behaviour;
+    const auto token = client_of(cache).try_acquire();
+    CHECK(!token && token.error().status() == TANGO_STATUS_CACHE_UNAVAILABLE);
+    CHECK(token.error().retry_after() >= std::chrono::seconds(1));
+    return token.error().what();
+}
+
+int main()
+{
+    const auto cache = std::make_shared<database>();
+    // One after the other, each with nothing but the cache.
+    const tango::token first = client_of(cache).acquire();
+    const tango::token second = client_of(cache).acquire();
+    CHECK(first.value() == second.value() && second.expires_in() > std::chrono::hours(23));
+    CHECK(cache->entries() >= 2 && !cache->holds(first.value()));
+
+    // What goes wrong there is told, and not taken for an empty cache.
+    CHECK(why_not(cache, database::behaviour::refuses).find("load returned 5") != std::string::npos);
+    CHECK(why_not(cache, database::behaviour::throws).find("load returned -1") != std::string::npos);
+    CHECK(why_not(cache, database::behaviour::gives_too_much).find("1048576 bytes") != std::string::npos);
+
+    // Each client lets go of it, as soon as the library's thread is done with it.
+    for (int waited_ms = 0; cache.use_count() > 1 && waited_ms < 5000; waited_ms++)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    CHECK(cache.use_count() == 1);
+    std::puts("one token through the program's own cache");
+}

@@ -1,0 +1,19 @@
+// An exception that leaves a callback must not reach C: it ends the program, which says what it was.
+//
+//     throwing_callback acquire|log
+#include <chrono>
+#include <stdexcept>
+#include <string_view>
+#include <thread>
+
+#include <tango_token.hpp>
+
+int main(int, char **argv)
+{
+    const tango::client client(tango::config().load_env());
+    const auto log = [](tango_log_level, std::string_view) { throw std::logic_error("from a log"); };
+    if (argv[1] == std::string_view("log"))
+        tango::set_log(TANGO_LOG_LEVEL_TRACE, log);
+    client.acquire_start([](tango::result<tango::token>) { throw std::logic_error("from a callback"); });
+    std::this_thread::sleep_for(std::chrono::seconds(30));
+}
