@@ -22,7 +22,8 @@ static C: Language = Language::new("C", "plain, and under gcc's sanitizers", c);
 static CPP: Language = Language::new("C++", "plain, and under gcc's sanitizers", cpp);
 static PYTHON: Language = Language::new("Python", "with blocking calls, and on asyncio", python);
 static GO: Language = Language::new("Go", "without cgo", go);
-static DOTNET: Language = Language::new(".NET", "on Mono, and on CoreCLR where `scripts/test-dotnet.sh` has put it", dotnet);
+static DOTNET: Language =
+    Language::new(".NET", "on Mono, and on CoreCLR where `scripts/test-dotnet.sh` has put it", dotnet);
 
 struct Language {
     name: &'static str,
@@ -211,5 +212,8 @@ fn the_table_in_the_docs_is_that_of_this_run() {
         std::fs::write(&file, &table).unwrap();
     }
     let committed = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(committed == table, "docs/conformance.md is not what this run makes; `make conformance` writes it:\n{table}");
+    assert!(
+        committed == table,
+        "docs/conformance.md is not what this run makes; `make conformance` writes it:\n{table}"
+    );
 }

@@ -10,17 +10,20 @@ use serde_json::{Value, json};
 const FIELDS: [(&str, &[&str]); 3] = [
     ("token", &["value", "type", "scope", "expires_in_seconds"]),
     ("authorization", &["value", "dpop"]),
-    ("error", &[
-        "status",
-        "message",
-        "http_status",
-        "oauth_error",
-        "oauth_error_description",
-        "i18n_key",
-        "server_message",
-        "request_id",
-        "retry_after_seconds",
-    ]),
+    (
+        "error",
+        &[
+            "status",
+            "message",
+            "http_status",
+            "oauth_error",
+            "oauth_error_description",
+            "i18n_key",
+            "server_message",
+            "request_id",
+            "retry_after_seconds",
+        ],
+    ),
 ];
 
 pub fn check(what: &str, seen: &Value, expected: &Value) -> Result<(), String> {
@@ -72,7 +75,8 @@ fn now() -> i64 {
 
 /// What a JWS in compact form says (RFC 7515). That it is signed well is checked elsewhere, with other libraries.
 fn decoded(proof: &Value) -> Option<Value> {
-    let parts: Vec<_> = proof.as_str()?.split('.').map(|part| URL_SAFE_NO_PAD.decode(part)).collect::<Result<_, _>>().ok()?;
+    let parts: Vec<_> =
+        proof.as_str()?.split('.').map(|part| URL_SAFE_NO_PAD.decode(part)).collect::<Result<_, _>>().ok()?;
     let [header, claims, _signature] = <[Vec<u8>; 3]>::try_from(parts).ok()?;
     let parsed = |part: Vec<u8>| serde_json::from_slice::<Value>(&part).ok();
     Some(json!({"header": parsed(header)?, "claims": parsed(claims)?}))
@@ -96,7 +100,8 @@ fn what_is_not_expected_is_found() {
         assert!(is_as_expected(&seen, &right) && !is_as_expected(&seen, &wrong), "{right} {wrong}");
     }
     let proof = json!(proof.join("."));
-    let expected = |method: &str| json!({"proof": {"header": {"typ": "dpop+jwt"}, "claims": {"htm": method, "ath": null}}});
+    let expected =
+        |method: &str| json!({"proof": {"header": {"typ": "dpop+jwt"}, "claims": {"htm": method, "ath": null}}});
     assert!(is_as_expected(&proof, &expected("GET")) && !is_as_expected(&proof, &expected("PUT")));
     assert!(!is_as_expected(&json!("a.b"), &expected("GET")));
 }

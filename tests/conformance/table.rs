@@ -15,7 +15,8 @@ scripted server, the calls of a program, and all that it gets and sends, field b
 ";
 
 pub fn compose(cases: &[Case], languages: &[&Language]) -> String {
-    let mut text = format!("{HEAD}\n{}\n\n| language | how each case is run |\n| --- | --- |\n", summary(cases, languages));
+    let mut text =
+        format!("{HEAD}\n{}\n\n| language | how each case is run |\n| --- | --- |\n", summary(cases, languages));
     for language in languages {
         writeln!(text, "| {} | {} |", language.name, language.how).unwrap();
     }
