@@ -35,6 +35,11 @@ if grep '^typedef.* [A-Z][a-zA-Z]*;' include/tango_token.h; then
     fail "the header names types of the inside: cbindgen finds what is \`pub\`"
 fi
 
+step "what is made from the header"
+scripts/c_api.py <include/tango_token.h | cmp --silent - docs/c-api.md ||
+    fail "docs/c-api.md is not what scripts/c_api.py makes of the header: commit it"
+bindings/python/statuses.py --check
+
 step "one version"
 grep --quiet "^## $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" CHANGELOG.md ||
     fail "CHANGELOG.md says nothing of this version"

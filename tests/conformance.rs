@@ -118,8 +118,8 @@ fn python() -> Vec<Way> {
     ]
 }
 
-/// A folder with the package: what a wheel holds, with the native module as cargo builds it for tests. The variable is the one
-/// by which maturin tells PyO3 not to link the interpreter.
+/// A folder with the package: what a wheel holds, with the native module as cargo builds it for tests. By that variable maturin
+/// asks for a module that is not linked to the interpreter.
 fn python_package() -> PathBuf {
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--package", "tango-token-python"]).env("PYO3_BUILD_EXTENSION_MODULE", "1");
@@ -202,6 +202,28 @@ fn go_passes_every_case() {
 #[test]
 fn dotnet_passes_every_case() {
     DOTNET.passes_every_case();
+}
+
+#[test]
+fn what_is_not_as_a_case_says_is_told() {
+    let (sandbox, ways) = (Sandbox::start(&[]), c());
+    let token = json!({"json": {"access_token": "token-1", "token_type": "Bearer"}});
+    let acquires = |value| json!([{"call": "acquire", "expect": {"token": {"value": value}}}]);
+    let rows = [
+        ("the client", json!({"client": {"error": {"status": "TANGO_STATUS_INTERNAL"}}})),
+        ("acquire", json!({"answers": [token], "calls": acquires("token-2")})),
+        ("1 requests instead of 0", json!({"answers": [token], "calls": acquires("token-1"), "requests": []})),
+        ("a request", json!({"answers": [token], "calls": acquires("token-1"), "requests": [{"method": "GET"}]})),
+        ("not a line that a runner knows", json!({"calls": [{"call": "no call", "expect": {}}]})),
+    ];
+    for (told, mut case) in rows {
+        case["name"] = told.into();
+        let failure = C.failure(&Case::new("", &case), &ways[0], &sandbox).unwrap();
+        assert!(
+            failure.starts_with(&format!("  C, plain, «{told}»: ")) && failure.matches(told).count() == 2,
+            "{failure}"
+        );
+    }
 }
 
 #[test]
