@@ -110,11 +110,14 @@ fn compile_cpp(name: &str, options: &[&str]) -> PathBuf {
 }
 
 fn python() -> Vec<Way> {
-    let (python, runner) = (Path::new("python3"), root().join("tests/conformance/runner.py"));
+    // What `python3` stands for: it may be a script that looks for one, each time.
+    let output = succeed(Command::new("python3").args(["-c", "import sys; print(sys.executable, end='')"]));
+    let python = PathBuf::from(String::from_utf8(output.stdout).unwrap());
+    let runner = root().join("tests/conformance/runner.py");
     let path = [("PYTHONPATH", python_package())];
     vec![
-        Way::program("blocking", &[python, &runner], path.clone()),
-        Way::program("asyncio", &[python, &runner, Path::new("--asyncio")], path),
+        Way::program("blocking", &[&python, &runner], path.clone()),
+        Way::program("asyncio", &[&python, &runner, Path::new("--asyncio")], path),
     ]
 }
 
