@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 import sys
-from datetime import timedelta
 
 from tango_token import Authorization, Client, TangoError, Token
 
@@ -17,10 +17,6 @@ from tango_token import Authorization, Client, TangoError, Token
 def status_name(error: TangoError) -> str:
     """``QuotaRefused`` is ``TANGO_STATUS_QUOTA_REFUSED`` in C."""
     return "TANGO_STATUS" + re.sub("[A-Z]", r"_\g<0>", type(error).__name__).upper()
-
-
-def seconds(span: timedelta | None) -> int | None:
-    return None if span is None else int(span.total_seconds())
 
 
 def error(error: TangoError) -> dict[str, object]:
@@ -33,7 +29,8 @@ def error(error: TangoError) -> dict[str, object]:
         "i18n_key": error.i18n_key,
         "server_message": error.server_message,
         "request_id": error.request_id,
-        "retry_after_seconds": seconds(error.retry_after),
+        # Up, so that nobody comes too early.
+        "retry_after_seconds": None if error.retry_after is None else math.ceil(error.retry_after.total_seconds()),
     }
     return {"error": fields}
 
@@ -62,9 +59,7 @@ class Runner:
     def authorize_again(self) -> dict[str, object]:
         return self._authorized(self._client.authorize_again(self.authorization))
 
-    def observe(
-        self, status: str, nonce: str | None, challenges: str | None, date: str | None
-    ) -> dict[str, object]:
+    def observe(self, status: str, nonce: str | None, challenges: str | None, date: str | None) -> dict[str, object]:
         wants_another = self._client.observe(
             self.authorization, int(status), dpop_nonce=nonce, www_authenticate=challenges, date=date
         )
@@ -85,7 +80,7 @@ class Runner:
             "value": token.value,
             "type": token.token_type,
             "scope": token.scope,
-            "expires_in_seconds": seconds(token.expires_in),
+            "expires_in_seconds": int(token.expires_in.total_seconds()),
         }
         return {"token": fields}
 
