@@ -5,12 +5,12 @@ cd "$(dirname "$0")/.."
 
 declare -A package=(
     [cc]=gcc [c++]=g++ [nm]=binutils [make]=make [pkg-config]=pkg-config [cmake]=cmake [valgrind]=valgrind
-    [mcs]=mono-mcs [mono]=mono-runtime
     [python3]=python3 [redis-server]=redis-server [unshare]=util-linux [mount]=mount
+    [mcs]=mono-mcs [mono]=mono-runtime
 )
 lacking=()
-python3 -c 'import ensurepip, venv' 2>/dev/null || lacking+=(python3-venv)
 [ -f /usr/lib/mono/4.5/System.Net.Http.dll ] || lacking+=(libmono-system-net-http4.0-cil)
+python3 -c 'import ensurepip, venv' 2>/dev/null || lacking+=(python3-venv)
 for tool in "${!package[@]}"; do
     command -v "$tool" >/dev/null || lacking+=("${package[$tool]}")
 done

@@ -148,14 +148,17 @@ fn dotnet() -> Vec<Way> {
     let program = compile_dotnet();
     let library = [("LD_LIBRARY_PATH", installed_prefix().join("lib"))];
     let mut ways = vec![Way::program("Mono", &[Path::new("mono"), &program], library.clone())];
-    let core = target().join("dotnet/python/dotnetcore2/bin/dotnet");
-    if core.exists() {
-        ways.push(Way::program("CoreCLR", &[&core, &program], library));
+    let runtimes = target().join("dotnet/python");
+    for (name, runtime) in [("CoreCLR 3.1", "dotnetcore2/bin/dotnet"), ("CoreCLR 8.0", "dnv/net/runtime/.net/dotnet")] {
+        let runtime = runtimes.join(runtime);
+        if runtime.exists() {
+            ways.push(Way::program(name, &[&runtime, &program], library.clone()));
+        }
     }
     ways
 }
 
-/// The build for netstandard2.0, which both runtimes take.
+/// The build for netstandard2.0, which every runtime takes.
 fn compile_dotnet() -> PathBuf {
     let (folder, bindings) = (fresh_folder("conformance-dotnet"), root().join("bindings/dotnet"));
     let (library, program) = (folder.join("TangoToken.dll"), folder.join("Conformance.dll"));
@@ -165,17 +168,27 @@ fn compile_dotnet() -> PathBuf {
         compiler
     };
     let mut compile = compiler();
-    compile.arg("-target:library").arg(format!("-recurse:{}", bindings.join("TangoToken/*.cs").display()));
+    compile.arg("-target:library").args(sources(&bindings.join("TangoToken")));
     succeed(compile.arg(format!("-out:{}", library.display())));
     let mut compile = compiler();
     compile.arg(format!("-r:{}", library.display())).arg(bindings.join("tests/Conformance/Program.cs"));
     succeed(compile.arg(format!("-out:{}", program.display())));
     let framework = json!({"name": "Microsoft.NETCore.App", "version": "3.1.0"});
     let properties = json!({"System.Globalization.Invariant": true});
-    let options = json!({"tfm": "netcoreapp3.1", "framework": framework, "configProperties": properties});
+    let options = json!({"framework": framework, "rollForward": "Major", "configProperties": properties});
     let configuration = json!({"runtimeOptions": options}).to_string();
     std::fs::write(folder.join("Conformance.runtimeconfig.json"), configuration).unwrap();
     program
+}
+
+/// Those in C#, but for what an SDK leaves behind.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_left_behind = |path: &PathBuf| path.ends_with("obj") || path.ends_with("bin");
+    let (folders, files): (Vec<_>, Vec<_>) =
+        entries.filter(|path| !is_left_behind(path)).partition(|path| path.is_dir());
+    let files = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "cs"));
+    files.chain(folders.iter().flat_map(|folder| sources(folder))).collect()
 }
 
 fn target() -> PathBuf {
