@@ -1,5 +1,6 @@
 # make demo      builds everything and shows it at work against a local server
 # make test      runs every test; says what it needs, or installs it where it may
+# make conformance  runs the cases of tests/conformance in every language, and writes docs/conformance.md
 # make check     format, lints, and whether generated files are up to date
 # make install   PREFIX=/usr/local DESTDIR=
 
@@ -17,7 +18,7 @@ LIB     := $(DESTDIR)$(PREFIX)/lib
 INCLUDE := $(DESTDIR)$(PREFIX)/include
 fill    := sed -e 's|@VERSION@|$(VERSION)|' -e 's|@ABI_VERSION@|$(ABI_VERSION)|' -e 's|@STATIC_LIBS@|$(STATIC_LIBS)|'
 
-.PHONY: all lib sandbox demo test check header install clean
+.PHONY: all lib sandbox demo test conformance check header install clean
 
 all: lib sandbox
 
@@ -33,6 +34,9 @@ demo:
 
 test:
 	scripts/test.sh
+
+conformance:
+	CONFORMANCE_TABLE=write $(CARGO) test --test conformance
 
 check:
 	scripts/check.sh

@@ -36,6 +36,9 @@ if grep '^typedef.* [A-Z][a-zA-Z]*;' include/tango_token.h; then
     fail "the header names types of the inside: cbindgen finds what is \`pub\`"
 fi
 
+step "exceptions of Python"
+bindings/python/statuses.py --check
+
 step "one version"
 grep --quiet "^## $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" CHANGELOG.md ||
     fail "CHANGELOG.md says nothing of this version"

@@ -105,4 +105,4 @@ python=$(environment types "$newest" "${sandbox_tests[@]}" mypy typing_extension
 with_wheel "$python"
 "$python" -m mypy.stubtest tango_token
 (cd "$package" && "$python" -m mypy --strict python/tango_token tests)
-"$python" -m mypy --strict examples/python
+"$python" -m mypy --strict examples/python tests/conformance/runner.py

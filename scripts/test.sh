@@ -6,8 +6,10 @@ cd "$(dirname "$0")/.."
 declare -A package=(
     [cc]=gcc [c++]=g++ [clang++]=clang [nm]=binutils [make]=make [pkg-config]=pkg-config [cmake]=cmake [valgrind]=valgrind
     [python3]=python3 [redis-server]=redis-server [unshare]=util-linux [mount]=mount
+    [mcs]=mono-mcs [mono]=mono-runtime
 )
 lacking=()
+[ -f /usr/lib/mono/4.5/System.Net.Http.dll ] || lacking+=(libmono-system-net-http4.0-cil)
 python3 -c 'import ensurepip, venv' 2>/dev/null || lacking+=(python3-venv)
 # For examples/cpp, and for the key in tests/cpp/dpop.cpp that stays in OpenSSL.
 pkg-config --exists libcurl 2>/dev/null || lacking+=(libcurl4-openssl-dev)

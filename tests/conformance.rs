@@ -1,127 +1,257 @@
 //! One set of cases, tests/conformance/cases.json, in every language. See tests/conformance/README.md.
 
+#[path = "conformance/case.rs"]
+mod case;
+#[path = "conformance/expectation.rs"]
+mod expectation;
 mod support;
+#[path = "conformance/table.rs"]
+mod table;
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
 
-use serde_json::{Map, Value, json};
+use case::Case;
+use serde_json::json;
 use support::programs::{Program, Under};
 use support::sandbox::Sandbox;
-use support::{installed_prefix, root, scratch, succeed};
+use support::{fresh_folder, installed_prefix, root, scratch, succeed};
 
-/// A runner at work.
-struct Runner {
-    process: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+static C: Language = Language::new("C", "plain, and under gcc's sanitizers", c);
+static CPP: Language = Language::new("C++", "plain, and under gcc's sanitizers", cpp);
+static PYTHON: Language = Language::new("Python", "with blocking calls, and on asyncio", python);
+static GO: Language = Language::new("Go", "without cgo", go);
+static DOTNET: Language =
+    Language::new(".NET", "on Mono, and on CoreCLR where `scripts/test-dotnet.sh` has put it", dotnet);
+
+struct Language {
+    name: &'static str,
+    how: &'static str,
+    ways: fn() -> Vec<Way>,
+    failures: OnceLock<Vec<Vec<String>>>,
 }
 
-impl Runner {
-    fn start(mut command: Command, environment: Option<&Map<String, Value>>) -> Self {
-        for (name, value) in environment.into_iter().flatten() {
-            command.env(name, value.as_str().unwrap());
-        }
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (input, output) = (process.stdin.take(), BufReader::new(process.stdout.take().unwrap()));
-        Self { process, input, output }
+/// One way to run a language's runner.
+struct Way {
+    name: &'static str,
+    command: Box<dyn Fn(&Sandbox) -> Command>,
+}
+
+impl Language {
+    const fn new(name: &'static str, how: &'static str, ways: fn() -> Vec<Way>) -> Self {
+        Self { name, how, ways, failures: OnceLock::new() }
     }
 
-    fn call(&mut self, line: &str) -> Value {
-        let input = self.input.as_mut().unwrap();
-        writeln!(input, "{line}").and_then(|()| input.flush()).unwrap();
-        self.answer()
+    /// What went wrong in each case, in the order of the cases. They run once, for the test that asks first; another waits.
+    fn failures(&self) -> &[Vec<String>] {
+        self.failures.get_or_init(|| {
+            let (sandbox, ways) = (Sandbox::start(&[]), (self.ways)());
+            let run = |case: &Case| ways.iter().filter_map(|way| self.failure(case, way, &sandbox)).collect();
+            case::all().iter().map(run).collect()
+        })
     }
 
-    fn answer(&mut self) -> Value {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
+    fn failure(&self, case: &Case, way: &Way, sandbox: &Sandbox) -> Option<String> {
+        let failure = case.run((way.command)(sandbox), sandbox).err()?;
+        Some(format!("  {}, {}, «{}»: {failure}\n", self.name, way.name, case.name))
     }
 
-    fn end(mut self) {
-        drop(self.input.take());
-        let status = self.process.wait().unwrap();
-        assert!(status.success(), "the runner ended with {status}");
+    fn passes_every_case(&self) {
+        let failures = self.failures().concat();
+        assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.concat());
     }
 }
 
-/// What a case expects: the value itself, an object of which each named field is as expected, or one of
-/// `{"contains": "a part"}` and `{"between": [1, 2]}`.
-fn is_as_expected(seen: &Value, expected: &Value) -> bool {
-    let Value::Object(expected) = expected else { return seen == expected };
-    if let Some(part) = expected.get("contains") {
-        return seen.as_str().is_some_and(|text| text.contains(part.as_str().unwrap()));
+impl Way {
+    fn new(name: &'static str, command: impl Fn(&Sandbox) -> Command + 'static) -> Self {
+        Self { name, command: Box::new(command) }
     }
-    if let Some(Value::Array(bounds)) = expected.get("between") {
-        return seen
-            .as_i64()
-            .is_some_and(|number| (bounds[0].as_i64().unwrap()..=bounds[1].as_i64().unwrap()).contains(&number));
+
+    /// A program and its arguments, in the sandbox's environment and no other but for these variables.
+    fn program<const N: usize>(name: &'static str, program: &[&Path], variables: [(&'static str, PathBuf); N]) -> Self {
+        let program: Vec<_> = program.iter().map(|&part| part.to_owned()).collect();
+        Self::new(name, move |sandbox| {
+            let mut command = Command::new(&program[0]);
+            for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TANGO_")) {
+                command.env_remove(name);
+            }
+            command.args(&program[1..]).envs(&sandbox.variables).env("TANGO_PROXY", "none").envs(variables.clone());
+            command
+        })
     }
-    expected.iter().all(|(name, expected)| seen.get(name).is_some_and(|seen| is_as_expected(seen, expected)))
 }
 
-fn run(case: &Value, runner: Command, sandbox: &Sandbox) {
-    let name = case["name"].as_str().unwrap();
-    let check = |what: &str, seen: &Value, expected: &Value| {
-        let is_right = is_as_expected(seen, expected);
-        assert!(is_right, "«{name}», {what}:\n  seen      {seen}\n  expected  {expected}");
+fn c() -> Vec<Way> {
+    let way = |name, tool| {
+        let program = Program::build("tests/conformance/runner.c", tool);
+        Way::new(name, move |sandbox| program.command(sandbox))
     };
-    sandbox.script(case.get("answers").unwrap_or(&json!([])));
-    let mut runner = Runner::start(runner, case.get("environment").and_then(Value::as_object));
-    check("the client", &runner.answer(), case.get("client").unwrap_or(&json!({"client": true})));
-    for call in case["calls"].as_array().into_iter().flatten() {
-        let line = call["call"].as_str().unwrap().replace("{api}", sandbox.variable("TANGO_API_URL"));
-        check(&line, &runner.call(&line), &call["expect"]);
-    }
-    runner.end();
-    if let Some(expected) = case.get("requests").and_then(Value::as_array) {
-        let seen: Vec<_> = sandbox.requests().iter().map(with_form).collect();
-        assert_eq!(seen.len(), expected.len(), "«{name}» sent {seen:?}");
-        for (seen, expected) in seen.iter().zip(expected) {
-            check("a request", seen, expected);
+    vec![way("plain", Under::Nothing), way("sanitizers", Under::Sanitizers)]
+}
+
+fn cpp() -> Vec<Way> {
+    let sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover"];
+    vec![
+        Way::program("plain", &[&compile_cpp("plain", &[])], []),
+        Way::program("sanitizers", &[&compile_cpp("sanitizers", &sanitizers)], []),
+    ]
+}
+
+fn compile_cpp(name: &str, options: &[&str]) -> PathBuf {
+    let program = scratch().join(format!("conformance-cpp-{name}"));
+    let library = installed_prefix().join("lib");
+    let mut compiler = Command::new("g++");
+    compiler.args(["-std=c++17", "-g", "-Wall", "-Wextra", "-pedantic", "-Werror"]).args(options);
+    compiler.arg("-I").arg(installed_prefix().join("include")).arg(root().join("tests/conformance/runner.cpp"));
+    compiler.arg("-o").arg(&program).arg("-L").arg(&library).args(["-ltango_token", "-pthread"]);
+    succeed(compiler.arg(format!("-Wl,-rpath,{}", library.display())));
+    program
+}
+
+fn python() -> Vec<Way> {
+    // What `python3` stands for: it may be a script that looks for one, each time.
+    let output = succeed(Command::new("python3").args(["-c", "import sys; print(sys.executable, end='')"]));
+    let python = PathBuf::from(String::from_utf8(output.stdout).unwrap());
+    let runner = root().join("tests/conformance/runner.py");
+    let path = [("PYTHONPATH", python_package())];
+    vec![
+        Way::program("blocking", &[&python, &runner], path.clone()),
+        Way::program("asyncio", &[&python, &runner, Path::new("--asyncio")], path),
+    ]
+}
+
+/// A folder with the package: what a wheel holds, with the native module as cargo builds it for tests. By that variable maturin
+/// asks for a module that is not linked to the interpreter.
+fn python_package() -> PathBuf {
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--package", "tango-token-python"]).env("PYO3_BUILD_EXTENSION_MODULE", "1");
+    succeed(build.current_dir(root()));
+    let folder = fresh_folder("conformance-python");
+    let package = folder.join("tango_token");
+    succeed(Command::new("cp").arg("-r").arg(root().join("bindings/python/python/tango_token")).arg(&package));
+    let native = target().join("debug/lib_native.so");
+    std::fs::copy(native, package.join("_native.abi3.so")).unwrap();
+    folder
+}
+
+fn go() -> Vec<Way> {
+    let program = scratch().join("conformance-go");
+    let mut build = Command::new("go");
+    build.args(["build", "-o"]).arg(&program).arg("./internal/conformance").env("CGO_ENABLED", "0");
+    succeed(build.current_dir(root().join("bindings/go")));
+    let library = installed_prefix().join("lib/libtango_token.so.1");
+    vec![Way::program("without cgo", &[&program], [("TANGO_TOKEN_LIBRARY", library)])]
+}
+
+fn dotnet() -> Vec<Way> {
+    let program = compile_dotnet();
+    let library = [("LD_LIBRARY_PATH", installed_prefix().join("lib"))];
+    let mut ways = vec![Way::program("Mono", &[Path::new("mono"), &program], library.clone())];
+    let runtimes = target().join("dotnet/python");
+    for (name, runtime) in [("CoreCLR 3.1", "dotnetcore2/bin/dotnet"), ("CoreCLR 8.0", "dnv/net/runtime/.net/dotnet")] {
+        let runtime = runtimes.join(runtime);
+        if runtime.exists() {
+            ways.push(Way::program(name, &[&runtime, &program], library.clone()));
         }
     }
+    ways
 }
 
-/// A recorded request with its body decoded, and a word on the header that must not always be there.
-fn with_form(request: &Value) -> Value {
-    let mut request = request.clone();
-    let body = request["body"].as_str().unwrap_or_default().to_owned();
-    let fields = url::form_urlencoded::parse(body.as_bytes());
-    request["form"] = fields.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect();
-    if request["headers"].get("dpop").is_none() {
-        request["headers"]["dpop"] = Value::Null;
-    }
-    request
+/// The build for netstandard2.0, which every runtime takes.
+fn compile_dotnet() -> PathBuf {
+    let (folder, bindings) = (fresh_folder("conformance-dotnet"), root().join("bindings/dotnet"));
+    let (library, program) = (folder.join("TangoToken.dll"), folder.join("Conformance.dll"));
+    let compiler = || {
+        let mut compiler = Command::new("mcs");
+        compiler.args(["-langversion:6", "-r:System.Net.Http.dll"]);
+        compiler
+    };
+    let mut compile = compiler();
+    compile.arg("-target:library").args(sources(&bindings.join("TangoToken")));
+    succeed(compile.arg(format!("-out:{}", library.display())));
+    let mut compile = compiler();
+    compile.arg(format!("-r:{}", library.display())).arg(bindings.join("tests/Conformance/Program.cs"));
+    succeed(compile.arg(format!("-out:{}", program.display())));
+    let framework = json!({"name": "Microsoft.NETCore.App", "version": "3.1.0"});
+    let properties = json!({"System.Globalization.Invariant": true});
+    let options = json!({"framework": framework, "rollForward": "Major", "configProperties": properties});
+    let configuration = json!({"runtimeOptions": options}).to_string();
+    std::fs::write(folder.join("Conformance.runtimeconfig.json"), configuration).unwrap();
+    program
 }
 
-fn cases() -> Vec<Value> {
-    let text = std::fs::read_to_string(root().join("tests/conformance/cases.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
+/// Those in C#, but for what an SDK leaves behind.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_left_behind = |path: &PathBuf| path.ends_with("obj") || path.ends_with("bin");
+    let (folders, files): (Vec<_>, Vec<_>) =
+        entries.filter(|path| !is_left_behind(path)).partition(|path| path.is_dir());
+    let files = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "cs"));
+    files.chain(folders.iter().flat_map(|folder| sources(folder))).collect()
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 #[test]
 fn c_passes_every_case() {
-    let sandbox = Sandbox::start(&[]);
-    for tool in [Under::Nothing, Under::Sanitizers] {
-        let program = Program::build("tests/conformance/runner.c", tool);
-        for case in cases() {
-            run(&case, program.command(&sandbox), &sandbox);
-        }
-    }
+    C.passes_every_case();
+}
+
+#[test]
+fn cpp_passes_every_case() {
+    CPP.passes_every_case();
+}
+
+#[test]
+fn python_passes_every_case() {
+    PYTHON.passes_every_case();
 }
 
 #[test]
 fn go_passes_every_case() {
-    let sandbox = Sandbox::start(&[]);
-    let program = scratch().join("conformance-go");
-    let module = root().join("bindings/go");
-    succeed(Command::new("go").args(["build", "-o"]).arg(&program).arg("./internal/conformance").current_dir(module));
-    let library = installed_prefix().join("lib/libtango_token.so.1");
-    for case in cases() {
-        let mut runner = Command::new(&program);
-        runner.envs(&sandbox.variables).env("TANGO_PROXY", "none").env("TANGO_TOKEN_LIBRARY", &library);
-        run(&case, runner, &sandbox);
+    GO.passes_every_case();
+}
+
+#[test]
+fn dotnet_passes_every_case() {
+    DOTNET.passes_every_case();
+}
+
+#[test]
+fn what_is_not_as_a_case_says_is_told() {
+    let (sandbox, ways) = (Sandbox::start(&[]), c());
+    let token = json!({"json": {"access_token": "token-1", "token_type": "Bearer"}});
+    let acquires = |value| json!([{"call": "acquire", "expect": {"token": {"value": value}}}]);
+    let rows = [
+        ("the client", json!({"client": {"error": {"status": "TANGO_STATUS_INTERNAL"}}})),
+        ("acquire", json!({"answers": [token], "calls": acquires("token-2")})),
+        ("1 requests instead of 0", json!({"answers": [token], "calls": acquires("token-1"), "requests": []})),
+        ("a request", json!({"answers": [token], "calls": acquires("token-1"), "requests": [{"method": "GET"}]})),
+        ("not a line that a runner knows", json!({"calls": [{"call": "no call", "expect": {}}]})),
+    ];
+    for (told, mut case) in rows {
+        case["name"] = told.into();
+        let failure = C.failure(&Case::new("", &case), &ways[0], &sandbox).unwrap();
+        assert!(
+            failure.starts_with(&format!("  C, plain, «{told}»: ")) && failure.matches(told).count() == 2,
+            "{failure}"
+        );
     }
+}
+
+#[test]
+fn the_table_in_the_docs_is_that_of_this_run() {
+    let table = table::compose(&case::all(), &[&C, &CPP, &PYTHON, &GO, &DOTNET]);
+    let file = root().join("docs/conformance.md");
+    if std::env::var_os("CONFORMANCE_TABLE").is_some_and(|what| what == "write") {
+        std::fs::write(&file, &table).unwrap();
+    }
+    let committed = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        committed == table,
+        "docs/conformance.md is not what this run makes; `make conformance` writes it:\n{table}"
+    );
 }

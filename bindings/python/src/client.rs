@@ -180,16 +180,19 @@ impl PyClient {
     ///
     /// Raises:
     ///     ProofRefused, TokenRefused: sending it again would not help; the message says why.
+    ///     InvalidArgument: the status is not one of HTTP's, which are 100 to 599.
     #[pyo3(signature = (authorization, http_status, *, dpop_nonce = None, www_authenticate = None, date = None))]
     fn observe(
         &self,
         py: Python<'_>,
         authorization: &Bound<'_, PyAuthorization>,
-        http_status: u16,
+        http_status: i64,
         dpop_nonce: Option<&str>,
         www_authenticate: Option<&str>,
         date: Option<&str>,
     ) -> PyResult<bool> {
+        let known = u16::try_from(http_status).ok().filter(|status| (100..=599).contains(status));
+        let http_status = known.ok_or_else(|| invalid_argument(py, &format!("http_status {http_status} is none")))?;
         let answer = Observation { http_status, dpop_nonce, www_authenticate, date };
         let verdict = self.open(py)?.observe(&authorization.get().0, &answer).or_raise(py)?;
         Ok(verdict == Verdict::Retry)

@@ -51,6 +51,12 @@ def test_calls_go_through(call: Caller, sandbox: Sandbox, client: Client, bound:
     assert dpop["authorization"].startswith("DPoP ") and dpop["dpop"]
 
 
+def test_a_status_that_is_none_is_the_programs_to_see(sandbox: Sandbox, client: Client) -> None:
+    api = httpx.MockTransport(lambda request: httpx.Response(999))
+    with httpx.Client(transport=api, auth=tango_token.httpx.TangoAuth(client)) as session:
+        assert session.get(sandbox.accounts).status_code == 999
+
+
 def test_nonces_are_learned(call: Caller, start_sandbox: Callable[..., Sandbox]) -> None:
     sandbox = start_sandbox("--dpop", "strict", "--dpop-nonce", "required")
     client = Client(**sandbox.options, dpop="required")

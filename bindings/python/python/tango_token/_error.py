@@ -1,0 +1,55 @@
+"""What all exceptions of the package are. Those for one cause each are in ``tango_token.errors``."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+class TangoError(Exception):
+    """Why there is no token, and what to do about it. No field ever holds a secret or a token.
+
+    Attributes:
+        status: the number of the cause, the same in every language that this library is used from.
+        retry_after: how long to wait before another call makes sense; ``None`` where waiting does not help.
+        http_status: the HTTP status of the server's answer, if one arrived.
+        oauth_error: the ``error`` code of RFC 6749 section 5.2, such as ``invalid_grant``.
+        oauth_error_description: the ``error_description`` of RFC 6749 section 5.2.
+        i18n_key: Tango's ``i18nKey``, a stable name of the failure.
+        server_message: the server's own words: Tango's ``message``, or the text of an answer that is not JSON.
+        request_id: the id of the request in the server's logs (``X-REQUEST-ID``), which support asks for.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        retry_after: timedelta | None = None,
+        http_status: int | None = None,
+        oauth_error: str | None = None,
+        oauth_error_description: str | None = None,
+        i18n_key: str | None = None,
+        server_message: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+        self.http_status = http_status
+        self.oauth_error = oauth_error
+        self.oauth_error_description = oauth_error_description
+        self.i18n_key = i18n_key
+        self.server_message = server_message
+        self.request_id = request_id
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is made anew from its arguments alone; this one has a keyword without which it cannot be.
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[TangoError], args: tuple[object, ...], fields: dict[str, object]) -> TangoError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error

@@ -1,0 +1,166 @@
+//! One case: what it says, how a runner is led through it, and what of that was not as it says.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use super::expectation::check;
+use super::support::root;
+use super::support::sandbox::Sandbox;
+
+/// Longer than any deadline of the library.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Case {
+    pub subject: String,
+    pub name: String,
+    /// As it is written, with the names of the sandbox's variables in braces.
+    description: Value,
+}
+
+/// Every case of cases.json, in its order.
+pub fn all() -> Vec<Case> {
+    let text = std::fs::read_to_string(root().join("tests/conformance/cases.json")).unwrap();
+    let subjects: Vec<Value> = serde_json::from_str(&text).unwrap();
+    subjects.iter().flat_map(cases_of).collect()
+}
+
+fn cases_of(subject: &Value) -> Vec<Case> {
+    let name = subject["subject"].as_str().unwrap();
+    subject["cases"].as_array().unwrap().iter().map(|case| Case::new(name, case)).collect()
+}
+
+impl Case {
+    pub fn new(subject: &str, description: &Value) -> Self {
+        let name = description["name"].as_str().unwrap().into();
+        for field in description.as_object().unwrap().keys() {
+            let is_known = ["name", "environment", "client", "answers", "calls", "requests"].contains(&field.as_str());
+            assert!(is_known, "«{name}» has a field {field}");
+        }
+        Self { subject: subject.into(), name, description: description.clone() }
+    }
+
+    pub fn run(&self, mut command: Command, sandbox: &Sandbox) -> Result<(), String> {
+        let case = filled(&self.description, sandbox);
+        sandbox.script(&case["answers"].as_array().into_iter().flatten().map(answer).collect());
+        for (name, value) in case["environment"].as_object().into_iter().flatten() {
+            command.env(name, value.as_str().unwrap());
+        }
+        let mut runner = Runner::start(command);
+        let outcome = talk(&mut runner, &case);
+        // How it ended says most where it ended too early.
+        runner.end().and(outcome)?;
+        sent(&sandbox.requests(), &case["requests"])
+    }
+}
+
+fn talk(runner: &mut Runner, case: &Value) -> Result<(), String> {
+    check("the client", &runner.answer()?, case.get("client").unwrap_or(&json!({"client": true})))?;
+    for call in case["calls"].as_array().into_iter().flatten() {
+        let line = call["call"].as_str().unwrap();
+        check(line, &runner.call(line)?, &call["expect"])?;
+    }
+    Ok(())
+}
+
+/// A case that does not name its requests does not care.
+fn sent(seen: &[Value], expected: &Value) -> Result<(), String> {
+    let Value::Array(expected) = expected else { return Ok(()) };
+    if seen.len() != expected.len() {
+        return Err(format!("{} requests instead of {}: {seen:?}", seen.len(), expected.len()));
+    }
+    let mut pairs = seen.iter().map(with_form).zip(expected);
+    pairs.try_for_each(|(seen, expected)| check("a request", &seen, expected))
+}
+
+/// The case for this sandbox and this hour: `{TANGO_API_URL}` is the sandbox's variable of that name, `{IN_AN_HOUR}` a time as
+/// headers write it.
+fn filled(description: &Value, sandbox: &Sandbox) -> Value {
+    match description {
+        Value::String(text) => {
+            let fill = |text: String, (name, value): (&String, &String)| text.replace(&format!("{{{name}}}"), value);
+            let hour = httpdate::fmt_http_date(SystemTime::now() + Duration::from_hours(1));
+            sandbox.variables.iter().fold(text.replace("{IN_AN_HOUR}", &hour), fill).into()
+        }
+        Value::Array(values) => values.iter().map(|value| filled(value, sandbox)).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), filled(value, sandbox))).collect(),
+        other => other.clone(),
+    }
+}
+
+/// An answer as the sandbox wants it: `json` is a body of that type.
+fn answer(description: &Value) -> Value {
+    let mut answer = description.clone();
+    let fields = answer.as_object_mut().unwrap();
+    if let Some(value) = fields.remove("json") {
+        fields.insert("body".into(), value.to_string().into());
+        fields.entry("headers").or_insert_with(|| json!({}))["content-type"] = "application/json".into();
+    }
+    answer
+}
+
+/// A recorded request with its body decoded.
+fn with_form(request: &Value) -> Value {
+    let mut request = request.clone();
+    let body = request["body"].as_str().unwrap_or_default().to_owned();
+    let fields = url::form_urlencoded::parse(body.as_bytes());
+    request["form"] = fields.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect();
+    request
+}
+
+/// A runner at work.
+struct Runner {
+    process: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<String>,
+    errors: JoinHandle<String>,
+}
+
+impl Runner {
+    fn start(mut command: Command) -> Self {
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = mpsc::channel();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut errors = process.stderr.take().unwrap();
+        let errors = thread::spawn(move || {
+            let mut said = Vec::new();
+            errors.read_to_end(&mut said).unwrap();
+            String::from_utf8_lossy(&said).into_owned()
+        });
+        Self { input: process.stdin.take(), process, lines, errors }
+    }
+
+    fn call(&mut self, line: &str) -> Result<Value, String> {
+        let input = self.input.as_mut().unwrap();
+        let written = writeln!(input, "{line}").and_then(|()| input.flush());
+        written.map_err(|error| format!("{line}: {error}"))?;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Result<Value, String> {
+        let line = self.lines.recv_timeout(PATIENCE).map_err(|_| "no answer")?;
+        serde_json::from_str(&line).map_err(|error| format!("{error}: {line:?}"))
+    }
+
+    /// It ends with its input, has nothing more to say, and is content.
+    fn end(mut self) -> Result<(), String> {
+        drop(self.input.take());
+        let rest = self.lines.recv_timeout(PATIENCE);
+        if rest != Err(RecvTimeoutError::Disconnected) {
+            let _ = self.process.kill();
+        }
+        let status = self.process.wait().unwrap();
+        let said = self.errors.join().unwrap();
+        match rest {
+            Ok(line) => Err(format!("it printed more than it was asked for: {line}")),
+            Err(RecvTimeoutError::Timeout) => Err(format!("it did not end: {said}")),
+            Err(RecvTimeoutError::Disconnected) if !status.success() => Err(format!("it ended with {status}: {said}")),
+            Err(RecvTimeoutError::Disconnected) => Ok(()),
+        }
+    }
+}

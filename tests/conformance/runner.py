@@ -1,0 +1,127 @@
+"""The runner of Python: does what it reads, a line at a time, and prints what it gets as JSON. See README.md.
+
+With ``--asyncio`` every call that has a coroutine is made with it; else only ``acquire_async`` is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import re
+import sys
+
+from tango_token import Authorization, Client, TangoError, Token
+
+
+def status_name(error: TangoError) -> str:
+    """``QuotaRefused`` is ``TANGO_STATUS_QUOTA_REFUSED`` in C."""
+    return "TANGO_STATUS" + re.sub("[A-Z]", r"_\g<0>", type(error).__name__).upper()
+
+
+def error(error: TangoError) -> dict[str, object]:
+    fields = {
+        "status": status_name(error),
+        "message": str(error),
+        "http_status": error.http_status,
+        "oauth_error": error.oauth_error,
+        "oauth_error_description": error.oauth_error_description,
+        "i18n_key": error.i18n_key,
+        "server_message": error.server_message,
+        "request_id": error.request_id,
+        # Up, so that nobody comes too early.
+        "retry_after_seconds": None if error.retry_after is None else math.ceil(error.retry_after.total_seconds()),
+    }
+    return {"error": fields}
+
+
+class Runner:
+    """Remembers what the next line may refer to."""
+
+    token: Token
+    authorization: Authorization
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def run(self, call: str, *fields: str | None) -> dict[str, object]:
+        return getattr(self, call)(*fields)  # type: ignore[no-any-return]
+
+    def acquire(self) -> dict[str, object]:
+        return self._acquired(self._client.acquire())
+
+    def acquire_async(self) -> dict[str, object]:
+        return self._acquired(asyncio.run(self._client.aacquire()))
+
+    def authorize(self, method: str, url: str) -> dict[str, object]:
+        return self._authorized(self._client.authorize(method, url))
+
+    def authorize_again(self) -> dict[str, object]:
+        return self._authorized(self._client.authorize_again(self.authorization))
+
+    def observe(self, status: str, nonce: str | None, challenges: str | None, date: str | None) -> dict[str, object]:
+        wants_another = self._client.observe(
+            self.authorization, int(status), dpop_nonce=nonce, www_authenticate=challenges, date=date
+        )
+        return {"verdict": "retry" if wants_another else "done"}
+
+    def invalidate(self) -> dict[str, object]:
+        self._client.invalidate(self.token)
+        return {"done": True}
+
+    def set_credentials(self, *fields: str | None) -> dict[str, object]:
+        names = ("client_id", "client_secret", "username", "password")
+        self._client.set_credentials(**dict(zip(names, fields)))
+        return {"done": True}
+
+    def _acquired(self, token: Token) -> dict[str, object]:
+        self.token = token
+        fields = {
+            "value": token.value,
+            "type": token.token_type,
+            "scope": token.scope,
+            "expires_in_seconds": int(token.expires_in.total_seconds()),
+        }
+        return {"token": fields}
+
+    def _authorized(self, authorization: Authorization) -> dict[str, object]:
+        self.authorization = authorization
+        headers = authorization.headers
+        return {"authorization": {"value": headers["Authorization"], "dpop": headers.get("DPoP")}}
+
+
+class AsyncioRunner(Runner):
+    """The same with coroutines."""
+
+    def acquire(self) -> dict[str, object]:
+        return self.acquire_async()
+
+    def authorize(self, method: str, url: str) -> dict[str, object]:
+        return self._authorized(asyncio.run(self._client.aauthorize(method, url)))
+
+    def authorize_again(self) -> dict[str, object]:
+        return self._authorized(asyncio.run(self._client.aauthorize_again(self.authorization)))
+
+
+def say(result: dict[str, object]) -> None:
+    print(json.dumps(result), flush=True)
+
+
+def main() -> None:
+    kind = AsyncioRunner if sys.argv[1:] == ["--asyncio"] else Runner
+    try:
+        runner = kind(Client.from_env())
+    except TangoError as failed:
+        say(error(failed))
+        return
+    say({"client": True})
+    # Bytes: a text stream would take other characters than the end of a line for one.
+    for line in sys.stdin.buffer:
+        call, *fields = line.decode().removesuffix("\n").split("\t")
+        try:
+            say(runner.run(call, *(field or None for field in fields)))
+        except TangoError as failed:
+            say(error(failed))
+
+
+main()
