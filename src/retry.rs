@@ -8,6 +8,8 @@ use crate::cause::Cause;
 const MOST_REQUESTS: u32 = 5;
 /// How often a request is repeated whose first outcome nobody knows: each may cost a token.
 const MOST_BLIND_REPEATS: u32 = 1;
+/// A request that is cut short is no better than none, and may cost the token.
+const SHORTEST_REQUEST: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
@@ -20,7 +22,7 @@ pub(crate) struct Attempts {
 
 impl Attempts {
     /// The pause before the next request, or `None` to give up. `jitter` in `0.0..1.0` spreads callers over the whole
-    /// pause; `remaining` is the time left for the fetch, which a pause may not use up.
+    /// pause; `remaining` is the time left for the fetch, of which a second, or half, stays for the request.
     pub fn pause(&mut self, cause: Cause, remaining: Duration, jitter: f64) -> Option<Duration> {
         self.failed += 1;
         let asked = match cause {
@@ -44,7 +46,7 @@ impl Attempts {
         }
         let ceiling = (FIRST_PAUSE * (1 << (self.failed - 1))).min(LONGEST_PAUSE);
         let pause = ceiling.mul_f64(jitter.clamp(0.0, 1.0)).max(asked);
-        (pause < remaining).then_some(pause)
+        (pause < remaining - SHORTEST_REQUEST.min(remaining / 2)).then_some(pause)
     }
 }
 

@@ -12,7 +12,9 @@ pub(crate) struct Refusal {
 /// The refusal among the challenges of all headers, joined by commas: the DPoP challenge's if it gives a reason, else
 /// the Bearer challenge's. Challenges of other schemes, and what cannot be read, are passed over.
 pub(crate) fn refusal(www_authenticate: &str) -> Option<Refusal> {
-    let of = |scheme: &str| beginnings(www_authenticate).find_map(|rest| refusal_at(rest, scheme));
+    // Quoted texts may hold letters beyond ASCII (RFC 9110 section 5.6.4), at which the parser would give up.
+    let header = www_authenticate.replace(|letter: char| !letter.is_ascii(), "?");
+    let of = |scheme: &str| beginnings(&header).find_map(|rest| refusal_at(rest, scheme));
     of("DPoP").or_else(|| of("Bearer"))
 }
 
@@ -70,6 +72,7 @@ mod tests {
             (r#"Bearer, DPoP algs="ES256 PS256", error="use_dpop_nonce""#, "use_dpop_nonce"),
             (r#"Bearer error="invalid_token", DPoP error="use_dpop_nonce""#, "use_dpop_nonce"),
             ("dpop ERROR=use_dpop_nonce", "use_dpop_nonce"),
+            (r#"Bearer error="invalid_token", error_description="Jeton expiré""#, "invalid_token"),
             (r#"Negotiate YII==, DPoP error="use_dpop_nonce""#, "use_dpop_nonce"),
             (r#"Basic realm="é, \" x", DPoP error="use_dpop_nonce""#, "use_dpop_nonce"),
             (r#"Digest realm="a, b", nonce="c", DPoP error="invalid_dpop_proof""#, "invalid_dpop_proof"),
