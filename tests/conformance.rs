@@ -83,30 +83,19 @@ impl Way {
 }
 
 fn c() -> Vec<Way> {
-    let way = |name, tool| {
-        let program = Program::build("tests/conformance/runner.c", tool);
-        Way::new(name, move |sandbox| program.command(sandbox))
-    };
-    vec![way("plain", Under::Nothing), way("sanitizers", Under::Sanitizers)]
+    compiled("tests/conformance/runner.c")
 }
 
 fn cpp() -> Vec<Way> {
-    let sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover"];
-    vec![
-        Way::program("plain", &[&compile_cpp("plain", &[])], []),
-        Way::program("sanitizers", &[&compile_cpp("sanitizers", &sanitizers)], []),
-    ]
+    compiled("tests/conformance/runner.cpp")
 }
 
-fn compile_cpp(name: &str, options: &[&str]) -> PathBuf {
-    let program = scratch().join(format!("conformance-cpp-{name}"));
-    let library = installed_prefix().join("lib");
-    let mut compiler = Command::new("g++");
-    compiler.args(["-std=c++17", "-g", "-Wall", "-Wextra", "-pedantic", "-Werror"]).args(options);
-    compiler.arg("-I").arg(installed_prefix().join("include")).arg(root().join("tests/conformance/runner.cpp"));
-    compiler.arg("-o").arg(&program).arg("-L").arg(&library).args(["-ltango_token", "-pthread"]);
-    succeed(compiler.arg(format!("-Wl,-rpath,{}", library.display())));
-    program
+fn compiled(source: &str) -> Vec<Way> {
+    let way = |name, tool| {
+        let program = Program::build(source, tool);
+        Way::new(name, move |sandbox| program.command(sandbox))
+    };
+    vec![way("plain", Under::Nothing), way("sanitizers", Under::Sanitizers)]
 }
 
 fn python() -> Vec<Way> {
