@@ -18,7 +18,7 @@ out=$target/dotnet
 source=bindings/dotnet
 
 step "What it needs"
-declare -A package=([mcs]=mono-mcs [mono]=mono-runtime [cc]=gcc [python3]=python3)
+declare -A package=([mcs]=mono-mcs [mono]=mono-runtime [cc]=gcc [openssl]=openssl [python3]=python3)
 lacking=()
 for tool in "${!package[@]}"; do
     command -v "$tool" >/dev/null || lacking+=("${package[$tool]}")

@@ -17,6 +17,12 @@ namespace TangoToken.Tests
                 throw new Exception(string.Format("{0}: expected <{1}>, found <{2}>", what, expected, found));
         }
 
+        internal static void Between(TimeSpan least, TimeSpan most, TimeSpan? found)
+        {
+            if (!(found >= least && found <= most))
+                throw new Exception(string.Format("<{0}> is not between {1} and {2}", found, least, most));
+        }
+
         internal static void Contains(string part, string text)
         {
             if (text == null || !text.Contains(part))
