@@ -153,9 +153,16 @@ namespace TangoToken
         public string CreateProof(string method, string url, string accessToken = null, string nonce = null)
         {
             IntPtr proof, error;
-            NativeMethods.tango_dpop_proof_new(
-                handle, Utf8.Encode(method), Utf8.Encode(url), Utf8.Encode(accessToken), Utf8.Encode(nonce), out proof, out error)
-                .OrThrow(error);
+            byte[] token = Utf8.Encode(accessToken);
+            try
+            {
+                NativeMethods.tango_dpop_proof_new(
+                    handle, Utf8.Encode(method), Utf8.Encode(url), token, Utf8.Encode(nonce), out proof, out error).OrThrow(error);
+            }
+            finally
+            {
+                Utf8.Erase(token);
+            }
             using (var owned = new DpopProofHandle(proof))
                 return Utf8.Borrow(owned, NativeMethods.tango_dpop_proof_value);
         }
