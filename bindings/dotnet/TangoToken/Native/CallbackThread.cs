@@ -31,24 +31,37 @@ namespace TangoToken
         [ThreadStatic]
         private static bool isEntered;
 
-        /// <summary>The first thing in each callback.</summary>
+        [ThreadStatic]
+        private static bool isNative;
+
+        /// <summary>The first thing in each callback; once before, so that it is compiled when the first one comes.</summary>
         internal static void Enter()
         {
-            if (Flags == null || isEntered)
+            if (Flags == null)
                 return;
             try
             {
-                isEntered = true;
-                if (IsOfTheProgram())
-                    return;
-                object thread = Inner.GetValue(Thread.CurrentThread);
-                long flags = ((IntPtr)Flags.GetValue(thread)).ToInt64();
-                Flags.SetValue(thread, new IntPtr(flags | DontManage));
+                if (!isEntered)
+                    Attach();
+                // The runtime that would run the rest is being taken down, and does not wait.
+                if (isNative && Environment.HasShutdownStarted)
+                    Thread.Sleep(Timeout.Infinite);
             }
             catch (Exception)
             {
                 // Nothing may leave a callback. The program works, but does not end by itself.
             }
+        }
+
+        private static void Attach()
+        {
+            isEntered = true;
+            isNative = !IsOfTheProgram();
+            if (!isNative)
+                return;
+            object thread = Inner.GetValue(Thread.CurrentThread);
+            long flags = ((IntPtr)Flags.GetValue(thread)).ToInt64();
+            Flags.SetValue(thread, new IntPtr(flags | DontManage));
         }
 
         /// <summary>
