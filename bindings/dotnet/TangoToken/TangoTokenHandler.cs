@@ -20,9 +20,10 @@ namespace TangoToken
     /// on current .NET. With other content the caller gets the 401, and the next request has what was learned.
     /// </para>
     /// <para>
-    /// The headers are on the request while it is sent and not afterwards, so that a log of requests holds no token. A request that
-    /// comes with an <c>Authorization</c> of its own is sent as it is. A redirect that the inner handler follows is not learned
-    /// from; <c>AllowAutoRedirect = false</c> is the better choice. The client is shared and not disposed with the handler.
+    /// The headers are on the request while it is sent and not afterwards, so that a log written later holds no token; a handler
+    /// further inside that logs headers has to leave out <c>Authorization</c> and <c>DPoP</c>. A request that comes with an
+    /// <c>Authorization</c> of its own is sent as it is. A redirect that the inner handler follows is not learned from;
+    /// <c>AllowAutoRedirect = false</c> is the better choice. The client is shared and not disposed with the handler.
     /// </para>
     /// </remarks>
     public sealed class TangoTokenHandler : DelegatingHandler

@@ -1,5 +1,6 @@
 using System;
 using System.Linq;
+using System.Net.Http;
 using System.Threading;
 using System.Threading.Tasks;
 
@@ -128,6 +129,45 @@ namespace TangoToken.Tests
                 await Check.ThrowsAsync<OperationCanceledException>(() => task);
                 Check.Equal(0, Rooted.Live, "native code has given its user_data back before the server answers");
                 Check.Equal(1, NativeHandle.Live, "the client");
+            }
+        }
+
+        [Test]
+        public static void A_thread_that_waits_is_not_needed_for_what_it_waits_for()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--latency-ms 100"))
+            using (TangoClient client = sandbox.Client())
+            using (var http = new HttpClient(new TangoTokenHandler(client, new Answer())))
+            {
+                // As in a window or in ASP.NET: nothing that is posted runs while this thread waits.
+                SynchronizationContext before = SynchronizationContext.Current;
+                SynchronizationContext.SetSynchronizationContext(new Deaf());
+                try
+                {
+                    Check.That(client.AcquireAsync().ContinueWith(task => task.Result.Dispose()).Wait(10000), "AcquireAsync");
+                    Task<Authorization> authorization = client.AuthorizeAsync("GET", sandbox.ApiUrl);
+                    Check.That(authorization.Wait(10000), "AuthorizeAsync");
+                    authorization.Result.Dispose();
+                    Check.That(http.GetAsync(sandbox.ApiUrl).Wait(10000), "the handler");
+                }
+                finally
+                {
+                    SynchronizationContext.SetSynchronizationContext(before);
+                }
+            }
+        }
+
+        private sealed class Deaf : SynchronizationContext
+        {
+            public override void Post(SendOrPostCallback callback, object state) { }
+        }
+
+        private sealed class Answer : HttpMessageHandler
+        {
+            protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellation)
+            {
+                await Task.Delay(20, cancellation).ConfigureAwait(false);
+                return new HttpResponseMessage { RequestMessage = request };
             }
         }
 
