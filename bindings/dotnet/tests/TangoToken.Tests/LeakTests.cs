@@ -15,9 +15,15 @@ namespace TangoToken.Tests
         [Test]
         public static void Tokens_requests_and_authorizations_are_freed()
         {
-            using (Sandbox sandbox = Sandbox.Start())
+            using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
             using (TangoClient client = sandbox.Client())
             {
+                // Handles of one token are one object, so each time another.
+                DoesNotGrow(100, () =>
+                {
+                    using (AccessToken token = client.Acquire())
+                        client.Invalidate(token);
+                });
                 client.Acquire().Dispose();
                 DoesNotGrow(2000, () => client.Acquire().Dispose());
                 DoesNotGrow(2000, () => client.AcquireAsync().GetAwaiter().GetResult().Dispose());
