@@ -217,9 +217,12 @@ namespace TangoToken.Tests
         {
             using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
             {
-                var thread = new Thread(() => Abandon(sandbox));
+                // A thread of its own, so that nothing on a stack keeps them alive.
+                Exception failure = null;
+                var thread = new Thread(() => failure = Check.Failure(() => Abandon(sandbox)));
                 thread.Start();
                 thread.Join();
+                Check.Equal(null, failure);
                 // Mono takes every word on the stack of a waiting thread for an object, so the last token that passed through the
                 // library's thread stays until others have: one, however many are abandoned.
                 using (TangoClient other = sandbox.Client())

@@ -48,6 +48,19 @@ namespace TangoToken.Tests
             throw new Exception("nothing was thrown, instead of " + typeof(T).Name);
         }
 
+        internal static Exception Failure(Action action)
+        {
+            try
+            {
+                action();
+                return null;
+            }
+            catch (Exception failure)
+            {
+                return failure;
+            }
+        }
+
         internal static TangoTokenException Refused(string what, Func<TangoClient> make)
         {
             try
