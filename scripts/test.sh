@@ -37,4 +37,5 @@ fi
 make --no-print-directory lib sandbox
 cargo test --workspace
 scripts/test-go.sh
+scripts/test-dotnet.sh
 scripts/test-python.sh

@@ -18,9 +18,12 @@ namespace Microsoft.Extensions.DependencyInjection
         /// <c>TANGO_*</c> environment variables. The client is made, and the options are checked, when it is first needed.
         /// </param>
         /// <returns>The same services.</returns>
+        /// <exception cref="ArgumentNullException">There are no services.</exception>
         public static IServiceCollection AddTangoToken(
             this IServiceCollection services, Action<TangoClientOptions> configure = null)
         {
+            if (services == null)
+                throw new ArgumentNullException("services");
             services.AddOptions();
             services.Configure(configure ?? (options => options.LoadEnvironment = true));
             services.TryAddSingleton(

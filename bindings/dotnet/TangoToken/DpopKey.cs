@@ -6,7 +6,8 @@ namespace TangoToken
     /// <summary>A key pair for DPoP proofs (RFC 9449).</summary>
     /// <remarks>
     /// Safe for use by many threads. A private key that this process holds is erased with its last handle: this one, those of
-    /// clients, and those of tokens. Dispose ends this handle; clients and tokens keep theirs.
+    /// clients, and those of tokens. Dispose ends this handle; clients and tokens keep theirs. Where the native library is not found,
+    /// what makes or reads a key throws a <see cref="DllNotFoundException"/> that says what to do.
     /// </remarks>
     [DebuggerDisplay("{ToString(),nq}")]
     public sealed class DpopKey : IDisposable
@@ -22,6 +23,7 @@ namespace TangoToken
 
         /// <summary>Makes a new key.</summary>
         /// <param name="algorithm">How it signs.</param>
+        /// <returns>The key, which the caller owns and disposes; so for every method that makes or reads one.</returns>
         /// <exception cref="TangoTokenException">
         /// <see cref="TangoStatus.InvalidArgument"/>: the algorithm is unknown.
         /// </exception>
@@ -94,7 +96,8 @@ namespace TangoToken
         /// <param name="publicJwk">The public key as a JWK (RFC 7517).</param>
         /// <param name="sign">
         /// Signs a message: <c>R || S</c> or DER for ECDSA, else as RFC 7518 section 3 says. Called once here, and what it gives is
-        /// verified; then once for each proof, on any thread, several at once. What it throws counts as no signature.
+        /// verified; then once for each proof, on any thread, several at once. What it throws counts as no signature. It must not
+        /// ask the client that it signs for for a token, which would wait for this very signature.
         /// </param>
         /// <exception cref="TangoTokenException">
         /// <see cref="TangoStatus.KeyRejected"/> or <see cref="TangoStatus.SigningFailed"/>: the message says what is wrong.
@@ -153,9 +156,16 @@ namespace TangoToken
         public string CreateProof(string method, string url, string accessToken = null, string nonce = null)
         {
             IntPtr proof, error;
-            NativeMethods.tango_dpop_proof_new(
-                handle, Utf8.Encode(method), Utf8.Encode(url), Utf8.Encode(accessToken), Utf8.Encode(nonce), out proof, out error)
-                .OrThrow(error);
+            byte[] token = Utf8.Encode(accessToken);
+            try
+            {
+                NativeMethods.tango_dpop_proof_new(
+                    handle, Utf8.Encode(method), Utf8.Encode(url), token, Utf8.Encode(nonce), out proof, out error).OrThrow(error);
+            }
+            finally
+            {
+                Utf8.Erase(token);
+            }
             using (var owned = new DpopProofHandle(proof))
                 return Utf8.Borrow(owned, NativeMethods.tango_dpop_proof_value);
         }

@@ -7,7 +7,7 @@ namespace TangoToken
     /// </summary>
     /// <remarks>
     /// The library calls it on its own threads, several at once, and waits for five seconds. What a method throws counts as a cache
-    /// that cannot be used. Names are of letters, digits, <c>.</c> and <c>-</c>; values are sealed or hold no secret, and have
+    /// that cannot be used; it must not ask the client for a token, which would wait for this very answer. Names are of letters, digits, <c>.</c> and <c>-</c>; values are sealed or hold no secret, and have
     /// at most 128 KiB.
     /// </remarks>
     public interface ITangoCache

@@ -103,11 +103,10 @@ namespace TangoToken
         /// <returns>The headers, which the caller owns and disposes.</returns>
         /// <exception cref="TangoTokenException">As for <see cref="Acquire"/>.</exception>
         /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
-        public async Task<Authorization> AuthorizeAsync(
+        public Task<Authorization> AuthorizeAsync(
             string method, string url, CancellationToken cancellationToken = default(CancellationToken))
         {
-            await HoldToken(cancellationToken).ConfigureAwait(false);
-            return Authorize(method, url);
+            return AfterToken(() => Authorize(method, url), cancellationToken);
         }
 
         /// <summary>
@@ -132,11 +131,12 @@ namespace TangoToken
         /// <returns>The headers, which the caller owns and disposes.</returns>
         /// <exception cref="TangoTokenException">As for <see cref="Acquire"/>.</exception>
         /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
-        public async Task<Authorization> AuthorizeAgainAsync(
+        public Task<Authorization> AuthorizeAgainAsync(
             Authorization refused, CancellationToken cancellationToken = default(CancellationToken))
         {
-            await HoldToken(cancellationToken).ConfigureAwait(false);
-            return AuthorizeAgain(refused);
+            if (refused == null)
+                throw new ArgumentNullException("refused");
+            return AfterToken(() => AuthorizeAgain(refused), cancellationToken);
         }
 
         /// <summary>
@@ -196,9 +196,11 @@ namespace TangoToken
         public void SetCredentials(
             string clientId = null, string clientSecret = null, string username = null, string password = null)
         {
-            byte[] secret = Utf8.Encode(clientSecret), word = Utf8.Encode(password);
+            byte[] secret = null, word = null;
             try
             {
+                secret = Utf8.Encode(clientSecret);
+                word = Utf8.Encode(password);
                 IntPtr error;
                 NativeMethods.tango_client_set_credentials(
                     handle, Utf8.Encode(clientId), secret, Utf8.Encode(username), word, out error).OrThrow(error);
@@ -218,9 +220,10 @@ namespace TangoToken
 
         // A call that needs a token does not block while one is held. Should an API refuse it in this very moment, the call waits
         // for the next one, for at most the total timeout.
-        private async Task HoldToken(CancellationToken cancellationToken)
+        private async Task<Authorization> AfterToken(Func<Authorization> authorize, CancellationToken cancellationToken)
         {
             (await AcquireAsync(cancellationToken).ConfigureAwait(false)).Dispose();
+            return authorize();
         }
     }
 }

@@ -9,6 +9,7 @@ namespace TangoToken
     {
         // Native code may call it until the process ends, so it is never collected.
         private static readonly LogCallback Callback = Receive;
+        private static readonly object Gate = new object();
         private static volatile Action<TangoLogLevel, string> receiver;
 
         /// <summary>Sends the log to a function, in the place of the one before.</summary>
@@ -23,10 +24,17 @@ namespace TangoToken
         public static void SendTo(TangoLogLevel maxLevel, Action<TangoLogLevel, string> receive)
         {
             NativeLibraryLoader.Load();
-            IntPtr error;
-            LogCallback callback = receive == null ? null : Callback;
-            NativeMethods.tango_log_set_callback((int)maxLevel, callback, IntPtr.Zero, out error).OrThrow(error);
-            receiver = receive;
+            lock (Gate)
+            {
+                Action<TangoLogLevel, string> before = receiver;
+                receiver = receive; // First, so that no line of the new log is lost.
+                IntPtr error;
+                LogCallback callback = receive == null ? null : Callback;
+                TangoStatus status = NativeMethods.tango_log_set_callback((int)maxLevel, callback, IntPtr.Zero, out error);
+                if (status != TangoStatus.Ok)
+                    receiver = before;
+                status.OrThrow(error);
+            }
         }
 
         private static void Receive(IntPtr userData, int level, IntPtr message)

@@ -20,9 +20,10 @@ namespace TangoToken
     /// on current .NET. With other content the caller gets the 401, and the next request has what was learned.
     /// </para>
     /// <para>
-    /// The headers are on the request while it is sent and not afterwards, so that a log of requests holds no token. A request that
-    /// comes with an <c>Authorization</c> of its own is sent as it is. A redirect that the inner handler follows is not learned
-    /// from; <c>AllowAutoRedirect = false</c> is the better choice. The client is shared and not disposed with the handler.
+    /// The headers are on the request while it is sent and not afterwards, so that a log written later holds no token; a handler
+    /// further inside that logs headers has to leave out <c>Authorization</c> and <c>DPoP</c>. A request that comes with an
+    /// <c>Authorization</c> of its own is sent as it is. A redirect that the inner handler follows is not learned from;
+    /// <c>AllowAutoRedirect = false</c> is the better choice. The client is shared and not disposed with the handler.
     /// </para>
     /// </remarks>
     public sealed class TangoTokenHandler : DelegatingHandler
@@ -50,35 +51,48 @@ namespace TangoToken
         /// <inheritdoc/>
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            return Call(request, base.SendAsync, cancellationToken);
+            var asynchronous = new Steps
+            {
+                Authorize = (method, url) => client.AuthorizeAsync(method, url, cancellationToken),
+                AuthorizeAgain = refused => client.AuthorizeAgainAsync(refused, cancellationToken),
+                Send = sent => base.SendAsync(sent, cancellationToken),
+            };
+            return Call(request, asynchronous);
         }
 
 #if NET5_0_OR_GREATER
-        /// <inheritdoc/>
+        /// <summary>The same for the blocking calls of <see cref="HttpClient"/>. Waiting for a token cannot be cancelled here.</summary>
+        /// <param name="request">The request.</param>
+        /// <param name="cancellationToken">Ends the sending.</param>
+        /// <returns>The answer.</returns>
         protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            return Call(request, (sent, token) => Task.FromResult(base.Send(sent, token)), cancellationToken).GetAwaiter().GetResult();
+            var blocking = new Steps
+            {
+                Authorize = (method, url) => Task.FromResult(client.Authorize(method, url)),
+                AuthorizeAgain = refused => Task.FromResult(client.AuthorizeAgain(refused)),
+                Send = sent => Task.FromResult(base.Send(sent, cancellationToken)),
+            };
+            cancellationToken.ThrowIfCancellationRequested();
+            // Has ended when it returns, as each of its steps has: no thread waits for another.
+            return Call(request, blocking).GetAwaiter().GetResult();
         }
 #endif
 
-        private async Task<HttpResponseMessage> Call(
-            HttpRequestMessage request,
-            Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> send,
-            CancellationToken cancellation)
+        private async Task<HttpResponseMessage> Call(HttpRequestMessage request, Steps steps)
         {
             if (request.Headers.Authorization != null)
-                return await send(request, cancellation).ConfigureAwait(false);
+                return await steps.Send(request).ConfigureAwait(false);
             Uri uri = request.RequestUri;
-            using (Authorization first = await client.AuthorizeAsync(request.Method.Method, uri.AbsoluteUri, cancellation)
-                .ConfigureAwait(false))
+            using (Authorization first = await steps.Authorize(request.Method.Method, uri.AbsoluteUri).ConfigureAwait(false))
             {
-                HttpResponseMessage response = await SendWith(first, request, send, cancellation).ConfigureAwait(false);
+                HttpResponseMessage response = await SendWith(first, request, steps).ConfigureAwait(false);
                 if (request.RequestUri != uri || Learn(first, response) == TangoVerdict.Done || !CanSendAgain(request.Content))
                     return response;
                 response.Dispose();
-                using (Authorization again = await client.AuthorizeAgainAsync(first, cancellation).ConfigureAwait(false))
+                using (Authorization again = await steps.AuthorizeAgain(first).ConfigureAwait(false))
                 {
-                    response = await SendWith(again, request, send, cancellation).ConfigureAwait(false);
+                    response = await SendWith(again, request, steps).ConfigureAwait(false);
                     if (request.RequestUri == uri)
                         Learn(again, response);
                     return response;
@@ -86,11 +100,7 @@ namespace TangoToken
             }
         }
 
-        private static async Task<HttpResponseMessage> SendWith(
-            Authorization authorization,
-            HttpRequestMessage request,
-            Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> send,
-            CancellationToken cancellation)
+        private static async Task<HttpResponseMessage> SendWith(Authorization authorization, HttpRequestMessage request, Steps steps)
         {
             HttpRequestHeaders headers = request.Headers;
             headers.Authorization = AuthenticationHeaderValue.Parse(authorization.Value);
@@ -100,7 +110,7 @@ namespace TangoToken
                 headers.Add(DpopHeader, proof);
             try
             {
-                return await send(request, cancellation).ConfigureAwait(false);
+                return await steps.Send(request).ConfigureAwait(false);
             }
             finally
             {
@@ -142,6 +152,14 @@ namespace TangoToken
                 return true;
 #endif
             return content == null || content is ByteArrayContent;
+        }
+
+        /// <summary>What blocks in a blocking call, and does not in an asynchronous one.</summary>
+        private sealed class Steps
+        {
+            internal Func<string, string, Task<Authorization>> Authorize;
+            internal Func<Authorization, Task<Authorization>> AuthorizeAgain;
+            internal Func<HttpRequestMessage, Task<HttpResponseMessage>> Send;
         }
     }
 }

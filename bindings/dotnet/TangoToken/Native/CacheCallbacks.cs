@@ -13,7 +13,7 @@ namespace TangoToken
         internal static readonly CacheSave Save = SaveValue;
         internal static readonly CacheLock Lock = TakeLock;
         internal static readonly CacheUnlock Unlock = OpenLock;
-        internal static readonly CacheRelease Release = userData => Rooted.Remove<ITangoCache>(userData);
+        internal static readonly CacheRelease Release = Forget;
 
         private static int LoadValue(IntPtr userData, IntPtr name, IntPtr value, ref UIntPtr valueLength)
         {
@@ -74,6 +74,12 @@ namespace TangoToken
             {
                 return Failed; // Nothing may leave a callback: the cache counts as out of reach.
             }
+        }
+
+        private static void Forget(IntPtr userData)
+        {
+            CallbackThread.Enter();
+            Rooted.Remove<ITangoCache>(userData);
         }
 
         private static TimeSpan Milliseconds(ulong ms)

@@ -1,65 +1,78 @@
 using System;
-using System.Runtime.InteropServices;
 using System.Threading;
+#if !NETCOREAPP3_0_OR_GREATER
+using System.Diagnostics;
+using System.Reflection;
+#endif
 
 namespace TangoToken
 {
     /// <summary>
-    /// What Mono needs on a thread of the library that runs managed code. CoreCLR needs nothing.
+    /// What Mono needs on a thread of the library that runs managed code. CoreCLR needs nothing, and the build for current .NET has
+    /// nothing of this.
     ///
-    /// It stops threads with real-time signals, for a garbage collection and at exit, and would wait for ever for one that
-    /// blocks them. And at exit it aborts background threads and waits for their end, which does not come for a native one.
+    /// Mono attaches such a thread for as long as it lives. At the end of the program it aborts every thread that it knows
+    /// (after Main), or suspends it (Environment.Exit), and waits until the thread has noticed, which it does in managed code only:
+    /// a thread that waits for the network in native code never does, and neither way out ends. Mono passes over threads that it
+    /// does not manage, as its own native ones; that is a bit of the thread's flags, which nothing public can set.
     /// </summary>
     internal static class CallbackThread
     {
-        private const int Unblock = 1; // SIG_UNBLOCK of Linux
+#if NETCOREAPP3_0_OR_GREATER
+        internal static void Enter() { }
+#else
+        private const long DontManage = 1;
+        private const BindingFlags Private = BindingFlags.Instance | BindingFlags.NonPublic;
 
-        private static readonly bool IsMono = Type.GetType("Mono.Runtime") != null;
-
-        // A sigset_t with the bits of the signals 34 to 64.
-        private static readonly byte[] RealTimeSignals = MakeSet();
-
-        private static int isWatched;
+        private static readonly FieldInfo Inner = Type.GetType("Mono.Runtime") == null
+            ? null : typeof(Thread).GetField("internal_thread", Private);
+        private static readonly FieldInfo Flags = Inner == null ? null : Inner.FieldType.GetField("flags", Private);
 
         [ThreadStatic]
         private static bool isEntered;
 
-        /// <summary>The first thing in each callback.</summary>
+        [ThreadStatic]
+        private static bool isNative;
+
+        /// <summary>The first thing in each callback; once before, so that it is compiled when the first one comes.</summary>
         internal static void Enter()
         {
-            if (!IsMono || isEntered)
+            if (Flags == null)
                 return;
-            isEntered = true;
-            pthread_sigmask(Unblock, RealTimeSignals, IntPtr.Zero);
-            if (Interlocked.Exchange(ref isWatched, 1) == 0)
-                new Thread(EndWithProgram) { IsBackground = true }.Start();
-        }
-
-        // Runs until Mono aborts it, which is when Main has returned: what else was to be done has been.
-        private static void EndWithProgram()
-        {
             try
             {
-                Thread.Sleep(Timeout.Infinite);
+                if (!isEntered)
+                    Attach();
+                // The runtime that would run the rest is being taken down, and does not wait.
+                if (isNative && Environment.HasShutdownStarted)
+                    Thread.Sleep(Timeout.Infinite);
             }
-            finally
+            catch (Exception)
             {
-                _exit(Environment.ExitCode);
+                // Nothing may leave a callback. The program works, but does not end by itself.
             }
         }
 
-        private static byte[] MakeSet()
+        private static void Attach()
         {
-            var set = new byte[128];
-            set[4] = 0xFE;
-            set[5] = set[6] = set[7] = 0xFF;
-            return set;
+            isEntered = true;
+            isNative = !IsOfTheProgram();
+            if (!isNative)
+                return;
+            object thread = Inner.GetValue(Thread.CurrentThread);
+            long flags = ((IntPtr)Flags.GetValue(thread)).ToInt64();
+            Flags.SetValue(thread, new IntPtr(flags | DontManage));
         }
 
-        [DllImport("libc")]
-        private static extern int pthread_sigmask(int how, byte[] set, IntPtr before);
-
-        [DllImport("libc")]
-        private static extern void _exit(int code);
+        /// <summary>
+        /// A key may sign, and a line be logged, in a call of the program's own: then the outermost method is not of this assembly.
+        /// </summary>
+        private static bool IsOfTheProgram()
+        {
+            var stack = new StackTrace();
+            MethodBase outermost = stack.GetFrame(stack.FrameCount - 1).GetMethod();
+            return outermost.DeclaringType.Assembly != typeof(CallbackThread).Assembly;
+        }
+#endif
     }
 }

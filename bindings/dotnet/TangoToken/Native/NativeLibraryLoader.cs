@@ -31,6 +31,7 @@ namespace TangoToken
                 if (loaded)
                     return;
                 RequireAbiVersion(Find());
+                CallbackThread.Enter();
                 loaded = true;
             }
         }

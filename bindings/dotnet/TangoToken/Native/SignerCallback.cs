@@ -10,7 +10,7 @@ namespace TangoToken
 
         // Native code calls them as long as the process lives, so they are never collected.
         internal static readonly DpopSign Sign = SignMessage;
-        internal static readonly DpopRelease Release = userData => Rooted.Remove<Func<byte[], byte[]>>(userData);
+        internal static readonly DpopRelease Release = Forget;
 
         private static int SignMessage(
             IntPtr userData, IntPtr message, UIntPtr messageLength, IntPtr signature, ref UIntPtr signatureLength)
@@ -31,6 +31,12 @@ namespace TangoToken
             {
                 return Failed; // Nothing may leave a callback: the caller of the library gets SigningFailed.
             }
+        }
+
+        private static void Forget(IntPtr userData)
+        {
+            CallbackThread.Enter();
+            Rooted.Remove<Func<byte[], byte[]>>(userData);
         }
     }
 }

@@ -81,12 +81,16 @@ namespace TangoToken.Conformance
             catch (TangoTokenException error)
             {
                 return "{\"error\": {\"status\": " + Text(error.Status.ToName()) + ", \"message\": " + Text(error.Message)
-                    + ", \"http_status\": " + (error.HttpStatus.HasValue ? error.HttpStatus.Value.ToString() : "null")
+                    + ", \"http_status\": " + (error.HttpStatus.HasValue ? error.HttpStatus.Value.ToString(CultureInfo.InvariantCulture) : "null")
                     + ", \"oauth_error\": " + Text(error.OAuthError)
                     + ", \"oauth_error_description\": " + Text(error.OAuthErrorDescription)
                     + ", \"i18n_key\": " + Text(error.I18nKey) + ", \"server_message\": " + Text(error.ServerMessage)
                     + ", \"request_id\": " + Text(error.RequestId)
                     + ", \"retry_after_seconds\": " + Seconds(error.RetryAfter) + "}}";
+            }
+            catch (Exception failure)
+            {
+                return "{\"failed\": " + Text(failure.ToString()) + "}"; // Of the binding, not of the library: no case expects it.
             }
         }
 

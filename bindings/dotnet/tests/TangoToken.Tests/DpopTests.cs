@@ -129,6 +129,57 @@ namespace TangoToken.Tests
         }
 
         [Test]
+        public static async Task A_key_that_another_process_holds_signs_what_a_strict_server_accepts()
+        {
+            string folder = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+            Directory.CreateDirectory(folder);
+            try
+            {
+                foreach (DpopAlgorithm algorithm in new[] { DpopAlgorithm.ES256, DpopAlgorithm.RS256 })
+                {
+                    var hsm = new OpenSsl(folder, algorithm);
+                    await UseAndLose(hsm, algorithm);
+                    Check.That(Handles.Settle(), "the signer is forgotten with its key and its client: " + Handles.Describe());
+                }
+            }
+            finally
+            {
+                Directory.Delete(folder, true);
+            }
+        }
+
+        private static async Task UseAndLose(OpenSsl hsm, DpopAlgorithm algorithm)
+        {
+            using (Sandbox sandbox = Sandbox.Start("--dpop strict --quota-window-seconds 0"))
+            {
+                TangoClientOptions options = sandbox.Options();
+                options.Dpop = DpopMode.Required;
+                string url = sandbox.ApiUrl + "/accounts";
+                using (options.DpopKey = DpopKey.FromSigner(algorithm, hsm.PublicJwk, hsm.Sign))
+                using (var client = new TangoClient(options))
+                {
+                    Check.Equal(1, hsm.Signatures, "one was verified");
+                    using (AccessToken token = await client.AcquireAsync())
+                    using (DpopKey key = token.GetDpopKey())
+                    using (Authorization authorization = await client.AuthorizeAsync("GET", url))
+                    {
+                        Check.Equal(algorithm, key.Algorithm);
+                        Check.Equal(options.DpopKey.Thumbprint, key.Thumbprint);
+                        Check.Contains("sandbox-account", sandbox.Call(url, authorization));
+                        Check.Fails(TangoStatus.KeyRejected, () => key.ToPem());
+                        client.Invalidate(token);
+                    }
+                    Check.Equal(3, hsm.Signatures, "and one for the token request and for the call each");
+
+                    hsm.IsGone = true;
+                    Check.Fails(TangoStatus.SigningFailed, () => client.Acquire());
+                    await Check.FailsAsync(TangoStatus.SigningFailed, () => client.AcquireAsync());
+                    Check.Fails(TangoStatus.SigningFailed, () => options.DpopKey.CreateProof("GET", url));
+                }
+            }
+        }
+
+        [Test]
         public static void A_signer_that_throws_or_signs_wrongly_is_found_at_once()
         {
             string jwk;

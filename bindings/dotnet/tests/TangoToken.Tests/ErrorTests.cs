@@ -23,6 +23,38 @@ namespace TangoToken.Tests
         }
 
         [Test]
+        public static void After_a_refusal_nothing_is_sent_until_the_time_that_the_error_gives()
+        {
+            using (Sandbox sandbox = Sandbox.Start())
+            {
+                sandbox.Script("[{\"status\": 401}]");
+                using (TangoClient client = sandbox.Client())
+                {
+                    TangoTokenException first = Check.Fails(TangoStatus.CredentialsRefused, () => client.Acquire());
+                    Check.Between(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1), first.RetryAfter);
+                    Check.Equal(null, first.ServerMessage, "it said nothing");
+                    TangoTokenException second = Check.Fails(TangoStatus.CredentialsRefused, () => client.Acquire());
+                    Check.Between(TimeSpan.Zero, first.RetryAfter.Value, second.RetryAfter);
+                    Check.Equal(1, sandbox.TokenRequests);
+                }
+            }
+        }
+
+        [Test]
+        public static void Waiting_does_not_help_a_call_that_is_wrong()
+        {
+            using (Sandbox sandbox = Sandbox.Start())
+            using (TangoClient client = sandbox.Client())
+            {
+                TangoTokenException error = Check.Fails(
+                    TangoStatus.InvalidArgument, () => client.Authorize("GET", "https://elsewhere.example/"));
+                Check.Equal(null, error.RetryAfter);
+                Check.Equal(null, error.HttpStatus);
+                Check.Equal(0, sandbox.TokenRequests);
+            }
+        }
+
+        [Test]
         public static void An_OAuth_error_has_its_code_and_its_description()
         {
             TangoTokenException error = Refusal(

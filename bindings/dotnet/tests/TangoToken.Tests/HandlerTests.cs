@@ -76,6 +76,24 @@ namespace TangoToken.Tests
             }
         }
 
+#if NET5_0_OR_GREATER
+        [Test]
+        public static void A_blocking_call_has_headers_and_is_sent_again()
+        {
+            using (var bench = new Bench(DpopMode.Required, WantsNonce))
+            using (var message = new HttpRequestMessage(HttpMethod.Post, bench.Api.Url + "orders"))
+            {
+                message.Content = System.Net.Http.Json.JsonContent.Create(new[] { 1, 2 });
+                using (HttpResponseMessage response = bench.Http.Send(message))
+                    Check.Equal(HttpStatusCode.OK, response.StatusCode);
+                Check.Equal("[1,2]|[1,2]", string.Join("|", bench.Api.Requests.Select(request => request.Body)));
+                Check.Throws<OperationCanceledException>(() => bench.Http.Send(
+                    new HttpRequestMessage(HttpMethod.Get, bench.Api.Url), new CancellationToken(true)));
+                Check.Equal(2, bench.Api.Requests.Count);
+            }
+        }
+#endif
+
         [Test]
         public static async Task A_stream_is_not_sent_again_and_the_next_request_has_the_nonce()
         {

@@ -9,14 +9,16 @@ namespace TangoToken.Tests
         private readonly Dictionary<string, byte[]> values = new Dictionary<string, byte[]>();
         private readonly Dictionary<string, string> owners = new Dictionary<string, string>();
 
-        internal bool IsBroken { get; set; }
+        /// <summary>The method that throws.</summary>
+        internal string Broken { get; set; }
+
+        internal int Failures { get; private set; }
 
         public byte[] Load(string name)
         {
             lock (values)
             {
-                if (IsBroken)
-                    throw new InvalidOperationException("broken");
+                FailIf("Load");
                 byte[] value;
                 return values.TryGetValue(name, out value) ? value : null;
             }
@@ -26,6 +28,7 @@ namespace TangoToken.Tests
         {
             lock (values)
             {
+                FailIf("Save");
                 if (value == null)
                     values.Remove(name);
                 else
@@ -37,6 +40,7 @@ namespace TangoToken.Tests
         {
             lock (values)
             {
+                FailIf("TryLock");
                 string other;
                 if (owners.TryGetValue(name, out other) && other != owner)
                     return false;
@@ -49,10 +53,19 @@ namespace TangoToken.Tests
         {
             lock (values)
             {
+                FailIf("Unlock");
                 string other;
                 if (owners.TryGetValue(name, out other) && other == owner)
                     owners.Remove(name);
             }
+        }
+
+        private void FailIf(string method)
+        {
+            if (Broken != method)
+                return;
+            Failures++;
+            throw new InvalidOperationException(Broken + " is broken");
         }
     }
 }

@@ -30,6 +30,18 @@ namespace TangoToken.Tests
         }
 
         [Test]
+        public static void A_program_ends_by_itself_once_native_threads_have_called_it()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
+                foreach (string end in new[] { "return", "exit" })
+                {
+                    string printed = Probe.Start(end, Environment(sandbox));
+                    Check.Contains("Bearer token for raas.all\nthe handler of the exit ran\n", printed);
+                    Check.Contains("exit code 7", printed);
+                }
+        }
+
+        [Test]
         public static void The_conformance_runner_answers_each_line()
         {
             using (Sandbox sandbox = Sandbox.Start())

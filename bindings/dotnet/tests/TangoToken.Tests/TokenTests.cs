@@ -25,6 +25,30 @@ namespace TangoToken.Tests
         }
 
         [Test]
+        public static void The_scope_is_the_one_that_was_granted_or_else_the_one_that_was_asked_for()
+        {
+            using (Sandbox sandbox = Sandbox.Start())
+            {
+                Check.Equal("raas.read", Scope(sandbox, "raas.some", ", \\\"scope\\\": \\\"raas.read\\\""));
+                Check.Equal("raas.some", Scope(sandbox, "raas.some", ""));
+                Check.Equal("raas.all", Scope(sandbox, null, ""));
+                Check.Equal("raas.all", Scope(sandbox, "", ""), "an empty option counts as none");
+                Check.Equal("", Scope(sandbox, null, ", \\\"scope\\\": \\\"\\\""), "granted, and of nothing");
+            }
+        }
+
+        private static string Scope(Sandbox sandbox, string asked, string granted)
+        {
+            sandbox.Script("[{\"headers\": {\"content-type\": \"application/json\"}, \"body\": \"{\\\"access_token\\\": \\\"a\\\", "
+                + "\\\"token_type\\\": \\\"Bearer\\\", \\\"expires_in\\\": 60" + granted + "}\"}]");
+            TangoClientOptions options = sandbox.Options();
+            options.Scope = asked;
+            using (var client = new TangoClient(options))
+            using (AccessToken token = client.Acquire())
+                return token.Scope;
+        }
+
+        [Test]
         public static void Texts_cross_as_utf8_byte_for_byte()
         {
             using (Sandbox sandbox = Sandbox.Start("--client-id kunde-\u00fc\u20ac-\U0001F511"))
@@ -195,7 +219,7 @@ namespace TangoToken.Tests
                     Check.Equal(value, token.Value);
                 Check.Equal(1, sandbox.TokenRequests);
 
-                cache.IsBroken = true;
+                cache.Broken = "Load";
                 using (var third = new TangoClient(options))
                     await Check.FailsAsync(TangoStatus.CacheUnavailable, () => third.AcquireAsync());
                 sandbox.Script("[]");
@@ -203,6 +227,27 @@ namespace TangoToken.Tests
                 using (var fourth = new TangoClient(options))
                     (await fourth.AcquireAsync()).Dispose();
             }
+        }
+
+        [Test]
+        public static async Task What_a_cache_throws_reaches_the_library_as_a_failure()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
+                foreach (string method in new[] { "Load", "Save", "TryLock", "Unlock" })
+                {
+                    var cache = new MemoryCache { Broken = method };
+                    TangoClientOptions options = sandbox.Options();
+                    options.CustomCache = cache;
+                    using (var client = new TangoClient(options))
+                    {
+                        // What cannot be written is served from memory, and the lock opens by itself.
+                        if (method == "Save" || method == "Unlock")
+                            (await client.AcquireAsync()).Dispose();
+                        else
+                            await Check.FailsAsync(TangoStatus.CacheUnavailable, () => client.AcquireAsync());
+                    }
+                    Check.That(cache.Failures > 0, method + " was called");
+                }
         }
     }
 }

@@ -17,6 +17,12 @@ namespace TangoToken.Tests
                 throw new Exception(string.Format("{0}: expected <{1}>, found <{2}>", what, expected, found));
         }
 
+        internal static void Between(TimeSpan least, TimeSpan most, TimeSpan? found)
+        {
+            if (!(found >= least && found <= most))
+                throw new Exception(string.Format("<{0}> is not between {1} and {2}", found, least, most));
+        }
+
         internal static void Contains(string part, string text)
         {
             if (text == null || !text.Contains(part))
@@ -40,6 +46,19 @@ namespace TangoToken.Tests
                 return expected;
             }
             throw new Exception("nothing was thrown, instead of " + typeof(T).Name);
+        }
+
+        internal static Exception Failure(Action action)
+        {
+            try
+            {
+                action();
+                return null;
+            }
+            catch (Exception failure)
+            {
+                return failure;
+            }
         }
 
         internal static TangoTokenException Refused(string what, Func<TangoClient> make)

@@ -17,17 +17,38 @@ namespace TangoToken.Tests
         {
             try
             {
-                if (what == "generate")
-                    DpopKey.Generate().Dispose();
-                else
-                    Console.WriteLine(TangoClient.FromEnvironment().Acquire());
-                return 0;
+                switch (what)
+                {
+                    case "generate":
+                        DpopKey.Generate().Dispose();
+                        return 0;
+                    case "return":
+                        return CallBackAndEnd();
+                    case "exit":
+                        Environment.Exit(CallBackAndEnd());
+                        return 1;
+                    default:
+                        Console.WriteLine(TangoClient.FromEnvironment().Acquire());
+                        return 0;
+                }
             }
             catch (Exception failure)
             {
                 Console.WriteLine("{0}: {1}", failure.GetType().Name, failure.Message);
                 return 3;
             }
+        }
+
+        /// <summary>Has native threads run managed code in every way there is, and leaves the client as it is.</summary>
+        private static int CallBackAndEnd()
+        {
+            AppDomain.CurrentDomain.ProcessExit += (sender, nothing) => Console.WriteLine("the handler of the exit ran");
+            TangoLog.SendTo(TangoLogLevel.Trace, (level, line) => { });
+            TangoClientOptions options = TangoClientOptions.FromEnvironment();
+            options.CustomCache = new MemoryCache();
+            Console.WriteLine(new TangoClient(options).AcquireAsync().GetAwaiter().GetResult());
+            GC.Collect();
+            return 7;
         }
     }
 }
