@@ -111,7 +111,7 @@ enum tango_status
      */
     TANGO_STATUS_CANCELLED = 14,
     /**
-     * The call would have to wait, on the one thread that must not: the library's own, inside a callback.
+     * The call would have to wait inside a callback that the library waits for. Use the asynchronous call there.
      */
     TANGO_STATUS_WOULD_BLOCK = 15,
     /**

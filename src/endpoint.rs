@@ -24,6 +24,7 @@ use crate::cause::Cause;
 use crate::config::{Settings, TokenRequest};
 use crate::dpop::{Binding, Nonce, ServerClock};
 use crate::error::{Error, Status};
+use crate::runtime::waited_for;
 use crate::secret::Redactor;
 
 pub(crate) use answer::Issued;
@@ -171,7 +172,7 @@ impl TokenEndpoint {
             prove()
         } else {
             let failed = |how: &str| Err(Error::new(Status::SigningFailed, format!("the signer of this key {how}")));
-            match time::timeout(timeout, spawn_blocking(prove)).await {
+            match time::timeout(timeout, spawn_blocking(|| waited_for(prove))).await {
                 Ok(Ok(proof)) => proof,
                 Ok(Err(_)) => failed("ended unexpectedly"),
                 Err(_) => failed("made no signature in time"),

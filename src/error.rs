@@ -39,7 +39,7 @@ pub enum Status {
     MalformedAnswer = 13,
     /// The caller cancelled the request.
     Cancelled = 14,
-    /// The call would have to wait, on the one thread that must not: the library's own, inside a callback.
+    /// The call would have to wait inside a callback that the library waits for. Use the asynchronous call there.
     WouldBlock = 15,
     /// A defect of this library or a machine out of resources. Please report it with the message.
     Internal = 16,

@@ -1,6 +1,7 @@
 //! The one thread on which the library talks to servers: a current-thread runtime, started by the first call that
 //! needs it and shared by all clients of the process.
 
+use std::cell::Cell;
 use std::future::{Future, pending};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, ThreadId};
@@ -22,6 +23,24 @@ const RESOLVER_KEEP_ALIVE: Duration = Duration::from_millis(10);
 const MOST_RESOLVERS: usize = 16;
 
 const SLACK: Duration = Duration::from_millis(100);
+
+thread_local! {
+    static IS_WAITED_FOR: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a program's own function for the library's thread, on another, where it may wait for anything but this library.
+pub(crate) fn waited_for<T>(work: impl FnOnce() -> T) -> T {
+    /// Also where the function panics: such a thread can be used again.
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            IS_WAITED_FOR.set(false);
+        }
+    }
+    IS_WAITED_FOR.set(true);
+    let _reset = Reset;
+    work()
+}
 
 /// The way to the library's thread.
 #[derive(Clone)]
@@ -57,10 +76,10 @@ impl Runtime {
         future: impl Future<Output = T> + Send + 'static,
         timeout: Duration,
     ) -> Result<Option<T>, Error> {
-        if thread::current().id() == self.thread {
+        if thread::current().id() == self.thread || IS_WAITED_FOR.get() {
             return Err(Error::new(
                 Status::WouldBlock,
-                "this call would wait for the very thread it runs on; inside a callback use the asynchronous call",
+                "this call would wait for the very callback that it is made in; use the asynchronous call there",
             ));
         }
         let (sender, receiver) = mpsc::sync_channel(1);
@@ -118,6 +137,14 @@ mod tests {
         let runtime = Runtime::current().unwrap();
         let inner = runtime.clone().wait_for(async move { runtime.wait_for(async {}, AMPLE) }, AMPLE).unwrap();
         assert_eq!(inner.unwrap().unwrap_err().status(), Status::WouldBlock);
+    }
+
+    #[test]
+    fn waiting_inside_a_function_that_the_library_waits_for_is_an_error_and_not_a_deadlock() {
+        let runtime = Runtime::current().unwrap();
+        let waiting = || runtime.wait_for(async {}, AMPLE);
+        assert_eq!(waited_for(waiting).unwrap_err().status(), Status::WouldBlock);
+        assert!(waiting().is_ok(), "only inside");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod support;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -186,6 +186,44 @@ fn a_cache_that_fails_costs_a_token_only_where_it_has_to_be_asked_and_never_much
         }
     });
     end_of_test.has_come();
+}
+
+/// A cache that asks its own client for a token, which waits for this cache.
+#[derive(Clone, Default)]
+struct InCircles {
+    shared: Shared,
+    client: Arc<OnceLock<Client>>,
+    told: Arc<Mutex<Option<Status>>>,
+}
+
+impl SharedCache for InCircles {
+    fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
+        let outcome = self.client.get().unwrap().acquire();
+        self.told.lock().unwrap().get_or_insert(outcome.unwrap_err().status());
+        self.shared.load(name)
+    }
+
+    fn save(&self, name: &str, value: Option<&[u8]>, keep: Duration) -> Result<(), CacheError> {
+        self.shared.save(name, value, keep)
+    }
+
+    fn lock(&self, name: &str, owner: &str, lease: Duration) -> Result<bool, CacheError> {
+        self.shared.lock(name, owner, lease)
+    }
+
+    fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError> {
+        self.shared.unlock(name, owner)
+    }
+}
+
+#[test]
+fn a_cache_that_waits_for_its_own_client_is_told_at_once() {
+    let sandbox = Sandbox::start(&[]);
+    let cache = InCircles::default();
+    let client = Client::new(&config(&sandbox, cache.clone())).unwrap();
+    cache.client.set(client.clone()).unwrap();
+    check(client.acquire(), None);
+    assert_eq!(*cache.told.lock().unwrap(), Some(Status::WouldBlock));
 }
 
 #[test]

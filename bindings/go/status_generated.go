@@ -35,7 +35,7 @@ const (
 	ErrMalformedAnswer Status = 13
 	// ErrCancelled: The caller cancelled the request.
 	ErrCancelled Status = 14
-	// ErrWouldBlock: The call would have to wait, on the one thread that must not: the library's own, inside a callback.
+	// ErrWouldBlock: The call would have to wait inside a callback that the library waits for. Use the asynchronous call there.
 	ErrWouldBlock Status = 15
 	// ErrInternal: A defect of this library or a machine out of resources. Please report it with the message.
 	ErrInternal Status = 16
@@ -70,7 +70,7 @@ var statuses = map[Status]struct{ name, meaning string }{
 	12: {"TANGO_STATUS_UNEXPECTED_ANSWER", "An answer that this endpoint never gives, such as a redirect. Check the token URL."},
 	13: {"TANGO_STATUS_MALFORMED_ANSWER", "The server's answer says success but holds no usable token."},
 	14: {"TANGO_STATUS_CANCELLED", "The caller cancelled the request."},
-	15: {"TANGO_STATUS_WOULD_BLOCK", "The call would have to wait, on the one thread that must not: the library's own, inside a callback."},
+	15: {"TANGO_STATUS_WOULD_BLOCK", "The call would have to wait inside a callback that the library waits for. Use the asynchronous call there."},
 	16: {"TANGO_STATUS_INTERNAL", "A defect of this library or a machine out of resources. Please report it with the message."},
 	17: {"TANGO_STATUS_KEY_REJECTED", "A DPoP key cannot be used: it is no private key, of an unknown kind, or not the pair of its public key."},
 	18: {"TANGO_STATUS_SIGNING_FAILED", "A DPoP key made no signature; a signer of the program's own says why."},

@@ -7,6 +7,7 @@ use std::thread;
 
 use super::Trouble;
 use crate::process::ProcessLocal;
+use crate::runtime::waited_for;
 
 /// A fetch needs one, and leaves it behind where it hangs.
 const MOST_WORKERS: u32 = 8;
@@ -34,7 +35,7 @@ impl Workers {
         let work = move || {
             let _place = place;
             for job in jobs {
-                job();
+                waited_for(job);
             }
         };
         let started = thread::Builder::new().name("tango-cache".into()).spawn(work);

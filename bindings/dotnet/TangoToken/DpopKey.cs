@@ -96,8 +96,7 @@ namespace TangoToken
         /// <param name="publicJwk">The public key as a JWK (RFC 7517).</param>
         /// <param name="sign">
         /// Signs a message: <c>R || S</c> or DER for ECDSA, else as RFC 7518 section 3 says. Called once here, and what it gives is
-        /// verified; then once for each proof, on any thread, several at once. What it throws counts as no signature. It must not
-        /// ask the client that it signs for for a token, which would wait for this very signature.
+        /// verified; then once for each proof, on any thread, several at once. What it throws counts as no signature.
         /// </param>
         /// <exception cref="TangoTokenException">
         /// <see cref="TangoStatus.KeyRejected"/> or <see cref="TangoStatus.SigningFailed"/>: the message says what is wrong.

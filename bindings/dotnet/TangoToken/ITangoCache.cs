@@ -6,9 +6,10 @@ namespace TangoToken
     /// A database of the program's own in which a fleet shares its token, for <see cref="TangoClientOptions.CustomCache"/>.
     /// </summary>
     /// <remarks>
-    /// The library calls it on its own threads, several at once, and waits for five seconds. What a method throws counts as a cache
-    /// that cannot be used; it must not ask the client for a token, which would wait for this very answer. Names are of letters, digits, <c>.</c> and <c>-</c>; values are sealed or hold no secret, and have
-    /// at most 128 KiB.
+    /// The library calls it on its own threads, several at once, and waits for five seconds: give the calls shorter time limits of
+    /// their own, because a value that is saved late can replace what another process wrote meanwhile. What a method throws counts
+    /// as a cache that cannot be used. Names are of letters, digits, <c>.</c> and <c>-</c>; values are sealed or hold no secret, and
+    /// have at most 128 KiB.
     /// </remarks>
     public interface ITangoCache
     {

@@ -54,8 +54,8 @@ namespace TangoToken
         /// </summary>
         /// <returns>The token, which the caller owns and disposes.</returns>
         /// <exception cref="TangoTokenException">
-        /// <see cref="TangoTokenException.Status"/> says why there is none; <see cref="TangoStatus.WouldBlock"/> on the library's own
-        /// thread, unless a token is held.
+        /// <see cref="TangoTokenException.Status"/> says why there is none; <see cref="TangoStatus.WouldBlock"/> inside a
+        /// callback of the library, unless a token is held.
         /// </exception>
         public AccessToken Acquire()
         {

@@ -35,7 +35,7 @@ namespace TangoToken
         MalformedAnswer = 13,
         /// <summary>The caller cancelled the request.</summary>
         Cancelled = 14,
-        /// <summary>The call would have to wait, on the one thread that must not: the library's own, inside a callback.</summary>
+        /// <summary>The call would have to wait inside a callback that the library waits for. Use the asynchronous call there.</summary>
         WouldBlock = 15,
         /// <summary>A defect of this library or a machine out of resources. Please report it with the message.</summary>
         Internal = 16,

@@ -90,7 +90,7 @@ class Cancelled(TangoError):
 
 
 class WouldBlock(TangoError):
-    """The call would have to wait, on the one thread that must not: the library's own, inside a callback."""
+    """The call would have to wait inside a callback that the library waits for. Use the asynchronous call there."""
 
 
 class Internal(TangoError):
