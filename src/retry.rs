@@ -46,7 +46,7 @@ impl Attempts {
         }
         let ceiling = (FIRST_PAUSE * (1 << (self.failed - 1))).min(LONGEST_PAUSE);
         let pause = ceiling.mul_f64(jitter.clamp(0.0, 1.0)).max(asked);
-        (pause + SHORTEST_REQUEST.min(remaining / 2) < remaining).then_some(pause)
+        (pause.saturating_add(SHORTEST_REQUEST.min(remaining / 2)) < remaining).then_some(pause)
     }
 }
 
