@@ -5,27 +5,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly oldest=1.26 # of the toolchain, for staticcheck; programs need what bindings/go/go.mod says
 readonly staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-lacking=()
-command -v go >/dev/null || lacking+=(golang-go)
-command -v cc >/dev/null || lacking+=(gcc libc6-dev)
-if [ ${#lacking[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing ${lacking[*]}"
-    { apt-get update && apt-get install --yes --no-install-recommends "${lacking[@]}"; } >/dev/null
-    lacking=()
+if ! command -v cc >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing gcc"
+    { apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev; } >/dev/null
 fi
-if command -v go >/dev/null; then
-    version=$(go env GOVERSION)
-    if [ "$(printf '%s\n' "$oldest" "${version#go}" | sort --version-sort | head -n 1)" != "$oldest" ]; then
-        lacking+=("Go $oldest or later, from https://go.dev/dl (this is $version)")
-    fi
-fi
-if [ ${#lacking[@]} -gt 0 ]; then
-    printf 'The tests of Go need what this machine lacks: %s\n' "${lacking[*]}" >&2
-    exit 1
-fi
+command -v cc >/dev/null || { echo "The race detector of Go needs a C compiler" >&2; exit 1; }
+. scripts/toolchains.sh
 
 target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
 if [ -z "${TANGO_TOKEN_LIBRARY:-}" ]; then

@@ -54,7 +54,7 @@ if ! command -v wrk >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev
     { apt-get update && apt-get install --yes --no-install-recommends wrk; } >/dev/null
 fi
 command -v wrk >/dev/null || fail "The Python tests need wrk"
-command -v npm >/dev/null || fail "The Python tests need Node.js 20.20 or later, with npm"
+. scripts/toolchains.sh
 
 step "licences of the bundled crates"
 "$newest" "$package/licenses.py" --check

@@ -22,16 +22,11 @@ if [ ${#lacking[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/nu
     { apt-get update && apt-get install --yes --no-install-recommends "${lacking[@]}"; } >/dev/null
     lacking=()
 fi
-if ! node --eval 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a == 20 && +b >= 20) ? 0 : 1)' 2>/dev/null; then
-    lacking+=("Node.js 20.20 or later, with npm")
-fi
-if ! go version 2>/dev/null | grep --quiet --extended-regexp 'go(1\.(2[6-9]|[3-9][0-9])|[2-9])'; then
-    lacking+=("Go 1.26 or later")
-fi
 if [ ${#lacking[@]} -gt 0 ]; then
     printf 'The tests need what this machine lacks: %s\n' "${lacking[*]}" >&2
     exit 1
 fi
+. scripts/toolchains.sh
 
 # The shipped library and the sandbox first: most tests run against them, as they are installed.
 make --no-print-directory lib sandbox
