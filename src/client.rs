@@ -1,6 +1,7 @@
 //! The story of a token: who asks gets the one that is held; who finds none waits for the one fetch that is under
 //! way; and that fetch runs on the library's own thread, so that no caller can take it along when giving up.
 
+mod account;
 mod authorize;
 mod fetch;
 mod fleet;
@@ -11,6 +12,7 @@ mod world;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -19,12 +21,12 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Credentials, Settings};
 use crate::dpop::ServerClock;
 use crate::error::Error;
-use crate::policy::{self, Decision};
+use crate::policy::Decision;
 use crate::process::ProcessLocal;
 use crate::token::Token;
 
 pub use authorize::{Authorization, Observation, Verdict};
-use flight::{Hangar, Landed};
+use flight::{Hangar, Landed, Purpose};
 use known::Known;
 use world::{Machine, World};
 
@@ -64,7 +66,7 @@ impl Client {
         let server_clock = Arc::new(ServerClock::new(Arc::clone(&clock)));
         let origins = Origins::new(&settings.api_urls, &clock);
         let inner = Inner {
-            known: ArcSwap::from_pointee(Known::default()),
+            known: ArcSwap::from_pointee(Known::new(&settings)),
             settings: ArcSwap::new(Arc::clone(&settings)),
             hangar: ProcessLocal::new(),
             world,
@@ -88,7 +90,7 @@ impl Client {
             Answer::Wait(landed) => {
                 let timeout = self.0.settings.load().transport.total_timeout;
                 let waited = self.0.world.runtime()?.wait_for(landed.within(timeout), timeout)?;
-                waited.unwrap_or_else(|| Err(flight::timed_out(timeout)))
+                waited.flatten().unwrap_or_else(|| Err(self.0.timed_out(timeout)))
             }
         }
     }
@@ -102,7 +104,8 @@ impl Client {
                 Answer::Wait(landed) => {
                     let timeout = client.0.settings.load().transport.total_timeout;
                     let waiting = client.0.world.runtime()?.spawn(landed.within(timeout));
-                    waiting.await.unwrap_or_else(|_| Err(flight::lost()))
+                    let waited = waiting.await.unwrap_or_else(|_| Some(Err(flight::lost())));
+                    waited.unwrap_or_else(|| Err(client.0.timed_out(timeout)))
                 }
             }
         }
@@ -113,10 +116,18 @@ impl Client {
     /// A shared cache that still holds that very token loses it as well, in the background. The next `acquire` fetches
     /// another, which the server's quota may refuse: call this for that refusal only.
     pub fn invalidate(&self, token: &Token) -> bool {
-        let dropped = self.0.hangar.get().update(&self.0, |known, _| known.drop_refused(token));
+        let hangar = self.0.hangar.get();
+        let dropped = hangar.update(&self.0, |known, departure| {
+            let Some(account) = known.drop_refused(token) else { return false };
+            if account.look_again.is_some() {
+                // Where no thread can be started the next look writes it.
+                account.note_unsaved(self.0.clock.now());
+                let _ = departure.start_or_join(&self.0, &hangar, &account.settings, Purpose::Look);
+            }
+            true
+        });
         if dropped {
             tracing::warn!("the API refused the token; the next call fetches another");
-            fleet::forget(&self.0, token.hash());
         }
         dropped
     }
@@ -127,10 +138,9 @@ impl Client {
     /// fetch it behind that one. A changed password alone is used for the next fetch and needs no new token.
     pub fn set_credentials(&self, credentials: &Credentials) -> Result<(), Error> {
         self.0.hangar.get().update(&self.0, |known, _| {
-            let before = self.0.settings.load_full();
-            let after = before.with_credentials(credentials)?;
-            known.use_credentials(&before, &after, self.0.clock.now());
-            self.0.settings.store(Arc::new(after));
+            let after = Arc::new(self.0.settings.load().with_credentials(credentials)?);
+            known.use_settings(&after, self.0.clock.now());
+            self.0.settings.store(after);
             Ok(())
         })
     }
@@ -147,36 +157,46 @@ impl Inner {
     /// The way of nearly every call: no lock, no system call, no memory allocated.
     fn serve_from_memory(&self) -> Option<Token> {
         let known = self.known.load();
-        let held = known.held.as_ref()?;
+        let held = known.served.as_ref()?;
         known.serves_until.is_ahead_of(self.clock.coarse()).then(|| held.token())
     }
 
     fn decide(self: &Arc<Self>) -> Result<Answer, Error> {
         let hangar = self.hangar.get();
         hangar.update(self, |known, departure| {
-            let now = self.clock.now();
-            let flight_ends = departure.under_way().max(known.fetched_elsewhere_until(now));
-            match (policy::decide(known.life().as_ref(), &known.ledger, flight_ends, now), known.held.clone()) {
+            let (now, settings) = (self.clock.now(), self.settings.load_full());
+            let under_way = departure.under_way();
+            let mut start = |purpose| departure.start_or_join(self, &hangar, &settings, purpose);
+            match (known.decide(&settings, under_way, now), known.token(now).cloned()) {
                 (Decision::Serve, Some(held)) => {
-                    if known.starts_look(now) {
+                    if known.current().starts_look(now) {
                         // It only keeps the shared cache and this client in agreement, behind the caller's back.
-                        let _ = departure.start_or_join(self, &hangar);
+                        let _ = start(Purpose::Look);
                     }
                     Ok(Answer::Token(held.token()))
                 }
                 (Decision::ServeAndRefresh, Some(held)) => {
                     // Where no thread can be started the token is as good as before; it is tried again later.
-                    let _ = departure.start_or_join(self, &hangar);
+                    let _ = start(Purpose::Fetch);
                     Ok(Answer::Token(held.token()))
                 }
                 // Others may have found a token meanwhile, or put theirs back.
-                (Decision::Refuse { .. }, _) if known.starts_look(now) => {
-                    departure.start_or_join(self, &hangar).map(Answer::Wait)
+                (Decision::Refuse { .. }, _) if known.current().starts_look(now) => {
+                    start(Purpose::Look).map(Answer::Wait)
                 }
-                (Decision::Refuse { until }, _) => Err(known.refusal(until, now)),
-                _ => departure.start_or_join(self, &hangar).map(Answer::Wait),
+                (Decision::Refuse { until }, _) => Err(known.current().refusal(until, now)),
+                _ => start(Purpose::Fetch).map(Answer::Wait),
             }
         })
+    }
+
+    /// What a caller gets whose fetch says nothing in time: nothing new, where it is known why nothing is sent.
+    fn timed_out(&self, timeout: Duration) -> Error {
+        let (known, now, settings) = (self.known.load(), self.clock.now(), self.settings.load());
+        match (known.decide(&settings, None, now), known.find(&settings)) {
+            (Decision::Refuse { until }, Some(account)) => account.refusal(until, now),
+            _ => flight::timed_out(timeout),
+        }
     }
 }
 

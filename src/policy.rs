@@ -61,12 +61,22 @@ impl Life {
     }
 }
 
+/// A request that was about to be sent, and by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Departure {
+    pub at: Moment,
+    /// A number of the client's own, in one process.
+    pub by: u64,
+}
+
 /// What is remembered of earlier requests. It outlives every token, and with a shared cache also the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ledger {
     pub last_issue: Option<Moment>,
+    /// How many tokens were issued, as far as this ledger knows: clocks can differ, and this tells which issue is new.
+    pub issues: u64,
     /// A request was about to be sent, and what became of it was not written yet.
-    pub departed: Option<Moment>,
+    pub departed: Option<Departure>,
     pub possibly_spent: Option<Moment>,
     pub cool_down_until: Option<Moment>,
     pub back_off_until: Option<Moment>,
@@ -81,21 +91,18 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// All that there is to know right after a token arrived.
-    pub fn after_issue(requested: Moment, now: Moment) -> Self {
-        Self { last_issue: Some(requested), changed: Some(now), is_unwritten: true, ..Self::default() }
-    }
-
-    /// A token arrived that was asked for at `requested`.
+    /// A token arrived that was asked for at `requested`, and all else is forgiven.
     pub fn record_issue(&mut self, requested: Moment, now: Moment) {
         self.touch(now);
-        *self = Self { changed: self.changed, ..Self::after_issue(requested, now) };
+        let issues = self.issues.saturating_add(1);
+        *self =
+            Self { last_issue: Some(requested), issues, changed: self.changed, is_unwritten: true, ..Self::default() };
     }
 
     /// A request is about to be sent. Whoever finds this later, and knows that its sender is gone, knows that the day's
     /// token may be spent.
-    pub fn record_departure(&mut self, now: Moment) {
-        self.departed = Some(now);
+    pub fn record_departure(&mut self, by: u64, now: Moment) {
+        self.departed = Some(Departure { at: now, by });
         self.touch(now);
     }
 
@@ -109,7 +116,7 @@ impl Ledger {
     /// False if there was none.
     pub fn record_abandoned(&mut self, now: Moment, jitter: f64) -> bool {
         let Some(departed) = self.departed.take() else { return false };
-        self.possibly_spent = Some(departed);
+        self.possibly_spent = Some(departed.at);
         self.failures = self.failures.saturating_add(1);
         if self.failures > 1 {
             self.back_off_until = Some(now.after(retry_span(30, 600, self.failures - 1, jitter)));
@@ -155,17 +162,18 @@ impl Ledger {
     }
 
     /// Takes over what the shared cache holds, whatever the clocks say of it: who writes it has read it before. What this
-    /// process knows and could not write is joined with it, and where the cache holds nothing it goes there.
+    /// process knows and could not write is joined with it, and where the cache holds nothing it goes there. `me` is whose
+    /// departures these are if they are this client's.
     ///
     /// True if it is closed by what the shared cache holds, and not by what this process found out.
-    pub fn agree_with(&mut self, shared: Option<&Self>) -> bool {
+    pub fn agree_with(&mut self, shared: Option<&Self>, me: u64) -> bool {
         (self.cache_out_until, self.cache_failures) = (None, 0);
         match shared {
             None => {
                 self.is_unwritten = *self != Self::default();
                 false
             }
-            Some(shared) if self.is_unwritten => self.join(shared.clone()),
+            Some(shared) if self.is_unwritten => self.join(shared.clone(), me),
             Some(shared) => {
                 *self = shared.clone();
                 true
@@ -174,17 +182,21 @@ impl Ledger {
     }
 
     /// Keeps everything that holds requests back, of both, but for what a later token has opened again.
-    fn join(&mut self, mut other: Self) -> bool {
-        let last_issue = self.last_issue.max(other.last_issue);
+    fn join(&mut self, mut other: Self, me: u64) -> bool {
+        // Of one's own departure nobody knows better. A forked child inherits that of its parent, who does.
+        let mine = self.departed.filter(|departed| departed.by == me);
+        let departed = mine.or(other.departed.filter(|departed| departed.by != me));
+        let (last_issue, issues) = (self.last_issue.max(other.last_issue), self.issues.max(other.issues));
         for ledger in [&mut *self, &mut other] {
-            if ledger.changed < last_issue {
+            if ledger.issues < issues && ledger.changed <= last_issue {
                 *ledger = Self { changed: ledger.changed, ..Self::default() };
             }
         }
         let is_others = other.closed_until() > self.closed_until();
         *self = Self {
             last_issue,
-            departed: self.departed.max(other.departed),
+            issues,
+            departed: departed.filter(|departed| Some(departed.at) > last_issue),
             possibly_spent: self.possibly_spent.max(other.possibly_spent),
             cool_down_until: self.cool_down_until.max(other.cool_down_until),
             back_off_until: self.back_off_until.max(other.back_off_until),
@@ -268,8 +280,9 @@ pub(crate) fn decide(token: Option<&Life>, ledger: &Ledger, flight_ends: Option<
         (Some(life), _, _) if now < life.refresh_at => Decision::Serve,
         (Some(_), None, None) => Decision::ServeAndRefresh,
         (Some(_), _, _) => Decision::Serve,
-        (None, Some(_), _) => Decision::Wait,
-        (None, None, Some(until)) => Decision::Refuse { until },
+        // What is under way is a look into the shared cache then, and may bring another's token; or it has failed just now.
+        (None, _, Some(until)) => Decision::Refuse { until },
+        (None, Some(_), None) => Decision::Wait,
         (None, None, None) => Decision::Fetch,
     }
 }

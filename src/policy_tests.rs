@@ -36,7 +36,7 @@ fn the_table() {
         (None,           &open,              flight, 1_000,   Wait),
         (None,           &closed,            None,   79_999,  Refuse { until: at(80_000) }),
         (None,           &closed,            None,   80_000,  Fetch),
-        (None,           &closed,            flight, 79_999,  Wait),
+        (None,           &closed,            flight, 79_999,  Refuse { until: at(80_000) }),
         (Some(&token),   &open,              None,   1_000,   Serve),
         (Some(&token),   &open,              None,   73_359,  Serve),
         (Some(&token),   &open,              None,   73_360,  ServeAndRefresh),
@@ -96,7 +96,7 @@ fn a_quota_refusal_closes_until_20_hours_after_the_last_token() {
 fn a_sender_that_died_is_a_lost_answer_and_one_that_dies_again_is_slowed_down() {
     let mut ledger = Ledger::default();
     let closed_for = |ledger: &mut Ledger, now| {
-        ledger.record_departure(at(now));
+        ledger.record_departure(7, at(now));
         assert!(ledger.record_abandoned(at(now + 5), 1.0));
         assert!(!ledger.record_abandoned(at(now + 6), 1.0), "once");
         assert_eq!(ledger.possibly_spent, Some(at(now)));
@@ -114,7 +114,7 @@ fn what_the_fleet_wrote_is_taken_over_whatever_the_clocks_say() {
     // Of a process whose clock is an hour ahead.
     let mut mine = written(|ledger| ledger.record_issue(at(5_000), at(5_000)));
     let shared = written(|ledger| ledger.record_failure(Cause::Quota { retry_after: None }, at(1_500), 0.5));
-    assert!(mine.agree_with(Some(&shared)));
+    assert!(mine.agree_with(Some(&shared), 7));
     assert_eq!(mine, shared);
 }
 
@@ -126,39 +126,39 @@ fn what_was_not_written_is_joined_with_what_others_wrote() {
 
     let mut mine = Ledger::default();
     refused(&mut mine);
-    assert!(mine.agree_with(Some(&written(quota))), "the cool-down of the others is the longer");
+    assert!(mine.agree_with(Some(&written(quota)), 7), "the cool-down of the others is the longer");
     assert_eq!((mine.cool_down_until, mine.back_off_until, mine.is_unwritten), (cool_down, back_off, true));
 
     let mut mine = Ledger::default();
     quota(&mut mine);
-    assert!(!mine.agree_with(Some(&written(refused))));
+    assert!(!mine.agree_with(Some(&written(refused)), 7));
     assert_eq!((mine.cool_down_until, mine.back_off_until, mine.is_unwritten), (cool_down, back_off, true));
 }
 
 #[test]
 fn what_a_later_token_has_opened_is_not_closed_again() {
     let before = written(|ledger| {
-        ledger.record_departure(at(900));
+        ledger.record_departure(7, at(900));
         ledger.record_failure(Cause::Quota { retry_after: None }, at(1_000), 0.5);
     });
     let mut mine = Ledger::default();
     mine.record_issue(at(2_000), at(2_001));
-    mine.agree_with(Some(&before));
+    mine.agree_with(Some(&before), 7);
     assert_eq!((mine.closed_until(), mine.last_issue, mine.departed), (None, Some(at(2_000)), None));
 
     // Of whoever was refused after that, and did not know of it.
     let after = written(|ledger| ledger.record_failure(Cause::Quota { retry_after: None }, at(2_500), 0.5));
-    assert!(mine.agree_with(Some(&after)));
+    assert!(mine.agree_with(Some(&after), 7));
     assert_eq!((mine.closed_until(), mine.last_issue), (after.closed_until(), Some(at(2_000))));
 }
 
 #[test]
 fn a_ledger_that_the_cache_lost_goes_back_there() {
     let mut mine = written(|ledger| ledger.record_issue(at(1), at(1)));
-    assert!(!mine.agree_with(None) && mine.is_unwritten);
+    assert!(!mine.agree_with(None, 7) && mine.is_unwritten);
     assert_eq!(mine.last_issue, Some(at(1)));
     let mut empty = Ledger::default();
-    assert!(!empty.agree_with(None) && !empty.is_unwritten);
+    assert!(!empty.agree_with(None, 7) && !empty.is_unwritten);
 }
 
 /// As it comes back from the shared cache.
@@ -178,7 +178,7 @@ fn a_cache_outage_closes_for_a_while_and_is_over_with_the_next_look() {
         })
         .collect();
     assert_eq!(spans, [1, 2, 4, 8, 16, 30, 30]);
-    ledger.agree_with(None);
+    ledger.agree_with(None, 7);
     assert_eq!(ledger.closed_until(), None);
 }
 

@@ -6,15 +6,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{self, Instant};
 
+use super::account::Account;
 use super::fleet::next_look;
-use super::flight::{Hangar, Outcome, lost};
+use super::flight::{Hangar, Outcome, Purpose, lost};
 use super::{Inner, Known};
 use crate::cause::Cause;
 use crate::clock::Moment;
 use crate::config::Settings;
 use crate::endpoint::{Failure, Issued, Renewals};
 use crate::error::{Error, Status, ceil_seconds};
-use crate::policy::{Ledger, Life};
+use crate::policy::{Decision, Life};
 use crate::retry::Attempts;
 use crate::store::{Names, Session};
 use crate::token::HeldToken;
@@ -23,8 +24,9 @@ use crate::token::HeldToken;
 pub(super) struct Landing {
     pub inner: Arc<Inner>,
     pub settings: Arc<Settings>,
-    hangar: Arc<Hangar>,
-    sender: watch::Sender<Option<Outcome>>,
+    pub hangar: Arc<Hangar>,
+    pub sender: watch::Sender<Option<Outcome>>,
+    pub purpose: Purpose,
     started: Instant,
     done: bool,
 }
@@ -33,34 +35,48 @@ impl Landing {
     pub fn new(
         inner: &Arc<Inner>,
         hangar: &Arc<Hangar>,
-        settings: Arc<Settings>,
+        settings: &Arc<Settings>,
+        purpose: Purpose,
         sender: watch::Sender<Option<Outcome>>,
     ) -> Self {
-        Self {
-            inner: Arc::clone(inner),
-            hangar: Arc::clone(hangar),
-            settings,
-            sender,
-            started: Instant::now(),
-            done: false,
-        }
+        let (inner, hangar, settings) = (Arc::clone(inner), Arc::clone(hangar), Arc::clone(settings));
+        Self { inner, hangar, settings, purpose, sender, started: Instant::now(), done: false }
     }
 
     pub async fn fly(mut self) {
+        let mut is_first = true;
         let outcome = loop {
             let names = Names::of(&self.settings);
             let outcome = match self.inner.world.store(&self.settings, &names) {
-                None => self.fetch(None).await.unwrap_or_else(|| Err(lost())),
+                None => self.alone().await,
                 Some(store) => self.agree_with(store, &names).await,
             };
             let settings = self.inner.settings.load_full();
             match outcome {
                 // What failed for the former credentials may be granted for these.
                 Err(error) if self.may_succeed_with(&settings, &error) => self.settings = settings,
+                // An API refused it meanwhile.
+                Ok(held) if is_first && self.is_refused(&held) => is_first = false,
                 outcome => break outcome,
             }
         };
         self.land(outcome);
+    }
+
+    /// The way of a fetch where there is no shared cache.
+    async fn alone(&self) -> Outcome {
+        let decided = self.update(|known| {
+            let now = self.inner.clock.now();
+            match (known.decide(&self.settings, None, now), known.token(now)) {
+                (Decision::Serve, Some(held)) => Some(Ok(Arc::clone(held))),
+                (Decision::Refuse { until }, _) => Some(Err(known.of(&self.settings).refusal(until, now))),
+                _ => None,
+            }
+        });
+        match decided {
+            Some(outcome) => outcome,
+            None => self.fetch(None).await.unwrap_or_else(|| Err(lost())),
+        }
     }
 
     /// Sends the request, again where that makes sense, and says so in the shared cache before and after. `None` if nothing
@@ -70,12 +86,9 @@ impl Landing {
             Ok((requested, issued)) => {
                 let held = self.made_of(requested, &issued);
                 // Written before it is handed out: whoever has seen it can die, and the others have it all the same.
-                self.record(|known, now| {
-                    known.ledger.record_issue(requested, now);
-                    known.last_error = None;
-                });
+                self.record(|account, now| account.record_issue(&held, now));
                 self.save(session, Some(&held)).await;
-                self.keep(&held);
+                self.record(|account, _| account.hold(&held));
                 tracing::info!("a new token is held for {} s", issued.lifetime.as_secs());
                 Some(Ok(held))
             }
@@ -110,7 +123,7 @@ impl Landing {
                 Err(failure) => failure,
             };
             if failure.cause.may_have_cost_a_token() {
-                self.record(|known, now| known.ledger.record_possibly_spent(requested, now));
+                self.record(|account, now| account.ledger.record_possibly_spent(requested, now));
             }
             let Some(pause) = attempts.pause(failure.cause, left(), jitter()) else { return Err(Some(failure)) };
             if let Some(session) = session
@@ -139,11 +152,11 @@ impl Landing {
         if !self.keeps_lock(session, Duration::ZERO).await {
             return false;
         }
-        self.record(|known, now| known.ledger.record_departure(now));
+        self.record(|account, now| account.ledger.record_departure(self.hangar.id, now));
         self.save(Some(session), None).await;
         // Writing it can have taken longer than the lease.
         if !session.is_locked() {
-            self.record(|known, _| known.ledger.record_stay());
+            self.record(|account, _| account.ledger.record_stay());
         }
         session.is_locked()
     }
@@ -168,23 +181,20 @@ impl Landing {
     pub async fn save(&self, session: Option<&mut Session>, held: Option<&Arc<HeldToken>>) {
         let Some(session) = session else { return };
         let known = self.inner.known.load_full();
-        let ledger = match held {
-            // Nothing else is known of former credentials.
-            Some(held) if !self.is_current() => Ledger::after_issue(held.life().requested(), self.inner.clock.now()),
-            None if !self.is_current() => return,
-            _ => known.ledger.clone(),
-        };
+        let Some(account) = known.find(&self.settings) else { return };
+        let (ledger, failure, refused) = (&account.ledger, account.last_error.as_ref(), &account.refused);
         let token = held.map(|held| held.token());
-        let saved = session.save(token.as_ref(), &ledger, known.last_error.as_ref()).await;
+        let saved = session.save(token.as_ref(), ledger, failure, refused).await;
         if let Err(trouble) = &saved {
             tracing::warn!("the shared cache does not take what was to be written, which is tried again: {trouble}");
         }
         let is_written = saved == Ok(true);
-        self.record(|known, now| {
-            known.ledger.is_unwritten &= !(is_written && known.ledger == ledger);
-            if held.is_some() || !is_written {
-                known.unsaved = if is_written { 0 } else { known.unsaved.saturating_add(1) };
-                known.look_again = Some(now.after(next_look(known.unsaved)));
+        self.record(|account, now| {
+            account.ledger.is_unwritten &= !(is_written && account.ledger == *ledger);
+            if !is_written || account.refused != *refused {
+                account.note_unsaved(now);
+            } else if held.is_some() {
+                (account.unsaved, account.look_again) = (0, Some(now.after(next_look(0))));
             }
         });
     }
@@ -195,28 +205,18 @@ impl Landing {
         Arc::new(HeldToken::new(&issued.access_token, issued.key.clone(), &issued.scope, life, clock))
     }
 
-    fn keep(&self, held: &Arc<HeldToken>) {
-        let now = self.inner.clock.now();
-        self.update(|known| {
-            if self.is_current() {
-                known.hold(held);
-            } else {
-                known.hold_of_former(held, &self.settings, now);
-            }
-        });
-    }
-
     /// Remembers a failure, and completes its error with the time at which another attempt makes sense.
     fn note(&self, failure: Failure) -> Error {
         let mut error = failure.error;
-        if self.may_succeed_with(&self.inner.settings.load_full(), &error) {
-            self.record(|known, now| known.ledger.record_answer(now));
+        let newest = self.inner.settings.load_full();
+        if self.is_current() && self.may_succeed_with(&newest, &error) {
+            self.record(|account, now| account.ledger.record_answer(now));
             return error;
         }
-        self.record(|known, now| {
-            known.ledger.record_failure(failure.cause, now, jitter());
-            let wait = known.ledger.closed_until().map(|until| until.since(now));
-            error = known.last_error.insert(error.clone().with_retry_after(wait)).clone();
+        self.record(|account, now| {
+            account.ledger.record_failure(failure.cause, now, jitter());
+            let wait = account.ledger.closed_until().map(|until| until.since(now));
+            error = account.last_error.insert(error.clone().with_retry_after(wait)).clone();
         });
         let wait = error.retry_after().map_or(0, ceil_seconds);
         tracing::warn!("{error}; nothing is sent for the next {wait} s");
@@ -227,13 +227,14 @@ impl Landing {
         self.hangar.update(&self.inner, |known, _| change(known))
     }
 
-    /// Changes what is remembered of these credentials, unless they were replaced meanwhile.
-    pub fn record(&self, change: impl FnOnce(&mut Known, Moment)) {
-        self.update(|known| {
-            if self.is_current() {
-                change(known, self.inner.clock.now());
-            }
-        });
+    /// Changes what is remembered of the credentials that it flies for.
+    pub fn record<T>(&self, change: impl FnOnce(&mut Account, Moment) -> T) -> T {
+        self.update(|known| change(known.of(&self.settings), self.inner.clock.now()))
+    }
+
+    fn is_refused(&self, held: &HeldToken) -> bool {
+        let known = self.inner.known.load();
+        known.find(&self.settings).is_some_and(|account| account.refused.contains(&held.token().hash()))
     }
 
     /// Whether it flies for the client and the service account that tokens are still wanted for.
@@ -254,8 +255,14 @@ impl Landing {
 
     fn land(&mut self, outcome: Outcome) {
         self.done = true;
-        self.hangar.update(&self.inner, |_, departure| departure.end(&self.sender));
+        let retry = self.hangar.update(&self.inner, |known, departure| {
+            departure.end(&self.sender);
+            known.next_retry()
+        });
         self.sender.send_replace(Some(outcome));
+        if let Some((settings, moment)) = retry {
+            self.inner.look_later(settings, moment);
+        }
     }
 }
 
@@ -272,11 +279,17 @@ fn no_endpoint(error: Error) -> Failure {
     Failure { error, cause: Cause::Untrusted }
 }
 
-/// A number in `0.0..1.0` that differs from process to process. Without randomness the middle is as good.
+/// A number in `0.0..1.0` that differs from process to process.
 pub(super) fn jitter() -> f64 {
-    let mut bytes = [0; 4];
+    let [a, b, c, d, ..] = random().to_le_bytes();
+    f64::from(u32::from_le_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// Without randomness the middle is as good.
+pub(super) fn random() -> u64 {
+    let mut bytes = [0; 8];
     match aws_lc_rs::rand::fill(&mut bytes) {
-        Ok(()) => f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0),
-        Err(_) => 0.5,
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => u64::from(u32::MAX / 2),
     }
 }

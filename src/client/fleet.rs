@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{self, Instant};
+use tokio::time;
 
 use super::Inner;
+use super::account::Account;
 use super::fetch::{Landing, jitter};
-use super::flight::{Outcome, lost, timed_out};
-use super::known::Shared;
+use super::flight::{Outcome, Purpose, lost, timed_out};
 use crate::clock::Moment;
+use crate::config::Settings;
 use crate::error::{Error, Status};
 use crate::policy::{self, Decision, Life};
 use crate::store::{Names, Record, Session, Store, Trouble, View};
@@ -26,9 +27,8 @@ const ELSEWHERE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// For a look and a write.
-const FORGETTING: Duration = Duration::from_secs(10);
-const LONGEST_FORGETTING: Duration = Duration::from_secs(60);
+/// Once is usual, and twice for who was stopped for longer than a lease. More often, something is wrong with the store.
+const MOST_LOCKS: u32 = 4;
 
 /// What is to be done after a look into the cache.
 enum Step {
@@ -59,7 +59,7 @@ impl Landing {
     }
 
     async fn agree(&self, session: &mut Session) -> Result<Outcome, Trouble> {
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut locks) = (FIRST_PAUSE, 0);
         loop {
             let view = session.load().await?;
             match self.next_step(view, session.is_locked()) {
@@ -79,13 +79,28 @@ impl Landing {
                     }
                     // Who was stopped for longer than a lease has something to tell those who went on, and to hear from them.
                 }
+                _ if locks == MOST_LOCKS => {
+                    let advice = "lock() has to take it for the lease, and to extend it for the same owner";
+                    return Err(Trouble(format!("its lock is lost as soon as it is taken; {advice}")));
+                }
                 // Whoever had the lock before may have changed everything: look again.
-                _ if session.lock(self.lease(Duration::ZERO)).await? => {}
-                Step::Done { outcome, .. } => return Ok(outcome),
-                Step::Publish(held) => return Ok(Ok(held)),
+                _ if session.lock(self.lease(Duration::ZERO)).await? => {
+                    locks += 1;
+                    if locks > 1 {
+                        time::sleep(pause).await;
+                    }
+                }
+                Step::Done { outcome, .. } => {
+                    self.record(Account::note_unsaved);
+                    return Ok(outcome);
+                }
+                Step::Publish(held) => {
+                    self.record(Account::note_unsaved);
+                    return Ok(Ok(held));
+                }
                 Step::Fetch(Some(held)) => {
                     let until = self.inner.clock.now().after(ELSEWHERE);
-                    self.update(|known| known.leave_it_to_others(until));
+                    self.record(|account, _| account.leave_it_to_others(until));
                     return Ok(Ok(held));
                 }
                 Step::Fetch(None) if self.ends_unless_awaited() => {
@@ -103,32 +118,40 @@ impl Landing {
     fn next_step(&self, view: View, is_locked: bool) -> Step {
         let now = self.inner.clock.now();
         let shared = Shared::of(&view);
-        self.update(|known| {
-            if !self.is_current() {
+        self.hangar.update(&self.inner, |known, departure| {
+            if self.purpose == Purpose::Fetch && !self.is_current() {
                 // This cache is that of former credentials: the flight begins anew.
                 return Step::Done { outcome: Err(lost()), is_all: true };
             }
-            let is_damaged = view.is_damaged;
-            known.look_again = Some(now.after(next_look(known.unsaved)));
-            if let Some(record) = known.take_over(view, now) {
-                known.hold(&self.held_from(&record));
+            let account = known.of(&self.settings);
+            account.look_again = Some(now.after(next_look(account.unsaved)));
+            if let Some(record) = account.take_over(view, self.hangar.id, now) {
+                account.hold(&self.held_from(&record));
             }
-            if is_locked && known.ledger.record_abandoned(now, jitter()) {
-                known.last_error = Some(abandoned());
+            if is_locked && account.ledger.record_abandoned(now, jitter()) && !account.ledger.is_closed_by_the_quota() {
+                account.last_error = Some(abandoned());
             }
-            let is_all = !known.ledger.is_unwritten && !is_damaged;
-            match (policy::decide(known.life().as_ref(), &known.ledger, None, now), &known.held) {
-                (Decision::Serve, Some(held)) if known.should_publish(&shared) => Step::Publish(Arc::clone(held)),
+            let is_all = !account.ledger.is_unwritten && shared.has_all_of(account);
+            let unpublished = account.valid_token(now).filter(|held| !shared.has(held)).cloned();
+            let decision = known.decide(&self.settings, None, now);
+            let (held, account) = (known.token(now).cloned(), known.of(&self.settings));
+            match (decision, held) {
                 (Decision::Serve, Some(held)) => {
-                    let outcome = Ok(Arc::clone(held));
-                    known.unsaved = 0;
-                    Step::Done { outcome, is_all }
+                    if let Some(own) = unpublished {
+                        return Step::Publish(own);
+                    }
+                    account.unsaved = if is_all { 0 } else { account.unsaved };
+                    Step::Done { outcome: Ok(held), is_all }
                 }
                 (Decision::Refuse { until }, _) => {
-                    known.look_again = Some(next_look_while_refused(now));
-                    Step::Done { outcome: Err(known.refusal(until, now)), is_all }
+                    account.look_again = Some(next_look_while_refused(now));
+                    Step::Done { outcome: Err(account.refusal(until, now)), is_all }
                 }
-                (Decision::ServeAndRefresh, held) => Step::Fetch(held.clone()),
+                // Others may go on looking: this was all, unless a caller waits for it by now.
+                (_, held) if self.purpose == Purpose::Look && departure.end_unless_awaited(&self.sender) => {
+                    Step::Done { outcome: held.ok_or_else(lost), is_all }
+                }
+                (Decision::ServeAndRefresh, held) => Step::Fetch(held),
                 _ => Step::Fetch(None),
             }
         })
@@ -143,20 +166,22 @@ impl Landing {
     /// The cache cannot be used, which is not the same as an empty one: the whole fleet would fetch.
     async fn without_cache(&self, trouble: Trouble) -> Outcome {
         let now = self.inner.clock.now();
-        let held = self.valid_token(now);
-        let fetches = held.is_none() && self.settings.cache.fetch_anyway && self.may_fetch(now);
+        let (held, may_fetch) = self.update(|known| {
+            let decision = policy::decide(None, &known.of(&self.settings).ledger, None, now);
+            (known.token(now).cloned(), decision == Decision::Fetch)
+        });
+        let fetches = held.is_none() && may_fetch && self.settings.cache.fetch_anyway;
         tracing::warn!("the shared cache cannot be used: {trouble}");
-        let error = self.update(|known| {
-            known.unsaved = known.unsaved.saturating_add(1);
-            known.look_again = Some(now.after(next_look(known.unsaved)));
+        let error = self.record(|account, now| {
+            account.note_unsaved(now);
             if !fetches {
-                known.ledger.record_cache_outage(now, jitter());
+                account.ledger.record_cache_outage(now, jitter());
             }
-            let until = known.ledger.closed_until().unwrap_or(now);
+            let until = account.ledger.closed_until().unwrap_or(now);
             let error = Error::from(trouble).with_retry_after(Some(until.since(now)));
-            known.cache_error = Some(error.clone());
+            account.cache_error = Some(error.clone());
             // What the daily limit has closed is not open because the cache is out of reach as well.
-            if known.ledger.is_closed_by_the_cache_alone(now) { error } else { known.refusal(until, now) }
+            if account.ledger.is_closed_by_the_cache_alone(now) { error } else { account.refusal(until, now) }
         });
         match held {
             Some(held) => Ok(held),
@@ -167,15 +192,55 @@ impl Landing {
 
     /// One who is refused finds a token soon that another puts back.
     pub(super) fn look_again_while_refused(&self) {
-        self.record(|known, now| known.look_again = Some(next_look_while_refused(now)));
+        self.record(|account, now| account.look_again = Some(next_look_while_refused(now)));
+    }
+}
+
+/// What a look found in the shared cache.
+struct Shared {
+    token: Option<(TokenHash, Moment)>,
+    is_damaged: bool,
+    refused: Vec<TokenHash>,
+}
+
+impl Shared {
+    fn of(view: &View) -> Self {
+        let token = view.record.as_ref().map(|record| (record.hash(), record.requested));
+        Self { token, is_damaged: view.is_damaged, refused: view.refused.clone() }
     }
 
-    fn valid_token(&self, now: Moment) -> Option<Arc<HeldToken>> {
-        self.inner.known.load().held.clone().filter(|held| !held.life().is_over(now))
+    /// Whether this token is there, or a newer one, or it is not to be there.
+    fn has(&self, held: &HeldToken) -> bool {
+        let hash = held.token().hash();
+        let is_there =
+            self.token.is_some_and(|(theirs, requested)| theirs == hash || requested > held.life().requested());
+        is_there || self.refused.contains(&hash)
     }
 
-    fn may_fetch(&self, now: Moment) -> bool {
-        matches!(policy::decide(None, &self.inner.known.load().ledger, None, now), Decision::Fetch)
+    /// Whether nothing is to be written but the held token: what an API refused is remembered there and gone.
+    fn has_all_of(&self, account: &Account) -> bool {
+        let is_refused_there = self.token.is_some_and(|(hash, _)| account.refused.contains(&hash));
+        !self.is_damaged && !is_refused_there && account.refused.iter().all(|hash| self.refused.contains(hash))
+    }
+}
+
+impl Inner {
+    /// Looks into the shared cache of these settings though nobody calls, unless somebody has done so until then.
+    pub(super) fn look_later(self: &Arc<Self>, settings: Arc<Settings>, moment: Moment) {
+        let Ok(runtime) = self.world.runtime() else { return };
+        let (inner, wait) = (Arc::downgrade(self), moment.since(self.clock.now()));
+        runtime.spawn(async move {
+            time::sleep(wait).await;
+            // Not for the sake of this is a client kept that the program has freed.
+            let Some(inner) = inner.upgrade() else { return };
+            let hangar = inner.hangar.get();
+            hangar.update(&inner, |known, departure| {
+                if known.of(&settings).starts_look(inner.clock.now()) {
+                    // Where that fails it is left to the next call.
+                    let _ = departure.start_or_join(&inner, &hangar, &settings, Purpose::Look);
+                }
+            });
+        });
     }
 }
 
@@ -196,40 +261,4 @@ pub(super) fn next_look(unsaved: u32) -> Duration {
         times => Duration::from_secs(1 << times.min(6)),
     };
     span.mul_f64(0.75 + jitter() / 2.0)
-}
-
-/// Removes a token that an API refused from the shared cache, if it is still there, behind the callers' backs.
-pub(super) fn forget(inner: &Arc<Inner>, refused: TokenHash) {
-    let settings = inner.settings.load_full();
-    let names = Names::of(&settings);
-    let (Some(store), Ok(runtime)) = (inner.world.store(&settings, &names), inner.world.runtime()) else { return };
-    let clock = Arc::clone(&inner.clock);
-    runtime.spawn(async move {
-        let forgotten = match Session::new(store, &names, &settings, clock) {
-            Ok(mut session) => {
-                let forgotten = forget_in(&mut session, refused).await;
-                session.unlock().await;
-                forgotten
-            }
-            Err(trouble) => Err(trouble),
-        };
-        if let Err(trouble) = forgotten {
-            tracing::warn!("the refused token is still in the shared cache: {trouble}");
-        }
-    });
-}
-
-async fn forget_in(session: &mut Session, refused: TokenHash) -> Result<(), Trouble> {
-    let deadline = Instant::now() + LONGEST_FORGETTING;
-    while Instant::now() < deadline {
-        // Whoever has the lock is about to write another token there.
-        if session.lock(FORGETTING).await? {
-            let view = session.load().await?;
-            if session.refuse(refused, &view).await? {
-                return Ok(());
-            }
-        }
-        time::sleep(LONGEST_PAUSE).await;
-    }
-    Err(Trouble(format!("its lock was not open for {} s", LONGEST_FORGETTING.as_secs())))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time;
 
-use super::fetch::Landing;
+use super::fetch::{Landing, random};
 use super::{Inner, Known};
 use crate::clock::Moment;
 use crate::config::Settings;
@@ -17,10 +17,26 @@ use crate::token::{HeldToken, Token};
 pub(super) type Outcome = Result<Arc<HeldToken>, Error>;
 
 /// What one process needs to fetch tokens: its connection, and the place of its one flight.
-#[derive(Default)]
 pub(super) struct Hangar {
+    /// What tells this client's requests from those of others, in the shared ledger.
+    pub id: u64,
     endpoint: Mutex<Option<Endpoint>>,
     flight: Mutex<Option<Flight>>,
+}
+
+impl Default for Hangar {
+    fn default() -> Self {
+        Self { id: random(), endpoint: Mutex::default(), flight: Mutex::default() }
+    }
+}
+
+/// Why a flight is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A token is wanted.
+    Fetch,
+    /// The shared cache and this client are to agree. Nothing is fetched unless a caller comes to wait for it.
+    Look,
 }
 
 /// A connection, and the settings that it was made from.
@@ -39,12 +55,12 @@ struct Flight {
 pub(super) struct Landed(watch::Receiver<Option<Outcome>>);
 
 impl Landed {
-    /// The outcome, or this caller's own error when it takes longer than `timeout`.
-    pub async fn within(mut self, timeout: Duration) -> Result<Token, Error> {
+    /// The outcome; `None` when it takes longer than `timeout`.
+    pub async fn within(mut self, timeout: Duration) -> Option<Result<Token, Error>> {
         match time::timeout(timeout, self.0.wait_for(Option::is_some)).await {
-            Ok(Ok(outcome)) => outcome.clone().unwrap_or_else(|| Err(lost())).map(|held| held.token()),
-            Ok(Err(_)) => Err(lost()),
-            Err(_) => Err(timed_out(timeout)),
+            Ok(Ok(outcome)) => Some(outcome.clone().unwrap_or_else(|| Err(lost())).map(|held| held.token())),
+            Ok(Err(_)) => Some(Err(lost())),
+            Err(_) => None,
         }
     }
 }
@@ -70,15 +86,20 @@ impl Departure<'_> {
         self.0.as_ref().map(|flight| flight.ends)
     }
 
-    pub fn start_or_join(&mut self, inner: &Arc<Inner>, hangar: &Arc<Hangar>) -> Result<Landed, Error> {
+    pub fn start_or_join(
+        &mut self,
+        inner: &Arc<Inner>,
+        hangar: &Arc<Hangar>,
+        settings: &Arc<Settings>,
+        purpose: Purpose,
+    ) -> Result<Landed, Error> {
         if let Some(flight) = &*self.0 {
             return Ok(flight.landed.clone());
         }
         let runtime = inner.world.runtime()?;
         let (sender, receiver) = watch::channel(None);
-        let settings = inner.settings.load_full();
         let ends = inner.clock.now().after(settings.transport.total_timeout);
-        runtime.spawn(Landing::new(inner, hangar, settings, sender).fly());
+        runtime.spawn(Landing::new(inner, hangar, settings, purpose, sender).fly());
         let landed = Landed(receiver);
         *self.0 = Some(Flight { ends, landed: landed.clone() });
         Ok(landed)
@@ -119,7 +140,7 @@ impl Hangar {
         let mut departure = Departure(self.flight.lock().unwrap_or_else(PoisonError::into_inner));
         let mut known = Known::clone(&inner.known.load());
         let result = change(&mut known, &mut departure);
-        known.serves_until = known.serves_until(departure.under_way(), &*inner.clock);
+        known.settle(departure.under_way(), &*inner.clock);
         inner.known.store(Arc::new(known));
         result
     }

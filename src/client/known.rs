@@ -3,184 +3,115 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::account::Account;
 use crate::clock::{Clock, CoarseDeadline, Moment};
 use crate::config::Settings;
-use crate::error::{Error, Status};
-use crate::policy::{self, Ledger, Life};
-use crate::store::{Record, View};
-use crate::token::{HeldToken, Token, TokenHash};
+use crate::policy::{self, Decision, Life};
+use crate::token::{HeldToken, Token};
 
 /// How long the coarse clocks are believed before the exact one is read again: a machine that sleeps, and whose wall
 /// clock is then set back by as much, deceives both of them.
 const TRUST_IN_COARSE_CLOCKS: Duration = Duration::from_secs(60);
 
-/// A look into the shared cache has ended by then, or is tried again.
-const LONGEST_LOOK: Duration = Duration::from_secs(60);
+/// Credentials can be set back: what was learned of them holds still.
+const MOST_ACCOUNTS: usize = 4;
 
-/// What a look found of tokens in the shared cache.
-pub(super) struct Shared {
-    token: Option<(TokenHash, Moment)>,
-    refused: Option<TokenHash>,
-}
-
-impl Shared {
-    pub fn of(view: &View) -> Self {
-        Self { token: view.record.as_ref().map(|record| (record.hash(), record.requested)), refused: view.refused }
-    }
-}
-
-/// Credentials that were replaced, and what was known of them. The token that is held was got with them.
 #[derive(Clone)]
-struct Former {
-    settings: Arc<Settings>,
-    since: Moment,
-    ledger: Ledger,
-    last_error: Option<Error>,
-}
-
-#[derive(Clone, Default)]
 pub(super) struct Known {
-    pub held: Option<Arc<HeldToken>>,
-    pub ledger: Ledger,
-    pub last_error: Option<Error>,
-    /// Why the shared cache could not be used, while that is so.
-    pub cache_error: Option<Error>,
-    /// When the shared cache is to be looked at again, though nothing has to be fetched. `None` where there is none.
-    pub look_again: Option<Moment>,
-    /// How often in a row the shared cache did not take what was to be written.
-    pub unsaved: u32,
-    /// Another process is fetching, and is given until then.
-    elsewhere_until: Option<Moment>,
-    former: Option<Former>,
-    /// An API refused it: it is not to come back from the shared cache.
-    refused: Option<TokenHash>,
-    /// Until then the held token is handed out without asking the policy again.
+    /// That of now first, then those that were replaced, the last one first.
+    accounts: Vec<Account>,
+    /// Since when the first is that of now.
+    since: Option<Moment>,
+    /// The token for callers: of now, or while there is none yet, one that was got with former credentials.
+    pub served: Option<Arc<HeldToken>>,
+    /// Until then it is handed out without asking the policy again.
     pub serves_until: CoarseDeadline,
 }
 
 impl Known {
-    pub fn life(&self) -> Option<Life> {
-        let life = *self.held.as_ref()?.life();
-        Some(self.former.as_ref().map_or(life, |former| life.renewable_from(former.since)))
+    pub fn new(settings: &Arc<Settings>) -> Self {
+        let accounts = vec![Account::new(settings)];
+        Self { accounts, since: None, served: None, serves_until: CoarseDeadline::PASSED }
     }
 
-    pub fn fetched_elsewhere_until(&self, now: Moment) -> Option<Moment> {
-        self.elsewhere_until.filter(|&until| now < until)
+    pub fn current(&mut self) -> &mut Account {
+        &mut self.accounts[0]
     }
 
-    /// Whether it is time to look into the shared cache. The others need not ask that while somebody looks.
-    pub fn starts_look(&mut self, now: Moment) -> bool {
-        let is_time = self.look_again.is_some_and(|moment| moment <= now);
-        if is_time {
-            self.look_again = Some(now.after(LONGEST_LOOK));
-        }
-        is_time
+    pub fn find(&self, settings: &Settings) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.is_for(settings))
     }
 
-    /// Until when callers need not ask again: the policy's answer stays the same, and nothing else is to be done.
-    pub fn serves_until(&self, flight_ends: Option<Moment>, clock: &dyn Clock) -> CoarseDeadline {
+    /// The account that these settings are for.
+    pub fn of(&mut self, settings: &Arc<Settings>) -> &mut Account {
+        let place = self.accounts.iter().position(|account| account.is_for(settings)).unwrap_or_else(|| {
+            self.accounts.truncate(MOST_ACCOUNTS - 1);
+            self.accounts.push(Account::new(settings));
+            self.accounts.len() - 1
+        });
+        &mut self.accounts[place]
+    }
+
+    /// What the policy says to a caller, or to a fetch for these settings. They may be former ones.
+    pub fn decide(&self, settings: &Settings, flight_ends: Option<Moment>, now: Moment) -> Decision {
+        let Some(account) = self.find(settings) else { return Decision::Fetch };
+        let flight_ends = flight_ends.max(account.fetched_elsewhere_until(now));
+        policy::decide(self.life(account, now).as_ref(), &account.ledger, flight_ends, now)
+    }
+
+    /// Of the token that is served to those who ask for one of this account. One that was got with other credentials is to
+    /// be renewed at once.
+    fn life(&self, account: &Account, now: Moment) -> Option<Life> {
+        let own = account.valid_token(now).map(|held| *held.life());
+        own.or_else(|| {
+            let since = self.since.filter(|_| account.is_for(&self.accounts[0].settings))?;
+            self.token(now).map(|held| held.life().renewable_from(since))
+        })
+    }
+
+    /// The token for callers: a valid one if there is one.
+    pub fn token(&self, now: Moment) -> Option<&Arc<HeldToken>> {
+        self.accounts.iter().find_map(|account| account.valid_token(now))
+    }
+
+    /// Works out once, for all callers until the next change, what is served and how long without asking again.
+    pub fn settle(&mut self, flight_ends: Option<Moment>, clock: &dyn Clock) {
         let now = clock.now();
-        let Some(life) = self.life() else { return CoarseDeadline::PASSED };
-        let flight_ends = flight_ends.max(self.fetched_elsewhere_until(now));
-        let until = policy::serves_until(&life, &self.ledger, flight_ends, now);
-        let until = self.look_again.map_or(until, |moment| until.min(moment));
-        CoarseDeadline::after(clock.coarse(), until.since(now).min(TRUST_IN_COARSE_CLOCKS))
+        self.served = self.token(now).cloned();
+        let account = &self.accounts[0];
+        let until = self.life(account, now).map(|life| {
+            let flight_ends = flight_ends.max(account.fetched_elsewhere_until(now));
+            let until = policy::serves_until(&life, &account.ledger, flight_ends, now);
+            account.look_again.map_or(until, |moment| until.min(moment))
+        });
+        self.serves_until = until.map_or(CoarseDeadline::PASSED, |until| {
+            CoarseDeadline::after(clock.coarse(), until.since(now).min(TRUST_IN_COARSE_CLOCKS))
+        });
     }
 
-    /// Why nothing is sent before `until`.
-    pub fn refusal(&self, until: Moment, now: Moment) -> Error {
-        let reason = match &self.cache_error {
-            Some(error) if self.ledger.is_closed_by_the_cache_alone(now) => error.clone(),
-            _ => self.last_error.clone().unwrap_or_else(|| self.unknown_reason()),
-        };
-        reason.repeated(until.since(now))
+    /// The account that loses its token, because it was this one.
+    pub fn drop_refused(&mut self, token: &Token) -> Option<&mut Account> {
+        self.accounts.iter_mut().find_map(|account| account.drop_refused(token).then_some(account))
     }
 
-    /// For a ledger that somebody damaged.
-    fn unknown_reason(&self) -> Error {
-        let (status, what) = if self.ledger.is_closed_by_the_quota() {
-            (Status::QuotaRefused, "the daily limit refused a request")
-        } else {
-            (Status::ServerError, "requests failed")
-        };
-        Error::new(status, format!("{what}, as the shared cache says, which does not say more"))
+    /// What the shared cache of which settings lacks, and when that is tried again though nobody calls.
+    pub fn next_retry(&self) -> Option<(Arc<Settings>, Moment)> {
+        self.accounts.iter().find_map(|account| Some((Arc::clone(&account.settings), account.retries_at()?)))
     }
 
-    /// A new token is held, got with the credentials of now.
-    pub fn hold(&mut self, held: &Arc<HeldToken>) {
-        self.held = Some(Arc::clone(held));
-        self.former = None;
-    }
-
-    /// A new token is held, got with credentials that were replaced meanwhile.
-    pub fn hold_of_former(&mut self, held: &Arc<HeldToken>, settings: &Arc<Settings>, now: Moment) {
-        let ledger = Ledger::after_issue(held.life().requested(), now);
-        self.held = Some(Arc::clone(held));
-        self.former = Some(Former { settings: Arc::clone(settings), since: now, ledger, last_error: None });
-    }
-
-    /// Another process is on its way to the server: this one serves what it holds, and looks again a little later.
-    pub fn leave_it_to_others(&mut self, until: Moment) {
-        self.elsewhere_until = Some(until);
-    }
-
-    pub fn drop_refused(&mut self, token: &Token) -> bool {
-        let matches = self.held.as_ref().is_some_and(|held| held.token() == *token);
-        if matches {
-            self.held = None;
-            self.refused = Some(token.hash());
+    pub fn use_settings(&mut self, settings: &Arc<Settings>, now: Moment) {
+        let has_cache = self.accounts[0].look_again.is_some();
+        let is_another = !self.accounts[0].is_for(settings);
+        // The first is dropped last where there are too many.
+        let place = self.accounts.iter().position(|account| account.is_for(settings));
+        let mut account = place.map_or_else(|| Account::new(settings), |place| self.accounts.remove(place));
+        account.use_settings(settings, now);
+        if is_another {
+            self.since = Some(now);
+            // Others may use them already.
+            account.look_again = has_cache.then_some(now);
         }
-        matches
-    }
-
-    /// Takes the ledger over from the shared cache, and gives back its token if that is a better one than the held.
-    pub fn take_over(&mut self, view: View, now: Moment) -> Option<Record> {
-        (self.cache_error, self.elsewhere_until) = (None, None);
-        if self.ledger.agree_with(view.ledger.as_ref()) {
-            self.last_error = view.failure;
-        }
-        let refused = view.refused;
-        view.record.filter(|record| refused != Some(record.hash()) && self.wants(record, now))
-    }
-
-    fn wants(&self, record: &Record, now: Moment) -> bool {
-        let is_over = now >= record.requested.after(record.lifetime);
-        if is_over || self.refused == Some(record.hash()) {
-            return false;
-        }
-        let Some(held) = &self.held else { return true };
-        let is_better = held.life().is_over(now) || self.former.is_some() || record.requested > held.life().requested();
-        is_better && record.hash() != held.token().hash()
-    }
-
-    /// Whether the held token is missing in the shared cache. What an API refused does not come back.
-    pub fn should_publish(&self, shared: &Shared) -> bool {
-        let Some(held) = &self.held else { return false };
-        let hash = held.token().hash();
-        let is_there =
-            shared.token.is_some_and(|(theirs, requested)| theirs == hash || requested > held.life().requested());
-        !is_there && shared.refused != Some(hash) && self.former.is_none()
-    }
-
-    /// What was learned of other credentials is put aside as far as it does not hold for these, and is good again when they
-    /// come back.
-    pub fn use_credentials(&mut self, before: &Arc<Settings>, after: &Settings, now: Moment) {
-        if before.request.is_of_the_same(&after.request) {
-            self.last_error = None;
-        } else {
-            let (ledger, last_error) = (std::mem::take(&mut self.ledger), self.last_error.take());
-            match self.former.take() {
-                Some(former) if former.settings.request.is_of_the_same(&after.request) => {
-                    (self.ledger, self.last_error) = (former.ledger, former.last_error);
-                }
-                // What is held is still that of the first.
-                Some(former) => self.former = Some(former),
-                None => self.former = Some(Former { settings: Arc::clone(before), since: now, ledger, last_error }),
-            }
-        }
-        self.ledger.forgive();
-        self.elsewhere_until = None;
-        // Others may use them already, or wait for the token to be sealed for them.
-        self.look_again = self.look_again.map(|_| now);
+        self.accounts.insert(0, account);
+        self.accounts.truncate(MOST_ACCOUNTS);
     }
 }

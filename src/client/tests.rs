@@ -1,8 +1,10 @@
 //! The client against a real HTTP server on loopback, with a clock that the tests move.
 
 mod authorize;
+mod credentials;
 mod dpop;
 mod fleet;
+mod refused;
 mod server;
 mod shelf;
 mod week;

@@ -67,6 +67,11 @@ impl TokenRequest {
     pub fn is_of_the_same(&self, other: &Self) -> bool {
         (&self.client_id, &self.username) == (&other.client_id, &other.username)
     }
+
+    pub fn has_the_secrets_of(&self, other: &Self) -> bool {
+        let is_same = |one: &SecretString, another: &SecretString| one.expose_secret() == another.expose_secret();
+        is_same(&self.client_secret, &other.client_secret) && is_same(&self.password, &other.password)
+    }
 }
 
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::timeline::Timeline;
 use crate::clock::Moment;
 use crate::error::{Answer, Error, Status};
-use crate::policy::Ledger;
+use crate::policy::{Departure, Ledger};
 use crate::secret::Redactor;
 use crate::token::TokenHash;
 
@@ -17,6 +17,9 @@ const LONGEST_CLOSED: Duration = Duration::from_secs(24 * 3600);
 /// A ledger from further in the future would stop the fleet until then: it counts as none.
 const WORST_CLOCK: Duration = Duration::from_secs(3600);
 
+/// Of a list that is longer the rest is passed over.
+const MOST_REFUSED: usize = 16;
+
 /// What is written of earlier requests.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Page {
@@ -25,8 +28,8 @@ pub(super) struct Page {
     pub failure: Option<Error>,
     /// How many records were found that could not be opened.
     pub rejected_records: u64,
-    /// The token that an API refused last, by its hash, so that nobody puts it back.
-    pub refused: Option<TokenHash>,
+    /// Tokens that an API refused, by their hashes, the last one first, so that nobody puts them back.
+    pub refused: Vec<TokenHash>,
 }
 
 /// `who` tells whose credentials were refused, if they were.
@@ -51,14 +54,16 @@ pub(super) fn write(page: &Page, timeline: &Timeline, who: Option<&str>) -> Vec<
         "clock": timeline.stamp(),
         "changed_ms": time(ledger.changed),
         "last_issue_ms": time(ledger.last_issue),
-        "departed_ms": time(ledger.departed),
+        "issues": ledger.issues,
+        "departed_ms": time(ledger.departed.map(|departed| departed.at)),
+        "departed_by": ledger.departed.map(|departed| format!("{:016x}", departed.by)),
         "possibly_spent_ms": time(ledger.possibly_spent),
         "cool_down_until_ms": time(ledger.cool_down_until),
         "back_off_until_ms": time(ledger.back_off_until),
         "failures": ledger.failures,
         "failure": failure,
         "rejected_records": rejected_records,
-        "refused_token": refused.map(TokenHash::to_text),
+        "refused_tokens": refused.iter().map(|hash| hash.to_text()).collect::<Vec<_>>(),
     });
     page.to_string().into_bytes()
 }
@@ -80,9 +85,11 @@ pub(super) fn read(bytes: &[u8], timeline: &Timeline, who: Option<&str>, redacto
     let closes_at_most = changed.unwrap_or(timeline.now()).after(LONGEST_CLOSED);
     let closed = |name: &str| time(name).map(|moment| moment.min(closes_at_most));
     let failure = page.get("failure").and_then(Value::as_object);
+    let departed_by = page.get("departed_by").and_then(|by| u64::from_str_radix(by.as_str()?, 16).ok());
     let mut ledger = Ledger {
         last_issue: past("last_issue_ms"),
-        departed: past("departed_ms"),
+        issues: page.get("issues").and_then(Value::as_u64).unwrap_or(0),
+        departed: past("departed_ms").map(|at| Departure { at, by: departed_by.unwrap_or_default() }),
         possibly_spent: past("possibly_spent_ms"),
         cool_down_until: closed("cool_down_until_ms"),
         back_off_until: closed("back_off_until_ms"),
@@ -105,8 +112,13 @@ pub(super) fn read(bytes: &[u8], timeline: &Timeline, who: Option<&str>, redacto
         ledger,
         failure: failure.filter(|_| !is_anothers).map(|(_, error)| error),
         rejected_records: page.get("rejected_records").and_then(Value::as_u64).unwrap_or(0),
-        refused: page.get("refused_token").and_then(Value::as_str).and_then(TokenHash::from_text),
+        refused: hashes(page.get("refused_tokens")),
     })
+}
+
+fn hashes(texts: Option<&Value>) -> Vec<TokenHash> {
+    let texts = texts.and_then(Value::as_array).into_iter().flatten().take(MOST_REFUSED);
+    texts.filter_map(|text| TokenHash::from_text(text.as_str()?)).collect()
 }
 
 /// The texts were cleaned when they were written; whoever can write to the store could have changed them since.
@@ -160,7 +172,7 @@ mod tests {
         let mut before = Ledger::default();
         let (clock, bytes) = written(|page, now| {
             page.ledger.record_possibly_spent(now, now);
-            page.ledger.record_departure(now);
+            page.ledger.record_departure(7, now);
             page.ledger.record_failure(Cause::Quota { retry_after: None }, now, 0.5);
             page.failure = Some(quota());
             page.rejected_records = 3;

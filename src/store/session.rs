@@ -37,7 +37,8 @@ pub(crate) struct Session {
     /// Until when the lock is this session's, if it took it. Its process can be stopped for longer.
     locked_until: Option<Moment>,
     rejected_records: u64,
-    refused: Option<TokenHash>,
+    /// The token that was there at the last look.
+    found: Option<TokenHash>,
 }
 
 /// What the cache holds.
@@ -45,8 +46,8 @@ pub(crate) struct View {
     pub record: Option<Record>,
     /// There is a record that cannot be opened. Under the lock it was set aside.
     pub is_damaged: bool,
-    /// The token that an API refused last.
-    pub refused: Option<TokenHash>,
+    /// Tokens that an API refused.
+    pub refused: Vec<TokenHash>,
     pub ledger: Option<Ledger>,
     /// The refusal that closed the ledger.
     pub failure: Option<Error>,
@@ -72,7 +73,7 @@ impl Session {
             who: seal::fingerprint(&request.client_secret, request.password.expose_secret().as_bytes()),
             locked_until: None,
             rejected_records: 0,
-            refused: None,
+            found: None,
         })
     }
 
@@ -116,14 +117,13 @@ impl Session {
         let asked = self.clock.now();
         let loaded = self.store.load().await?;
         let timeline_at = |now| match loaded.unix_ms {
-            Some(unix_ms) => Timeline::of_store(now, unix_ms),
+            Some(unix_ms) => Timeline::of_store(&*self.clock, now, unix_ms),
             None => Timeline::of_machine(&*self.clock),
         };
         (self.timeline, self.for_tokens) = (timeline_at(asked), timeline_at(self.clock.now()));
         let page = loaded.ledger.and_then(|bytes| self.read_ledger(&bytes));
         let Page { ledger, failure, rejected_records, refused } = page.clone().unwrap_or_default();
         self.rejected_records = self.rejected_records.max(rejected_records);
-        self.refused = refused;
         let sealed = loaded.record.unwrap_or_default();
         let opened = if sealed.is_empty() { Ok(None) } else { self.open(&sealed) };
         if let Err(problem) = &opened
@@ -132,7 +132,9 @@ impl Session {
             self.set_aside(&sealed, problem).await;
         }
         let is_damaged = opened.is_err();
-        Ok(View { record: opened.ok().flatten(), is_damaged, refused, ledger: page.map(|_| ledger), failure })
+        let record = opened.ok().flatten();
+        self.found = record.as_ref().map(Record::hash);
+        Ok(View { record, is_damaged, refused, ledger: page.map(|_| ledger), failure })
     }
 
     fn read_ledger(&self, bytes: &[u8]) -> Option<Page> {
@@ -167,42 +169,35 @@ impl Session {
         }
     }
 
-    /// Writes the ledger, and a token if there is a new one. False if the lock was lost before.
+    /// Writes what is known, and a token if there is a new one; a token that an API refused is removed. False if the lock was
+    /// lost before.
     pub async fn save(
         &mut self,
         token: Option<&Token>,
         ledger: &Ledger,
         failure: Option<&Error>,
+        refused: &[TokenHash],
     ) -> Result<bool, Trouble> {
-        let mut entries = vec![self.ledger_entry(ledger, failure)];
-        if let Some(token) = token {
-            let sealed = self.seal.seal(&record::write(token, &self.for_tokens))?;
-            entries.insert(0, Entry { kind: Kind::Record, bytes: Some(sealed), keep: token.expires_in() });
-        }
-        self.write(&entries).await
-    }
-
-    /// Remembers that an API refused this token, and removes it if it is there. Under the lock, after `load` gave `view`. False
-    /// if the lock was lost before.
-    pub async fn refuse(&mut self, refused: TokenHash, view: &View) -> Result<bool, Trouble> {
-        self.refused = Some(refused);
-        let ledger = view.ledger.clone().unwrap_or_default();
-        let mut entries = vec![self.ledger_entry(&ledger, view.failure.as_ref())];
-        if view.record.as_ref().is_some_and(|record| record.hash() == refused) {
-            entries.push(Entry { kind: Kind::Record, bytes: None, keep: Duration::ZERO });
-        }
-        self.write(&entries).await
-    }
-
-    fn ledger_entry(&self, ledger: &Ledger, failure: Option<&Error>) -> Entry {
+        let record = match token {
+            Some(token) => {
+                let sealed = self.seal.seal(&record::write(token, &self.for_tokens))?;
+                Some(Entry { kind: Kind::Record, bytes: Some(sealed), keep: token.expires_in() })
+            }
+            None if self.found.is_some_and(|found| refused.contains(&found)) => {
+                Some(Entry { kind: Kind::Record, bytes: None, keep: Duration::ZERO })
+            }
+            None => None,
+        };
         let page = Page {
             ledger: ledger.clone(),
             failure: failure.cloned(),
             rejected_records: self.rejected_records,
-            refused: self.refused,
+            refused: refused.to_vec(),
         };
         let bytes = ledger::write(&page, &self.timeline, self.who.as_deref());
-        Entry { kind: Kind::Ledger, bytes: Some(bytes), keep: KEEP_LEDGER }
+        let ledger = Entry { kind: Kind::Ledger, bytes: Some(bytes), keep: KEEP_LEDGER };
+        let entries: Vec<_> = record.into_iter().chain([ledger]).collect();
+        self.write(&entries).await
     }
 
     /// Nothing is written by who has lost the lock: another process may have written meanwhile.

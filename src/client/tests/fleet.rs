@@ -1,27 +1,27 @@
 //! Several processes, as clients that share nothing but a cache, a server and the time.
 
-use super::shelf::Shelf;
+use super::shelf::{Oddity, Shelf};
 use super::*;
 use crate::config::Credentials;
 use crate::dpop::DpopMode;
 
-struct Fleet {
-    server: Server,
-    clock: Arc<ManualClock>,
-    shelf: Shelf,
+pub(super) struct Fleet {
+    pub(super) server: Server,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) shelf: Shelf,
 }
 
-fn fleet(answer: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Fleet {
+pub(super) fn fleet(answer: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Fleet {
     Fleet { server: Server::start(answer), clock: Arc::new(ManualClock::new()), shelf: Shelf::default() }
 }
 
 impl Fleet {
     /// One more process.
-    fn join(&self) -> Bench {
+    pub(super) fn join(&self) -> Bench {
         self.join_with(|config| config)
     }
 
-    fn join_with(&self, adjust: impl FnOnce(&mut Config) -> &mut Config) -> Bench {
+    pub(super) fn join_with(&self, adjust: impl FnOnce(&mut Config) -> &mut Config) -> Bench {
         let mut config = config_for(&self.server);
         config.custom_cache(self.shelf.clone());
         adjust(&mut config);
@@ -29,17 +29,17 @@ impl Fleet {
         Bench { server: self.server.clone(), clock: Arc::clone(&self.clock), client }
     }
 
-    fn requests(&self) -> usize {
+    pub(super) fn requests(&self) -> usize {
         self.server.requests().len()
     }
 }
 
-fn quota_refusal() -> Reply {
+pub(super) fn quota_refusal() -> Reply {
     Reply::text(400, "Client sandbox id has exceeded the daily rate limit")
 }
 
 /// The next call looks into the cache behind the caller's back; this waits until it has.
-fn look(bench: &Bench) -> String {
+pub(super) fn look(bench: &Bench) -> String {
     bench.clock.advance(Duration::from_secs(400));
     let value = bench.value();
     bench.eventually(Bench::nothing_under_way);
@@ -645,4 +645,102 @@ fn callers_go_on_from_memory_while_one_looks() {
     assert!(!bench.nothing_under_way());
     assert!(bench.client.0.serve_from_memory().is_some());
     bench.eventually(Bench::nothing_under_way);
+}
+
+#[test]
+fn a_token_that_could_not_be_written_is_written_though_nobody_calls() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    let holder = fleet.join();
+    fleet.shelf.break_down(false, true);
+    holder.value();
+    fleet.shelf.break_down(false, false);
+    fleet.clock.advance(MINUTE);
+    holder.eventually(|_| fleet.shelf.entries("record").len() == 1);
+    assert_eq!(fleet.join().value(), "token-1");
+}
+
+#[test]
+fn a_client_that_is_freed_is_not_kept_for_what_could_not_be_written() {
+    let fleet = fleet(token);
+    fleet.shelf.break_down(false, true);
+    let Bench { client, .. } = fleet.join();
+    client.acquire().unwrap();
+    let kept = Arc::downgrade(&client.0);
+    drop(client);
+    assert!((0..400).any(|_| {
+        thread::sleep(Duration::from_millis(5));
+        kept.strong_count() == 0
+    }));
+}
+
+#[test]
+fn a_refusal_that_could_not_be_written_stays_the_reason() {
+    let fleet = fleet(|_| Reply::After(Duration::from_millis(300), quota_refusal().into()));
+    let bench = fleet.join();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| bench.failure());
+        bench.eventually(|_| fleet.requests() == 1);
+        fleet.shelf.break_down(false, true);
+        assert_eq!(waiting.join().unwrap().status(), Status::QuotaRefused);
+    });
+    bench.eventually(Bench::nothing_under_way);
+    fleet.shelf.break_down(false, false);
+    fleet.clock.advance(Duration::from_secs(20));
+    assert_eq!(bench.failure().status(), Status::QuotaRefused);
+    let others = fleet.join().failure();
+    assert_eq!((others.status(), fleet.requests()), (Status::QuotaRefused, 1));
+    assert!(fleet.shelf.ledger()["possibly_spent_ms"].is_null(), "the request was answered");
+}
+
+#[test]
+fn a_known_cool_down_is_told_though_the_cache_hangs() {
+    let fleet = fleet(|_| quota_refusal());
+    let bench = fleet.join_with(|config| config.total_timeout(Duration::from_millis(300)));
+    bench.failure();
+    fleet.shelf.slow_down(Duration::from_secs(2));
+    fleet.clock.advance(Duration::from_secs(20));
+    for _ in 0..3 {
+        assert_eq!(bench.failure().status(), Status::QuotaRefused);
+    }
+    fleet.shelf.slow_down(Duration::ZERO);
+}
+
+#[test]
+fn a_cache_that_forgets_its_lock_is_given_up_with_a_reason_and_not_asked_again_at_once() {
+    for oddity in [Oddity::LockIsNotExtended, Oddity::ExtensionFails] {
+        let fleet = fleet(token);
+        fleet.shelf.be(oddity);
+        let bench = fleet.join();
+        let error = bench.failure();
+        assert_eq!(error.status(), Status::CacheUnavailable);
+        bench.eventually(Bench::nothing_under_way);
+        let locks = fleet.shelf.locks_asked_for();
+        assert!(locks < 20, "{oddity:?}: {locks}");
+        assert!(error.message().contains("lock"), "{error}");
+        assert_eq!((fleet.requests(), fleet.shelf.is_locked()), (0, false));
+    }
+}
+
+/// A clock that is a minute ahead, and a disk that is full: an own cool-down is not forgotten at the next look.
+#[test]
+fn a_cool_down_that_could_not_be_written_holds_against_an_issue_from_the_future() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    fleet.join().value();
+    fleet.shelf.change("ledger", |ledger| {
+        let mut page: serde_json::Value = serde_json::from_slice(ledger).unwrap();
+        for name in ["changed_ms", "last_issue_ms"] {
+            page[name] = (page[name].as_i64().unwrap() + 55_000).into();
+        }
+        page["clock"] = serde_json::Value::Null;
+        *ledger = page.to_string().into_bytes();
+    });
+    fleet.shelf.remove("record");
+    fleet.clock.advance(Duration::from_secs(10));
+    fleet.shelf.break_down(false, true);
+    let bench = fleet.join();
+    for _ in 0..10 {
+        assert_eq!(bench.failure().status(), Status::QuotaRefused);
+        fleet.clock.advance(Duration::from_secs(15));
+    }
+    assert_eq!(fleet.requests(), 2);
 }

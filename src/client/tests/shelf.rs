@@ -16,6 +16,16 @@ struct Content {
     cannot_be_read: bool,
     cannot_be_written: bool,
     takes: Duration,
+    oddity: Option<Oddity>,
+    locks_asked_for: usize,
+}
+
+/// What a program can get wrong in its own cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oddity {
+    /// The lock is another's for its own owner.
+    LockIsNotExtended,
+    ExtensionFails,
 }
 
 impl Shelf {
@@ -49,6 +59,14 @@ impl Shelf {
 
     pub fn slow_down(&self, takes: Duration) {
         self.0.lock().unwrap().takes = takes;
+    }
+
+    pub fn be(&self, oddity: Oddity) {
+        self.0.lock().unwrap().oddity = Some(oddity);
+    }
+
+    pub fn locks_asked_for(&self) -> usize {
+        self.0.lock().unwrap().locks_asked_for
     }
 
     pub fn is_locked(&self) -> bool {
@@ -85,9 +103,16 @@ impl SharedCache for Shelf {
     }
 
     fn lock(&self, name: &str, owner: &str, _: Duration) -> Result<bool, CacheError> {
-        let owners = &mut self.0.lock().unwrap().owners;
+        let content = &mut *self.0.lock().unwrap();
+        content.locks_asked_for += 1;
+        let owners = &mut content.owners;
         if owners.contains_key("another") || owners.get(name).is_some_and(|holder| holder != owner) {
             return Ok(false);
+        }
+        match content.oddity.filter(|_| owners.contains_key(name)) {
+            Some(Oddity::LockIsNotExtended) => return Ok(false),
+            Some(Oddity::ExtensionFails) => return Err(CacheError("the lock cannot be extended".into())),
+            None => {}
         }
         owners.insert(name.into(), owner.into());
         Ok(true)

@@ -1,0 +1,161 @@
+//! Credentials that are set, set back and set again, at any moment: what was learned of each set of them holds.
+
+use super::fleet::{Fleet, fleet, look, quota_refusal};
+use super::*;
+use crate::config::Credentials;
+
+fn first() -> Credentials {
+    Credentials::new().client("id", "the-secret")
+}
+
+fn second() -> Credentials {
+    Credentials::new().client("id-2", "secret-2")
+}
+
+/// How many requests were sent for this client id.
+fn sent_for(server: &Server, id: &str) -> usize {
+    server.requests().iter().filter(|request| request.contains(&format!("client_id={id}&"))).count()
+}
+
+fn late(reply: Reply) -> Reply {
+    Reply::After(Duration::from_millis(300), reply.into())
+}
+
+/// Sets other credentials while the first request is under way.
+fn set_during_the_first_request(bench: &Bench) -> Result<Token, Error> {
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| bench.client.acquire());
+        bench.eventually(|bench| bench.server.requests().len() == 1);
+        bench.client.set_credentials(&second()).unwrap();
+        waiting.join().unwrap()
+    })
+}
+
+#[test]
+fn a_token_for_others_that_lands_after_they_were_set_back_replaces_nothing() {
+    let bench = bench(|number| match number {
+        1 => token(1),
+        2 => late(token(2)),
+        _ => quota_refusal(),
+    });
+    bench.value();
+    bench.client.set_credentials(&second()).unwrap();
+    assert_eq!(bench.value(), "token-1");
+    bench.eventually(|bench| bench.server.requests().len() == 2);
+    bench.client.set_credentials(&first()).unwrap();
+    bench.eventually(Bench::nothing_under_way);
+    assert_eq!(bench.value(), "token-1");
+    bench.client.set_credentials(&second()).unwrap();
+    assert_eq!(bench.value(), "token-2", "which is held as well");
+    assert_eq!(bench.server.requests().len(), 2);
+}
+
+#[test]
+fn each_set_of_credentials_has_its_own_cool_down() {
+    let bench = bench(|number| if number == 1 { token(1) } else { quota_refusal() });
+    bench.value();
+    for _ in 0..3 {
+        bench.client.set_credentials(&second()).unwrap();
+        assert_eq!(bench.value(), "token-1", "which is valid meanwhile");
+        bench.eventually(Bench::nothing_under_way);
+        bench.client.set_credentials(&first()).unwrap();
+        assert_eq!(bench.value(), "token-1");
+    }
+    assert_eq!((sent_for(&bench.server, "id"), sent_for(&bench.server, "id-2")), (1, 1));
+}
+
+#[test]
+fn a_cool_down_outlives_a_token_that_was_got_with_others() {
+    let bench = bench(|number| match number {
+        1 | 3 => token(number),
+        _ => quota_refusal(),
+    });
+    let refused = bench.client.acquire().unwrap();
+    bench.client.invalidate(&refused);
+    assert_eq!(bench.failure().status(), Status::QuotaRefused);
+    bench.client.set_credentials(&second()).unwrap();
+    assert_eq!(bench.value(), "token-3");
+    bench.client.set_credentials(&first()).unwrap();
+    assert_eq!(bench.value(), "token-3", "it is valid, and there is no other");
+    bench.eventually(Bench::nothing_under_way);
+    assert_eq!(sent_for(&bench.server, "id"), 2);
+}
+
+#[test]
+fn who_waits_for_others_that_fail_is_refused_what_a_cool_down_forbids() {
+    let bench = bench(|number| if number == 2 { late(Reply::text(401, "no")) } else { quota_refusal() });
+    bench.failure();
+    bench.client.set_credentials(&second()).unwrap();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| bench.failure());
+        bench.eventually(|bench| bench.server.requests().len() == 2);
+        bench.client.set_credentials(&first()).unwrap();
+        assert_eq!(waiting.join().unwrap().status(), Status::QuotaRefused);
+    });
+    assert_eq!(sent_for(&bench.server, "id"), 1);
+}
+
+/// The first request is refused when its credentials are no longer those of now.
+fn refused_when_former() -> impl Fn(usize) -> Reply + Send + Sync + 'static {
+    |number| match number {
+        1 => late(quota_refusal()),
+        2 => token(2),
+        _ => quota_refusal(),
+    }
+}
+
+#[test]
+fn a_refusal_of_former_credentials_is_remembered() {
+    let bench = bench(refused_when_former());
+    assert_eq!(set_during_the_first_request(&bench).unwrap().value(), "token-2");
+    bench.client.set_credentials(&first()).unwrap();
+    bench.value();
+    bench.eventually(Bench::nothing_under_way);
+    assert_eq!(sent_for(&bench.server, "id"), 1);
+}
+
+#[test]
+fn a_refusal_of_former_credentials_reaches_those_who_use_them() {
+    let fleet = fleet(refused_when_former());
+    assert_eq!(set_during_the_first_request(&fleet.join()).unwrap().value(), "token-2");
+    assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
+    assert_eq!(sent_for(&fleet.server, "id"), 1);
+}
+
+#[test]
+fn a_token_of_former_credentials_is_written_for_those_who_use_them_alone() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    let bench = fleet.join();
+    fleet.shelf.break_down(false, true);
+    bench.value();
+    bench.client.set_credentials(&second()).unwrap();
+    fleet.shelf.break_down(false, false);
+    assert_eq!(bench.value(), "token-1");
+    bench.eventually(Bench::nothing_under_way);
+    look(&bench);
+    bench.eventually(|_| fleet.shelf.entries("record").len() == 1);
+    assert_eq!(fleet.join().value(), "token-1");
+    let joined = Fleet::join_with(&fleet, |config| config.client_id("id-2").client_secret("secret-2"));
+    assert_eq!(joined.failure().status(), Status::QuotaRefused);
+}
+
+#[test]
+fn the_same_credentials_again_change_nothing() {
+    let bench = bench(|_| Reply::text(401, "no"));
+    bench.failure();
+    for _ in 0..3 {
+        bench.client.set_credentials(&first()).unwrap();
+        bench.failure();
+    }
+    assert_eq!(bench.server.requests().len(), 1);
+}
+
+#[test]
+fn a_new_password_does_not_hide_the_reason_of_a_cool_down() {
+    let bench = bench(|_| quota_refusal());
+    bench.failure();
+    bench.client.set_credentials(&Credentials::new().service_account("name", "new")).unwrap();
+    let error = bench.failure();
+    assert_eq!((error.status(), error.http_status()), (Status::QuotaRefused, Some(400)));
+    assert_eq!(bench.server.requests().len(), 1);
+}
