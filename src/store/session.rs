@@ -124,12 +124,11 @@ impl Session {
         let page = loaded.ledger.and_then(|bytes| self.read_ledger(&bytes));
         let Page { ledger, failure, rejected_records, refused } = page.clone().unwrap_or_default();
         self.rejected_records = self.rejected_records.max(rejected_records);
-        let sealed = loaded.record.unwrap_or_default();
-        let opened = if sealed.is_empty() { Ok(None) } else { self.open(&sealed) };
-        if let Err(problem) = &opened
+        let opened = loaded.record.as_deref().map_or(Ok(None), |sealed| self.open(sealed));
+        if let (Err(problem), Some(sealed)) = (&opened, &loaded.record)
             && self.is_locked()
         {
-            self.set_aside(&sealed, problem).await;
+            self.set_aside(sealed, problem).await;
         }
         let is_damaged = opened.is_err();
         let record = opened.ok().flatten();
