@@ -193,8 +193,11 @@ impl Landing {
             account.ledger.is_unwritten &= !(is_written && account.ledger == *ledger);
             if !is_written || account.refused != *refused {
                 account.note_unsaved(now);
-            } else if held.is_some() {
-                (account.unsaved, account.look_again) = (0, Some(now.after(next_look(0))));
+                return;
+            }
+            account.unsaved = 0;
+            if held.is_some() {
+                account.look_again = Some(now.after(next_look(0)));
             }
         });
     }
@@ -260,8 +263,8 @@ impl Landing {
             known.next_retry()
         });
         self.sender.send_replace(Some(outcome));
-        if let Some((settings, moment)) = retry {
-            self.inner.look_later(settings, moment);
+        if let Some(moment) = retry {
+            self.inner.look_later(moment);
         }
     }
 }

@@ -10,7 +10,6 @@ use super::account::Account;
 use super::fetch::{Landing, jitter};
 use super::flight::{Outcome, Purpose, lost, timed_out};
 use crate::clock::Moment;
-use crate::config::Settings;
 use crate::error::{Error, Status};
 use crate::policy::{self, Decision, Life};
 use crate::store::{Names, Record, Session, Store, Trouble, View};
@@ -135,12 +134,14 @@ impl Landing {
             let unpublished = account.valid_token(now).filter(|held| !shared.has(held)).cloned();
             let decision = known.decide(&self.settings, None, now);
             let (held, account) = (known.token(now).cloned(), known.of(&self.settings));
+            if is_all && unpublished.is_none() {
+                account.unsaved = 0;
+            }
             match (decision, held) {
                 (Decision::Serve, Some(held)) => {
                     if let Some(own) = unpublished {
                         return Step::Publish(own);
                     }
-                    account.unsaved = if is_all { 0 } else { account.unsaved };
                     Step::Done { outcome: Ok(held), is_all }
                 }
                 (Decision::Refuse { until }, _) => {
@@ -225,17 +226,17 @@ impl Shared {
 }
 
 impl Inner {
-    /// Looks into the shared cache of these settings though nobody calls, unless somebody has done so until then.
-    pub(super) fn look_later(self: &Arc<Self>, settings: Arc<Settings>, moment: Moment) {
+    /// Writes what could not be written, though nobody calls, unless somebody has done so until then. The task holds nothing
+    /// of the client, which the program may have freed.
+    pub(super) fn look_later(self: &Arc<Self>, moment: Moment) {
         let Ok(runtime) = self.world.runtime() else { return };
         let (inner, wait) = (Arc::downgrade(self), moment.since(self.clock.now()));
         runtime.spawn(async move {
             time::sleep(wait).await;
-            // Not for the sake of this is a client kept that the program has freed.
             let Some(inner) = inner.upgrade() else { return };
             let hangar = inner.hangar.get();
             hangar.update(&inner, |known, departure| {
-                if known.of(&settings).starts_look(inner.clock.now()) {
+                if let Some(settings) = known.start_retry(inner.clock.now()) {
                     // Where that fails it is left to the next call.
                     let _ = departure.start_or_join(&inner, &hangar, &settings, Purpose::Look);
                 }

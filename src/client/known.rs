@@ -94,9 +94,15 @@ impl Known {
         self.accounts.iter_mut().find_map(|account| account.drop_refused(token).then_some(account))
     }
 
-    /// What the shared cache of which settings lacks, and when that is tried again though nobody calls.
-    pub fn next_retry(&self) -> Option<(Arc<Settings>, Moment)> {
-        self.accounts.iter().find_map(|account| Some((Arc::clone(&account.settings), account.retries_at()?)))
+    /// When something that a shared cache lacks is to be written though nobody calls.
+    pub fn next_retry(&self) -> Option<Moment> {
+        self.accounts.iter().filter_map(Account::retries_at).min()
+    }
+
+    /// Whose turn it is, if it is somebody's and nobody has looked since.
+    pub fn start_retry(&mut self, now: Moment) -> Option<Arc<Settings>> {
+        let account = self.accounts.iter_mut().find(|account| account.retries_at().is_some_and(|at| at <= now))?;
+        account.starts_look(now).then(|| Arc::clone(&account.settings))
     }
 
     pub fn use_settings(&mut self, settings: &Arc<Settings>, now: Moment) {
