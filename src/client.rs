@@ -181,10 +181,11 @@ impl Inner {
                     Ok(Answer::Token(held.token()))
                 }
                 // Others may have found a token meanwhile, or put theirs back.
-                (Decision::Refuse { .. }, _) if known.current().starts_look(now) => {
-                    start(Purpose::Look).map(Answer::Wait)
+                (Decision::Refuse { until }, _) => {
+                    let account = known.current();
+                    let look = account.starts_look(now).then(|| start(Purpose::Look).ok()).flatten();
+                    look.map_or_else(|| Err(account.refusal(until, now)), |landed| Ok(Answer::Wait(landed)))
                 }
-                (Decision::Refuse { until }, _) => Err(known.current().refusal(until, now)),
                 _ => start(Purpose::Fetch).map(Answer::Wait),
             }
         })

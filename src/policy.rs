@@ -107,8 +107,9 @@ impl Ledger {
     }
 
     /// The request was not sent after all.
-    pub fn record_stay(&mut self) {
+    pub fn record_stay(&mut self, now: Moment) {
         self.departed = None;
+        self.touch(now);
     }
 
     /// The sender of a request died before it wrote what became of it. The first time it is as if an answer was lost

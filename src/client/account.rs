@@ -60,6 +60,16 @@ impl Account {
         self.held.as_ref().filter(|held| !held.life().is_over(now))
     }
 
+    /// What would be lost with it: a valid token, or the knowledge that the daily limit is reached.
+    pub fn worth(&self, now: Moment) -> u8 {
+        let is_cooling_down = self.ledger.cool_down_until.is_some_and(|until| now < until);
+        match (self.valid_token(now), is_cooling_down) {
+            (Some(_), _) => 2,
+            (None, true) => 1,
+            (None, false) => 0,
+        }
+    }
+
     pub fn fetched_elsewhere_until(&self, now: Moment) -> Option<Moment> {
         self.elsewhere_until.filter(|&until| now < until)
     }

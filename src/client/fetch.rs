@@ -1,6 +1,7 @@
 //! A fetch on its way: requests, the pauses between them, and what is remembered of them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -8,7 +9,7 @@ use tokio::time::{self, Instant};
 
 use super::account::Account;
 use super::fleet::next_look;
-use super::flight::{Hangar, Outcome, Purpose, lost};
+use super::flight::{Departure, Hangar, Outcome, Purpose, lost, timed_out};
 use super::{Inner, Known};
 use crate::cause::Cause;
 use crate::clock::Moment;
@@ -20,6 +21,9 @@ use crate::retry::Attempts;
 use crate::store::{Names, Session};
 use crate::token::HeldToken;
 
+/// How often it begins anew for other credentials, or because an API refused what it brought.
+const MOST_ROUNDS: u32 = 8;
+
 /// However it ends, a panic included, it lands: the next caller may start another.
 pub(super) struct Landing {
     pub inner: Arc<Inner>,
@@ -28,6 +32,8 @@ pub(super) struct Landing {
     pub sender: watch::Sender<Option<Outcome>>,
     pub purpose: Purpose,
     started: Instant,
+    /// It ended itself, because nobody waited: another can be under way by now.
+    is_over: AtomicBool,
     done: bool,
 }
 
@@ -40,27 +46,43 @@ impl Landing {
         sender: watch::Sender<Option<Outcome>>,
     ) -> Self {
         let (inner, hangar, settings) = (Arc::clone(inner), Arc::clone(hangar), Arc::clone(settings));
-        Self { inner, hangar, settings, purpose, sender, started: Instant::now(), done: false }
+        Self {
+            inner,
+            hangar,
+            settings,
+            purpose,
+            sender,
+            started: Instant::now(),
+            is_over: AtomicBool::new(false),
+            done: false,
+        }
     }
 
     pub async fn fly(mut self) {
-        let mut is_first = true;
-        let outcome = loop {
-            let names = Names::of(&self.settings);
-            let outcome = match self.inner.world.store(&self.settings, &names) {
-                None => self.alone().await,
-                Some(store) => self.agree_with(store, &names).await,
-            };
+        let mut outcome = self.once().await;
+        for _ in 0..MOST_ROUNDS {
             let settings = self.inner.settings.load_full();
-            match outcome {
-                // What failed for the former credentials may be granted for these.
-                Err(error) if self.may_succeed_with(&settings, &error) => self.settings = settings,
-                // An API refused it meanwhile.
-                Ok(held) if is_first && self.is_refused(&held) => is_first = false,
-                outcome => break outcome,
+            match &outcome {
+                _ if self.is_over.load(Relaxed) => break,
+                // It was for former credentials, or what failed for them may be granted for these.
+                None => self.settings = settings,
+                Some(Err(error)) if self.may_succeed_with(&settings, error) => self.settings = settings,
+                Some(Ok(held)) if !self.may_serve(held) => {}
+                Some(_) => break,
             }
-        };
-        self.land(outcome);
+            outcome = self.once().await;
+        }
+        let outcome = outcome.filter(|outcome| outcome.as_ref().map_or(true, |held| self.may_serve(held)));
+        self.land(outcome.unwrap_or_else(|| Err(timed_out(self.settings.transport.total_timeout))));
+    }
+
+    /// `None` if other credentials were set meanwhile, and nothing was done for these.
+    async fn once(&self) -> Option<Outcome> {
+        let names = Names::of(&self.settings);
+        match self.inner.world.store(&self.settings, &names) {
+            None => Some(self.alone().await),
+            Some(store) => self.agree_with(store, &names).await,
+        }
     }
 
     /// The way of a fetch where there is no shared cache.
@@ -125,7 +147,8 @@ impl Landing {
             if failure.cause.may_have_cost_a_token() {
                 self.record(|account, now| account.ledger.record_possibly_spent(requested, now));
             }
-            let Some(pause) = attempts.pause(failure.cause, left(), jitter()) else { return Err(Some(failure)) };
+            let pause = attempts.pause(failure.cause, left(), jitter()).filter(|_| self.is_current());
+            let Some(pause) = pause else { return Err(Some(failure)) };
             if let Some(session) = session
                 && !self.keeps_lock(session, pause).await
             {
@@ -156,7 +179,7 @@ impl Landing {
         self.save(Some(session), None).await;
         // Writing it can have taken longer than the lease.
         if !session.is_locked() {
-            self.record(|account, _| account.ledger.record_stay());
+            self.record(|account, now| account.ledger.record_stay(now));
         }
         session.is_locked()
     }
@@ -191,7 +214,7 @@ impl Landing {
         let is_written = saved == Ok(true);
         self.record(|account, now| {
             account.ledger.is_unwritten &= !(is_written && account.ledger == *ledger);
-            if !is_written || account.refused != *refused {
+            if !is_written || account.refused != *refused || !self.has_newest_secrets(account) {
                 account.note_unsaved(now);
                 return;
             }
@@ -235,9 +258,14 @@ impl Landing {
         self.update(|known| change(known.of(&self.settings), self.inner.clock.now()))
     }
 
-    fn is_refused(&self, held: &HeldToken) -> bool {
-        let known = self.inner.known.load();
-        known.find(&self.settings).is_some_and(|account| account.refused.contains(&held.token().hash()))
+    /// Whether it is still good for those who waited for it.
+    fn may_serve(&self, held: &HeldToken) -> bool {
+        !held.life().is_over(self.inner.clock.now()) && !self.inner.known.load().is_refused(held)
+    }
+
+    /// A token is sealed for one client secret, and another can have been set meanwhile.
+    pub fn has_newest_secrets(&self, account: &Account) -> bool {
+        self.settings.request.has_the_secrets_of(&account.settings.request)
     }
 
     /// Whether it flies for the client and the service account that tokens are still wanted for.
@@ -246,14 +274,22 @@ impl Landing {
     }
 
     /// Whether these settings are others, and not known to fail in the same way.
-    fn may_succeed_with(&self, settings: &Arc<Settings>, error: &Error) -> bool {
-        let are_others = !Arc::ptr_eq(&self.settings, settings);
-        are_others && (!self.is_current() || error.status() == Status::CredentialsRefused)
+    fn may_succeed_with(&self, settings: &Settings, error: &Error) -> bool {
+        let request = &self.settings.request;
+        let are_corrected = || !request.has_the_secrets_of(&settings.request);
+        !self.is_current() || (error.status() == Status::CredentialsRefused && are_corrected())
     }
 
     /// Ends the flight if nobody waits for it any more. True if so.
     pub fn ends_unless_awaited(&self) -> bool {
-        self.hangar.update(&self.inner, |_, departure| departure.end_unless_awaited(&self.sender))
+        self.hangar.update(&self.inner, |_, departure| self.ends_in(departure))
+    }
+
+    /// The same under the lock.
+    pub fn ends_in(&self, departure: &mut Departure) -> bool {
+        let is_over = departure.end_unless_awaited(&self.sender);
+        self.is_over.fetch_or(is_over, Relaxed);
+        is_over
     }
 
     fn land(&mut self, outcome: Outcome) {

@@ -11,7 +11,7 @@ use super::fetch::{Landing, jitter};
 use super::flight::{Outcome, Purpose, lost, timed_out};
 use crate::clock::Moment;
 use crate::error::{Error, Status};
-use crate::policy::{self, Decision, Life};
+use crate::policy::{Decision, Life};
 use crate::store::{Names, Record, Session, Store, Trouble, View};
 use crate::token::{HeldToken, TokenHash};
 
@@ -33,6 +33,8 @@ const MOST_LOCKS: u32 = 4;
 enum Step {
     /// Nothing is fetched. Without `is_all` there is something to be written or set aside.
     Done { outcome: Outcome, is_all: bool },
+    /// The credentials are no longer those of now.
+    Anew,
     /// The cache lacks the token that is held, perhaps because it was emptied.
     Publish(Arc<HeldToken>),
     /// With the token that is good meanwhile.
@@ -41,7 +43,7 @@ enum Step {
 
 impl Landing {
     /// The way of a fetch where there is a shared cache. Most end after one look.
-    pub async fn agree_with(&self, store: Box<dyn Store>, names: &Names) -> Outcome {
+    pub async fn agree_with(&self, store: Box<dyn Store>, names: &Names) -> Option<Outcome> {
         let agreed = match Session::new(store, names, &self.settings, Arc::clone(&self.inner.clock)) {
             Ok(mut session) => {
                 let agreed = self.agree(&mut session).await;
@@ -57,23 +59,25 @@ impl Landing {
         }
     }
 
-    async fn agree(&self, session: &mut Session) -> Result<Outcome, Trouble> {
+    /// `None` if it has to begin anew.
+    async fn agree(&self, session: &mut Session) -> Result<Option<Outcome>, Trouble> {
         let (mut pause, mut locks) = (FIRST_PAUSE, 0);
         loop {
             let view = session.load().await?;
             match self.next_step(view, session.is_locked()) {
-                Step::Done { outcome, is_all: true } => return Ok(outcome),
+                Step::Anew => return Ok(None),
+                Step::Done { outcome, is_all: true } => return Ok(Some(outcome)),
                 Step::Done { outcome, .. } if session.is_locked() => {
                     self.save(Some(session), None).await;
-                    return Ok(outcome);
+                    return Ok(Some(outcome));
                 }
                 Step::Publish(held) if session.is_locked() => {
                     self.save(Some(session), Some(&held)).await;
-                    return Ok(Ok(held));
+                    return Ok(Some(Ok(held)));
                 }
                 Step::Fetch(_) if session.is_locked() => {
                     let outcome = self.fetch(Some(session)).await;
-                    if let Some(outcome) = outcome.filter(|_| session.is_locked()) {
+                    if outcome.is_some() && session.is_locked() {
                         return Ok(outcome);
                     }
                     // Who was stopped for longer than a lease has something to tell those who went on, and to hear from them.
@@ -91,19 +95,19 @@ impl Landing {
                 }
                 Step::Done { outcome, .. } => {
                     self.record(Account::note_unsaved);
-                    return Ok(outcome);
+                    return Ok(Some(outcome));
                 }
                 Step::Publish(held) => {
                     self.record(Account::note_unsaved);
-                    return Ok(Ok(held));
+                    return Ok(Some(Ok(held)));
                 }
                 Step::Fetch(Some(held)) => {
                     let until = self.inner.clock.now().after(ELSEWHERE);
                     self.record(|account, _| account.leave_it_to_others(until));
-                    return Ok(Ok(held));
+                    return Ok(Some(Ok(held)));
                 }
                 Step::Fetch(None) if self.ends_unless_awaited() => {
-                    return Ok(Err(timed_out(self.settings.transport.total_timeout)));
+                    return Ok(Some(Err(timed_out(self.settings.transport.total_timeout))));
                 }
                 Step::Fetch(None) => {
                     time::sleep(pause.mul_f64(0.5 + jitter() / 2.0)).await;
@@ -119,11 +123,13 @@ impl Landing {
         let shared = Shared::of(&view);
         self.hangar.update(&self.inner, |known, departure| {
             if self.purpose == Purpose::Fetch && !self.is_current() {
-                // This cache is that of former credentials: the flight begins anew.
-                return Step::Done { outcome: Err(lost()), is_all: true };
+                // This cache is that of former credentials.
+                return Step::Anew;
             }
             let account = known.of(&self.settings);
-            account.look_again = Some(now.after(next_look(account.unsaved)));
+            if self.has_newest_secrets(account) {
+                account.look_again = Some(now.after(next_look(account.unsaved)));
+            }
             if let Some(record) = account.take_over(view, self.hangar.id, now) {
                 account.hold(&self.held_from(&record));
             }
@@ -134,7 +140,7 @@ impl Landing {
             let unpublished = account.valid_token(now).filter(|held| !shared.has(held)).cloned();
             let decision = known.decide(&self.settings, None, now);
             let (held, account) = (known.token(now).cloned(), known.of(&self.settings));
-            if is_all && unpublished.is_none() {
+            if is_all && unpublished.is_none() && self.has_newest_secrets(account) {
                 account.unsaved = 0;
             }
             match (decision, held) {
@@ -149,9 +155,11 @@ impl Landing {
                     Step::Done { outcome: Err(account.refusal(until, now)), is_all }
                 }
                 // Others may go on looking: this was all, unless a caller waits for it by now.
-                (_, held) if self.purpose == Purpose::Look && departure.end_unless_awaited(&self.sender) => {
+                (_, held) if self.purpose == Purpose::Look && self.ends_in(departure) => {
                     Step::Done { outcome: held.ok_or_else(lost), is_all }
                 }
+                // A caller waits, and not for these.
+                _ if !self.is_current() => Step::Anew,
                 (Decision::ServeAndRefresh, held) => Step::Fetch(held),
                 _ => Step::Fetch(None),
             }
@@ -165,29 +173,28 @@ impl Landing {
     }
 
     /// The cache cannot be used, which is not the same as an empty one: the whole fleet would fetch.
-    async fn without_cache(&self, trouble: Trouble) -> Outcome {
-        let now = self.inner.clock.now();
-        let (held, may_fetch) = self.update(|known| {
-            let decision = policy::decide(None, &known.of(&self.settings).ledger, None, now);
-            (known.token(now).cloned(), decision == Decision::Fetch)
-        });
-        let fetches = held.is_none() && may_fetch && self.settings.cache.fetch_anyway;
+    async fn without_cache(&self, trouble: Trouble) -> Option<Outcome> {
         tracing::warn!("the shared cache cannot be used: {trouble}");
-        let error = self.record(|account, now| {
+        let now = self.inner.clock.now();
+        let held = self.update(|known| known.token(now).cloned());
+        // What is fetched behind nobody's back costs a token that nobody asked for.
+        let is_wanted = held.is_none() && !(self.purpose == Purpose::Look && self.ends_unless_awaited());
+        let (error, fetches) = self.record(|account, now| {
             account.note_unsaved(now);
-            if !fetches {
-                account.ledger.record_cache_outage(now, jitter());
-            }
+            let is_open = account.ledger.is_closed_by_the_cache_alone(now);
+            account.ledger.record_cache_outage(now, jitter());
             let until = account.ledger.closed_until().unwrap_or(now);
             let error = Error::from(trouble).with_retry_after(Some(until.since(now)));
             account.cache_error = Some(error.clone());
             // What the daily limit has closed is not open because the cache is out of reach as well.
-            if account.ledger.is_closed_by_the_cache_alone(now) { error } else { account.refusal(until, now) }
+            let error = if is_open { error } else { account.refusal(until, now) };
+            (error, is_open && is_wanted && self.settings.cache.fetch_anyway)
         });
         match held {
-            Some(held) => Ok(held),
-            None if fetches => self.fetch(None).await.unwrap_or_else(|| Err(lost())),
-            None => Err(error),
+            Some(held) => Some(Ok(held)),
+            None if fetches && !self.is_current() => None,
+            None if fetches => self.fetch(None).await,
+            None => Some(Err(error)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a client knows at one moment. It is never changed, a change makes a new one.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,7 +57,18 @@ impl Known {
     pub fn decide(&self, settings: &Settings, flight_ends: Option<Moment>, now: Moment) -> Decision {
         let Some(account) = self.find(settings) else { return Decision::Fetch };
         let flight_ends = flight_ends.max(account.fetched_elsewhere_until(now));
-        policy::decide(self.life(account, now).as_ref(), &account.ledger, flight_ends, now)
+        let life = self.life(account, now);
+        let mut ledger = Cow::Borrowed(&account.ledger);
+        if account.settings.cache.fetch_anyway && life.is_none() {
+            ledger.to_mut().cache_out_until = None;
+        }
+        policy::decide(life.as_ref(), &ledger, flight_ends, now)
+    }
+
+    /// Whether an API refused it, whosever it was.
+    pub fn is_refused(&self, held: &HeldToken) -> bool {
+        let hash = held.token().hash();
+        self.accounts.iter().any(|account| account.refused.contains(&hash))
     }
 
     /// Of the token that is served to those who ask for one of this account. One that was got with other credentials is to
@@ -108,7 +120,6 @@ impl Known {
     pub fn use_settings(&mut self, settings: &Arc<Settings>, now: Moment) {
         let has_cache = self.accounts[0].look_again.is_some();
         let is_another = !self.accounts[0].is_for(settings);
-        // The first is dropped last where there are too many.
         let place = self.accounts.iter().position(|account| account.is_for(settings));
         let mut account = place.map_or_else(|| Account::new(settings), |place| self.accounts.remove(place));
         account.use_settings(settings, now);
@@ -118,6 +129,16 @@ impl Known {
             account.look_again = has_cache.then_some(now);
         }
         self.accounts.insert(0, account);
-        self.accounts.truncate(MOST_ACCOUNTS);
+        self.drop_one_too_many(now);
+    }
+
+    /// Of those that are not of now, the one that is worth least, and of several the oldest.
+    fn drop_one_too_many(&mut self, now: Moment) {
+        if self.accounts.len() > MOST_ACCOUNTS {
+            let others = self.accounts.iter().enumerate().skip(1).rev();
+            if let Some((place, _)) = others.min_by_key(|(_, account)| account.worth(now)) {
+                self.accounts.remove(place);
+            }
+        }
     }
 }

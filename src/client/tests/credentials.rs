@@ -159,3 +159,65 @@ fn a_new_password_does_not_hide_the_reason_of_a_cool_down() {
     assert_eq!((error.status(), error.http_status()), (Status::QuotaRefused, Some(400)));
     assert_eq!(bench.server.requests().len(), 1);
 }
+
+#[test]
+fn nothing_is_sent_for_former_credentials_by_who_only_removes_their_token() {
+    let fleet = fleet(token);
+    let bench = fleet.join();
+    let refused = bench.client.acquire().unwrap();
+    fleet.shelf.slow_down(Duration::from_millis(100));
+    bench.client.invalidate(&refused);
+    bench.client.set_credentials(&second()).unwrap();
+    assert_eq!(bench.value(), "token-2", "whose caller came while the other was being removed");
+    assert_eq!((sent_for(&fleet.server, "id"), sent_for(&fleet.server, "id-2")), (1, 1));
+    // And removed it is, though nobody calls.
+    fleet.clock.advance(MINUTE);
+    bench.eventually(|_| fleet.shelf.entries("record").len() == 1);
+}
+
+#[test]
+fn a_new_secret_that_is_set_during_a_fetch_gets_its_record_soon() {
+    let fleet = fleet(|number| if number == 1 { late(token(1)) } else { quota_refusal() });
+    let bench = fleet.join();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| bench.value());
+        bench.eventually(|_| fleet.requests() == 1);
+        bench.client.set_credentials(&Credentials::new().client("id", "new-secret")).unwrap();
+        assert_eq!(waiting.join().unwrap(), "token-1");
+    });
+    bench.eventually(Bench::nothing_under_way);
+    fleet.clock.advance(Duration::from_secs(20));
+    bench.value();
+    bench.eventually(|_| fleet.shelf.entries("record").len() == 2);
+    assert_eq!(fleet.join_with(|config| config.client_secret("new-secret")).value(), "token-1");
+}
+
+#[test]
+fn the_same_credentials_set_during_their_refusal_are_not_tried_again() {
+    let bench = bench(|_| late(Reply::text(401, "no")));
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| bench.failure());
+        bench.eventually(|bench| bench.server.requests().len() == 1);
+        bench.client.set_credentials(&first()).unwrap();
+        waiting.join().unwrap();
+    });
+    assert_eq!(bench.server.requests().len(), 1);
+}
+
+#[test]
+fn retries_end_when_other_credentials_are_set() {
+    let bench = bench(|number| if number == 1 { late(Reply::text(503, "")) } else { token(number) });
+    assert_eq!(set_during_the_first_request(&bench).unwrap().value(), "token-2");
+    assert_eq!((sent_for(&bench.server, "id"), sent_for(&bench.server, "id-2")), (1, 1));
+}
+
+#[test]
+fn a_valid_token_is_kept_however_many_credentials_are_tried() {
+    let bench = bench(|number| if number == 1 { token(1) } else { Reply::text(401, "no") });
+    bench.value();
+    for number in 2..9 {
+        bench.client.set_credentials(&Credentials::new().client(format!("id-{number}"), "x")).unwrap();
+        assert_eq!(bench.value(), "token-1");
+        bench.eventually(Bench::nothing_under_way);
+    }
+}

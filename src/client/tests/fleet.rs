@@ -744,3 +744,42 @@ fn a_cool_down_that_could_not_be_written_holds_against_an_issue_from_the_future(
     }
     assert_eq!(fleet.requests(), 2);
 }
+
+#[test]
+fn nothing_is_fetched_anyway_that_nobody_asks_for() {
+    let fleet = fleet(token);
+    let bench = fleet.join_with(|config| config.cache_fetch_anyway(true));
+    let refused = bench.client.acquire().unwrap();
+    fleet.shelf.break_down(true, true);
+    bench.client.invalidate(&refused);
+    bench.eventually(Bench::nothing_under_way);
+    assert_eq!(fleet.requests(), 1);
+    assert_eq!(bench.value(), "token-2");
+}
+
+#[test]
+fn an_outage_that_was_noticed_before_keeps_nobody_from_fetching_anyway() {
+    let fleet = fleet(token);
+    let bench = fleet.join_with(|config| config.cache_fetch_anyway(true));
+    bench.value();
+    fleet.shelf.break_down(true, true);
+    fleet.clock.advance(23 * HOUR);
+    for _ in 0..6 {
+        assert_eq!(bench.value(), "token-1");
+        bench.eventually(Bench::nothing_under_way);
+        fleet.clock.advance(MINUTE);
+    }
+    fleet.clock.advance(HOUR);
+    assert_eq!(bench.value(), "token-2");
+}
+
+#[test]
+fn a_client_that_has_written_everything_does_not_look_again_by_itself() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    let bench = fleet.join();
+    let refused = bench.client.acquire().unwrap();
+    bench.client.invalidate(&refused);
+    bench.failure();
+    bench.eventually(Bench::nothing_under_way);
+    assert_eq!(bench.client.0.known.load().next_retry(), None);
+}
