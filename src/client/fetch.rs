@@ -34,6 +34,8 @@ pub(super) struct Landing {
     started: Instant,
     /// It ended itself, because nobody waited: another can be under way by now.
     is_over: AtomicBool,
+    /// It brought a token of its own, and costs no second one.
+    has_fetched: AtomicBool,
     done: bool,
 }
 
@@ -54,6 +56,7 @@ impl Landing {
             sender,
             started: Instant::now(),
             is_over: AtomicBool::new(false),
+            has_fetched: AtomicBool::new(false),
             done: false,
         }
     }
@@ -111,6 +114,7 @@ impl Landing {
                 self.record(|account, now| account.record_issue(&held, now));
                 self.save(session, Some(&held)).await;
                 self.record(|account, _| account.hold(&held));
+                self.has_fetched.store(true, Relaxed);
                 tracing::info!("a new token is held for {} s", issued.lifetime.as_secs());
                 Some(Ok(held))
             }
@@ -258,9 +262,10 @@ impl Landing {
         self.update(|known| change(known.of(&self.settings), self.inner.clock.now()))
     }
 
-    /// Whether it is still good for those who waited for it.
+    /// Whether it is still good for those who waited for it: not if it ended meanwhile, or an API refused it.
     fn may_serve(&self, held: &HeldToken) -> bool {
-        !held.life().is_over(self.inner.clock.now()) && !self.inner.known.load().is_refused(held)
+        let is_good = || !held.life().is_over(self.inner.clock.now()) && !self.inner.known.load().is_refused(held);
+        self.has_fetched.load(Relaxed) || is_good()
     }
 
     /// A token is sealed for one client secret, and another can have been set meanwhile.

@@ -783,3 +783,18 @@ fn a_client_that_has_written_everything_does_not_look_again_by_itself() {
     bench.eventually(Bench::nothing_under_way);
     assert_eq!(bench.client.0.known.load().next_retry(), None);
 }
+
+#[test]
+fn a_token_that_is_over_when_it_arrives_costs_no_second_request() {
+    let short = |number| format!(r#"{{"access_token":"token-{number}","expires_in":1,"token_type":"Bearer"}}"#);
+    let fleet = fleet(move |number| Reply::After(Duration::from_millis(300), Reply::json(200, &short(number)).into()));
+    let bench = fleet.join();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| bench.value());
+        bench.eventually(|_| fleet.requests() == 1);
+        fleet.clock.advance(Duration::from_secs(2));
+        assert_eq!(waiting.join().unwrap(), "token-1");
+    });
+    bench.eventually(Bench::nothing_under_way);
+    assert_eq!(fleet.requests(), 1);
+}
