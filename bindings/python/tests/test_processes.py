@@ -227,9 +227,11 @@ def test_an_exit_amid_log_records(sandbox: Sandbox) -> None:
 
 
 def test_ctrl_c_ends_a_wait(sandbox: Sandbox) -> None:
+    # In the background of a shell the signal is ignored, and Python leaves it so.
     program = """
-        import time
+        import signal, time
         from tango_token import Client
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         client = Client.from_env()
         print("ready", flush=True)
         start = time.monotonic()
