@@ -177,7 +177,7 @@ impl Landing {
         tracing::warn!("the shared cache cannot be used: {trouble}");
         let now = self.inner.clock.now();
         let held = self.update(|known| known.token(now).cloned());
-        // What is fetched behind nobody's back costs a token that nobody asked for.
+        // A look is not worth the day's token, unless a caller has come to wait for it.
         let is_wanted = held.is_none() && !(self.purpose == Purpose::Look && self.ends_unless_awaited());
         let (error, fetches) = self.record(|account, now| {
             account.note_unsaved(now);

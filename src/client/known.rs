@@ -43,10 +43,10 @@ impl Known {
         self.accounts.iter().find(|account| account.is_for(settings))
     }
 
-    /// The account that these settings are for.
+    /// The account that these settings are for. One that was dropped while it was fetched for comes back beside the others,
+    /// until the next credentials are set.
     pub fn of(&mut self, settings: &Arc<Settings>) -> &mut Account {
         let place = self.accounts.iter().position(|account| account.is_for(settings)).unwrap_or_else(|| {
-            self.accounts.truncate(MOST_ACCOUNTS - 1);
             self.accounts.push(Account::new(settings));
             self.accounts.len() - 1
         });
@@ -129,16 +129,15 @@ impl Known {
             account.look_again = has_cache.then_some(now);
         }
         self.accounts.insert(0, account);
-        self.drop_one_too_many(now);
+        self.drop_those_too_many(now);
     }
 
-    /// Of those that are not of now, the one that is worth least, and of several the oldest.
-    fn drop_one_too_many(&mut self, now: Moment) {
-        if self.accounts.len() > MOST_ACCOUNTS {
+    /// Of those that are not of now, the ones that are worth least, and of several the oldest.
+    fn drop_those_too_many(&mut self, now: Moment) {
+        while self.accounts.len() > MOST_ACCOUNTS {
             let others = self.accounts.iter().enumerate().skip(1).rev();
-            if let Some((place, _)) = others.min_by_key(|(_, account)| account.worth(now)) {
-                self.accounts.remove(place);
-            }
+            let Some((place, _)) = others.min_by_key(|(_, account)| account.worth(now)) else { return };
+            self.accounts.remove(place);
         }
     }
 }

@@ -570,7 +570,7 @@ fn a_cool_down_is_reported_as_one_though_the_cache_is_out_of_reach_too() {
 }
 
 #[test]
-fn one_changed_bit_anywhere_in_the_record_is_mended_by_who_has_the_token() {
+fn one_changed_bit_in_the_head_of_the_record_is_mended_by_who_has_the_token() {
     let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
     let bench = fleet.join();
     bench.value();
