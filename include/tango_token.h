@@ -101,11 +101,11 @@ enum tango_status
     /**
      * An answer that this endpoint never gives, such as a redirect. Check the token URL.
      */
-    TANGO_STATUS_UNEXPECTED_ANSWER = 12,
+    TANGO_STATUS_UNEXPECTED_RESPONSE = 12,
     /**
      * The server's answer says success but holds no usable token.
      */
-    TANGO_STATUS_MALFORMED_ANSWER = 13,
+    TANGO_STATUS_MALFORMED_RESPONSE = 13,
     /**
      * The caller cancelled the request.
      */
@@ -558,7 +558,7 @@ void tango_config_free(tango_config *config);
  * (`sandbox` or `production`), TOKEN_URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PASSWORD, AUDIENCE, SCOPE, CA_FILE, PROXY,
  * USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`), DPOP (`off`,
  * `optional` or `required`), DPOP_KEY_FILE, API_URL, ALLOWED_ORIGINS (URLs, separated by spaces), CACHE, CACHE_CA_FILE,
- * CACHE_FETCH_ANYWAY (`true` or `false`).
+ * ALLOW_FETCH_WITHOUT_CACHE (`true` or `false`).
  * INVALID_CONFIGURATION names a variable that cannot be understood, and then nothing was changed.
  */
 tango_status tango_config_load_env(tango_config *config,
@@ -691,7 +691,7 @@ tango_status tango_config_set_cache_ca_file(tango_config *config, const char *pa
  * 1 fetches a token past a cache that cannot be used, instead of CACHE_UNAVAILABLE: each process that does so asks for one
  * of its own, which the server's daily limit may refuse. 0 does not. INVALID_ARGUMENT for any other number.
  */
-tango_status tango_config_set_cache_fetch_anyway(tango_config *config,
+tango_status tango_config_set_allow_fetch_without_cache(tango_config *config,
                                                  int32_t anyway,
                                                  tango_error **error);
 

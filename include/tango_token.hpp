@@ -816,7 +816,7 @@ public:
     }
 
     /// Fetches a token past a cache that cannot be used, instead of CACHE_UNAVAILABLE.
-    config &set_cache_fetch_anyway(bool anyway) & { return keep(tango_config_set_cache_fetch_anyway, anyway ? 1 : 0); }
+    config &set_allow_fetch_without_cache(bool anyway) & { return keep(tango_config_set_allow_fetch_without_cache, anyway ? 1 : 0); }
 
     /// The first thing that was set wrong, if any, for those who want to know before they make a client, and for those
     /// who hand native() to C, which does not know of it.
@@ -872,7 +872,7 @@ public:
         return std::move(set_shared_cache(std::move(cache)));
     }
     [[nodiscard]] config set_cache_ca_file(std::string_view path) && { return std::move(set_cache_ca_file(path)); }
-    [[nodiscard]] config set_cache_fetch_anyway(bool anyway) && { return std::move(set_cache_fetch_anyway(anyway)); }
+    [[nodiscard]] config set_allow_fetch_without_cache(bool anyway) && { return std::move(set_allow_fetch_without_cache(anyway)); }
 
 private:
     template <class Function, class... Arguments>

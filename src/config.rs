@@ -81,7 +81,7 @@ pub struct Config {
     dpop_key: Option<KeySource>,
     cache: Option<CacheSource>,
     cache_ca_file: Option<PathBuf>,
-    cache_fetch_anyway: bool,
+    allow_fetch_without_cache: bool,
 }
 
 /// Where the token outlives the process.
@@ -279,8 +279,8 @@ impl Config {
     /// so asks for a token of its own, which the server's daily limit may refuse.
     ///
     /// [`Status::CacheUnavailable`]: crate::Status::CacheUnavailable
-    pub fn cache_fetch_anyway(&mut self, anyway: bool) -> &mut Self {
-        self.cache_fetch_anyway = anyway;
+    pub fn allow_fetch_without_cache(&mut self, anyway: bool) -> &mut Self {
+        self.allow_fetch_without_cache = anyway;
         self
     }
 }

@@ -34,9 +34,9 @@ pub enum Status {
     /// The server failed (HTTP 5xx), after the retries that make sense.
     ServerError = 11,
     /// An answer that this endpoint never gives, such as a redirect. Check the token URL.
-    UnexpectedAnswer = 12,
+    UnexpectedResponse = 12,
     /// The server's answer says success but holds no usable token.
-    MalformedAnswer = 13,
+    MalformedResponse = 13,
     /// The caller cancelled the request.
     Cancelled = 14,
     /// The call would have to wait inside a callback that the library waits for. Use the asynchronous call there.
@@ -72,8 +72,8 @@ impl Status {
         (Self::RequestRefused, c"TANGO_STATUS_REQUEST_REFUSED"),
         (Self::RateLimited, c"TANGO_STATUS_RATE_LIMITED"),
         (Self::ServerError, c"TANGO_STATUS_SERVER_ERROR"),
-        (Self::UnexpectedAnswer, c"TANGO_STATUS_UNEXPECTED_ANSWER"),
-        (Self::MalformedAnswer, c"TANGO_STATUS_MALFORMED_ANSWER"),
+        (Self::UnexpectedResponse, c"TANGO_STATUS_UNEXPECTED_RESPONSE"),
+        (Self::MalformedResponse, c"TANGO_STATUS_MALFORMED_RESPONSE"),
         (Self::Cancelled, c"TANGO_STATUS_CANCELLED"),
         (Self::WouldBlock, c"TANGO_STATUS_WOULD_BLOCK"),
         (Self::Internal, c"TANGO_STATUS_INTERNAL"),

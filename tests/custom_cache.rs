@@ -174,7 +174,7 @@ fn a_cache_that_fails_costs_a_token_only_where_it_has_to_be_asked_and_never_much
                     )
                 };
                 let (careful, mut bold) = (of_its_own(), of_its_own());
-                bold.cache_fetch_anyway(true);
+                bold.allow_fetch_without_cache(true);
                 for (config, expected) in [(careful, expected(operation, failure)), (bold, None)] {
                     scope.spawn(move || {
                         let asked = Instant::now();

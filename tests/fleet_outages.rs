@@ -52,7 +52,7 @@ fn without_redis_a_token_in_memory_is_served_and_who_has_none_is_told_at_once() 
     for outage in OUTAGES {
         (outage.begins)(&mut redis);
         let mut young = cache(&redis).start();
-        let mut bold = cache(&redis).with("TANGO_CACHE_FETCH_ANYWAY", "true").start();
+        let mut bold = cache(&redis).with("TANGO_ALLOW_FETCH_WITHOUT_CACHE", "true").start();
         let asked = Instant::now();
         young.tell("acquire");
         bold.tell("acquire");
@@ -137,5 +137,5 @@ fn a_read_only_folder_is_good_for_reading() {
     let refused = empty.start().acquire().unwrap_err();
     assert_eq!((refused.status.as_str(), sandbox.token_requests()), (UNAVAILABLE, 1), "{refused:?}");
     assert!(refused.message.contains("Read-only file system"), "{refused:?}");
-    empty.with("TANGO_CACHE_FETCH_ANYWAY", "true").start().acquire().unwrap();
+    empty.with("TANGO_ALLOW_FETCH_WITHOUT_CACHE", "true").start().acquire().unwrap();
 }

@@ -41,7 +41,7 @@ type Config struct {
 
 	Cache            string // "memory" unless set; or "file", "file:/a/folder", "redis://...", "rediss://..."
 	CacheCAFile      string // PEM file of the authorities to trust for rediss:// instead of the system's
-	CacheFetchAnyway bool   // fetch a token past a cache that cannot be used, at the price of the fleet's
+	AllowFetchWithoutCache bool   // fetch a token past a cache that cannot be used, at the price of the fleet's
 	CustomCache      Cache  // a cache of the program's own, instead of Cache
 }
 
@@ -113,7 +113,7 @@ func (c Config) settings(library *native.Library, config native.Config) []func(*
 	text(c.DPoPKeyFile, library.ConfigSetDPoPKeyFile)
 	text(c.Cache, library.ConfigSetCache)
 	text(c.CacheCAFile, library.ConfigSetCacheCAFile)
-	number(flag(c.CacheFetchAnyway), library.ConfigSetCacheFetchAnyway)
+	number(flag(c.AllowFetchWithoutCache), library.ConfigSetAllowFetchWithoutCache)
 	add(c.CustomCache != nil, func(failure *native.Error) { setCache(library, config, c.CustomCache, failure) })
 	add(c.LoadEnv, func(failure *native.Error) { library.ConfigLoadEnv(config, failure) })
 	return all

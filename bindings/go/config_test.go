@@ -35,7 +35,7 @@ func TestOptionsReachTheLibrary(t *testing.T) {
 		"dpop_key_file":     {func(c *tangotoken.Config) { c.DPoP, c.DPoPKeyFile = tangotoken.DPoPRequired, "/not/there" }, "/not/there"},
 		"cache":             {func(c *tangotoken.Config) { c.Cache = "floppy" }, "cache"},
 		"cache_ca_file":     {func(c *tangotoken.Config) { c.Cache, c.CacheCAFile = "rediss://localhost", "/not/there" }, "/not/there"},
-		"what is not wrong": {func(c *tangotoken.Config) { c.AllowPlainHTTP, c.CacheFetchAnyway = true, true }, ""},
+		"what is not wrong": {func(c *tangotoken.Config) { c.AllowPlainHTTP, c.AllowFetchWithoutCache = true, true }, ""},
 	} {
 		config := configOf(server)
 		row.change(&config)

@@ -46,7 +46,7 @@ func TestErrorsFieldByField(t *testing.T) {
 				ServerMessage: "Client sandbox abc has exceeded the daily rate limit"}},
 		"rate": {slow, tangotoken.Error{Status: tangotoken.ErrRateLimited, HTTPStatus: 429, RequestID: "r-1",
 			ServerMessage: "slow down", RetryAfter: 2 * time.Minute}},
-		"no answer": {sandbox.Answer{Status: 200, Body: "{}"}, tangotoken.Error{Status: tangotoken.ErrMalformedAnswer,
+		"no answer": {sandbox.Answer{Status: 200, Body: "{}"}, tangotoken.Error{Status: tangotoken.ErrMalformedResponse,
 			HTTPStatus: 200}},
 	} {
 		t.Run(name, func(t *testing.T) {

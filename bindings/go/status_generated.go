@@ -29,10 +29,10 @@ const (
 	ErrRateLimited Status = 10
 	// ErrServerError: The server failed (HTTP 5xx), after the retries that make sense.
 	ErrServerError Status = 11
-	// ErrUnexpectedAnswer: An answer that this endpoint never gives, such as a redirect. Check the token URL.
-	ErrUnexpectedAnswer Status = 12
-	// ErrMalformedAnswer: The server's answer says success but holds no usable token.
-	ErrMalformedAnswer Status = 13
+	// ErrUnexpectedResponse: An answer that this endpoint never gives, such as a redirect. Check the token URL.
+	ErrUnexpectedResponse Status = 12
+	// ErrMalformedResponse: The server's answer says success but holds no usable token.
+	ErrMalformedResponse Status = 13
 	// ErrCancelled: The caller cancelled the request.
 	ErrCancelled Status = 14
 	// ErrWouldBlock: The call would have to wait inside a callback that the library waits for. Use the asynchronous call there.
@@ -67,8 +67,8 @@ var statuses = map[Status]struct{ name, meaning string }{
 	9:  {"TANGO_STATUS_REQUEST_REFUSED", "The server refuses this request for another reason, such as an audience it does not know."},
 	10: {"TANGO_STATUS_RATE_LIMITED", "The server asks to slow down (HTTP 429)."},
 	11: {"TANGO_STATUS_SERVER_ERROR", "The server failed (HTTP 5xx), after the retries that make sense."},
-	12: {"TANGO_STATUS_UNEXPECTED_ANSWER", "An answer that this endpoint never gives, such as a redirect. Check the token URL."},
-	13: {"TANGO_STATUS_MALFORMED_ANSWER", "The server's answer says success but holds no usable token."},
+	12: {"TANGO_STATUS_UNEXPECTED_RESPONSE", "An answer that this endpoint never gives, such as a redirect. Check the token URL."},
+	13: {"TANGO_STATUS_MALFORMED_RESPONSE", "The server's answer says success but holds no usable token."},
 	14: {"TANGO_STATUS_CANCELLED", "The caller cancelled the request."},
 	15: {"TANGO_STATUS_WOULD_BLOCK", "The call would have to wait inside a callback that the library waits for. Use the asynchronous call there."},
 	16: {"TANGO_STATUS_INTERNAL", "A defect of this library or a machine out of resources. Please report it with the message."},

@@ -188,7 +188,7 @@ impl Landing {
             account.cache_error = Some(error.clone());
             // What the daily limit has closed is not open because the cache is out of reach as well.
             let error = if is_open { error } else { account.refusal(until, now) };
-            (error, is_open && is_wanted && self.settings.cache.fetch_anyway)
+            (error, is_open && is_wanted && self.settings.cache.allow_fetch_without_cache)
         });
         match held {
             Some(held) => Some(Ok(held)),

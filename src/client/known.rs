@@ -59,7 +59,7 @@ impl Known {
         let flight_ends = flight_ends.max(account.fetched_elsewhere_until(now));
         let life = self.life(account, now);
         let mut ledger = Cow::Borrowed(&account.ledger);
-        if account.settings.cache.fetch_anyway && life.is_none() {
+        if account.settings.cache.allow_fetch_without_cache && life.is_none() {
             ledger.to_mut().cache_out_until = None;
         }
         policy::decide(life.as_ref(), &ledger, flight_ends, now)

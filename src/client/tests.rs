@@ -309,7 +309,7 @@ fn an_answer_that_never_ends_is_cut_off() {
     let endless = format!("HTTP/1.1 200 OK\r\ncontent-length: 10000000\r\n\r\n{}", " ".repeat(100_000));
     let bench = bench(move |_| Reply::Raw(endless.clone()));
     let error = bench.failure();
-    assert_eq!(error.status(), Status::MalformedAnswer);
+    assert_eq!(error.status(), Status::MalformedResponse);
     assert!(error.message().contains("64 KiB"));
 }
 
@@ -318,7 +318,7 @@ fn a_redirect_is_reported_and_never_followed() {
     let bench =
         bench(|_| Reply::Raw("HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:1/x\r\ncontent-length: 0\r\n\r\n".into()));
     let error = bench.failure();
-    assert_eq!(error.status(), Status::UnexpectedAnswer);
+    assert_eq!(error.status(), Status::UnexpectedResponse);
     assert!(error.message().contains("http://127.0.0.1:1/x"));
     assert_eq!(bench.server.requests().len(), 1);
 }

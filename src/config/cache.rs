@@ -13,7 +13,7 @@ use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache,
 pub(crate) struct CacheSettings {
     place: Place,
     /// Whether a token is fetched although the cache cannot be used.
-    pub fetch_anyway: bool,
+    pub allow_fetch_without_cache: bool,
     workers: Workers,
 }
 
@@ -56,7 +56,7 @@ impl Config {
             Some(CacheSource::Custom(cache)) => Place::Custom(Arc::clone(cache)),
             Some(CacheSource::Named(name)) => self.resolve_place(name.expose_secret())?,
         };
-        Ok(CacheSettings { place, fetch_anyway: self.cache_fetch_anyway, workers: Workers::default() })
+        Ok(CacheSettings { place, allow_fetch_without_cache: self.allow_fetch_without_cache, workers: Workers::default() })
     }
 
     /// What is not understood is not repeated: it may hold a password.

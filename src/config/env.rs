@@ -24,7 +24,7 @@ impl Config {
     /// `TANGO_USER_AGENT`, `TANGO_CONNECT_TIMEOUT_MS`, `TANGO_ATTEMPT_TIMEOUT_MS`, `TANGO_TOTAL_TIMEOUT_MS`,
     /// `TANGO_ALLOW_PLAIN_HTTP` (`true` or `false`), `TANGO_DPOP` (`off`, `optional` or `required`),
     /// `TANGO_DPOP_KEY_FILE`, `TANGO_API_URL`, `TANGO_ALLOWED_ORIGINS` (URLs, separated by spaces), `TANGO_CACHE`,
-    /// `TANGO_CACHE_CA_FILE`, `TANGO_CACHE_FETCH_ANYWAY` (`true` or `false`). On an error nothing is changed.
+    /// `TANGO_CACHE_CA_FILE`, `TANGO_ALLOW_FETCH_WITHOUT_CACHE` (`true` or `false`). On an error nothing is changed.
     pub fn load_env(&mut self) -> Result<(), Error> {
         self.load(|name| env::var_os(name))
     }
@@ -54,7 +54,7 @@ impl Config {
             dpop_key: read(lookup, "TANGO_DPOP_KEY_FILE", |path| Ok(KeySource::File(path.into())))?.or(before.dpop_key),
             cache: read(lookup, "TANGO_CACHE", |name| Ok(CacheSource::Named(name.into())))?.or(before.cache),
             cache_ca_file: read(lookup, "TANGO_CACHE_CA_FILE", text)?.or(before.cache_ca_file),
-            cache_fetch_anyway: read(lookup, "TANGO_CACHE_FETCH_ANYWAY", flag)?.unwrap_or(before.cache_fetch_anyway),
+            allow_fetch_without_cache: read(lookup, "TANGO_ALLOW_FETCH_WITHOUT_CACHE", flag)?.unwrap_or(before.allow_fetch_without_cache),
             allow_plain_http: read(lookup, "TANGO_ALLOW_PLAIN_HTTP", flag)?.unwrap_or(before.allow_plain_http),
         };
         Ok(())
@@ -150,7 +150,7 @@ mod tests {
             ("TANGO_DPOP_KEY_FILE", "/key.pem"),
             ("TANGO_CACHE", "rediss://cache.example"),
             ("TANGO_CACHE_CA_FILE", "/cache.pem"),
-            ("TANGO_CACHE_FETCH_ANYWAY", "true"),
+            ("TANGO_ALLOW_FETCH_WITHOUT_CACHE", "true"),
         ])
         .unwrap();
         assert_eq!(config.environment, Some(Environment::Production));
@@ -170,7 +170,7 @@ mod tests {
         assert!(
             matches!(config.cache, Some(CacheSource::Named(name)) if name.expose_secret() == "rediss://cache.example")
         );
-        assert_eq!((config.cache_ca_file.unwrap().to_str(), config.cache_fetch_anyway), (Some("/cache.pem"), true));
+        assert_eq!((config.cache_ca_file.unwrap().to_str(), config.allow_fetch_without_cache), (Some("/cache.pem"), true));
         assert!(matches!(config.dpop_key, Some(KeySource::File(path)) if path.to_str() == Some("/key.pem")));
     }
 

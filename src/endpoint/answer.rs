@@ -137,7 +137,7 @@ pub(super) fn unusable(headers: &HeaderMap, problem: &Problem, redactor: &Redact
         Answer { http_status: Some(200), request_id: refusal::request_id(headers, redactor), ..Answer::default() };
     let error = match problem {
         Problem::Malformed(problem) => Error::new(
-            Status::MalformedAnswer,
+            Status::MalformedResponse,
             format!("the server's answer {problem}; check that the token URL is right"),
         ),
         Problem::Downgraded => Error::new(

@@ -56,14 +56,14 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], red
         ),
         500..=599 => (Status::ServerError, format!("the server failed (HTTP {http}){said}")),
         300..=399 => (
-            Status::UnexpectedAnswer,
+            Status::UnexpectedResponse,
             format!(
                 "the server redirects (HTTP {http}{}), which is never followed; check token_url",
                 target(headers, redactor)
             ),
         ),
         _ => (
-            Status::UnexpectedAnswer,
+            Status::UnexpectedResponse,
             format!("the server's answer (HTTP {http}) is not one of a token endpoint; check token_url"),
         ),
     };
@@ -72,7 +72,7 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], red
         Status::RateLimited | Status::ServerError => Cause::Busy { retry_after },
         Status::ProofRefused if answer.oauth_error.as_deref() == Some(USE_DPOP_NONCE) => Cause::NonceWanted,
         // Any other 2xx may have brought a token that is not looked for there.
-        Status::UnexpectedAnswer if status.is_success() => Cause::Unreadable,
+        Status::UnexpectedResponse if status.is_success() => Cause::Unreadable,
         _ => Cause::Refused,
     };
     Failure { error: Error::new(kind, message).with_answer(answer), cause }

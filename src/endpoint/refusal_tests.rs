@@ -16,7 +16,7 @@ fn refused(status: u16, body: &str) -> Failure {
 #[test]
 fn each_answer_has_its_cause() {
     use Status::{
-        CredentialsRefused, ProofRefused, QuotaRefused, RateLimited, RequestRefused, ServerError, UnexpectedAnswer,
+        CredentialsRefused, ProofRefused, QuotaRefused, RateLimited, RequestRefused, ServerError, UnexpectedResponse,
     };
     let limit = "Client sandbox abc-1 has exceeded the daily rate limit";
     for (status, body, expected) in [
@@ -42,8 +42,8 @@ fn each_answer_has_its_cause() {
         (429, "", RateLimited),
         (500, "", ServerError),
         (503, limit, ServerError),
-        (302, "", UnexpectedAnswer),
-        (204, "", UnexpectedAnswer),
+        (302, "", UnexpectedResponse),
+        (204, "", UnexpectedResponse),
     ] {
         assert_eq!(refused(status, body).error.status(), expected, "{status} {body}");
     }

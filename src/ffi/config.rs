@@ -27,7 +27,7 @@ pub extern "C" fn tango_config_free(config: Option<Box<Config>>) {
 /// (`sandbox` or `production`), TOKEN_URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PASSWORD, AUDIENCE, SCOPE, CA_FILE, PROXY,
 /// USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`), DPOP (`off`,
 /// `optional` or `required`), DPOP_KEY_FILE, API_URL, ALLOWED_ORIGINS (URLs, separated by spaces), CACHE, CACHE_CA_FILE,
-/// CACHE_FETCH_ANYWAY (`true` or `false`).
+/// ALLOW_FETCH_WITHOUT_CACHE (`true` or `false`).
 /// INVALID_CONFIGURATION names a variable that cannot be understood, and then nothing was changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_load_env(config: Option<&mut Config>, error: *mut *mut ErrorObject) -> Status {
@@ -299,13 +299,13 @@ pub unsafe extern "C" fn tango_config_set_cache_ca_file(
 /// 1 fetches a token past a cache that cannot be used, instead of CACHE_UNAVAILABLE: each process that does so asks for one
 /// of its own, which the server's daily limit may refuse. 0 does not. INVALID_ARGUMENT for any other number.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tango_config_set_cache_fetch_anyway(
+pub unsafe extern "C" fn tango_config_set_allow_fetch_without_cache(
     config: Option<&mut Config>,
     anyway: i32,
     error: *mut *mut ErrorObject,
 ) -> Status {
     guard(error, || {
-        required(config, "config")?.cache_fetch_anyway(flag(anyway, "anyway")?);
+        required(config, "config")?.allow_fetch_without_cache(flag(anyway, "anyway")?);
         Ok(())
     })
 }

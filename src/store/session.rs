@@ -211,7 +211,7 @@ impl Session {
 
 impl From<Trouble> for Error {
     fn from(trouble: Trouble) -> Self {
-        let advice = "nothing is fetched without it, unless cache_fetch_anyway is set";
+        let advice = "nothing is fetched without it, unless allow_fetch_without_cache is set";
         Self::new(Status::CacheUnavailable, format!("the shared cache cannot be used: {trouble}; {advice}"))
     }
 }

@@ -268,7 +268,7 @@ static void every_setter_sets()
     CHECK(names("/no/such/ca2.pem", env().set_cache("rediss://h").set_cache_ca_file("/no/such/ca2.pem")));
     CHECK(names("https", env().set_token_url("http://tango.example/oauth/token").set_allow_plain_http(false)));
     CHECK(complaint(env().set_token_url("http://tango.example/oauth/token").set_allow_plain_http(true)).empty());
-    CHECK(!env().set_cache_fetch_anyway(true).set_environment(TANGO_ENVIRONMENT_SANDBOX).failure());
+    CHECK(!env().set_allow_fetch_without_cache(true).set_environment(TANGO_ENVIRONMENT_SANDBOX).failure());
 }
 
 /// Whatever number comes from C, any clock can add it. The library of today gives smaller ones.

@@ -122,7 +122,7 @@ namespace TangoToken
         /// Fetches a token past a cache that cannot be used, instead of <see cref="TangoStatus.CacheUnavailable"/>: each process that
         /// does so asks for one of its own, which the server's daily limit may refuse.
         /// </summary>
-        public bool? CacheFetchAnyway { get; set; }
+        public bool? AllowFetchWithoutCache { get; set; }
 
         /// <summary>
         /// Shares the token in a database of the program's own, instead of <see cref="Cache"/>. It stays in use until the last client that

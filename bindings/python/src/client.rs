@@ -40,7 +40,7 @@ impl PyClient {
         audience = None, scope = None, dpop = None, dpop_key = None, dpop_key_file = None, token_url = None,
         api_url = None, allowed_origins = None, ca_file = None, proxy = None, user_agent = None,
         connect_timeout = None, attempt_timeout = None, total_timeout = None, allow_plain_http = None,
-        cache = None, cache_ca_file = None, cache_fetch_anyway = None, load_env = false,
+        cache = None, cache_ca_file = None, allow_fetch_without_cache = None, load_env = false,
     ))]
     #[expect(clippy::too_many_arguments, reason = "one for each option, which Python calls by name")]
     fn new(
@@ -67,7 +67,7 @@ impl PyClient {
         allow_plain_http: Option<bool>,
         cache: Option<String>,
         cache_ca_file: Option<PathBuf>,
-        cache_fetch_anyway: Option<bool>,
+        allow_fetch_without_cache: Option<bool>,
         load_env: bool,
     ) -> PyResult<Self> {
         let options = Options {
@@ -93,7 +93,7 @@ impl PyClient {
             allow_plain_http,
             cache,
             cache_ca_file,
-            cache_fetch_anyway,
+            allow_fetch_without_cache,
             load_env,
         };
         // In this order: what is registered last is called first before a fork, when `logging` does not hold its lock yet.

@@ -34,7 +34,7 @@ pub struct Options {
     pub allow_plain_http: Option<bool>,
     pub cache: Option<String>,
     pub cache_ca_file: Option<PathBuf>,
-    pub cache_fetch_anyway: Option<bool>,
+    pub allow_fetch_without_cache: Option<bool>,
     pub load_env: bool,
 }
 
@@ -77,7 +77,7 @@ impl Options {
         set.to(self.allow_plain_http, Config::allow_plain_http);
         set.to(self.cache, Config::cache);
         set.to(self.cache_ca_file, Config::cache_ca_file);
-        set.to(self.cache_fetch_anyway, Config::cache_fetch_anyway);
+        set.to(self.allow_fetch_without_cache, Config::allow_fetch_without_cache);
         Ok(config)
     }
 }

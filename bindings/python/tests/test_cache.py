@@ -34,7 +34,7 @@ def test_a_cache_that_is_out_of_reach(sandbox: Sandbox) -> None:
         Client(**options).acquire()
     assert caught.value.retry_after
     assert sandbox.token_requests == 0
-    assert Client(cache_fetch_anyway=True, **options).acquire().value
+    assert Client(allow_fetch_without_cache=True, **options).acquire().value
 
 
 def test_a_cache_that_is_none_is_named_and_not_repeated(sandbox: Sandbox) -> None:

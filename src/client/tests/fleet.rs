@@ -211,14 +211,14 @@ fn a_cache_that_cannot_be_reached_is_not_an_empty_one() {
     let error = fleet.join().failure();
     assert_eq!(error.status(), Status::CacheUnavailable);
     assert!(
-        error.message().contains("the shelf fell down") && error.message().contains("cache_fetch_anyway"),
+        error.message().contains("the shelf fell down") && error.message().contains("allow_fetch_without_cache"),
         "{error}"
     );
     assert!(error.retry_after().is_some());
     assert_eq!(fleet.requests(), 1);
 
     assert_eq!(look(&held), "token-1", "who has a token serves it");
-    let anyway = fleet.join_with(|config| config.cache_fetch_anyway(true));
+    let anyway = fleet.join_with(|config| config.allow_fetch_without_cache(true));
     assert_eq!(anyway.value(), "token-2");
     fleet.clock.advance(21 * HOUR);
     assert_eq!(held.value(), "token-1");
@@ -748,7 +748,7 @@ fn a_cool_down_that_could_not_be_written_holds_against_an_issue_from_the_future(
 #[test]
 fn nothing_is_fetched_anyway_that_nobody_asks_for() {
     let fleet = fleet(token);
-    let bench = fleet.join_with(|config| config.cache_fetch_anyway(true));
+    let bench = fleet.join_with(|config| config.allow_fetch_without_cache(true));
     let refused = bench.client.acquire().unwrap();
     fleet.shelf.break_down(true, true);
     bench.client.invalidate(&refused);
@@ -760,7 +760,7 @@ fn nothing_is_fetched_anyway_that_nobody_asks_for() {
 #[test]
 fn an_outage_that_was_noticed_before_keeps_nobody_from_fetching_anyway() {
     let fleet = fleet(token);
-    let bench = fleet.join_with(|config| config.cache_fetch_anyway(true));
+    let bench = fleet.join_with(|config| config.allow_fetch_without_cache(true));
     bench.value();
     fleet.shelf.break_down(true, true);
     fleet.clock.advance(23 * HOUR);

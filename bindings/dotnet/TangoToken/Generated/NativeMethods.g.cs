@@ -149,7 +149,7 @@ namespace TangoToken
         internal static extern TangoStatus tango_config_set_cache_ca_file(ConfigHandle config, byte[] path, out IntPtr error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern TangoStatus tango_config_set_cache_fetch_anyway(ConfigHandle config, int anyway, out IntPtr error);
+        internal static extern TangoStatus tango_config_set_allow_fetch_without_cache(ConfigHandle config, int anyway, out IntPtr error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern TangoStatus tango_dpop_key_generate(int algorithm, out IntPtr key, out IntPtr error);

@@ -30,9 +30,9 @@ namespace TangoToken
         /// <summary>The server failed (HTTP 5xx), after the retries that make sense.</summary>
         ServerError = 11,
         /// <summary>An answer that this endpoint never gives, such as a redirect. Check the token URL.</summary>
-        UnexpectedAnswer = 12,
+        UnexpectedResponse = 12,
         /// <summary>The server's answer says success but holds no usable token.</summary>
-        MalformedAnswer = 13,
+        MalformedResponse = 13,
         /// <summary>The caller cancelled the request.</summary>
         Cancelled = 14,
         /// <summary>The call would have to wait inside a callback that the library waits for. Use the asynchronous call there.</summary>
@@ -75,8 +75,8 @@ namespace TangoToken
                 case TangoStatus.RequestRefused: return "TANGO_STATUS_REQUEST_REFUSED";
                 case TangoStatus.RateLimited: return "TANGO_STATUS_RATE_LIMITED";
                 case TangoStatus.ServerError: return "TANGO_STATUS_SERVER_ERROR";
-                case TangoStatus.UnexpectedAnswer: return "TANGO_STATUS_UNEXPECTED_ANSWER";
-                case TangoStatus.MalformedAnswer: return "TANGO_STATUS_MALFORMED_ANSWER";
+                case TangoStatus.UnexpectedResponse: return "TANGO_STATUS_UNEXPECTED_RESPONSE";
+                case TangoStatus.MalformedResponse: return "TANGO_STATUS_MALFORMED_RESPONSE";
                 case TangoStatus.Cancelled: return "TANGO_STATUS_CANCELLED";
                 case TangoStatus.WouldBlock: return "TANGO_STATUS_WOULD_BLOCK";
                 case TangoStatus.Internal: return "TANGO_STATUS_INTERNAL";

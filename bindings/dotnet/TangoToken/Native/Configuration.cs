@@ -75,7 +75,7 @@ namespace TangoToken
         {
             Set(config, options.Cache, NativeMethods.tango_config_set_cache);
             Set(config, options.CacheCaFile, NativeMethods.tango_config_set_cache_ca_file);
-            Set(config, options.CacheFetchAnyway, NativeMethods.tango_config_set_cache_fetch_anyway);
+            Set(config, options.AllowFetchWithoutCache, NativeMethods.tango_config_set_allow_fetch_without_cache);
             if (options.CustomCache == null)
                 return;
             IntPtr error;

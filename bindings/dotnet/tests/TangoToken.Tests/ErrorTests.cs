@@ -96,9 +96,9 @@ namespace TangoToken.Tests
         {
             const string failed = "{\"status\": 503, \"headers\": {\"retry-after\": \"0\"}}";
             Refusal("[" + string.Join(",", failed, failed, failed, failed, failed) + "]", TangoStatus.ServerError);
-            Refusal("[{\"status\": 302, \"headers\": {\"location\": \"https://elsewhere.example/\"}}]", TangoStatus.UnexpectedAnswer);
+            Refusal("[{\"status\": 302, \"headers\": {\"location\": \"https://elsewhere.example/\"}}]", TangoStatus.UnexpectedResponse);
             TangoTokenException error = Refusal(
-                "[{\"status\": 200, \"body\": \"a-token-in-a-bad-answer\"}]", TangoStatus.MalformedAnswer);
+                "[{\"status\": 200, \"body\": \"a-token-in-a-bad-answer\"}]", TangoStatus.MalformedResponse);
             Check.ContainsNot("a-token-in-a-bad-answer", error.ToString());
             Check.Equal(null, Refusal("[{\"fault\": \"close\"}, {\"fault\": \"close\"}]", TangoStatus.ConnectionLost).HttpStatus);
         }

@@ -223,7 +223,7 @@ namespace TangoToken.Tests
                 using (var third = new TangoClient(options))
                     await Check.FailsAsync(TangoStatus.CacheUnavailable, () => third.AcquireAsync());
                 sandbox.Script("[]");
-                options.CacheFetchAnyway = true;
+                options.AllowFetchWithoutCache = true;
                 using (var fourth = new TangoClient(options))
                     (await fourth.AcquireAsync()).Dispose();
             }

@@ -44,7 +44,7 @@ type Library struct {
 	ConfigSetDPoPKeyFile       func(config Config, path *byte, failure *Error) int32
 	ConfigSetCache             func(config Config, cache *byte, failure *Error) int32
 	ConfigSetCacheCAFile       func(config Config, path *byte, failure *Error) int32
-	ConfigSetCacheFetchAnyway  func(config Config, anyway int32, failure *Error) int32
+	ConfigSetAllowFetchWithoutCache  func(config Config, anyway int32, failure *Error) int32
 	DPoPKeyGenerate            func(algorithm int32, key *DPoPKey, failure *Error) int32
 	DPoPKeyFromPEM             func(pem *byte, algorithm int32, key *DPoPKey, failure *Error) int32
 	DPoPKeyFromJWK             func(jwk *byte, key *DPoPKey, failure *Error) int32
@@ -131,7 +131,7 @@ func (l *Library) symbols() []symbol {
 		{"tango_config_set_dpop_key_file", &l.ConfigSetDPoPKeyFile},
 		{"tango_config_set_cache", &l.ConfigSetCache},
 		{"tango_config_set_cache_ca_file", &l.ConfigSetCacheCAFile},
-		{"tango_config_set_cache_fetch_anyway", &l.ConfigSetCacheFetchAnyway},
+		{"tango_config_set_allow_fetch_without_cache", &l.ConfigSetAllowFetchWithoutCache},
 		{"tango_dpop_key_generate", &l.DPoPKeyGenerate},
 		{"tango_dpop_key_from_pem", &l.DPoPKeyFromPEM},
 		{"tango_dpop_key_from_jwk", &l.DPoPKeyFromJWK},

@@ -23,7 +23,7 @@ from tango_token.errors import (
     InvalidArgument,
     InvalidConfiguration,
     KeyRejected,
-    MalformedAnswer,
+    MalformedResponse,
     ProofRefused,
     QuotaRefused,
     RateLimited,
@@ -34,7 +34,7 @@ from tango_token.errors import (
     TimedOut,
     TlsFailed,
     TokenRefused,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     WouldBlock,
 )
 
@@ -56,8 +56,8 @@ __all__ = [
     "RequestRefused",
     "RateLimited",
     "ServerError",
-    "UnexpectedAnswer",
-    "MalformedAnswer",
+    "UnexpectedResponse",
+    "MalformedResponse",
     "Cancelled",
     "WouldBlock",
     "Internal",

@@ -39,7 +39,7 @@ class Client(_native.Client):
         cache: where the token outlives the process and is shared: ``"memory"`` (the default: nowhere), ``"file"`` (a folder
             in the user's cache directory), ``"file:/a/folder"``, or the URL of a Redis server (``rediss://...``).
         cache_ca_file: a PEM file of the certification authorities to trust for ``rediss://`` instead of the system's.
-        cache_fetch_anyway: fetches past a cache that cannot be used, instead of ``CacheUnavailable``.
+        allow_fetch_without_cache: fetches past a cache that cannot be used, instead of ``CacheUnavailable``.
         load_env: begins with the ``TANGO_*`` environment variables, as ``from_env`` does.
 
     Raises:

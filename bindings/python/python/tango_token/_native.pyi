@@ -36,7 +36,7 @@ class Options(TypedDict, total=False):
     allow_plain_http: bool | None
     cache: str | None
     cache_ca_file: str | PathLike[str] | None
-    cache_fetch_anyway: bool | None
+    allow_fetch_without_cache: bool | None
 
 @disjoint_base
 class Client:
@@ -65,7 +65,7 @@ class Client:
         allow_plain_http: bool | None = None,
         cache: str | None = None,
         cache_ca_file: str | PathLike[str] | None = None,
-        cache_fetch_anyway: bool | None = None,
+        allow_fetch_without_cache: bool | None = None,
         load_env: bool = False,
     ) -> Self: ...
     def acquire(self) -> Token: ...

@@ -19,8 +19,8 @@ __all__ = [
     "RequestRefused",
     "RateLimited",
     "ServerError",
-    "UnexpectedAnswer",
-    "MalformedAnswer",
+    "UnexpectedResponse",
+    "MalformedResponse",
     "Cancelled",
     "WouldBlock",
     "Internal",
@@ -77,11 +77,11 @@ class ServerError(TangoError):
     """The server failed (HTTP 5xx), after the retries that make sense."""
 
 
-class UnexpectedAnswer(TangoError):
+class UnexpectedResponse(TangoError):
     """An answer that this endpoint never gives, such as a redirect. Check the token URL."""
 
 
-class MalformedAnswer(TangoError):
+class MalformedResponse(TangoError):
     """The server's answer says success but holds no usable token."""
 
 
