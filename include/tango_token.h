@@ -692,8 +692,8 @@ tango_status tango_config_set_cache_ca_file(tango_config *config, const char *pa
  * of its own, which the server's daily limit may refuse. 0 does not. INVALID_ARGUMENT for any other number.
  */
 tango_status tango_config_set_allow_fetch_without_cache(tango_config *config,
-                                                 int32_t anyway,
-                                                 tango_error **error);
+                                                        int32_t anyway,
+                                                        tango_error **error);
 
 /**
  * Makes a new key; `algorithm` is a `tango_algorithm`. The caller owns `*key` and ends it with `tango_dpop_key_free`.

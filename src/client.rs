@@ -3,11 +3,11 @@
 
 mod account;
 mod authorize;
+mod components;
 mod fetch;
 mod fleet;
 mod flight;
 mod known;
-mod world;
 
 use std::fmt;
 use std::future::Future;
@@ -26,9 +26,9 @@ use crate::process::ProcessLocal;
 use crate::token::Token;
 
 pub use authorize::{Authorization, Observation, Verdict};
+use components::{Components, SystemComponents};
 use flight::{Hangar, Landed, Purpose};
 use known::Known;
-use world::{Machine, World};
 
 /// Gets tokens for one set of credentials, and keeps the current one for every caller in the process.
 ///
@@ -39,7 +39,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     /// Changed by `set_credentials` alone, under the lock of `Hangar`.
     settings: ArcSwap<Settings>,
-    world: Box<dyn World>,
+    components: Box<dyn Components>,
     clock: Arc<dyn Clock>,
     /// Read by every call without a lock; written only under the lock of `Hangar`.
     known: ArcSwap<Known>,
@@ -50,7 +50,7 @@ struct Inner {
 }
 
 /// What a caller gets from one look at what is known.
-enum Answer {
+enum Availability {
     Token(Token),
     Wait(Landed),
 }
@@ -58,10 +58,10 @@ enum Answer {
 impl Client {
     /// Checks the configuration. Starts no thread, opens no connection and sends nothing.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        Self::in_world(config, Arc::new(SystemClock), Box::new(Machine))
+        Self::with_components(config, Arc::new(SystemClock), Box::new(SystemComponents))
     }
 
-    fn in_world(config: &Config, clock: Arc<dyn Clock>, world: Box<dyn World>) -> Result<Self, Error> {
+    fn with_components(config: &Config, clock: Arc<dyn Clock>, components: Box<dyn Components>) -> Result<Self, Error> {
         let settings = Arc::new(config.resolve()?);
         let server_clock = Arc::new(ServerClock::new(Arc::clone(&clock)));
         let origins = Origins::new(&settings.api_urls, &clock);
@@ -69,7 +69,7 @@ impl Client {
             known: ArcSwap::from_pointee(Known::new(&settings)),
             settings: ArcSwap::new(Arc::clone(&settings)),
             hangar: ProcessLocal::new(),
-            world,
+            components,
             clock,
             origins,
             server_clock,
@@ -86,10 +86,10 @@ impl Client {
     /// [`Status::WouldBlock`]: crate::Status::WouldBlock
     pub fn acquire(&self) -> Result<Token, Error> {
         match self.0.look()? {
-            Answer::Token(token) => Ok(token),
-            Answer::Wait(landed) => {
+            Availability::Token(token) => Ok(token),
+            Availability::Wait(landed) => {
                 let timeout = self.0.settings.load().transport.total_timeout;
-                let waited = self.0.world.runtime()?.wait_for(landed.within(timeout), timeout)?;
+                let waited = self.0.components.runtime()?.wait_for(landed.within(timeout), timeout)?;
                 waited.flatten().unwrap_or_else(|| Err(self.0.timed_out(timeout)))
             }
         }
@@ -100,10 +100,10 @@ impl Client {
         let client = self.clone();
         async move {
             match client.0.look()? {
-                Answer::Token(token) => Ok(token),
-                Answer::Wait(landed) => {
+                Availability::Token(token) => Ok(token),
+                Availability::Wait(landed) => {
                     let timeout = client.0.settings.load().transport.total_timeout;
-                    let waiting = client.0.world.runtime()?.spawn(landed.within(timeout));
+                    let waiting = client.0.components.runtime()?.spawn(landed.within(timeout));
                     let waited = waiting.await.unwrap_or_else(|_| Some(Err(flight::lost())));
                     waited.unwrap_or_else(|| Err(client.0.timed_out(timeout)))
                 }
@@ -117,12 +117,12 @@ impl Client {
     /// another, which the server's quota may refuse: call this for that refusal only.
     pub fn invalidate(&self, token: &Token) -> bool {
         let hangar = self.0.hangar.get();
-        let dropped = hangar.update(&self.0, |known, departure| {
+        let dropped = hangar.update(&self.0, |known, slot| {
             let Some(account) = known.drop_refused(token) else { return false };
             if account.look_again.is_some() {
                 // Where no thread can be started the next look writes it.
                 account.note_unsaved(self.0.clock.now());
-                let _ = departure.start_or_join(&self.0, &hangar, &account.settings, Purpose::Look);
+                let _ = slot.start_or_join(&self.0, &hangar, &account.settings, Purpose::Look);
             }
             true
         });
@@ -147,9 +147,9 @@ impl Client {
 }
 
 impl Inner {
-    fn look(self: &Arc<Self>) -> Result<Answer, Error> {
+    fn look(self: &Arc<Self>) -> Result<Availability, Error> {
         match self.serve_from_memory() {
-            Some(token) => Ok(Answer::Token(token)),
+            Some(token) => Ok(Availability::Token(token)),
             None => self.decide(),
         }
     }
@@ -161,32 +161,32 @@ impl Inner {
         known.serves_until.is_ahead_of(self.clock.coarse()).then(|| held.token())
     }
 
-    fn decide(self: &Arc<Self>) -> Result<Answer, Error> {
+    fn decide(self: &Arc<Self>) -> Result<Availability, Error> {
         let hangar = self.hangar.get();
-        hangar.update(self, |known, departure| {
+        hangar.update(self, |known, slot| {
             let (now, settings) = (self.clock.now(), self.settings.load_full());
-            let under_way = departure.under_way();
-            let mut start = |purpose| departure.start_or_join(self, &hangar, &settings, purpose);
+            let under_way = slot.under_way();
+            let mut start = |purpose| slot.start_or_join(self, &hangar, &settings, purpose);
             match (known.decide(&settings, under_way, now), known.token(now).cloned()) {
                 (Decision::Serve, Some(held)) => {
                     if known.current().starts_look(now) {
                         // It only keeps the shared cache and this client in agreement, behind the caller's back.
                         let _ = start(Purpose::Look);
                     }
-                    Ok(Answer::Token(held.token()))
+                    Ok(Availability::Token(held.token()))
                 }
                 (Decision::ServeAndRefresh, Some(held)) => {
                     // Where no thread can be started the token is as good as before; it is tried again later.
                     let _ = start(Purpose::Fetch);
-                    Ok(Answer::Token(held.token()))
+                    Ok(Availability::Token(held.token()))
                 }
                 // Others may have found a token meanwhile, or put theirs back.
                 (Decision::Refuse { until }, _) => {
                     let account = known.current();
                     let look = account.starts_look(now).then(|| start(Purpose::Look).ok()).flatten();
-                    look.map_or_else(|| Err(account.refusal(until, now)), |landed| Ok(Answer::Wait(landed)))
+                    look.map_or_else(|| Err(account.refusal(until, now)), |landed| Ok(Availability::Wait(landed)))
                 }
-                _ => start(Purpose::Fetch).map(Answer::Wait),
+                _ => start(Purpose::Fetch).map(Availability::Wait),
             }
         })
     }

@@ -15,9 +15,9 @@ use nix::time::{ClockId, clock_gettime};
 /// A point on the life clock, in milliseconds since the machine started, sleep included. What other machines remember
 /// can lie before that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment(i64);
+pub(crate) struct BootTime(i64);
 
-impl Moment {
+impl BootTime {
     /// Milliseconds since the machine started.
     pub const fn from_ms(ms: i64) -> Self {
         Self(ms)
@@ -84,7 +84,7 @@ impl CoarseDeadline {
 /// Where the library reads time, so that tests can own it.
 pub(crate) trait Clock: Send + Sync + 'static {
     /// The life clock.
-    fn now(&self) -> Moment;
+    fn now(&self) -> BootTime;
     /// Both coarse clocks, a few milliseconds behind at the most.
     fn coarse(&self) -> CoarseReading;
     /// The wall clock, in milliseconds since 1970. For `iat`, and for what other machines or later starts of this one
@@ -119,8 +119,8 @@ mod ids {
 }
 
 impl Clock for SystemClock {
-    fn now(&self) -> Moment {
-        Moment(read_ms(ids::LIFE).try_into().unwrap_or(i64::MAX))
+    fn now(&self) -> BootTime {
+        BootTime(read_ms(ids::LIFE).try_into().unwrap_or(i64::MAX))
     }
 
     fn coarse(&self) -> CoarseReading {
@@ -147,7 +147,7 @@ fn read_ms(id: ClockId) -> u64 {
 
 #[cfg(test)]
 pub(crate) mod manual {
-    use super::{Clock, CoarseReading, Duration, Moment};
+    use super::{BootTime, Clock, CoarseReading, Duration};
     use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
     /// A clock that a test moves. Sleep and set wall clocks are moves of one of its parts.
@@ -188,8 +188,8 @@ pub(crate) mod manual {
     }
 
     impl Clock for ManualClock {
-        fn now(&self) -> Moment {
-            Moment(self.life.load(SeqCst).try_into().unwrap())
+        fn now(&self) -> BootTime {
+            BootTime(self.life.load(SeqCst).try_into().unwrap())
         }
 
         fn wall_ms(&self) -> i64 {

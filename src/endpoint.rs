@@ -1,8 +1,8 @@
 //! The token endpoint (RFC 6749 section 3.2): one POST, and out of it a token or a typed error.
 
-mod answer;
 mod body;
 mod refusal;
+mod response;
 mod transport;
 
 use std::future::Future;
@@ -20,37 +20,37 @@ use tokio::time;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use crate::cause::Cause;
 use crate::config::{Settings, TokenRequest};
 use crate::dpop::{Binding, Nonce, ServerClock};
 use crate::error::{Error, Status};
-use crate::runtime::waited_for;
+use crate::failure_kind::FailureKind;
+use crate::runtime::forbid_blocking;
 use crate::secret::Redactor;
 
-pub(crate) use answer::Issued;
-use answer::{Asked, Problem};
 use body::{Sent, TrackedBody};
+pub(crate) use response::TokenResponse;
+use response::{Problem, RequestContext};
 
 /// An answer of this endpoint has a few hundred bytes; what is longer is not one.
 const LONGEST_BODY: usize = 64 * 1024;
 
 /// Where tokens come from.
 pub(crate) trait TokenSource: Send + Sync {
-    /// Asks for one and waits for at most `timeout`. `renewals` is one and the same for all requests of a fetch.
+    /// Asks for one and waits for at most `timeout`. `proof_retries` is one and the same for all requests of a fetch.
     fn request_token<'a>(
         &'a self,
         timeout: Duration,
-        renewals: &'a mut Renewals,
-    ) -> Pin<Box<dyn Future<Output = Result<Issued, Failure>> + Send + 'a>>;
+        proof_retries: &'a mut ProofRetries,
+    ) -> Pin<Box<dyn Future<Output = Result<TokenResponse, Failure>> + Send + 'a>>;
 }
 
 impl TokenSource for TokenEndpoint {
     fn request_token<'a>(
         &'a self,
         timeout: Duration,
-        renewals: &'a mut Renewals,
-    ) -> Pin<Box<dyn Future<Output = Result<Issued, Failure>> + Send + 'a>> {
-        Box::pin(self.request(timeout, renewals))
+        proof_retries: &'a mut ProofRetries,
+    ) -> Pin<Box<dyn Future<Output = Result<TokenResponse, Failure>> + Send + 'a>> {
+        Box::pin(self.request(timeout, proof_retries))
     }
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct TokenEndpoint {
 
 /// Which of the reasons for a new proof were used up in a fetch.
 #[derive(Default)]
-pub(crate) struct Renewals {
+pub(crate) struct ProofRetries {
     nonce: bool,
     clock: bool,
 }
@@ -78,7 +78,7 @@ pub(crate) struct Renewals {
 /// Why one request brought no token, and what that means for the next.
 pub(crate) struct Failure {
     pub error: Error,
-    pub cause: Cause,
+    pub kind: FailureKind,
 }
 
 impl TokenEndpoint {
@@ -101,7 +101,7 @@ impl TokenEndpoint {
     ///
     /// A server that refuses the proof gets the same request with a new one: once in a fetch if it sent a nonce (RFC
     /// 9449 section 8), once if its clock turns out to be another.
-    async fn request(&self, timeout: Duration, renewals: &mut Renewals) -> Result<Issued, Failure> {
+    async fn request(&self, timeout: Duration, proof_retries: &mut ProofRetries) -> Result<TokenResponse, Failure> {
         let deadline = Instant::now() + timeout;
         loop {
             let (nonce, iat, made) = (self.nonce.current(), self.server_clock.now(), self.server_clock.moment());
@@ -109,10 +109,10 @@ impl TokenEndpoint {
                 Err(failure) if self.binding.is_some() && failure.error.status() == Status::ProofRefused => failure,
                 outcome => return outcome,
             };
-            let (used_up, is_new) = if failure.cause == Cause::NonceWanted {
-                (&mut renewals.nonce, self.nonce.current() != nonce)
+            let (used_up, is_new) = if failure.kind == FailureKind::NonceWanted {
+                (&mut proof_retries.nonce, self.nonce.current() != nonce)
             } else {
-                (&mut renewals.clock, self.server_clock.disagrees_with(iat, made, self.server_clock.now()))
+                (&mut proof_retries.clock, self.server_clock.disagrees_with(iat, made, self.server_clock.now()))
             };
             if mem::replace(used_up, true) || !is_new {
                 return Err(failure);
@@ -120,7 +120,7 @@ impl TokenEndpoint {
         }
     }
 
-    async fn send(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<Issued, Failure> {
+    async fn send(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<TokenResponse, Failure> {
         let sent = Sent::default();
         let left = || deadline.saturating_duration_since(Instant::now());
         let proof = self.proof(left(), iat, nonce).await?;
@@ -150,12 +150,12 @@ impl TokenEndpoint {
             Err(Interrupted::Broken(error)) => return Err(self.unanswered(error, &sent)),
         };
         if status == StatusCode::OK {
-            let asked = Asked {
+            let asked = RequestContext {
                 scope: &self.requested_scope,
                 documented_lifetime: self.documented_lifetime,
                 binding: self.binding.as_ref(),
             };
-            answer::parse(&body, &asked).map_err(|problem| self.unusable(&response, &problem))
+            response::parse(&body, &asked).map_err(|problem| self.unusable(&response, &problem))
         } else {
             Err(refusal::classify(status, response.headers(), &body, &self.redactor))
         }
@@ -172,13 +172,13 @@ impl TokenEndpoint {
             prove()
         } else {
             let failed = |how: &str| Err(Error::new(Status::SigningFailed, format!("the signer of this key {how}")));
-            match time::timeout(timeout, spawn_blocking(|| waited_for(prove))).await {
+            match time::timeout(timeout, spawn_blocking(|| forbid_blocking(prove))).await {
                 Ok(Ok(proof)) => proof,
                 Ok(Err(_)) => failed("ended unexpectedly"),
                 Err(_) => failed("made no signature in time"),
             }
         };
-        proof.map(Some).map_err(|error| Failure { error, cause: Cause::Untrusted })
+        proof.map(Some).map_err(|error| Failure { error, kind: FailureKind::NotTrusted })
     }
 
     fn unanswered(&self, error: reqwest::Error, sent: &Sent) -> Failure {
@@ -187,7 +187,7 @@ impl TokenEndpoint {
     }
 
     fn unusable(&self, response: &Response, problem: &Problem) -> Failure {
-        answer::unusable(response.headers(), problem, &self.redactor)
+        response::unusable(response.headers(), problem, &self.redactor)
     }
 }
 

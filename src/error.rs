@@ -103,12 +103,12 @@ struct Details {
     status: Status,
     message: String,
     retry_after: Option<Duration>,
-    answer: Answer,
+    response: ServerResponse,
 }
 
 /// What the server said about a refusal, as far as it said it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct ServerResponse {
     pub http_status: Option<u16>,
     pub oauth_error: Option<String>,
     pub oauth_error_description: Option<String>,
@@ -119,11 +119,16 @@ pub(crate) struct Answer {
 
 impl Error {
     pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
-        Self(Box::new(Details { status, message: message.into(), retry_after: None, answer: Answer::default() }))
+        Self(Box::new(Details {
+            status,
+            message: message.into(),
+            retry_after: None,
+            response: ServerResponse::default(),
+        }))
     }
 
-    pub(crate) fn with_answer(mut self, answer: Answer) -> Self {
-        self.0.answer = answer;
+    pub(crate) fn with_response(mut self, response: ServerResponse) -> Self {
+        self.0.response = response;
         self
     }
 
@@ -151,32 +156,32 @@ impl Error {
 
     /// The HTTP status of the server's answer, if one arrived.
     pub fn http_status(&self) -> Option<u16> {
-        self.0.answer.http_status
+        self.0.response.http_status
     }
 
     /// The `error` code of RFC 6749 section 5.2, such as `invalid_grant`.
     pub fn oauth_error(&self) -> Option<&str> {
-        self.0.answer.oauth_error.as_deref()
+        self.0.response.oauth_error.as_deref()
     }
 
     /// The `error_description` of RFC 6749 section 5.2.
     pub fn oauth_error_description(&self) -> Option<&str> {
-        self.0.answer.oauth_error_description.as_deref()
+        self.0.response.oauth_error_description.as_deref()
     }
 
     /// Tango's `i18nKey`, a stable name of the failure.
     pub fn i18n_key(&self) -> Option<&str> {
-        self.0.answer.i18n_key.as_deref()
+        self.0.response.i18n_key.as_deref()
     }
 
     /// The server's own words: Tango's `message`, or the text of an answer that is not JSON.
     pub fn server_message(&self) -> Option<&str> {
-        self.0.answer.server_message.as_deref()
+        self.0.response.server_message.as_deref()
     }
 
     /// The id of the request in the server's logs (`X-REQUEST-ID`), which support asks for.
     pub fn request_id(&self) -> Option<&str> {
-        self.0.answer.request_id.as_deref()
+        self.0.response.request_id.as_deref()
     }
 
     /// How long to wait before another call makes sense; `None` where waiting does not help.
@@ -191,7 +196,7 @@ impl fmt::Debug for Error {
             .field("status", &self.0.status)
             .field("message", &self.0.message)
             .field("retry_after", &self.0.retry_after)
-            .field("answer", &self.0.answer)
+            .field("answer", &self.0.response)
             .finish()
     }
 }

@@ -17,13 +17,13 @@
 //! The same is there for C: see `include/tango_token.h`. Events are reported through [`tracing`], never with a secret.
 
 mod api;
-mod cause;
 mod client;
 mod clock;
 mod config;
 mod dpop;
 mod endpoint;
 mod error;
+mod failure_kind;
 mod ffi;
 mod policy;
 mod process;

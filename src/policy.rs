@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use crate::cause::Cause;
-use crate::clock::Moment;
+use crate::clock::BootTime;
+use crate::failure_kind::FailureKind;
 
 /// The server's quota: one token in this span (Tango's documentation of service accounts).
 const QUOTA_WINDOW: Duration = Duration::from_secs(20 * 3600);
@@ -21,19 +21,19 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// When a token was asked for, when to renew it, and when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Life {
-    requested: Moment,
-    refresh_at: Moment,
-    expires: Moment,
+pub(crate) struct TokenLifetime {
+    requested: BootTime,
+    refresh_at: BootTime,
+    expires: BootTime,
 }
 
-impl Life {
+impl TokenLifetime {
     /// A life that counts from the moment the request was sent, because the server's clock started later at the most.
     ///
     /// The refresh window is the last sixth of it: four hours of a day. `jitter` in `0.0..1.0` spreads a fleet over
     /// the first quarter of the window, and never touches its first fortieth: a token of 24 hours becomes renewable
     /// 20 hours after the server issued it, which is a round trip later than the request was sent.
-    pub fn new(requested: Moment, lifetime: Duration, jitter: f64) -> Self {
+    pub fn new(requested: BootTime, lifetime: Duration, jitter: f64) -> Self {
         let window = lifetime / 6;
         let delay = window.mul_f64(1.0 / 40.0 + (1.0 / 4.0 - 1.0 / 40.0) * jitter.clamp(0.0, 1.0));
         Self {
@@ -44,27 +44,27 @@ impl Life {
     }
 
     /// The same life, to be renewed from `moment` on if it was not before: the token is good, but another is wanted.
-    pub fn renewable_from(self, moment: Moment) -> Self {
+    pub fn renewable_from(self, moment: BootTime) -> Self {
         Self { refresh_at: self.refresh_at.min(moment), ..self }
     }
 
-    pub fn requested(&self) -> Moment {
+    pub fn requested(&self) -> BootTime {
         self.requested
     }
 
-    pub fn expires(&self) -> Moment {
+    pub fn expires(&self) -> BootTime {
         self.expires
     }
 
-    pub fn is_over(&self, now: Moment) -> bool {
+    pub fn is_over(&self, now: BootTime) -> bool {
         now >= self.expires
     }
 }
 
 /// A request that was about to be sent, and by whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Departure {
-    pub at: Moment,
+pub(crate) struct InFlight {
+    pub at: BootTime,
     /// A number of the client's own, in one process.
     pub by: u64,
 }
@@ -72,27 +72,27 @@ pub(crate) struct Departure {
 /// What is remembered of earlier requests. It outlives every token, and with a shared cache also the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ledger {
-    pub last_issue: Option<Moment>,
+    pub last_issue: Option<BootTime>,
     /// How many tokens were issued, as far as this ledger knows: clocks can differ, and this tells which issue is new.
     pub issues: u64,
     /// A request was about to be sent, and what became of it was not written yet.
-    pub departed: Option<Departure>,
-    pub possibly_spent: Option<Moment>,
-    pub cool_down_until: Option<Moment>,
-    pub back_off_until: Option<Moment>,
+    pub in_flight: Option<InFlight>,
+    pub possibly_spent: Option<BootTime>,
+    pub cool_down_until: Option<BootTime>,
+    pub back_off_until: Option<BootTime>,
     pub failures: u32,
     /// When it was changed last.
-    pub changed: Option<Moment>,
+    pub changed: Option<BootTime>,
     /// It was changed by this process since it was read from the shared cache or written there.
     pub is_unwritten: bool,
     /// The shared cache could not be reached, which is this process's own trouble and never shared.
-    pub cache_out_until: Option<Moment>,
+    pub cache_out_until: Option<BootTime>,
     pub cache_failures: u32,
 }
 
 impl Ledger {
     /// A token arrived that was asked for at `requested`, and all else is forgiven.
-    pub fn record_issue(&mut self, requested: Moment, now: Moment) {
+    pub fn record_issue(&mut self, requested: BootTime, now: BootTime) {
         self.touch(now);
         let issues = self.issues.saturating_add(1);
         *self =
@@ -101,23 +101,23 @@ impl Ledger {
 
     /// A request is about to be sent. Whoever finds this later, and knows that its sender is gone, knows that the day's
     /// token may be spent.
-    pub fn record_departure(&mut self, by: u64, now: Moment) {
-        self.departed = Some(Departure { at: now, by });
+    pub fn mark_in_flight(&mut self, by: u64, now: BootTime) {
+        self.in_flight = Some(InFlight { at: now, by });
         self.touch(now);
     }
 
     /// The request was not sent after all.
-    pub fn record_stay(&mut self, now: Moment) {
-        self.departed = None;
+    pub fn clear_in_flight(&mut self, now: BootTime) {
+        self.in_flight = None;
         self.touch(now);
     }
 
     /// The sender of a request died before it wrote what became of it. The first time it is as if an answer was lost
     /// and the request repeated at once; a program that dies again and again must not cost one token after the other.
     /// False if there was none.
-    pub fn record_abandoned(&mut self, now: Moment, jitter: f64) -> bool {
-        let Some(departed) = self.departed.take() else { return false };
-        self.possibly_spent = Some(departed.at);
+    pub fn record_dead_sender(&mut self, now: BootTime, jitter: f64) -> bool {
+        let Some(in_flight) = self.in_flight.take() else { return false };
+        self.possibly_spent = Some(in_flight.at);
         self.failures = self.failures.saturating_add(1);
         if self.failures > 1 {
             self.back_off_until = Some(now.after(retry_span(30, 600, self.failures - 1, jitter)));
@@ -127,29 +127,32 @@ impl Ledger {
     }
 
     /// A request was sent at `requested` and nobody knows what became of it.
-    pub fn record_possibly_spent(&mut self, requested: Moment, now: Moment) {
+    pub fn record_possibly_spent(&mut self, requested: BootTime, now: BootTime) {
         self.possibly_spent = Some(requested);
         self.touch(now);
     }
 
     /// An answer arrived that brought no token and tells nothing of the next.
-    pub fn record_answer(&mut self, now: Moment) {
-        self.departed = None;
+    pub fn record_answer(&mut self, now: BootTime) {
+        self.in_flight = None;
         self.touch(now);
     }
 
     /// A fetch failed. `jitter` in `0.0..1.0` spreads a fleet.
-    pub fn record_failure(&mut self, cause: Cause, now: Moment, jitter: f64) {
-        self.departed = None;
+    pub fn record_failure(&mut self, kind: FailureKind, now: BootTime, jitter: f64) {
+        self.in_flight = None;
         self.failures = self.failures.saturating_add(1);
         let soon = retry_span(1, 60, self.failures, jitter);
         let late = retry_span(30, 600, self.failures, jitter);
-        match cause {
-            Cause::Quota { retry_after } => self.cool_down_until = Some(self.quota_returns(retry_after, now)),
-            Cause::NotSent | Cause::Untrusted => self.back_off_until = Some(now.after(soon)),
-            Cause::Busy { retry_after } => self.back_off_until = Some(now.after(soon.max(believed(retry_after)))),
+        match kind {
+            FailureKind::Quota { retry_after } => self.cool_down_until = Some(self.quota_returns(retry_after, now)),
+            FailureKind::NotSent | FailureKind::NotTrusted => self.back_off_until = Some(now.after(soon)),
+            FailureKind::Busy { retry_after } => self.back_off_until = Some(now.after(soon.max(believed(retry_after)))),
             // Asking again soon would be in vain, or could cost one token after the other.
-            Cause::Refused | Cause::NonceWanted | Cause::Unanswered | Cause::Unreadable => {
+            FailureKind::Refused
+            | FailureKind::NonceWanted
+            | FailureKind::NoResponse
+            | FailureKind::InvalidResponse => {
                 self.back_off_until = Some(now.after(late));
             }
         }
@@ -157,7 +160,7 @@ impl Ledger {
     }
 
     /// The shared cache could not be reached, so nothing is fetched.
-    pub fn record_cache_outage(&mut self, now: Moment, jitter: f64) {
+    pub fn record_cache_outage(&mut self, now: BootTime, jitter: f64) {
         self.cache_failures = self.cache_failures.saturating_add(1);
         self.cache_out_until = Some(now.after(retry_span(1, 30, self.cache_failures, jitter)));
     }
@@ -185,8 +188,8 @@ impl Ledger {
     /// Keeps everything that holds requests back, of both, but for what a later token has opened again.
     fn join(&mut self, mut other: Self, me: u64) -> bool {
         // Of one's own departure nobody knows better. A forked child inherits that of its parent, who does.
-        let mine = self.departed.filter(|departed| departed.by == me);
-        let departed = mine.or(other.departed.filter(|departed| departed.by != me));
+        let mine = self.in_flight.filter(|in_flight| in_flight.by == me);
+        let in_flight = mine.or(other.in_flight.filter(|in_flight| in_flight.by != me));
         let (last_issue, issues) = (self.last_issue.max(other.last_issue), self.issues.max(other.issues));
         for ledger in [&mut *self, &mut other] {
             if ledger.issues < issues && ledger.changed <= last_issue {
@@ -197,7 +200,7 @@ impl Ledger {
         *self = Self {
             last_issue,
             issues,
-            departed: departed.filter(|departed| Some(departed.at) > last_issue),
+            in_flight: in_flight.filter(|in_flight| Some(in_flight.at) > last_issue),
             possibly_spent: self.possibly_spent.max(other.possibly_spent),
             cool_down_until: self.cool_down_until.max(other.cool_down_until),
             back_off_until: self.back_off_until.max(other.back_off_until),
@@ -209,7 +212,7 @@ impl Ledger {
         is_others
     }
 
-    fn touch(&mut self, now: Moment) {
+    fn touch(&mut self, now: BootTime) {
         self.changed = self.changed.max(Some(now));
         self.is_unwritten = true;
     }
@@ -220,12 +223,12 @@ impl Ledger {
     }
 
     /// Before this moment no request makes sense.
-    pub fn closed_until(&self) -> Option<Moment> {
+    pub fn closed_until(&self) -> Option<BootTime> {
         self.cool_down_until.max(self.back_off_until).max(self.cache_out_until)
     }
 
     /// Whether a request would make sense if the shared cache could be reached.
-    pub fn is_closed_by_the_cache_alone(&self, now: Moment) -> bool {
+    pub fn is_closed_by_the_cache_alone(&self, now: BootTime) -> bool {
         self.cool_down_until.max(self.back_off_until).is_none_or(|until| until <= now)
     }
 
@@ -235,9 +238,9 @@ impl Ledger {
     }
 
     /// 20 hours, and a little, after the last token that was issued, or may have been, unless the server says when; else a guess.
-    fn quota_returns(&self, retry_after: Option<Duration>, now: Moment) -> Moment {
+    fn quota_returns(&self, retry_after: Option<Duration>, now: BootTime) -> BootTime {
         // A request within the window of a known issue was refused as well, whatever became of its answer.
-        let was_closed = |spent: &Moment| self.last_issue.is_some_and(|issued| *spent < issued.after(QUOTA_WINDOW));
+        let was_closed = |spent: &BootTime| self.last_issue.is_some_and(|issued| *spent < issued.after(QUOTA_WINDOW));
         let spent = self.possibly_spent.filter(|spent| !was_closed(spent)).max(self.last_issue);
         let known = spent.map(|spent| spent.after(QUOTA_WINDOW + QUOTA_SLACK));
         match (retry_after, known) {
@@ -270,11 +273,16 @@ pub(crate) enum Decision {
     /// Let this caller wait for the fetch that is under way.
     Wait,
     /// Send nothing; the caller gets the last error.
-    Refuse { until: Moment },
+    Refuse { until: BootTime },
 }
 
 /// `flight_ends` is the deadline of the fetch that is under way, here or in another process, if one is.
-pub(crate) fn decide(token: Option<&Life>, ledger: &Ledger, flight_ends: Option<Moment>, now: Moment) -> Decision {
+pub(crate) fn decide(
+    token: Option<&TokenLifetime>,
+    ledger: &Ledger,
+    flight_ends: Option<BootTime>,
+    now: BootTime,
+) -> Decision {
     let held = token.filter(|life| !life.is_over(now));
     let closed = ledger.closed_until().filter(|&until| now < until);
     match (held, flight_ends, closed) {
@@ -292,7 +300,12 @@ pub(crate) fn decide(token: Option<&Life>, ledger: &Ledger, flight_ends: Option<
 ///
 /// A fetch that is under way counts until its deadline and no longer: a forked child holds the same token, but the
 /// fetch was its parent's.
-pub(crate) fn serves_until(life: &Life, ledger: &Ledger, flight_ends: Option<Moment>, now: Moment) -> Moment {
+pub(crate) fn serves_until(
+    life: &TokenLifetime,
+    ledger: &Ledger,
+    flight_ends: Option<BootTime>,
+    now: BootTime,
+) -> BootTime {
     if now < life.refresh_at {
         return life.refresh_at;
     }

@@ -4,8 +4,8 @@ use super::*;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-fn at(seconds: i64) -> Moment {
-    Moment::from_seconds(seconds)
+fn at(seconds: i64) -> BootTime {
+    BootTime::from_seconds(seconds)
 }
 
 fn seconds(seconds: u64) -> Duration {
@@ -13,8 +13,8 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 /// A day's token asked for at second 1,000: renewable from 73,360 (20 hours and 6 minutes later), over at 87,400.
-fn day_token() -> Life {
-    Life::new(at(1_000), DAY, 0.0)
+fn day_token() -> TokenLifetime {
+    TokenLifetime::new(at(1_000), DAY, 0.0)
 }
 
 fn backing_off_until(second: i64) -> Ledger {
@@ -56,16 +56,16 @@ fn the_table() {
 
 #[test]
 fn a_five_minute_token_is_renewed_in_its_last_50_seconds() {
-    let earliest = Life::new(at(0), seconds(300), 0.0);
+    let earliest = TokenLifetime::new(at(0), seconds(300), 0.0);
     assert!(earliest.refresh_at > at(250) && earliest.refresh_at < at(252));
-    let latest = Life::new(at(0), seconds(300), 1.0);
+    let latest = TokenLifetime::new(at(0), seconds(300), 1.0);
     assert_eq!(latest.refresh_at, at(250).after(seconds(50) / 4));
 }
 
 #[test]
 fn a_quota_refusal_closes_until_20_hours_after_the_last_token() {
     let refused_at = |ledger: &mut Ledger, now| {
-        ledger.record_failure(Cause::Quota { retry_after: None }, at(now), 0.5);
+        ledger.record_failure(FailureKind::Quota { retry_after: None }, at(now), 0.5);
         ledger.closed_until().unwrap()
     };
 
@@ -86,9 +86,9 @@ fn a_quota_refusal_closes_until_20_hours_after_the_last_token() {
     assert_eq!(refused_at(&mut issued, 80_000), at(83_600), "the known issue does not explain it: an hour");
 
     let mut told = Ledger::default();
-    told.record_failure(Cause::Quota { retry_after: Some(seconds(70)) }, at(10), 0.5);
+    told.record_failure(FailureKind::Quota { retry_after: Some(seconds(70)) }, at(10), 0.5);
     assert_eq!(told.closed_until(), Some(at(80)), "the server's own word comes first");
-    told.record_failure(Cause::Quota { retry_after: Some(seconds(0)) }, at(100), 0.5);
+    told.record_failure(FailureKind::Quota { retry_after: Some(seconds(0)) }, at(100), 0.5);
     assert_eq!(told.closed_until(), Some(at(160)), "but not when it asks to be asked at once");
 }
 
@@ -96,9 +96,9 @@ fn a_quota_refusal_closes_until_20_hours_after_the_last_token() {
 fn a_sender_that_died_is_a_lost_answer_and_one_that_dies_again_is_slowed_down() {
     let mut ledger = Ledger::default();
     let closed_for = |ledger: &mut Ledger, now| {
-        ledger.record_departure(7, at(now));
-        assert!(ledger.record_abandoned(at(now + 5), 1.0));
-        assert!(!ledger.record_abandoned(at(now + 6), 1.0), "once");
+        ledger.mark_in_flight(7, at(now));
+        assert!(ledger.record_dead_sender(at(now + 5), 1.0));
+        assert!(!ledger.record_dead_sender(at(now + 6), 1.0), "once");
         assert_eq!(ledger.possibly_spent, Some(at(now)));
         ledger.closed_until().map(|until| until.since(at(now + 5)).as_secs())
     };
@@ -113,15 +113,15 @@ fn a_sender_that_died_is_a_lost_answer_and_one_that_dies_again_is_slowed_down() 
 fn what_the_fleet_wrote_is_taken_over_whatever_the_clocks_say() {
     // Of a process whose clock is an hour ahead.
     let mut mine = written(|ledger| ledger.record_issue(at(5_000), at(5_000)));
-    let shared = written(|ledger| ledger.record_failure(Cause::Quota { retry_after: None }, at(1_500), 0.5));
+    let shared = written(|ledger| ledger.record_failure(FailureKind::Quota { retry_after: None }, at(1_500), 0.5));
     assert!(mine.agree_with(Some(&shared), 7));
     assert_eq!(mine, shared);
 }
 
 #[test]
 fn what_was_not_written_is_joined_with_what_others_wrote() {
-    let quota = |ledger: &mut Ledger| ledger.record_failure(Cause::Quota { retry_after: None }, at(1_000), 0.5);
-    let refused = |ledger: &mut Ledger| ledger.record_failure(Cause::Refused, at(1_100), 0.5);
+    let quota = |ledger: &mut Ledger| ledger.record_failure(FailureKind::Quota { retry_after: None }, at(1_000), 0.5);
+    let refused = |ledger: &mut Ledger| ledger.record_failure(FailureKind::Refused, at(1_100), 0.5);
     let (cool_down, back_off) = (written(quota).cool_down_until, written(refused).back_off_until);
 
     let mut mine = Ledger::default();
@@ -138,16 +138,16 @@ fn what_was_not_written_is_joined_with_what_others_wrote() {
 #[test]
 fn what_a_later_token_has_opened_is_not_closed_again() {
     let before = written(|ledger| {
-        ledger.record_departure(7, at(900));
-        ledger.record_failure(Cause::Quota { retry_after: None }, at(1_000), 0.5);
+        ledger.mark_in_flight(7, at(900));
+        ledger.record_failure(FailureKind::Quota { retry_after: None }, at(1_000), 0.5);
     });
     let mut mine = Ledger::default();
     mine.record_issue(at(2_000), at(2_001));
     mine.agree_with(Some(&before), 7);
-    assert_eq!((mine.closed_until(), mine.last_issue, mine.departed), (None, Some(at(2_000)), None));
+    assert_eq!((mine.closed_until(), mine.last_issue, mine.in_flight), (None, Some(at(2_000)), None));
 
     // Of whoever was refused after that, and did not know of it.
-    let after = written(|ledger| ledger.record_failure(Cause::Quota { retry_after: None }, at(2_500), 0.5));
+    let after = written(|ledger| ledger.record_failure(FailureKind::Quota { retry_after: None }, at(2_500), 0.5));
     assert!(mine.agree_with(Some(&after), 7));
     assert_eq!((mine.closed_until(), mine.last_issue), (after.closed_until(), Some(at(2_000))));
 }
@@ -185,8 +185,8 @@ fn a_cache_outage_closes_for_a_while_and_is_over_with_the_next_look() {
 #[test]
 fn a_new_token_opens_everything_again() {
     let mut ledger = Ledger::default();
-    ledger.record_failure(Cause::Quota { retry_after: None }, at(10), 0.5);
-    ledger.record_failure(Cause::Refused, at(20), 0.5);
+    ledger.record_failure(FailureKind::Quota { retry_after: None }, at(10), 0.5);
+    ledger.record_failure(FailureKind::Refused, at(20), 0.5);
     ledger.record_issue(at(30), at(30));
     assert_eq!(ledger.closed_until(), None);
     assert_eq!(ledger.failures, 0);
@@ -194,24 +194,24 @@ fn a_new_token_opens_everything_again() {
 
 #[test]
 fn failures_back_off_exponentially_up_to_a_bound() {
-    let spans = |cause| {
+    let spans = |kind| {
         let mut ledger = Ledger::default();
         (0..12)
             .map(|_| {
-                ledger.record_failure(cause, at(0), 1.0);
+                ledger.record_failure(kind, at(0), 1.0);
                 ledger.closed_until().unwrap().since(at(0)).as_secs()
             })
             .collect::<Vec<_>>()
     };
-    assert_eq!(spans(Cause::NotSent), [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60]);
-    assert_eq!(spans(Cause::Unanswered), spans(Cause::Refused), "which may have cost a token");
-    assert_eq!(spans(Cause::Refused), [30, 60, 120, 240, 480, 600, 600, 600, 600, 600, 600, 600]);
-    assert_eq!(spans(Cause::Busy { retry_after: Some(seconds(20)) })[..7], [20, 20, 20, 20, 20, 32, 60]);
+    assert_eq!(spans(FailureKind::NotSent), [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60]);
+    assert_eq!(spans(FailureKind::NoResponse), spans(FailureKind::Refused), "which may have cost a token");
+    assert_eq!(spans(FailureKind::Refused), [30, 60, 120, 240, 480, 600, 600, 600, 600, 600, 600, 600]);
+    assert_eq!(spans(FailureKind::Busy { retry_after: Some(seconds(20)) })[..7], [20, 20, 20, 20, 20, 32, 60]);
 }
 
 prop_compose! {
-    fn any_life()(requested in 0_i64..200_000, lifetime in 0_u64..200_000, jitter in 0.0..1.0) -> Life {
-        Life::new(at(requested), seconds(lifetime), jitter)
+    fn any_life()(requested in 0_i64..200_000, lifetime in 0_u64..200_000, jitter in 0.0..1.0) -> TokenLifetime {
+        TokenLifetime::new(at(requested), seconds(lifetime), jitter)
     }
 }
 
@@ -230,20 +230,20 @@ prop_compose! {
     }
 }
 
-fn any_cause() -> impl Strategy<Value = Cause> {
+fn any_failure_kind() -> impl Strategy<Value = FailureKind> {
     let wait = || proptest::option::of((0_u64..200_000).prop_map(seconds));
     prop_oneof![
-        Just(Cause::NotSent),
-        Just(Cause::Untrusted),
-        Just(Cause::Unanswered),
-        Just(Cause::Refused),
-        Just(Cause::Unreadable),
-        wait().prop_map(|retry_after| Cause::Busy { retry_after }),
-        wait().prop_map(|retry_after| Cause::Quota { retry_after }),
+        Just(FailureKind::NotSent),
+        Just(FailureKind::NotTrusted),
+        Just(FailureKind::NoResponse),
+        Just(FailureKind::Refused),
+        Just(FailureKind::InvalidResponse),
+        wait().prop_map(|retry_after| FailureKind::Busy { retry_after }),
+        wait().prop_map(|retry_after| FailureKind::Quota { retry_after }),
     ]
 }
 
-fn any_flight() -> impl Strategy<Value = Option<Moment>> {
+fn any_flight() -> impl Strategy<Value = Option<BootTime>> {
     proptest::option::of((0_i64..400_000).prop_map(at))
 }
 
@@ -278,9 +278,9 @@ proptest! {
 
     #[test]
     fn after_every_failure_nothing_is_sent_for_a_while(
-        mut ledger in any_ledger(), cause in any_cause(), now in 0_i64..400_000, jitter in 0.0..1.0,
+        mut ledger in any_ledger(), kind in any_failure_kind(), now in 0_i64..400_000, jitter in 0.0..1.0,
     ) {
-        ledger.record_failure(cause, at(now), jitter);
+        ledger.record_failure(kind, at(now), jitter);
         prop_assert!(ledger.closed_until() > Some(at(now)));
     }
 
@@ -288,7 +288,7 @@ proptest! {
     fn jitter_moves_a_refresh_later_only_and_leaves_most_of_the_window(
         lifetime in 0_u64..10_000_000, jitter in 0.0..1.0,
     ) {
-        let life = Life::new(at(0), seconds(lifetime), jitter);
+        let life = TokenLifetime::new(at(0), seconds(lifetime), jitter);
         let window = seconds(lifetime) / 6;
         prop_assert!(life.refresh_at >= at(0).after(seconds(lifetime).saturating_sub(window)));
         prop_assert!(life.refresh_at <= at(0).after(seconds(lifetime).saturating_sub(window) + window / 4));

@@ -17,7 +17,7 @@ use arc_swap::ArcSwapOption;
 
 /// Which process this is. The number alone is not enough: a child in a PID namespace of its own can have its parent's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Process {
+pub(crate) struct ProcessId {
     id: u32,
     forks: u32,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Process {
 /// How often this process and its ancestors were forked, as far as `note_fork` was told.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
-impl Process {
+impl ProcessId {
     pub fn current() -> Self {
         Self { id: process::id(), forks: FORKS.load(Relaxed) }
     }
@@ -53,7 +53,7 @@ pub(crate) fn forks_are_told() {
 pub(crate) struct ProcessLocal<T>(ArcSwapOption<Owned<T>>);
 
 struct Owned<T> {
-    process: Process,
+    process: ProcessId,
     value: Arc<T>,
 }
 
@@ -64,7 +64,7 @@ impl<T: Default> ProcessLocal<T> {
 
     /// This process's value. Never waits for another thread.
     pub fn get(&self) -> Arc<T> {
-        let process = Process::current();
+        let process = ProcessId::current();
         loop {
             let current = self.0.load();
             match &*current {
@@ -82,14 +82,14 @@ impl<T: Default> ProcessLocal<T> {
 impl<T> ProcessLocal<T> {
     /// As a forked child finds what its parent made.
     pub fn inherited(value: T) -> Self {
-        let this = Process::current();
-        let parent = Process { forks: this.forks.wrapping_sub(1), ..this };
+        let this = ProcessId::current();
+        let parent = ProcessId { forks: this.forks.wrapping_sub(1), ..this };
         Self(ArcSwapOption::new(Some(Arc::new(Owned { process: parent, value: Arc::new(value) }))))
     }
 }
 
 /// One reference that is never given back keeps a parent's value from being dropped here.
-fn leave_behind<T>(owned: Option<&Arc<Owned<T>>>, process: Process) {
+fn leave_behind<T>(owned: Option<&Arc<Owned<T>>>, process: ProcessId) {
     if let Some(owned) = owned.filter(|owned| owned.process != process) {
         mem::forget(Arc::clone(owned));
     }
@@ -97,30 +97,30 @@ fn leave_behind<T>(owned: Option<&Arc<Owned<T>>>, process: Process) {
 
 impl<T> Drop for ProcessLocal<T> {
     fn drop(&mut self) {
-        leave_behind(self.0.load().as_ref(), Process::current());
+        leave_behind(self.0.load().as_ref(), ProcessId::current());
     }
 }
 
 /// A file whose lock must not outlive this process in a child: each child closes its copy, where forks are told.
-pub(crate) struct LeftToParent<F: AsRawFd> {
+pub(crate) struct CloseOnFork<F: AsRawFd> {
     file: F,
     place: Option<&'static AtomicI32>,
 }
 
 /// The files that children close. More than these are closed by nobody, and their locks wait for the child's end.
-static LEFT_TO_PARENT: [AtomicI32; 64] = [const { AtomicI32::new(NO_FILE) }; 64];
+static CLOSED_ON_FORK: [AtomicI32; 64] = [const { AtomicI32::new(NO_FILE) }; 64];
 const NO_FILE: RawFd = -1;
 
-impl<F: AsRawFd> LeftToParent<F> {
+impl<F: AsRawFd> CloseOnFork<F> {
     pub fn new(file: F) -> Self {
         let number = file.as_raw_fd();
         let is_free = |place: &&AtomicI32| place.compare_exchange(NO_FILE, number, AcqRel, Relaxed).is_ok();
-        let place = LEFT_TO_PARENT.iter().find(is_free);
+        let place = CLOSED_ON_FORK.iter().find(is_free);
         Self { file, place }
     }
 }
 
-impl<F: AsRawFd> Deref for LeftToParent<F> {
+impl<F: AsRawFd> Deref for CloseOnFork<F> {
     type Target = F;
 
     fn deref(&self) -> &F {
@@ -128,7 +128,7 @@ impl<F: AsRawFd> Deref for LeftToParent<F> {
     }
 }
 
-impl<F: AsRawFd> Drop for LeftToParent<F> {
+impl<F: AsRawFd> Drop for CloseOnFork<F> {
     fn drop(&mut self) {
         if let Some(place) = self.place {
             place.store(NO_FILE, Release);
@@ -139,7 +139,7 @@ impl<F: AsRawFd> Drop for LeftToParent<F> {
 /// Hands each file that a child has to close to `close`, once. What owns them in the child is never dropped: it belongs
 /// to a thread of the parent.
 pub(crate) fn close_parents_files(close: impl Fn(RawFd)) {
-    for place in &LEFT_TO_PARENT {
+    for place in &CLOSED_ON_FORK {
         let number = place.swap(NO_FILE, Relaxed);
         if number != NO_FILE {
             close(number);
@@ -161,7 +161,7 @@ mod tests {
         }
     }
 
-    fn inherited(parent: Process, dropped: &Arc<AtomicU32>) -> ProcessLocal<Counted> {
+    fn inherited(parent: ProcessId, dropped: &Arc<AtomicU32>) -> ProcessLocal<Counted> {
         let parents = Owned { process: parent, value: Arc::new(Counted(Arc::clone(dropped))) };
         ProcessLocal(ArcSwapOption::new(Some(Arc::new(parents))))
     }
@@ -179,8 +179,8 @@ mod tests {
 
     #[test]
     fn an_inherited_value_is_replaced_and_never_dropped() {
-        let this = Process::current();
-        for parent in [Process { id: this.id ^ 1, ..this }, Process { forks: this.forks.wrapping_sub(1), ..this }] {
+        let this = ProcessId::current();
+        for parent in [ProcessId { id: this.id ^ 1, ..this }, ProcessId { forks: this.forks.wrapping_sub(1), ..this }] {
             let dropped = Arc::default();
             let local = inherited(parent, &dropped);
             assert!(!Arc::ptr_eq(&local.get().0, &dropped));

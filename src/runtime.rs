@@ -25,19 +25,19 @@ const MOST_RESOLVERS: usize = 16;
 const SLACK: Duration = Duration::from_millis(100);
 
 thread_local! {
-    static IS_WAITED_FOR: Cell<bool> = const { Cell::new(false) };
+    static BLOCKING_IS_FORBIDDEN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs a program's own function for the library's thread, on another, where it may wait for anything but this library.
-pub(crate) fn waited_for<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn forbid_blocking<T>(work: impl FnOnce() -> T) -> T {
     /// Also where the function panics: such a thread can be used again.
     struct Reset;
     impl Drop for Reset {
         fn drop(&mut self) {
-            IS_WAITED_FOR.set(false);
+            BLOCKING_IS_FORBIDDEN.set(false);
         }
     }
-    IS_WAITED_FOR.set(true);
+    BLOCKING_IS_FORBIDDEN.set(true);
     let _reset = Reset;
     work()
 }
@@ -76,7 +76,7 @@ impl Runtime {
         future: impl Future<Output = T> + Send + 'static,
         timeout: Duration,
     ) -> Result<Option<T>, Error> {
-        if thread::current().id() == self.thread || IS_WAITED_FOR.get() {
+        if thread::current().id() == self.thread || BLOCKING_IS_FORBIDDEN.get() {
             return Err(Error::new(
                 Status::WouldBlock,
                 "this call would wait for the very callback that it is made in; use the asynchronous call there",
@@ -143,7 +143,7 @@ mod tests {
     fn waiting_inside_a_function_that_the_library_waits_for_is_an_error_and_not_a_deadlock() {
         let runtime = Runtime::current().unwrap();
         let waiting = || runtime.wait_for(async {}, AMPLE);
-        assert_eq!(waited_for(waiting).unwrap_err().status(), Status::WouldBlock);
+        assert_eq!(forbid_blocking(waiting).unwrap_err().status(), Status::WouldBlock);
         assert!(waiting().is_ok(), "only inside");
     }
 

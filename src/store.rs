@@ -5,6 +5,7 @@
 //! docs/cache-format.md describes what is written.
 
 mod blocking;
+mod clock_mapping;
 mod file;
 mod ledger;
 mod names;
@@ -12,7 +13,6 @@ mod record;
 mod redis;
 mod seal;
 mod session;
-mod timeline;
 mod worker;
 
 use std::fmt;
@@ -34,25 +34,25 @@ pub(crate) use worker::Workers;
 /// One object serves one fetch: it may hold a connection or a lock, and gives both up when it is dropped.
 pub(crate) trait Store: Send + Sync {
     /// Both entries as they are now, in one look.
-    fn load(&self) -> Reply<'_, Loaded>;
+    fn load(&self) -> StoreFuture<'_, Loaded>;
 
     /// Writes entries, each whole or not at all, while the lock is this object's. False, and nothing is written, if the
     /// store can tell that it is not.
-    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, bool>;
+    fn save<'a>(&'a self, entries: &'a [Entry]) -> StoreFuture<'a, bool>;
 
     /// Takes the lock. False if somebody else has it. It opens by itself when the lease is over, or earlier when its holder is
     /// gone, if the store can tell.
-    fn lock(&self, lease: Duration) -> Reply<'_, bool>;
+    fn lock(&self, lease: Duration) -> StoreFuture<'_, bool>;
 
     /// Keeps the lock for another `lease`. False if the store can tell that it was lost.
-    fn extend(&self, lease: Duration) -> Reply<'_, bool>;
+    fn extend(&self, lease: Duration) -> StoreFuture<'_, bool>;
 
     /// Opens the lock if it is this object's.
-    fn unlock(&self) -> Reply<'_, ()>;
+    fn unlock(&self) -> StoreFuture<'_, ()>;
 }
 
 /// What a store was asked for, once it is there.
-pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'a>>;
+pub(crate) type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// What is longer is no entry of ours.
 const LARGEST_ENTRY: usize = 256 * 1024;
@@ -88,9 +88,9 @@ pub(crate) struct Entry {
 
 /// Why a store could not do what it was asked for, in words that a person can act on. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Trouble(pub String);
+pub(crate) struct StoreError(pub String);
 
-impl fmt::Display for Trouble {
+impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

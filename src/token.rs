@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock::Clock;
 use crate::dpop::DpopKey;
-use crate::policy::Life;
+use crate::policy::TokenLifetime;
 use crate::text::without_nul;
 
 /// An access token of a service account (RFC 6749 section 1.4).
@@ -35,7 +35,7 @@ struct Facts {
     key: Option<DpopKey>,
     /// With a NUL at its end.
     scope: String,
-    life: Life,
+    life: TokenLifetime,
     clock: Arc<dyn Clock>,
 }
 
@@ -65,7 +65,7 @@ impl Token {
         self.0.dpop_key()
     }
 
-    pub(crate) fn life(&self) -> &Life {
+    pub(crate) fn lifetime(&self) -> &TokenLifetime {
         &self.0.0.life
     }
 
@@ -160,7 +160,13 @@ const REPLICAS: usize = 16;
 
 impl HeldToken {
     /// `value` and `scope` must be free of NUL, which `answer` has made sure of.
-    pub fn new(value: &SecretString, key: Option<DpopKey>, scope: &str, life: Life, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        value: &SecretString,
+        key: Option<DpopKey>,
+        scope: &str,
+        life: TokenLifetime,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         // Sized before it is filled: a growing string would leave copies of the secret behind.
         let value = value.expose_secret();
         let mut value_with_nul = String::with_capacity(value.len() + 1);
@@ -170,7 +176,7 @@ impl HeldToken {
         Self { replicas: std::array::from_fn(|_| Arc::new(Replica(Arc::clone(&facts)))) }
     }
 
-    pub fn life(&self) -> &Life {
+    pub fn lifetime(&self) -> &TokenLifetime {
         &self.replicas[0].0.life
     }
 
@@ -190,7 +196,7 @@ mod tests {
     use crate::clock::manual::ManualClock;
 
     fn held(clock: &Arc<ManualClock>) -> HeldToken {
-        let life = Life::new(clock.now(), Duration::from_secs(300), 0.0);
+        let life = TokenLifetime::new(clock.now(), Duration::from_secs(300), 0.0);
         HeldToken::new(&"the-secret-text".into(), None, "raas.all", life, Arc::clone(clock) as Arc<dyn Clock>)
     }
 

@@ -59,7 +59,10 @@ fn another_implementation_reads_what_this_one_writes_and_the_other_way_round() {
     assert_eq!(read["expires_ms"].as_i64().unwrap() - read["requested_ms"].as_i64().unwrap(), 86_400_000);
 
     let ledger: Value = serde_json::from_slice(&fs::read(entry(&folder, "ledger")).unwrap()).unwrap();
-    assert_eq!((&ledger["format"], &ledger["failures"], &ledger["departed_ms"]), (&json!(1), &json!(0), &Value::Null));
+    assert_eq!(
+        (&ledger["format"], &ledger["failures"], &ledger["in_flight_since_ms"]),
+        (&json!(1), &json!(0), &Value::Null)
+    );
     assert_eq!(ledger["last_issue_ms"], read["requested_ms"]);
 
     let again = bytes(answer["again"].as_str().unwrap());

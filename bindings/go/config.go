@@ -39,10 +39,10 @@ type Config struct {
 	DPoPKey     *Key     // the key that tokens are bound to; unless set each client makes one of its own
 	DPoPKeyFile string   // the same from a file, in PEM or as a JWK
 
-	Cache            string // "memory" unless set; or "file", "file:/a/folder", "redis://...", "rediss://..."
-	CacheCAFile      string // PEM file of the authorities to trust for rediss:// instead of the system's
+	Cache                  string // "memory" unless set; or "file", "file:/a/folder", "redis://...", "rediss://..."
+	CacheCAFile            string // PEM file of the authorities to trust for rediss:// instead of the system's
 	AllowFetchWithoutCache bool   // fetch a token past a cache that cannot be used, at the price of the fleet's
-	CustomCache      Cache  // a cache of the program's own, instead of Cache
+	CustomCache            Cache  // a cache of the program's own, instead of Cache
 }
 
 // Format writes who asks and where, whatever the verb: the rest is secret, or may hold something that is.

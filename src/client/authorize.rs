@@ -8,9 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Client;
 use crate::api::{Origin, Refusal, refusal};
-use crate::clock::Moment;
+use crate::clock::BootTime;
 use crate::dpop::{DpopKey, check_method};
-use crate::error::{Answer, Error, Status};
+use crate::error::{Error, ServerResponse, Status};
 use crate::text::without_nul;
 use crate::token::Token;
 
@@ -35,7 +35,7 @@ struct Call {
     number: u64,
     nonce: Option<String>,
     iat: i64,
-    made: Moment,
+    made: BootTime,
     is_retry: bool,
 }
 
@@ -197,11 +197,11 @@ impl Client {
                 (Status::TokenRefused, "the API refuses the request (HTTP 401) without a reason; the token is kept")
             }
         };
-        Error::new(status, format!("{message}{said}")).with_answer(Answer {
+        Error::new(status, format!("{message}{said}")).with_response(ServerResponse {
             http_status: Some(401),
             oauth_error: code,
             oauth_error_description: description,
-            ..Answer::default()
+            ..ServerResponse::default()
         })
     }
 }

@@ -9,14 +9,14 @@ use tokio::time::{self, Instant};
 
 use super::account::Account;
 use super::fleet::next_look;
-use super::flight::{Departure, Hangar, Outcome, Purpose, lost, timed_out};
+use super::flight::{Hangar, Outcome, Purpose, SlotGuard, lost, timed_out};
 use super::{Inner, Known};
-use crate::cause::Cause;
-use crate::clock::Moment;
+use crate::clock::BootTime;
 use crate::config::Settings;
-use crate::endpoint::{Failure, Issued, Renewals};
+use crate::endpoint::{Failure, ProofRetries, TokenResponse};
 use crate::error::{Error, Status, ceil_seconds};
-use crate::policy::{Decision, Life};
+use crate::failure_kind::FailureKind;
+use crate::policy::{Decision, TokenLifetime};
 use crate::retry::Attempts;
 use crate::store::{Names, Session};
 use crate::token::HeldToken;
@@ -82,7 +82,7 @@ impl Landing {
     /// `None` if other credentials were set meanwhile, and nothing was done for these.
     async fn once(&self) -> Option<Outcome> {
         let names = Names::of(&self.settings);
-        match self.inner.world.store(&self.settings, &names) {
+        match self.inner.components.store(&self.settings, &names) {
             None => Some(self.alone().await),
             Some(store) => self.agree_with(store, &names).await,
         }
@@ -130,12 +130,12 @@ impl Landing {
     }
 
     /// The failure of the last request, if one was sent.
-    async fn request(&self, session: &mut Option<&mut Session>) -> Result<(Moment, Issued), Option<Failure>> {
+    async fn request(&self, session: &mut Option<&mut Session>) -> Result<(BootTime, TokenResponse), Option<Failure>> {
         let endpoint = self.hangar.endpoint(&self.inner, &self.settings).map_err(|error| Some(no_endpoint(error)))?;
         let transport = &self.settings.transport;
         let deadline = self.deadline();
         let left = || deadline.saturating_duration_since(Instant::now());
-        let (mut attempts, mut renewals) = (Attempts::default(), Renewals::default());
+        let (mut attempts, mut proof_retries) = (Attempts::default(), ProofRetries::default());
         let mut last_failure = None;
         loop {
             if let Some(session) = session
@@ -144,14 +144,15 @@ impl Landing {
                 return Err(last_failure);
             }
             let requested = self.inner.clock.now();
-            let failure = match endpoint.request_token(left().min(transport.attempt_timeout), &mut renewals).await {
+            let failure = match endpoint.request_token(left().min(transport.attempt_timeout), &mut proof_retries).await
+            {
                 Ok(issued) => return Ok((requested, issued)),
                 Err(failure) => failure,
             };
-            if failure.cause.may_have_cost_a_token() {
+            if failure.kind.may_have_cost_a_token() {
                 self.record(|account, now| account.ledger.record_possibly_spent(requested, now));
             }
-            let pause = attempts.pause(failure.cause, left(), jitter()).filter(|_| self.is_current());
+            let pause = attempts.pause(failure.kind, left(), jitter()).filter(|_| self.is_current());
             let Some(pause) = pause else { return Err(Some(failure)) };
             if let Some(session) = session
                 && !self.keeps_lock(session, pause).await
@@ -179,11 +180,11 @@ impl Landing {
         if !self.keeps_lock(session, Duration::ZERO).await {
             return false;
         }
-        self.record(|account, now| account.ledger.record_departure(self.hangar.id, now));
+        self.record(|account, now| account.ledger.mark_in_flight(self.hangar.id, now));
         self.save(Some(session), None).await;
         // Writing it can have taken longer than the lease.
         if !session.is_locked() {
-            self.record(|account, now| account.ledger.record_stay(now));
+            self.record(|account, now| account.ledger.clear_in_flight(now));
         }
         session.is_locked()
     }
@@ -229,8 +230,8 @@ impl Landing {
         });
     }
 
-    fn made_of(&self, requested: Moment, issued: &Issued) -> Arc<HeldToken> {
-        let life = Life::new(requested, issued.lifetime, jitter());
+    fn made_of(&self, requested: BootTime, issued: &TokenResponse) -> Arc<HeldToken> {
+        let life = TokenLifetime::new(requested, issued.lifetime, jitter());
         let clock = Arc::clone(&self.inner.clock);
         Arc::new(HeldToken::new(&issued.access_token, issued.key.clone(), &issued.scope, life, clock))
     }
@@ -244,7 +245,7 @@ impl Landing {
             return error;
         }
         self.record(|account, now| {
-            account.ledger.record_failure(failure.cause, now, jitter());
+            account.ledger.record_failure(failure.kind, now, jitter());
             let wait = account.ledger.closed_until().map(|until| until.since(now));
             error = account.last_error.insert(error.clone().with_retry_after(wait)).clone();
         });
@@ -258,13 +259,13 @@ impl Landing {
     }
 
     /// Changes what is remembered of the credentials that it flies for.
-    pub fn record<T>(&self, change: impl FnOnce(&mut Account, Moment) -> T) -> T {
+    pub fn record<T>(&self, change: impl FnOnce(&mut Account, BootTime) -> T) -> T {
         self.update(|known| change(known.of(&self.settings), self.inner.clock.now()))
     }
 
     /// Whether it is still good for those who waited for it: not if it ended meanwhile, or an API refused it.
     fn may_serve(&self, held: &HeldToken) -> bool {
-        let is_good = || !held.life().is_over(self.inner.clock.now()) && !self.inner.known.load().is_refused(held);
+        let is_good = || !held.lifetime().is_over(self.inner.clock.now()) && !self.inner.known.load().is_refused(held);
         self.has_fetched.load(Relaxed) || is_good()
     }
 
@@ -287,20 +288,20 @@ impl Landing {
 
     /// Ends the flight if nobody waits for it any more. True if so.
     pub fn ends_unless_awaited(&self) -> bool {
-        self.hangar.update(&self.inner, |_, departure| self.ends_in(departure))
+        self.hangar.update(&self.inner, |_, slot| self.ends_in(slot))
     }
 
     /// The same under the lock.
-    pub fn ends_in(&self, departure: &mut Departure) -> bool {
-        let is_over = departure.end_unless_awaited(&self.sender);
+    pub fn ends_in(&self, slot: &mut SlotGuard) -> bool {
+        let is_over = slot.end_unless_awaited(&self.sender);
         self.is_over.fetch_or(is_over, Relaxed);
         is_over
     }
 
     fn land(&mut self, outcome: Outcome) {
         self.done = true;
-        let retry = self.hangar.update(&self.inner, |known, departure| {
-            departure.end(&self.sender);
+        let retry = self.hangar.update(&self.inner, |known, slot| {
+            slot.end(&self.sender);
             known.next_retry()
         });
         self.sender.send_replace(Some(outcome));
@@ -320,7 +321,7 @@ impl Drop for Landing {
 
 /// A forked child makes its own HTTP client, which can fail where the parent's did not.
 fn no_endpoint(error: Error) -> Failure {
-    Failure { error, cause: Cause::Untrusted }
+    Failure { error, kind: FailureKind::NotTrusted }
 }
 
 /// A number in `0.0..1.0` that differs from process to process.

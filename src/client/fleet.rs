@@ -9,10 +9,10 @@ use super::Inner;
 use super::account::Account;
 use super::fetch::{Landing, jitter};
 use super::flight::{Outcome, Purpose, lost, timed_out};
-use crate::clock::Moment;
+use crate::clock::BootTime;
 use crate::error::{Error, Status};
-use crate::policy::{Decision, Life};
-use crate::store::{Names, Record, Session, Store, Trouble, View};
+use crate::policy::{Decision, TokenLifetime};
+use crate::store::{Names, Record, Session, Store, StoreError, View};
 use crate::token::{HeldToken, TokenHash};
 
 /// A client that serves from memory looks into the cache this often, so that a token that another process got, or that
@@ -60,7 +60,7 @@ impl Landing {
     }
 
     /// `None` if it has to begin anew.
-    async fn agree(&self, session: &mut Session) -> Result<Option<Outcome>, Trouble> {
+    async fn agree(&self, session: &mut Session) -> Result<Option<Outcome>, StoreError> {
         let (mut pause, mut locks) = (FIRST_PAUSE, 0);
         loop {
             let view = session.load().await?;
@@ -84,7 +84,7 @@ impl Landing {
                 }
                 _ if locks == MOST_LOCKS => {
                     let advice = "lock() has to take it for the lease, and to extend it for the same owner";
-                    return Err(Trouble(format!("its lock is lost as soon as it is taken; {advice}")));
+                    return Err(StoreError(format!("its lock is lost as soon as it is taken; {advice}")));
                 }
                 // Whoever had the lock before may have changed everything: look again.
                 _ if session.lock(self.lease(Duration::ZERO)).await? => {
@@ -121,7 +121,7 @@ impl Landing {
     fn next_step(&self, view: View, is_locked: bool) -> Step {
         let now = self.inner.clock.now();
         let shared = Shared::of(&view);
-        self.hangar.update(&self.inner, |known, departure| {
+        self.hangar.update(&self.inner, |known, slot| {
             if self.purpose == Purpose::Fetch && !self.is_current() {
                 // This cache is that of former credentials.
                 return Step::Anew;
@@ -133,7 +133,8 @@ impl Landing {
             if let Some(record) = account.take_over(view, self.hangar.id, now) {
                 account.hold(&self.held_from(&record));
             }
-            if is_locked && account.ledger.record_abandoned(now, jitter()) && !account.ledger.is_closed_by_the_quota() {
+            if is_locked && account.ledger.record_dead_sender(now, jitter()) && !account.ledger.is_closed_by_the_quota()
+            {
                 account.last_error = Some(abandoned());
             }
             let is_all = !account.ledger.is_unwritten && shared.has_all_of(account);
@@ -155,7 +156,7 @@ impl Landing {
                     Step::Done { outcome: Err(account.refusal(until, now)), is_all }
                 }
                 // Others may go on looking: this was all, unless a caller waits for it by now.
-                (_, held) if self.purpose == Purpose::Look && self.ends_in(departure) => {
+                (_, held) if self.purpose == Purpose::Look && self.ends_in(slot) => {
                     Step::Done { outcome: held.ok_or_else(lost), is_all }
                 }
                 // A caller waits, and not for these.
@@ -167,13 +168,13 @@ impl Landing {
     }
 
     fn held_from(&self, record: &Record) -> Arc<HeldToken> {
-        let life = Life::new(record.requested, record.lifetime, jitter());
+        let life = TokenLifetime::new(record.requested, record.lifetime, jitter());
         let clock = Arc::clone(&self.inner.clock);
         Arc::new(HeldToken::new(&record.access_token, record.key.clone(), &record.scope, life, clock))
     }
 
     /// The cache cannot be used, which is not the same as an empty one: the whole fleet would fetch.
-    async fn without_cache(&self, trouble: Trouble) -> Option<Outcome> {
+    async fn without_cache(&self, trouble: StoreError) -> Option<Outcome> {
         tracing::warn!("the shared cache cannot be used: {trouble}");
         let now = self.inner.clock.now();
         let held = self.update(|known| known.token(now).cloned());
@@ -206,7 +207,7 @@ impl Landing {
 
 /// What a look found in the shared cache.
 struct Shared {
-    token: Option<(TokenHash, Moment)>,
+    token: Option<(TokenHash, BootTime)>,
     is_damaged: bool,
     refused: Vec<TokenHash>,
 }
@@ -221,7 +222,7 @@ impl Shared {
     fn has(&self, held: &HeldToken) -> bool {
         let hash = held.token().hash();
         let is_there =
-            self.token.is_some_and(|(theirs, requested)| theirs == hash || requested > held.life().requested());
+            self.token.is_some_and(|(theirs, requested)| theirs == hash || requested > held.lifetime().requested());
         is_there || self.refused.contains(&hash)
     }
 
@@ -235,17 +236,17 @@ impl Shared {
 impl Inner {
     /// Writes what could not be written, though nobody calls, unless somebody has done so until then. The task holds nothing
     /// of the client, which the program may have freed.
-    pub(super) fn look_later(self: &Arc<Self>, moment: Moment) {
-        let Ok(runtime) = self.world.runtime() else { return };
+    pub(super) fn look_later(self: &Arc<Self>, moment: BootTime) {
+        let Ok(runtime) = self.components.runtime() else { return };
         let (inner, wait) = (Arc::downgrade(self), moment.since(self.clock.now()));
         runtime.spawn(async move {
             time::sleep(wait).await;
             let Some(inner) = inner.upgrade() else { return };
             let hangar = inner.hangar.get();
-            hangar.update(&inner, |known, departure| {
+            hangar.update(&inner, |known, slot| {
                 if let Some(settings) = known.start_retry(inner.clock.now()) {
                     // Where that fails it is left to the next call.
-                    let _ = departure.start_or_join(&inner, &hangar, &settings, Purpose::Look);
+                    let _ = slot.start_or_join(&inner, &hangar, &settings, Purpose::Look);
                 }
             });
         });
@@ -258,7 +259,7 @@ fn abandoned() -> Error {
     Error::new(Status::ConnectionLost, message)
 }
 
-fn next_look_while_refused(now: Moment) -> Moment {
+fn next_look_while_refused(now: BootTime) -> BootTime {
     now.after(LOOK_WHILE_REFUSED.mul_f64(0.75 + jitter() / 2.0))
 }
 

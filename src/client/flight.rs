@@ -8,7 +8,7 @@ use tokio::time;
 
 use super::fetch::{Landing, random};
 use super::{Inner, Known};
-use crate::clock::Moment;
+use crate::clock::BootTime;
 use crate::config::Settings;
 use crate::endpoint::TokenSource;
 use crate::error::{Error, Status};
@@ -46,7 +46,7 @@ struct Endpoint {
 }
 
 struct Flight {
-    ends: Moment,
+    ends: BootTime,
     landed: Landed,
 }
 
@@ -78,11 +78,11 @@ pub(super) fn lost() -> Error {
 }
 
 /// The flight as it is seen under the lock.
-pub(super) struct Departure<'a>(MutexGuard<'a, Option<Flight>>);
+pub(super) struct SlotGuard<'a>(MutexGuard<'a, Option<Flight>>);
 
-impl Departure<'_> {
+impl SlotGuard<'_> {
     /// The deadline of the fetch that is under way, if one is.
-    pub fn under_way(&self) -> Option<Moment> {
+    pub fn under_way(&self) -> Option<BootTime> {
         self.0.as_ref().map(|flight| flight.ends)
     }
 
@@ -96,7 +96,7 @@ impl Departure<'_> {
         if let Some(flight) = &*self.0 {
             return Ok(flight.landed.clone());
         }
-        let runtime = inner.world.runtime()?;
+        let runtime = inner.components.runtime()?;
         let (sender, receiver) = watch::channel(None);
         let ends = inner.clock.now().after(settings.transport.total_timeout);
         runtime.spawn(Landing::new(inner, hangar, settings, purpose, sender).fly());
@@ -128,7 +128,7 @@ impl Hangar {
         match &*endpoint {
             Some(made) if Arc::ptr_eq(&made.settings, settings) => Ok(Arc::clone(&made.source)),
             _ => {
-                let source = inner.world.endpoint(settings, &inner.server_clock)?;
+                let source = inner.components.endpoint(settings, &inner.server_clock)?;
                 *endpoint = Some(Endpoint { settings: Arc::clone(settings), source: Arc::clone(&source) });
                 Ok(source)
             }
@@ -136,11 +136,11 @@ impl Hangar {
     }
 
     /// Changes what is known. Nothing foreign runs under the lock: no I/O, no callback.
-    pub fn update<T>(&self, inner: &Inner, change: impl FnOnce(&mut Known, &mut Departure) -> T) -> T {
-        let mut departure = Departure(self.flight.lock().unwrap_or_else(PoisonError::into_inner));
+    pub fn update<T>(&self, inner: &Inner, change: impl FnOnce(&mut Known, &mut SlotGuard) -> T) -> T {
+        let mut slot = SlotGuard(self.flight.lock().unwrap_or_else(PoisonError::into_inner));
         let mut known = Known::clone(&inner.known.load());
-        let result = change(&mut known, &mut departure);
-        known.settle(departure.under_way(), &*inner.clock);
+        let result = change(&mut known, &mut slot);
+        known.settle(slot.under_way(), &*inner.clock);
         inner.known.store(Arc::new(known));
         result
     }

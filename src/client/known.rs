@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::Account;
-use crate::clock::{Clock, CoarseDeadline, Moment};
+use crate::clock::{BootTime, Clock, CoarseDeadline};
 use crate::config::Settings;
-use crate::policy::{self, Decision, Life};
+use crate::policy::{self, Decision, TokenLifetime};
 use crate::token::{HeldToken, Token};
 
 /// How long the coarse clocks are believed before the exact one is read again: a machine that sleeps, and whose wall
@@ -22,7 +22,7 @@ pub(super) struct Known {
     /// That of now first, then those that were replaced, the last one first.
     accounts: Vec<Account>,
     /// Since when the first is that of now.
-    since: Option<Moment>,
+    since: Option<BootTime>,
     /// The token for callers: of now, or while there is none yet, one that was got with former credentials.
     pub served: Option<Arc<HeldToken>>,
     /// Until then it is handed out without asking the policy again.
@@ -54,10 +54,10 @@ impl Known {
     }
 
     /// What the policy says to a caller, or to a fetch for these settings. They may be former ones.
-    pub fn decide(&self, settings: &Settings, flight_ends: Option<Moment>, now: Moment) -> Decision {
+    pub fn decide(&self, settings: &Settings, flight_ends: Option<BootTime>, now: BootTime) -> Decision {
         let Some(account) = self.find(settings) else { return Decision::Fetch };
         let flight_ends = flight_ends.max(account.fetched_elsewhere_until(now));
-        let life = self.life(account, now);
+        let life = self.lifetime(account, now);
         let mut ledger = Cow::Borrowed(&account.ledger);
         if account.settings.cache.allow_fetch_without_cache && life.is_none() {
             ledger.to_mut().cache_out_until = None;
@@ -73,25 +73,25 @@ impl Known {
 
     /// Of the token that is served to those who ask for one of this account. One that was got with other credentials is to
     /// be renewed at once.
-    fn life(&self, account: &Account, now: Moment) -> Option<Life> {
-        let own = account.valid_token(now).map(|held| *held.life());
+    fn lifetime(&self, account: &Account, now: BootTime) -> Option<TokenLifetime> {
+        let own = account.valid_token(now).map(|held| *held.lifetime());
         own.or_else(|| {
             let since = self.since.filter(|_| account.is_for(&self.accounts[0].settings))?;
-            self.token(now).map(|held| held.life().renewable_from(since))
+            self.token(now).map(|held| held.lifetime().renewable_from(since))
         })
     }
 
     /// The token for callers: a valid one if there is one.
-    pub fn token(&self, now: Moment) -> Option<&Arc<HeldToken>> {
+    pub fn token(&self, now: BootTime) -> Option<&Arc<HeldToken>> {
         self.accounts.iter().find_map(|account| account.valid_token(now))
     }
 
     /// Works out once, for all callers until the next change, what is served and how long without asking again.
-    pub fn settle(&mut self, flight_ends: Option<Moment>, clock: &dyn Clock) {
+    pub fn settle(&mut self, flight_ends: Option<BootTime>, clock: &dyn Clock) {
         let now = clock.now();
         self.served = self.token(now).cloned();
         let account = &self.accounts[0];
-        let until = self.life(account, now).map(|life| {
+        let until = self.lifetime(account, now).map(|life| {
             let flight_ends = flight_ends.max(account.fetched_elsewhere_until(now));
             let until = policy::serves_until(&life, &account.ledger, flight_ends, now);
             account.look_again.map_or(until, |moment| until.min(moment))
@@ -107,17 +107,17 @@ impl Known {
     }
 
     /// When something that a shared cache lacks is to be written though nobody calls.
-    pub fn next_retry(&self) -> Option<Moment> {
+    pub fn next_retry(&self) -> Option<BootTime> {
         self.accounts.iter().filter_map(Account::retries_at).min()
     }
 
     /// Whose turn it is, if it is somebody's and nobody has looked since.
-    pub fn start_retry(&mut self, now: Moment) -> Option<Arc<Settings>> {
+    pub fn start_retry(&mut self, now: BootTime) -> Option<Arc<Settings>> {
         let account = self.accounts.iter_mut().find(|account| account.retries_at().is_some_and(|at| at <= now))?;
         account.starts_look(now).then(|| Arc::clone(&account.settings))
     }
 
-    pub fn use_settings(&mut self, settings: &Arc<Settings>, now: Moment) {
+    pub fn use_settings(&mut self, settings: &Arc<Settings>, now: BootTime) {
         let has_cache = self.accounts[0].look_again.is_some();
         let is_another = !self.accounts[0].is_for(settings);
         let place = self.accounts.iter().position(|account| account.is_for(settings));
@@ -133,7 +133,7 @@ impl Known {
     }
 
     /// Of those that are not of now, the ones that are worth least, and of several the oldest.
-    fn drop_those_too_many(&mut self, now: Moment) {
+    fn drop_those_too_many(&mut self, now: BootTime) {
         while self.accounts.len() > MOST_ACCOUNTS {
             let others = self.accounts.iter().enumerate().skip(1).rev();
             let Some((place, _)) = others.min_by_key(|(_, account)| account.worth(now)) else { return };

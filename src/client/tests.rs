@@ -4,9 +4,9 @@ mod authorize;
 mod credentials;
 mod dpop;
 mod fleet;
+mod memory_store;
 mod refused;
 mod server;
-mod shelf;
 mod week;
 
 use std::sync::Arc;
@@ -17,30 +17,34 @@ use std::time::Duration;
 use super::*;
 use crate::clock::manual::ManualClock;
 use crate::error::Status;
-use server::{Reply, Server};
+use server::{ScriptedResponse, Server};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
-struct Bench {
+struct Fixture {
     server: Server,
     clock: Arc<ManualClock>,
     client: Client,
 }
 
 /// A client of a server that answers its n-th request as `answer(n)` says.
-fn bench(answer: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Bench {
+fn bench(answer: impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static) -> Fixture {
     bench_with(|_| {}, answer)
 }
 
-fn bench_with(adjust: impl FnOnce(&mut Config), answer: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Bench {
+fn bench_with(
+    adjust: impl FnOnce(&mut Config),
+    answer: impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static,
+) -> Fixture {
     let server = Server::start(answer);
     let clock = Arc::new(ManualClock::new());
     let mut config = config_for(&server);
     adjust(&mut config);
-    let client = Client::in_world(&config, Arc::clone(&clock) as Arc<dyn Clock>, Box::new(Machine)).unwrap();
-    Bench { server, clock, client }
+    let client =
+        Client::with_components(&config, Arc::clone(&clock) as Arc<dyn Clock>, Box::new(SystemComponents)).unwrap();
+    Fixture { server, clock, client }
 }
 
 fn config_for(server: &Server) -> Config {
@@ -50,7 +54,7 @@ fn config_for(server: &Server) -> Config {
     config
 }
 
-impl Bench {
+impl Fixture {
     fn value(&self) -> String {
         self.client.acquire().unwrap().value().to_owned()
     }
@@ -75,8 +79,11 @@ impl Bench {
     }
 }
 
-fn token(number: usize) -> Reply {
-    Reply::json(200, &format!(r#"{{"access_token":"token-{number}","expires_in":86400,"token_type":"Bearer"}}"#))
+fn token(number: usize) -> ScriptedResponse {
+    ScriptedResponse::json(
+        200,
+        &format!(r#"{{"access_token":"token-{number}","expires_in":86400,"token_type":"Bearer"}}"#),
+    )
 }
 
 #[test]
@@ -126,7 +133,7 @@ fn a_held_token_is_served_until_its_window_and_then_renewed_behind_the_caller() 
 
 #[test]
 fn a_failed_refresh_keeps_serving_and_backs_off() {
-    let bench = bench(|number| if number == 1 { token(1) } else { Reply::text(401, "Unauthorized") });
+    let bench = bench(|number| if number == 1 { token(1) } else { ScriptedResponse::text(401, "Unauthorized") });
     bench.value();
     bench.clock.advance(21 * HOUR);
     for requests in [2, 3] {
@@ -144,7 +151,7 @@ fn a_failed_refresh_keeps_serving_and_backs_off() {
 
 #[test]
 fn an_error_is_repeated_without_a_request_until_its_time() {
-    let bench = bench(|number| if number == 1 { Reply::text(401, "no") } else { token(number) });
+    let bench = bench(|number| if number == 1 { ScriptedResponse::text(401, "no") } else { token(number) });
     let first = bench.failure();
     let again = bench.failure();
     assert_eq!((first.status(), again.status()), (Status::CredentialsRefused, Status::CredentialsRefused));
@@ -157,7 +164,7 @@ fn an_error_is_repeated_without_a_request_until_its_time() {
 
 #[test]
 fn the_daily_limit_is_a_cool_down_and_never_retried() {
-    let bench = bench(|_| Reply::text(400, "Client sandbox id has exceeded the daily rate limit"));
+    let bench = bench(|_| ScriptedResponse::text(400, "Client sandbox id has exceeded the daily rate limit"));
     assert_eq!(bench.failure().status(), Status::QuotaRefused);
     bench.clock.advance(HOUR.saturating_sub(Duration::from_secs(1)));
     let error = bench.failure();
@@ -171,8 +178,8 @@ fn the_daily_limit_is_a_cool_down_and_never_retried() {
 #[test]
 fn after_a_lost_answer_the_quota_is_known_to_return_twenty_hours_later() {
     let bench = bench(|number| match number {
-        1 => Reply::Close,
-        _ => Reply::text(400, "Client sandbox id has exceeded the daily rate limit"),
+        1 => ScriptedResponse::Close,
+        _ => ScriptedResponse::text(400, "Client sandbox id has exceeded the daily rate limit"),
     });
     let error = bench.failure();
     assert_eq!(bench.server.requests().len(), 2);
@@ -197,20 +204,21 @@ fn a_connection_that_never_came_up_cannot_have_cost_a_token() {
 
 #[test]
 fn a_request_of_unknown_outcome_is_repeated_once() {
-    let bench = bench(|_| Reply::Close);
+    let bench = bench(|_| ScriptedResponse::Close);
     assert_eq!(bench.failure().status(), Status::ConnectionLost);
     assert_eq!(bench.server.requests().len(), 2);
 }
 
 #[test]
 fn a_server_that_recovers_is_asked_again() {
-    let bench = bench(|number| if number < 3 { Reply::text(503, "") } else { token(number) });
+    let bench = bench(|number| if number < 3 { ScriptedResponse::text(503, "") } else { token(number) });
     assert_eq!(bench.value(), "token-3");
 }
 
 #[test]
 fn a_server_that_asks_for_more_time_than_there_is_gets_it() {
-    let bench = bench(|_| Reply::Raw("HTTP/1.1 503 Later\r\nretry-after: 3600\r\ncontent-length: 0\r\n\r\n".into()));
+    let bench =
+        bench(|_| ScriptedResponse::Raw("HTTP/1.1 503 Later\r\nretry-after: 3600\r\ncontent-length: 0\r\n\r\n".into()));
     let error = bench.failure();
     assert_eq!((error.status(), error.retry_after()), (Status::ServerError, Some(HOUR)));
     assert_eq!(bench.server.requests().len(), 1);
@@ -261,7 +269,7 @@ fn an_invalidated_token_is_replaced_and_only_that_one() {
 
 #[test]
 fn who_gives_up_waiting_leaves_the_others_alone() {
-    let bench = bench(|number| Reply::After(Duration::from_millis(200), token(number).into()));
+    let bench = bench(|number| ScriptedResponse::After(Duration::from_millis(200), token(number).into()));
     let given_up = AtomicUsize::new(0);
     let waiter = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     thread::scope(|scope| {
@@ -284,7 +292,8 @@ fn a_server_that_never_answers_costs_the_total_timeout_and_no_more() {
     let adjust = |config: &mut Config| {
         config.total_timeout(Duration::from_millis(300));
     };
-    let bench = bench_with(adjust, |_| Reply::After(Duration::from_secs(20), Reply::Close.into()));
+    let bench =
+        bench_with(adjust, |_| ScriptedResponse::After(Duration::from_secs(20), ScriptedResponse::Close.into()));
     let started = std::time::Instant::now();
     let error = bench.failure();
     assert_eq!(error.status(), Status::TimedOut);
@@ -295,7 +304,8 @@ fn a_server_that_never_answers_costs_the_total_timeout_and_no_more() {
 #[test]
 fn what_a_server_echoes_comes_out_without_secrets() {
     let echo = "client_secret=the-secret&password=the-password";
-    let bench = bench(move |_| Reply::json(400, &format!(r#"{{"error":"invalid_request","message":"{echo}"}}"#)));
+    let bench =
+        bench(move |_| ScriptedResponse::json(400, &format!(r#"{{"error":"invalid_request","message":"{echo}"}}"#)));
     let error = bench.failure();
     let shown = format!("{error} {error:?} {:?} {:?}", bench.client, bench.failure());
     assert!(
@@ -307,7 +317,7 @@ fn what_a_server_echoes_comes_out_without_secrets() {
 #[test]
 fn an_answer_that_never_ends_is_cut_off() {
     let endless = format!("HTTP/1.1 200 OK\r\ncontent-length: 10000000\r\n\r\n{}", " ".repeat(100_000));
-    let bench = bench(move |_| Reply::Raw(endless.clone()));
+    let bench = bench(move |_| ScriptedResponse::Raw(endless.clone()));
     let error = bench.failure();
     assert_eq!(error.status(), Status::MalformedResponse);
     assert!(error.message().contains("64 KiB"));
@@ -315,8 +325,9 @@ fn an_answer_that_never_ends_is_cut_off() {
 
 #[test]
 fn a_redirect_is_reported_and_never_followed() {
-    let bench =
-        bench(|_| Reply::Raw("HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:1/x\r\ncontent-length: 0\r\n\r\n".into()));
+    let bench = bench(|_| {
+        ScriptedResponse::Raw("HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:1/x\r\ncontent-length: 0\r\n\r\n".into())
+    });
     let error = bench.failure();
     assert_eq!(error.status(), Status::UnexpectedResponse);
     assert!(error.message().contains("http://127.0.0.1:1/x"));
@@ -327,7 +338,7 @@ fn a_redirect_is_reported_and_never_followed() {
 fn a_token_that_expires_before_its_refresh_lands_makes_callers_wait() {
     let bench = bench(|number| match number {
         1 => token(1),
-        _ => Reply::After(Duration::from_millis(200), token(number).into()),
+        _ => ScriptedResponse::After(Duration::from_millis(200), token(number).into()),
     });
     bench.value();
     bench.clock.advance(21 * HOUR);

@@ -20,7 +20,7 @@ pub(crate) struct CacheSettings {
 #[derive(Clone)]
 enum Place {
     Memory,
-    Folder(PathBuf),
+    Directory(PathBuf),
     Redis(RedisAddress),
     Custom(Arc<dyn SharedCache>),
 }
@@ -31,7 +31,7 @@ impl CacheSettings {
         let names = names.clone();
         match &self.place {
             Place::Memory => None,
-            Place::Folder(folder) => Some(self.blocking(Arc::new(FileCache::new(folder.clone())), names)),
+            Place::Directory(folder) => Some(self.blocking(Arc::new(FileCache::new(folder.clone())), names)),
             Place::Redis(address) => Some(Box::new(Redis::new(address.clone(), names))),
             Place::Custom(cache) => Some(self.blocking(Arc::clone(cache), names)),
         }
@@ -56,7 +56,11 @@ impl Config {
             Some(CacheSource::Custom(cache)) => Place::Custom(Arc::clone(cache)),
             Some(CacheSource::Named(name)) => self.resolve_place(name.expose_secret())?,
         };
-        Ok(CacheSettings { place, allow_fetch_without_cache: self.allow_fetch_without_cache, workers: Workers::default() })
+        Ok(CacheSettings {
+            place,
+            allow_fetch_without_cache: self.allow_fetch_without_cache,
+            workers: Workers::default(),
+        })
     }
 
     /// What is not understood is not repeated: it may hold a password.
@@ -64,9 +68,9 @@ impl Config {
         match name.split_once(':') {
             None if name.is_empty() || name == "memory" => Ok(Place::Memory),
             None if name == "file" => FileCache::default_folder()
-                .map(Place::Folder)
+                .map(Place::Directory)
                 .ok_or_else(|| "cache: there is no home directory; name a folder (file:/a/folder)".into()),
-            Some(("file", folder)) if folder.starts_with('/') => Ok(Place::Folder(folder.into())),
+            Some(("file", folder)) if folder.starts_with('/') => Ok(Place::Directory(folder.into())),
             Some(("file", _)) => Err("cache: the folder must be an absolute path (file:/a/folder)".into()),
             Some(("redis" | "rediss", _)) => {
                 let mut address =
@@ -100,9 +104,9 @@ mod tests {
         }
         assert!(matches!(Config::new().resolve_cache().unwrap().place, Place::Memory));
         assert!(
-            matches!(resolved("file:/a/b").unwrap().place, Place::Folder(folder) if folder.to_str() == Some("/a/b"))
+            matches!(resolved("file:/a/b").unwrap().place, Place::Directory(folder) if folder.to_str() == Some("/a/b"))
         );
-        assert!(matches!(resolved("file").unwrap().place, Place::Folder(_)));
+        assert!(matches!(resolved("file").unwrap().place, Place::Directory(_)));
         for name in ["redis://localhost", "rediss://me:pw@host:1/2?cluster=true"] {
             assert!(matches!(resolved(name).unwrap().place, Place::Redis(_)), "{name}");
         }

@@ -54,7 +54,8 @@ impl Config {
             dpop_key: read(lookup, "TANGO_DPOP_KEY_FILE", |path| Ok(KeySource::File(path.into())))?.or(before.dpop_key),
             cache: read(lookup, "TANGO_CACHE", |name| Ok(CacheSource::Named(name.into())))?.or(before.cache),
             cache_ca_file: read(lookup, "TANGO_CACHE_CA_FILE", text)?.or(before.cache_ca_file),
-            allow_fetch_without_cache: read(lookup, "TANGO_ALLOW_FETCH_WITHOUT_CACHE", flag)?.unwrap_or(before.allow_fetch_without_cache),
+            allow_fetch_without_cache: read(lookup, "TANGO_ALLOW_FETCH_WITHOUT_CACHE", flag)?
+                .unwrap_or(before.allow_fetch_without_cache),
             allow_plain_http: read(lookup, "TANGO_ALLOW_PLAIN_HTTP", flag)?.unwrap_or(before.allow_plain_http),
         };
         Ok(())
@@ -170,7 +171,10 @@ mod tests {
         assert!(
             matches!(config.cache, Some(CacheSource::Named(name)) if name.expose_secret() == "rediss://cache.example")
         );
-        assert_eq!((config.cache_ca_file.unwrap().to_str(), config.allow_fetch_without_cache), (Some("/cache.pem"), true));
+        assert_eq!(
+            (config.cache_ca_file.unwrap().to_str(), config.allow_fetch_without_cache),
+            (Some("/cache.pem"), true)
+        );
         assert!(matches!(config.dpop_key, Some(KeySource::File(path)) if path.to_str() == Some("/key.pem")));
     }
 

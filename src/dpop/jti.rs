@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use aws_lc_rs::rand;
 
 use crate::error::{Error, Status};
-use crate::process::Process;
+use crate::process::ProcessId;
 
 /// At least 96 random bits are asked for; these are 128.
 pub(super) const JTI_BYTES: usize = 16;
@@ -16,7 +16,7 @@ const AT_ONCE: usize = 32;
 struct Pool {
     bytes: [[u8; JTI_BYTES]; AT_ONCE],
     left: usize,
-    process: Option<Process>,
+    process: Option<ProcessId>,
 }
 
 /// The bytes of a `jti` that no other proof has.
@@ -25,10 +25,10 @@ pub(super) fn draw() -> Result<[u8; JTI_BYTES], Error> {
         RefCell::new(Pool { bytes: [[0; JTI_BYTES]; AT_ONCE], left: 0, process: None })
     });
     POOL.with_borrow_mut(|pool| {
-        if pool.left == 0 || !pool.process.is_some_and(Process::is_current) {
+        if pool.left == 0 || !pool.process.is_some_and(ProcessId::is_current) {
             let fill = rand::fill(pool.bytes.as_flattened_mut());
             fill.map_err(|_| Error::new(Status::Internal, "the system gave no random numbers"))?;
-            (pool.left, pool.process) = (AT_ONCE, Some(Process::current()));
+            (pool.left, pool.process) = (AT_ONCE, Some(ProcessId::current()));
         }
         pool.left -= 1;
         Ok(pool.bytes[pool.left])

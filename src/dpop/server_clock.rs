@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use arc_swap::ArcSwapOption;
 
-use crate::clock::{Clock, Moment};
+use crate::clock::{BootTime, Clock};
 
 /// Less is within what servers accept, and within what a slow answer makes of a right clock.
 const NOTABLE_SECONDS: i64 = 10;
@@ -25,9 +25,9 @@ pub(crate) struct ServerClock {
 
 struct Reading {
     seconds: i64,
-    at: Moment,
+    at: BootTime,
     /// When the request was sent whose answer told it.
-    sent: Moment,
+    sent: BootTime,
 }
 
 impl ServerClock {
@@ -52,7 +52,7 @@ impl ServerClock {
     ///
     /// The server wrote it at some time since then, so that an answer that took its time, or was observed late, does
     /// not set a right clock back; one that took longer than a minute, or is older than what is known, tells nothing.
-    pub fn learn(&self, date: &str, sent: Moment, believed: i64) {
+    pub fn learn(&self, date: &str, sent: BootTime, believed: i64) {
         let Some(server) = seconds_of(date) else { return };
         let now = self.clock.now();
         let underway = i64::try_from(now.since(sent).as_secs()).unwrap_or(i64::MAX);
@@ -71,13 +71,13 @@ impl ServerClock {
     }
 
     /// Whether a proof that was made at `made` with this `iat` would have another by what is known now.
-    pub fn disagrees_with(&self, iat: i64, made: Moment, believed: i64) -> bool {
+    pub fn disagrees_with(&self, iat: i64, made: BootTime, believed: i64) -> bool {
         let since = i64::try_from(self.clock.now().since(made).as_secs()).unwrap_or(i64::MAX);
         believed.saturating_sub(since).abs_diff(iat) >= NOTABLE_SECONDS.unsigned_abs()
     }
 
     /// The clock that `sent` and `made` are read from.
-    pub fn moment(&self) -> Moment {
+    pub fn moment(&self) -> BootTime {
         self.clock.now()
     }
 }

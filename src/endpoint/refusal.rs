@@ -7,8 +7,8 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY
 use serde_json::Value;
 
 use super::Failure;
-use crate::cause::Cause;
-use crate::error::{Answer, Error, Status};
+use crate::error::{Error, ServerResponse, Status};
+use crate::failure_kind::FailureKind;
 use crate::secret::Redactor;
 
 /// The part of the refusal's text that does not name the client (Tango's documentation of the daily limit).
@@ -68,14 +68,14 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], red
         ),
     };
     let cause = match kind {
-        Status::QuotaRefused => Cause::Quota { retry_after },
-        Status::RateLimited | Status::ServerError => Cause::Busy { retry_after },
-        Status::ProofRefused if answer.oauth_error.as_deref() == Some(USE_DPOP_NONCE) => Cause::NonceWanted,
+        Status::QuotaRefused => FailureKind::Quota { retry_after },
+        Status::RateLimited | Status::ServerError => FailureKind::Busy { retry_after },
+        Status::ProofRefused if answer.oauth_error.as_deref() == Some(USE_DPOP_NONCE) => FailureKind::NonceWanted,
         // Any other 2xx may have brought a token that is not looked for there.
-        Status::UnexpectedResponse if status.is_success() => Cause::Unreadable,
-        _ => Cause::Refused,
+        Status::UnexpectedResponse if status.is_success() => FailureKind::InvalidResponse,
+        _ => FailureKind::Refused,
     };
-    Failure { error: Error::new(kind, message).with_answer(answer), cause }
+    Failure { error: Error::new(kind, message).with_response(answer), kind: cause }
 }
 
 fn credentials_refused(http: u16, said: &str) -> String {
@@ -90,12 +90,12 @@ fn is_daily_limit(body: &[u8]) -> bool {
     String::from_utf8_lossy(body).to_ascii_lowercase().contains(DAILY_LIMIT)
 }
 
-fn names_credentials(answer: &Answer) -> bool {
+fn names_credentials(answer: &ServerResponse) -> bool {
     answer.oauth_error.as_deref().is_some_and(|code| CREDENTIAL_CODES.contains(&code))
 }
 
 /// `: what the server said`, from the most to the least specific.
-fn words(answer: &Answer) -> String {
+fn words(answer: &ServerResponse) -> String {
     let description = answer.oauth_error_description.as_ref().or(answer.server_message.as_ref());
     match (&answer.oauth_error, description) {
         (Some(code), Some(text)) => format!(": {code}: {text}"),
@@ -109,9 +109,12 @@ fn target(headers: &HeaderMap, redactor: &Redactor) -> String {
 }
 
 /// OAuth's error (RFC 6749 section 5.2), Tango's JSON error, plain text, or nothing: all are ordinary here.
-fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], redactor: &Redactor) -> Answer {
-    let mut answer =
-        Answer { http_status: Some(status.as_u16()), request_id: request_id(headers, redactor), ..Answer::default() };
+fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], redactor: &Redactor) -> ServerResponse {
+    let mut answer = ServerResponse {
+        http_status: Some(status.as_u16()),
+        request_id: request_id(headers, redactor),
+        ..ServerResponse::default()
+    };
     if status.is_success() {
         return answer;
     }

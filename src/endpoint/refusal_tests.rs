@@ -51,18 +51,18 @@ fn each_answer_has_its_cause() {
 
 #[test]
 fn only_what_may_pass_is_retried() {
-    assert_eq!(refused(503, "").cause, Cause::Busy { retry_after: None });
-    assert_eq!(refused(429, "").cause, Cause::Busy { retry_after: None });
+    assert_eq!(refused(503, "").kind, FailureKind::Busy { retry_after: None });
+    assert_eq!(refused(429, "").kind, FailureKind::Busy { retry_after: None });
     for (status, body, cause) in [
-        (400, "", Cause::Refused),
-        (401, "", Cause::Refused),
-        (302, "", Cause::Refused),
-        (204, "", Cause::Unreadable),
-        (400, r#"{"error":"use_dpop_nonce"}"#, Cause::NonceWanted),
-        (400, r#"{"error":"invalid_dpop_proof"}"#, Cause::Refused),
-        (400, "x has exceeded the daily rate limit", Cause::Quota { retry_after: None }),
+        (400, "", FailureKind::Refused),
+        (401, "", FailureKind::Refused),
+        (302, "", FailureKind::Refused),
+        (204, "", FailureKind::InvalidResponse),
+        (400, r#"{"error":"use_dpop_nonce"}"#, FailureKind::NonceWanted),
+        (400, r#"{"error":"invalid_dpop_proof"}"#, FailureKind::Refused),
+        (400, "x has exceeded the daily rate limit", FailureKind::Quota { retry_after: None }),
     ] {
-        assert_eq!(refused(status, body).cause, cause, "{status} {body}");
+        assert_eq!(refused(status, body).kind, cause, "{status} {body}");
     }
 }
 

@@ -9,9 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::Failure;
-use crate::cause::Cause;
 use crate::config::{Proxy, Settings};
 use crate::error::{Error, Status};
+use crate::failure_kind::FailureKind;
 use crate::secret::Redactor;
 
 /// Tokens are fetched hours apart: a connection is kept for a retry, not for the next token.
@@ -65,33 +65,33 @@ pub(super) fn failure(error: &reqwest::Error, sent: bool, url: &Url, redactor: &
     let (status, cause, message) = match (sent, error.is_timeout()) {
         (true, true) => (
             Status::TimedOut,
-            Cause::Unanswered,
+            FailureKind::NoResponse,
             format!("{server} did not answer in time; it may have issued a token all the same"),
         ),
         (true, false) => (
             Status::ConnectionLost,
-            Cause::Unanswered,
+            FailureKind::NoResponse,
             format!("the connection to {server} broke: {reason}; the server may have issued a token all the same"),
         ),
         (false, true) => (
             Status::TimedOut,
-            Cause::NotSent,
+            FailureKind::NotSent,
             format!("no connection to {server} in time; check the network and the proxy"),
         ),
         (false, false) if untrusted => (
             Status::TlsFailed,
-            Cause::Untrusted,
+            FailureKind::NotTrusted,
             format!(
                 "no secure connection to {server}: {reason}; check its name, ca_file, and the system's certificates and clock"
             ),
         ),
         (false, false) => (
             Status::ConnectFailed,
-            Cause::NotSent,
+            FailureKind::NotSent,
             format!("cannot connect to {server}: {reason}; check the host name, the network and the proxy"),
         ),
     };
-    Failure { error: Error::new(status, message), cause }
+    Failure { error: Error::new(status, message), kind: cause }
 }
 
 /// The errors behind an error, the wrapped ones inside an `io::Error` included, from the outermost to the innermost.

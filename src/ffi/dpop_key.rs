@@ -102,7 +102,7 @@ pub unsafe extern "C" fn tango_dpop_key_from_signer(
     error: *mut *mut ErrorObject,
 ) -> Status {
     // Before anything can fail: whatever happens, the data is released once.
-    let signer = Signer { sign, release, user_data };
+    let signer = CallbackSigner { sign, release, user_data };
     // SAFETY: the header's contract for texts and out-parameters.
     unsafe {
         make(key, error, move || {
@@ -202,18 +202,18 @@ fn with_nul(secret: &SecretString) -> SecretString {
 }
 
 /// The caller's function and its data, which are released with it.
-struct Signer {
+struct CallbackSigner {
     sign: DpopSign,
     release: DpopRelease,
     user_data: *mut c_void,
 }
 
 // SAFETY: the header says that both functions are called on any thread; `user_data` is only carried there.
-unsafe impl Send for Signer {}
+unsafe impl Send for CallbackSigner {}
 // SAFETY: as above, and that `sign` is called by several threads at once.
-unsafe impl Sync for Signer {}
+unsafe impl Sync for CallbackSigner {}
 
-impl Signer {
+impl CallbackSigner {
     fn signature(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
         /// An RSA signature of 8,192 bits.
         const LONGEST: usize = 1024;
@@ -235,7 +235,7 @@ impl Signer {
     }
 }
 
-impl Drop for Signer {
+impl Drop for CallbackSigner {
     fn drop(&mut self) {
         if let Some(release) = self.release {
             // SAFETY: of the type that the header names, and given by the caller to be called once with this.

@@ -13,7 +13,7 @@ use super::error::ErrorObject;
 use super::{end, guard, panicked, required, token};
 use crate::client::Client;
 use crate::error::{Error, Status};
-use crate::process::Process;
+use crate::process::ProcessId;
 use crate::runtime::Runtime;
 use crate::token::{Replica, Token};
 
@@ -27,7 +27,7 @@ pub type AcquireDone =
 pub struct Request {
     cancelled: Arc<Notify>,
     /// A forked child must not touch it: the thread that would be woken is its parent's.
-    process: Process,
+    process: ProcessId,
 }
 
 /// Starts to acquire a token and returns at once.
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn tango_token_acquire_start(
         let cancelled = Arc::new(Notify::new());
         // From here on nothing fails. The handle comes before `done` can run, which may free it.
         if !request.is_null() {
-            let handle = Box::new(Request { cancelled: Arc::clone(&cancelled), process: Process::current() });
+            let handle = Box::new(Request { cancelled: Arc::clone(&cancelled), process: ProcessId::current() });
             // SAFETY: not NULL, so a place for a pointer by the header's contract.
             unsafe { request.write(Box::into_raw(handle)) };
         }
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn tango_token_acquire_start(
 /// does nothing. NULL is fine.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_request_cancel(request: Option<&Request>) {
-    if let Some(request) = request.filter(|request| request.process == Process::current()) {
+    if let Some(request) = request.filter(|request| request.process == ProcessId::current()) {
         request.cancelled.notify_one();
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time;
 
 use super::worker::{Job, Worker, Workers};
-use super::{Entry, Kind, LARGEST_ENTRY, LONGEST_OPERATION, Loaded, Names, Reply, Store, Trouble};
+use super::{Entry, Kind, LARGEST_ENTRY, LONGEST_OPERATION, Loaded, Names, Store, StoreError, StoreFuture};
 use crate::secret::Redactor;
 
 /// A place that a whole fleet reads and writes, such as a database: what [`Config::custom_cache`] takes.
@@ -69,7 +69,7 @@ impl Blocking {
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn SharedCache) -> Result<T, CacheError> + Send + 'static,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, StoreError> {
         let cache = Arc::clone(&self.cache);
         let (sender, done) = oneshot::channel();
         self.hand_out(Box::new(move || drop(sender.send(work(&*cache)))))?;
@@ -79,19 +79,19 @@ impl Blocking {
             *self.worker() = None;
         }
         match outcome {
-            Ok(Ok(outcome)) => outcome.map_err(|error| Trouble(Redactor::new([]).clean(&error.0))),
-            Ok(Err(_)) => Err(Trouble("it ended unexpectedly".into())),
-            Err(_) => Err(Trouble(format!("it did not answer within {} s", LONGEST_OPERATION.as_secs()))),
+            Ok(Ok(outcome)) => outcome.map_err(|error| StoreError(Redactor::new([]).clean(&error.0))),
+            Ok(Err(_)) => Err(StoreError("it ended unexpectedly".into())),
+            Err(_) => Err(StoreError(format!("it did not answer within {} s", LONGEST_OPERATION.as_secs()))),
         }
     }
 
-    fn hand_out(&self, job: Job) -> Result<(), Trouble> {
+    fn hand_out(&self, job: Job) -> Result<(), StoreError> {
         let mut worker = self.worker();
         let worker = match &*worker {
             Some(worker) => worker,
             None => worker.insert(self.workers.start()?),
         };
-        worker.0.send(job).map_err(|_| Trouble("it ended unexpectedly".into()))
+        worker.0.send(job).map_err(|_| StoreError("it ended unexpectedly".into()))
     }
 
     fn worker(&self) -> MutexGuard<'_, Option<Worker>> {
@@ -100,7 +100,7 @@ impl Blocking {
 }
 
 impl Store for Blocking {
-    fn load(&self) -> Reply<'_, Loaded> {
+    fn load(&self) -> StoreFuture<'_, Loaded> {
         let (record, ledger) = (self.names.entry(Kind::Record), self.names.entry(Kind::Ledger));
         Box::pin(self.run(move |cache| {
             let load = |name: &str| {
@@ -115,7 +115,7 @@ impl Store for Blocking {
         }))
     }
 
-    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, bool> {
+    fn save<'a>(&'a self, entries: &'a [Entry]) -> StoreFuture<'a, bool> {
         let entries: Vec<_> =
             entries.iter().map(|entry| (self.names.entry(entry.kind), entry.bytes.clone(), entry.keep)).collect();
         Box::pin(self.run(move |cache| {
@@ -124,16 +124,16 @@ impl Store for Blocking {
         }))
     }
 
-    fn lock(&self, lease: Duration) -> Reply<'_, bool> {
+    fn lock(&self, lease: Duration) -> StoreFuture<'_, bool> {
         let (name, owner) = (self.names.lock(), self.owner.clone());
         Box::pin(self.run(move |cache| cache.lock(&name, &owner, lease)))
     }
 
-    fn extend(&self, lease: Duration) -> Reply<'_, bool> {
+    fn extend(&self, lease: Duration) -> StoreFuture<'_, bool> {
         self.lock(lease)
     }
 
-    fn unlock(&self) -> Reply<'_, ()> {
+    fn unlock(&self) -> StoreFuture<'_, ()> {
         let (name, owner) = (self.names.lock(), self.owner.clone());
         Box::pin(self.run(move |cache| cache.unlock(&name, &owner)))
     }

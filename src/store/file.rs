@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use nix::unistd::geteuid;
 
 use super::{CacheError, LARGEST_ENTRY, SharedCache};
-use crate::process::LeftToParent;
+use crate::process::CloseOnFork;
 
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// A file that was not put in its place by then was left behind by a process that died.
@@ -26,7 +26,7 @@ pub(crate) struct FileCache {
 
 struct Held {
     owner: String,
-    file: LeftToParent<File>,
+    file: CloseOnFork<File>,
 }
 
 impl FileCache {
@@ -139,7 +139,7 @@ impl SharedCache for FileCache {
             return Ok(true);
         }
         // Noted before it is locked: a child that is forked between the two would keep the lock.
-        let file = LeftToParent::new(self.lock_file(name)?);
+        let file = CloseOnFork::new(self.lock_file(name)?);
         match file.try_lock() {
             Ok(()) => {
                 *self.held() = Some(Held { owner: owner.into(), file });
@@ -193,9 +193,9 @@ mod tests {
     use super::*;
 
     /// A folder that is gone after the test.
-    struct Folder(PathBuf);
+    struct Directory(PathBuf);
 
-    impl Folder {
+    impl Directory {
         fn new() -> Self {
             static NUMBER: AtomicU32 = AtomicU32::new(0);
             let number = NUMBER.fetch_add(1, Relaxed);
@@ -212,7 +212,7 @@ mod tests {
         }
     }
 
-    impl Drop for Folder {
+    impl Drop for Directory {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.0);
         }
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_is_saved_is_found_replaced_and_removed() {
-        let folder = Folder::new();
+        let folder = Directory::new();
         let cache = folder.cache();
         assert_eq!(cache.load("a").unwrap(), None);
         for value in [&b"one"[..], b"", b"three"] {
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn nobody_else_can_read_or_write() {
-        let folder = Folder::new();
+        let folder = Directory::new();
         let cache = folder.cache();
         cache.save("a", Some(b"x"), KEEP).unwrap();
         assert!(cache.lock("l", "me", KEEP).unwrap());
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_others_can_write_or_own_is_refused_with_advice() {
-        let folder = Folder::new();
+        let folder = Directory::new();
         let cache = folder.cache();
         cache.save("a", Some(b"x"), KEEP).unwrap();
         fs::set_permissions(folder.file("a"), PermissionsExt::from_mode(0o620)).unwrap();
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn what_is_no_file_is_neither_followed_nor_waited_for() {
-        let folder = Folder::new();
+        let folder = Directory::new();
         let cache = folder.cache();
         cache.save("real", Some(b"x"), KEEP).unwrap();
         symlink(folder.file("real"), folder.file("link")).unwrap();
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn one_holds_the_lock_until_it_opens_it_or_ends() {
-        let folder = Folder::new();
+        let folder = Directory::new();
         let (one, two) = (folder.cache(), folder.cache());
         assert!(one.lock("l", "one", KEEP).unwrap());
         assert!(one.lock("l", "one", KEEP).unwrap(), "again, for longer");
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn what_dead_writers_left_is_swept_away() {
-        let folder = Folder::new();
+        let folder = Directory::new();
         let cache = folder.cache();
         cache.save("a", Some(b"x"), KEEP).unwrap();
         let (old, new) = (folder.file("tango-token.k.record.1.tmp"), folder.file("tango-token.k.record.2.tmp"));
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_made_is_named() {
-        let folder = Folder::new();
+        let folder = Directory::new();
         fs::create_dir_all(&folder.0).unwrap();
         fs::write(folder.0.join("cache"), b"a file where the folder should be").unwrap();
         let error = folder.cache().load("a").unwrap_err();

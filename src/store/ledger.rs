@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::timeline::Timeline;
-use crate::clock::Moment;
-use crate::error::{Answer, Error, Status};
-use crate::policy::{Departure, Ledger};
+use super::clock_mapping::ClockMapping;
+use crate::clock::BootTime;
+use crate::error::{Error, ServerResponse, Status};
+use crate::policy::{InFlight, Ledger};
 use crate::secret::Redactor;
 use crate::token::TokenHash;
 
@@ -18,11 +18,11 @@ const LONGEST_CLOSED: Duration = Duration::from_secs(24 * 3600);
 const WORST_CLOCK: Duration = Duration::from_secs(3600);
 
 /// Of a list that is longer the rest is passed over.
-const MOST_REFUSED: usize = 16;
+const MAX_REJECTED: usize = 16;
 
 /// What is written of earlier requests.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Page {
+pub(super) struct LedgerFile {
     pub ledger: Ledger,
     /// The refusal that closed it.
     pub failure: Option<Error>,
@@ -33,9 +33,9 @@ pub(super) struct Page {
 }
 
 /// `who` tells whose credentials were refused, if they were.
-pub(super) fn write(page: &Page, timeline: &Timeline, who: Option<&str>) -> Vec<u8> {
-    let Page { ledger, failure, rejected_records, refused } = page;
-    let time = |moment: Option<Moment>| moment.map(|moment| timeline.unix_ms(moment));
+pub(super) fn write(page: &LedgerFile, clock_mapping: &ClockMapping, who: Option<&str>) -> Vec<u8> {
+    let LedgerFile { ledger, failure, rejected_records, refused } = page;
+    let time = |moment: Option<BootTime>| moment.map(|moment| clock_mapping.unix_ms(moment));
     let failure = failure.as_ref().map(|error| {
         json!({
             "status": error.status() as i32,
@@ -51,12 +51,12 @@ pub(super) fn write(page: &Page, timeline: &Timeline, who: Option<&str>) -> Vec<
     });
     let page = json!({
         "format": FORMAT,
-        "clock": timeline.stamp(),
+        "clock": clock_mapping.stamp(),
         "changed_ms": time(ledger.changed),
         "last_issue_ms": time(ledger.last_issue),
         "issues": ledger.issues,
-        "departed_ms": time(ledger.departed.map(|departed| departed.at)),
-        "departed_by": ledger.departed.map(|departed| format!("{:016x}", departed.by)),
+        "in_flight_since_ms": time(ledger.in_flight.map(|in_flight| in_flight.at)),
+        "in_flight_by": ledger.in_flight.map(|in_flight| format!("{:016x}", in_flight.by)),
         "possibly_spent_ms": time(ledger.possibly_spent),
         "cool_down_until_ms": time(ledger.cool_down_until),
         "back_off_until_ms": time(ledger.back_off_until),
@@ -70,26 +70,31 @@ pub(super) fn write(page: &Page, timeline: &Timeline, who: Option<&str>) -> Vec<
 
 /// `None` for what is no ledger, or one from the future. Whatever it holds, it closes nothing for longer than a day after it
 /// was written, and what it says of the future is taken as said of now.
-pub(super) fn read(bytes: &[u8], timeline: &Timeline, who: Option<&str>, redactor: &Redactor) -> Option<Page> {
+pub(super) fn read(
+    bytes: &[u8],
+    clock_mapping: &ClockMapping,
+    who: Option<&str>,
+    redactor: &Redactor,
+) -> Option<LedgerFile> {
     let Ok(Value::Object(page)) = serde_json::from_slice(bytes) else { return None };
     if page.get("format").and_then(Value::as_u64) != Some(FORMAT) {
         return None;
     }
-    let timeline = timeline.at_least_since(page.get("clock"));
-    let time = |name: &str| Some(timeline.moment(page.get(name)?.as_i64()?));
-    let past = |name: &str| time(name).map(|moment| moment.min(timeline.now()));
+    let clock_mapping = clock_mapping.at_least_since(page.get("clock"));
+    let time = |name: &str| Some(clock_mapping.moment(page.get(name)?.as_i64()?));
+    let past = |name: &str| time(name).map(|moment| moment.min(clock_mapping.now()));
     let changed = time("changed_ms");
-    if changed.is_some_and(|changed| changed > timeline.now().after(WORST_CLOCK)) {
+    if changed.is_some_and(|changed| changed > clock_mapping.now().after(WORST_CLOCK)) {
         return None;
     }
-    let closes_at_most = changed.unwrap_or(timeline.now()).after(LONGEST_CLOSED);
+    let closes_at_most = changed.unwrap_or(clock_mapping.now()).after(LONGEST_CLOSED);
     let closed = |name: &str| time(name).map(|moment| moment.min(closes_at_most));
     let failure = page.get("failure").and_then(Value::as_object);
-    let departed_by = page.get("departed_by").and_then(|by| u64::from_str_radix(by.as_str()?, 16).ok());
+    let in_flight_by = page.get("in_flight_by").and_then(|by| u64::from_str_radix(by.as_str()?, 16).ok());
     let mut ledger = Ledger {
         last_issue: past("last_issue_ms"),
         issues: page.get("issues").and_then(Value::as_u64).unwrap_or(0),
-        departed: past("departed_ms").map(|at| Departure { at, by: departed_by.unwrap_or_default() }),
+        in_flight: past("in_flight_since_ms").map(|at| InFlight { at, by: in_flight_by.unwrap_or_default() }),
         possibly_spent: past("possibly_spent_ms"),
         cool_down_until: closed("cool_down_until_ms"),
         back_off_until: closed("back_off_until_ms"),
@@ -108,7 +113,7 @@ pub(super) fn read(bytes: &[u8], timeline: &Timeline, who: Option<&str>, redacto
     if is_anothers {
         ledger.forgive();
     }
-    Some(Page {
+    Some(LedgerFile {
         ledger,
         failure: failure.filter(|_| !is_anothers).map(|(_, error)| error),
         rejected_records: page.get("rejected_records").and_then(Value::as_u64).unwrap_or(0),
@@ -117,7 +122,7 @@ pub(super) fn read(bytes: &[u8], timeline: &Timeline, who: Option<&str>, redacto
 }
 
 fn hashes(texts: Option<&Value>) -> Vec<TokenHash> {
-    let texts = texts.and_then(Value::as_array).into_iter().flatten().take(MOST_REFUSED);
+    let texts = texts.and_then(Value::as_array).into_iter().flatten().take(MAX_REJECTED);
     texts.filter_map(|text| TokenHash::from_text(text.as_str()?)).collect()
 }
 
@@ -125,7 +130,7 @@ fn hashes(texts: Option<&Value>) -> Vec<TokenHash> {
 fn error(fields: &Map<String, Value>, redactor: &Redactor) -> Option<Error> {
     let text = |name: &str| Some(redactor.clean(fields.get(name)?.as_str()?));
     let status = Status::from_number(fields.get("status")?.as_i64()?.try_into().ok()?)?;
-    Some(Error::new(status, text("message")?).with_answer(Answer {
+    Some(Error::new(status, text("message")?).with_response(ServerResponse {
         http_status: fields.get("http_status").and_then(Value::as_u64).and_then(|number| number.try_into().ok()),
         oauth_error: text("oauth_error"),
         oauth_error_description: text("oauth_error_description"),
@@ -140,40 +145,40 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cause::Cause;
     use crate::clock::Clock;
     use crate::clock::manual::ManualClock;
+    use crate::failure_kind::FailureKind;
 
     fn redactor() -> Redactor {
         Redactor::new(&["the-secret".into()])
     }
 
-    fn written(change: impl FnOnce(&mut Page, Moment)) -> (ManualClock, Vec<u8>) {
+    fn written(change: impl FnOnce(&mut LedgerFile, BootTime)) -> (ManualClock, Vec<u8>) {
         let clock = ManualClock::new();
-        let mut page = Page::default();
+        let mut page = LedgerFile::default();
         change(&mut page, clock.now());
-        let bytes = write(&page, &Timeline::of_machine(&clock), Some("me"));
+        let bytes = write(&page, &ClockMapping::of_machine(&clock), Some("me"));
         (clock, bytes)
     }
 
-    fn read_by(who: &str, clock: &ManualClock, bytes: &[u8]) -> Option<Page> {
-        read(bytes, &Timeline::of_machine(clock), Some(who), &redactor())
+    fn read_by(who: &str, clock: &ManualClock, bytes: &[u8]) -> Option<LedgerFile> {
+        read(bytes, &ClockMapping::of_machine(clock), Some(who), &redactor())
     }
 
     #[test]
     fn it_comes_back_as_it_was_and_its_times_go_on() {
         let quota = || {
-            Error::new(Status::QuotaRefused, "the daily limit").with_answer(Answer {
+            Error::new(Status::QuotaRefused, "the daily limit").with_response(ServerResponse {
                 http_status: Some(400),
                 request_id: Some("id".into()),
-                ..Answer::default()
+                ..ServerResponse::default()
             })
         };
         let mut before = Ledger::default();
         let (clock, bytes) = written(|page, now| {
             page.ledger.record_possibly_spent(now, now);
-            page.ledger.record_departure(7, now);
-            page.ledger.record_failure(Cause::Quota { retry_after: None }, now, 0.5);
+            page.ledger.mark_in_flight(7, now);
+            page.ledger.record_failure(FailureKind::Quota { retry_after: None }, now, 0.5);
             page.failure = Some(quota());
             page.rejected_records = 3;
             before = Ledger { is_unwritten: false, ..page.ledger.clone() };
@@ -189,7 +194,7 @@ mod tests {
     #[test]
     fn credentials_that_were_refused_stop_those_who_use_them_and_nobody_else() {
         let (clock, bytes) = written(|page, now| {
-            page.ledger.record_failure(Cause::Refused, now, 0.5);
+            page.ledger.record_failure(FailureKind::Refused, now, 0.5);
             page.failure = Some(Error::new(Status::CredentialsRefused, "no"));
         });
         assert!(read_by("me", &clock, &bytes).unwrap().ledger.closed_until().is_some());

@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::timeline::Timeline;
-use crate::clock::Moment;
+use super::clock_mapping::ClockMapping;
+use crate::clock::BootTime;
 use crate::dpop::{Binding, DpopKey};
 use crate::token::{Token, TokenHash, is_presentable};
 
@@ -23,7 +23,7 @@ pub(crate) struct Record {
     /// The key that it is bound to.
     pub key: Option<DpopKey>,
     pub scope: String,
-    pub requested: Moment,
+    pub requested: BootTime,
     pub lifetime: Duration,
 }
 
@@ -35,14 +35,14 @@ impl Record {
 
 /// The plain text of a record. The key that the token is bound to goes along where this process holds it, so that the
 /// token is not lost with it; a key behind a signer of the program's own stays where it is.
-pub(super) fn write(token: &Token, timeline: &Timeline) -> Zeroizing<Vec<u8>> {
-    let life = token.life();
+pub(super) fn write(token: &Token, clock_mapping: &ClockMapping) -> Zeroizing<Vec<u8>> {
+    let life = token.lifetime();
     let key = token.dpop_key();
     let private_key = key.and_then(|key| key.to_base64_pkcs8().ok());
     let plain_fields = json!({
-        "clock": timeline.stamp(),
-        "requested_ms": timeline.unix_ms(life.requested()),
-        "expires_ms": timeline.unix_ms(life.expires()),
+        "clock": clock_mapping.stamp(),
+        "requested_ms": clock_mapping.unix_ms(life.requested()),
+        "expires_ms": clock_mapping.unix_ms(life.expires()),
         "scope": token.scope(),
         "token_type": token.token_type(),
         "dpop_jkt": key.map(DpopKey::thumbprint),
@@ -67,7 +67,7 @@ pub(super) fn write(token: &Token, timeline: &Timeline) -> Zeroizing<Vec<u8>> {
 
 /// Why a record that could be opened is of no use here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unusable {
+pub(super) enum UnusableRecord {
     /// It is not what a process of this version writes.
     Malformed,
     /// It holds a Bearer token where a bound one is required, or a bound one where no proofs are made.
@@ -76,7 +76,7 @@ pub(super) enum Unusable {
     KeyElsewhere,
 }
 
-impl fmt::Display for Unusable {
+impl fmt::Display for UnusableRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed => "it is not whole",
@@ -87,28 +87,32 @@ impl fmt::Display for Unusable {
 }
 
 /// Reads it as a client with this `binding` does.
-pub(super) fn read(plain: &[u8], timeline: &Timeline, binding: Option<&Binding>) -> Result<Record, Unusable> {
-    let mut fields = Fields::parse(plain).ok_or(Unusable::Malformed)?;
-    let timeline = timeline.at_least_since(fields.0.get("clock"));
-    let access_token = fields.take_secret("access_token").ok_or(Unusable::Malformed)?;
+pub(super) fn read(
+    plain: &[u8],
+    clock_mapping: &ClockMapping,
+    binding: Option<&Binding>,
+) -> Result<Record, UnusableRecord> {
+    let mut fields = Fields::parse(plain).ok_or(UnusableRecord::Malformed)?;
+    let clock_mapping = clock_mapping.at_least_since(fields.0.get("clock"));
+    let access_token = fields.take_secret("access_token").ok_or(UnusableRecord::Malformed)?;
     let private_key = fields.take_secret("dpop_key");
     let text = |name: &str| fields.0.get(name).and_then(Value::as_str);
-    let time = |name: &str| fields.0.get(name).and_then(Value::as_i64).ok_or(Unusable::Malformed);
-    let scope = text("scope").filter(|scope| !scope.contains(char::is_control)).ok_or(Unusable::Malformed)?;
-    let key = match (text("token_type").ok_or(Unusable::Malformed)?, binding) {
+    let time = |name: &str| fields.0.get(name).and_then(Value::as_i64).ok_or(UnusableRecord::Malformed);
+    let scope = text("scope").filter(|scope| !scope.contains(char::is_control)).ok_or(UnusableRecord::Malformed)?;
+    let key = match (text("token_type").ok_or(UnusableRecord::Malformed)?, binding) {
         ("Bearer", None) => None,
         ("Bearer", Some(binding)) if !binding.required => None,
         ("DPoP", Some(binding)) => Some(key(text("dpop_jkt"), text("dpop_alg"), private_key.as_ref(), binding)?),
-        ("Bearer" | "DPoP", _) => return Err(Unusable::WrongType),
-        _ => return Err(Unusable::Malformed),
+        ("Bearer" | "DPoP", _) => return Err(UnusableRecord::WrongType),
+        _ => return Err(UnusableRecord::Malformed),
     };
     // A request that was sent in the future was sent by somebody whose clock is ahead of this one.
-    let (requested, expires) = (timeline.moment(time("requested_ms")?), timeline.moment(time("expires_ms")?));
+    let (requested, expires) = (clock_mapping.moment(time("requested_ms")?), clock_mapping.moment(time("expires_ms")?));
     let lifetime = expires.since(requested);
     if !is_presentable(access_token.expose_secret()) || lifetime > LONGEST_LIFETIME {
-        return Err(Unusable::Malformed);
+        return Err(UnusableRecord::Malformed);
     }
-    Ok(Record { access_token, key, scope: scope.into(), requested: requested.min(timeline.now()), lifetime })
+    Ok(Record { access_token, key, scope: scope.into(), requested: requested.min(clock_mapping.now()), lifetime })
 }
 
 /// The client's own key if it is that one, else the one that came with the token.
@@ -117,16 +121,17 @@ fn key(
     algorithm: Option<&str>,
     private_key: Option<&SecretString>,
     binding: &Binding,
-) -> Result<DpopKey, Unusable> {
-    let jkt = jkt.ok_or(Unusable::Malformed)?;
+) -> Result<DpopKey, UnusableRecord> {
+    let jkt = jkt.ok_or(UnusableRecord::Malformed)?;
     if binding.key.thumbprint() == jkt {
         return Ok(binding.key.clone());
     }
-    let private_key = private_key.ok_or(Unusable::KeyElsewhere)?;
-    let algorithm = algorithm.and_then(crate::dpop::Algorithm::from_name).ok_or(Unusable::Malformed)?;
-    let der = STANDARD.decode(private_key.expose_secret()).map(Zeroizing::new).map_err(|_| Unusable::Malformed)?;
-    let key = DpopKey::from_pkcs8(&der, algorithm).map_err(|_| Unusable::Malformed)?;
-    if key.thumbprint() == jkt { Ok(key) } else { Err(Unusable::Malformed) }
+    let private_key = private_key.ok_or(UnusableRecord::KeyElsewhere)?;
+    let algorithm = algorithm.and_then(crate::dpop::Algorithm::from_name).ok_or(UnusableRecord::Malformed)?;
+    let der =
+        STANDARD.decode(private_key.expose_secret()).map(Zeroizing::new).map_err(|_| UnusableRecord::Malformed)?;
+    let key = DpopKey::from_pkcs8(&der, algorithm).map_err(|_| UnusableRecord::Malformed)?;
+    if key.thumbprint() == jkt { Ok(key) } else { Err(UnusableRecord::Malformed) }
 }
 
 /// The fields of a record, whose texts are zeroised with them.
@@ -166,16 +171,16 @@ mod tests {
     use crate::clock::Clock;
     use crate::clock::manual::ManualClock;
     use crate::dpop::Algorithm;
-    use crate::policy::Life;
+    use crate::policy::TokenLifetime;
     use crate::token::HeldToken;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
     fn written(clock: &Arc<ManualClock>, key: Option<&DpopKey>) -> Zeroizing<Vec<u8>> {
-        let life = Life::new(clock.now(), DAY, 0.0);
+        let life = TokenLifetime::new(clock.now(), DAY, 0.0);
         let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
         let held = HeldToken::new(&"the-\"token\"".into(), key.cloned(), "raas.all", life, Arc::clone(&clock));
-        write(&held.token(), &Timeline::of_machine(&*clock))
+        write(&held.token(), &ClockMapping::of_machine(&*clock))
     }
 
     fn binding(required: bool) -> Binding {
@@ -187,7 +192,7 @@ mod tests {
         let clock = Arc::new(ManualClock::new());
         let plain = written(&clock, None);
         clock.advance(DAY / 3);
-        let record = read(&plain, &Timeline::of_machine(&*clock), None).unwrap();
+        let record = read(&plain, &ClockMapping::of_machine(&*clock), None).unwrap();
         assert_eq!((record.access_token.expose_secret(), record.scope.as_str()), ("the-\"token\"", "raas.all"));
         assert_eq!((clock.now().since(record.requested), record.lifetime), (DAY / 3, DAY));
     }
@@ -198,7 +203,7 @@ mod tests {
         for algorithm in Algorithm::ALL {
             let key = DpopKey::generate(algorithm).unwrap();
             let record =
-                read(&written(&clock, Some(&key)), &Timeline::of_machine(&*clock), Some(&binding(true))).unwrap();
+                read(&written(&clock, Some(&key)), &ClockMapping::of_machine(&*clock), Some(&binding(true))).unwrap();
             let found = record.key.unwrap();
             assert_eq!((found.thumbprint(), found.algorithm()), (key.thumbprint(), algorithm));
         }
@@ -214,27 +219,34 @@ mod tests {
         let binding_of = |key: DpopKey| Binding { key, required: true };
         let signer = signer.unwrap();
         let plain = written(&clock, Some(&signer));
-        let timeline = Timeline::of_machine(&*clock);
+        let clock_mapping = ClockMapping::of_machine(&*clock);
         assert!(!String::from_utf8_lossy(&plain).contains("dpop_key"));
-        assert!(read(&plain, &timeline, Some(&binding_of(signer))).unwrap().key.is_some(), "who has it can use it");
-        assert_eq!(read(&plain, &timeline, Some(&binding(true))).err(), Some(Unusable::KeyElsewhere));
+        assert!(
+            read(&plain, &clock_mapping, Some(&binding_of(signer))).unwrap().key.is_some(),
+            "who has it can use it"
+        );
+        assert_eq!(read(&plain, &clock_mapping, Some(&binding(true))).err(), Some(UnusableRecord::KeyElsewhere));
     }
 
     #[test]
     fn nobody_gets_a_type_of_token_that_was_not_asked_for() {
         let clock = Arc::new(ManualClock::new());
-        let timeline = Timeline::of_machine(&*clock);
+        let clock_mapping = ClockMapping::of_machine(&*clock);
         let bearer = written(&clock, None);
-        assert!(read(&bearer, &timeline, Some(&binding(false))).is_ok());
-        assert_eq!(read(&bearer, &timeline, Some(&binding(true))).err(), Some(Unusable::WrongType), "a downgrade");
+        assert!(read(&bearer, &clock_mapping, Some(&binding(false))).is_ok());
+        assert_eq!(
+            read(&bearer, &clock_mapping, Some(&binding(true))).err(),
+            Some(UnusableRecord::WrongType),
+            "a downgrade"
+        );
         let bound = written(&clock, Some(&DpopKey::generate(Algorithm::Es256).unwrap()));
-        assert_eq!(read(&bound, &timeline, None).err(), Some(Unusable::WrongType));
+        assert_eq!(read(&bound, &clock_mapping, None).err(), Some(UnusableRecord::WrongType));
     }
 
     #[test]
     fn what_is_not_whole_is_malformed() {
         let clock = Arc::new(ManualClock::new());
-        let timeline = Timeline::of_machine(&*clock);
+        let clock_mapping = ClockMapping::of_machine(&*clock);
         let whole = written(&clock, None);
         for field in ["access_token", "scope", "token_type", "requested_ms", "expires_ms"] {
             let mut fields: Map<String, Value> = serde_json::from_slice(&whole).unwrap();
@@ -244,9 +256,13 @@ mod tests {
                     Some(value) => fields.insert(field.into(), value),
                 };
                 let plain = Value::Object(fields.clone()).to_string();
-                assert_eq!(read(plain.as_bytes(), &timeline, None).err(), Some(Unusable::Malformed), "{plain}");
+                assert_eq!(
+                    read(plain.as_bytes(), &clock_mapping, None).err(),
+                    Some(UnusableRecord::Malformed),
+                    "{plain}"
+                );
             }
         }
-        assert_eq!(read(b"[]", &timeline, None).err(), Some(Unusable::Malformed));
+        assert_eq!(read(b"[]", &clock_mapping, None).err(), Some(UnusableRecord::Malformed));
     }
 }

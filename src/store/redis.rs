@@ -16,7 +16,7 @@ use tokio::time;
 pub(crate) use address::RedisAddress;
 use connection::Connection;
 
-use super::{Entry, Kind, LARGEST_ENTRY, LONGEST_OPERATION, Loaded, Names, Reply, Store, Trouble, blocking};
+use super::{Entry, Kind, LARGEST_ENTRY, LONGEST_OPERATION, Loaded, Names, Store, StoreError, StoreFuture, blocking};
 use crate::secret::Redactor;
 
 /// Both entries and the time, which is the same for all who ask this server.
@@ -52,7 +52,7 @@ impl Redis {
     }
 
     /// A connection that broke is made anew once. Every command here can be given twice.
-    async fn run<T: FromRedisValue>(&self, command: Cmd) -> Result<T, Trouble> {
+    async fn run<T: FromRedisValue>(&self, command: Cmd) -> Result<T, StoreError> {
         let running = async {
             let mut connection = self.connection.lock().await;
             let mut is_new = connection.is_none();
@@ -74,11 +74,13 @@ impl Redis {
         };
         match time::timeout(LONGEST_OPERATION, running).await {
             Ok(outcome) => outcome.map_err(|error| self.trouble(&error)),
-            Err(_) => Err(Trouble(format!("{} did not answer within {} s", self.address, LONGEST_OPERATION.as_secs()))),
+            Err(_) => {
+                Err(StoreError(format!("{} did not answer within {} s", self.address, LONGEST_OPERATION.as_secs())))
+            }
         }
     }
 
-    fn trouble(&self, error: &RedisError) -> Trouble {
+    fn trouble(&self, error: &RedisError) -> StoreError {
         let advice = match error.kind() {
             ErrorKind::AuthenticationFailed => "; check the user and the password in the address of the cache",
             ErrorKind::InvalidClientConfig => "; check the address of the cache",
@@ -86,7 +88,7 @@ impl Redis {
         };
         // A server can repeat the command that it refuses, the password included.
         let said = Redactor::new(&self.address.passwords().collect::<Vec<_>>()).clean(&error.to_string());
-        Trouble(format!("{}: {said}{advice}", self.address))
+        StoreError(format!("{}: {said}{advice}", self.address))
     }
 
     fn script(text: &str, keys: &[String]) -> Cmd {
@@ -99,7 +101,7 @@ impl Redis {
         self.names.redis_entry(self.address.prefix(), kind)
     }
 
-    async fn lock_by(&self, script: &str, lease: Duration) -> Result<bool, Trouble> {
+    async fn lock_by(&self, script: &str, lease: Duration) -> Result<bool, StoreError> {
         let mut command = Self::script(script, &self.lock_key());
         command.arg(&self.owner).arg(lease.as_millis().max(1).to_string());
         self.run::<i64>(command).await.map(|taken| taken == 1)
@@ -111,7 +113,7 @@ impl Redis {
 }
 
 impl Store for Redis {
-    fn load(&self) -> Reply<'_, Loaded> {
+    fn load(&self) -> StoreFuture<'_, Loaded> {
         Box::pin(async {
             let keys = [self.entry(Kind::Record), self.entry(Kind::Ledger)];
             let mut command = Self::script(LOAD, &keys);
@@ -125,7 +127,7 @@ impl Store for Redis {
         })
     }
 
-    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, bool> {
+    fn save<'a>(&'a self, entries: &'a [Entry]) -> StoreFuture<'a, bool> {
         Box::pin(async move {
             let entry_keys = entries.iter().map(|entry| self.entry(entry.kind));
             let keys: Vec<_> = self.lock_key().into_iter().chain(entry_keys).collect();
@@ -142,15 +144,15 @@ impl Store for Redis {
         })
     }
 
-    fn lock(&self, lease: Duration) -> Reply<'_, bool> {
+    fn lock(&self, lease: Duration) -> StoreFuture<'_, bool> {
         Box::pin(self.lock_by(LOCK, lease))
     }
 
-    fn extend(&self, lease: Duration) -> Reply<'_, bool> {
+    fn extend(&self, lease: Duration) -> StoreFuture<'_, bool> {
         Box::pin(self.lock_by(EXTEND, lease))
     }
 
-    fn unlock(&self) -> Reply<'_, ()> {
+    fn unlock(&self) -> StoreFuture<'_, ()> {
         Box::pin(async {
             let mut command = Self::script(UNLOCK, &self.lock_key());
             command.arg(&self.owner);

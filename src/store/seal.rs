@@ -9,7 +9,7 @@ use aws_lc_rs::rand;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::Trouble;
+use super::StoreError;
 
 const HEAD: [u8; 4] = *b"TTR\x01";
 const SALT: &[u8] = b"tango-token cache 1";
@@ -30,16 +30,16 @@ pub(super) enum Unreadable {
 }
 
 impl Seal {
-    pub fn new(client_secret: &SecretString, cache_key: &str) -> Result<Self, Trouble> {
-        let failed = |_| Trouble("no key can be derived; the machine may be out of memory".into());
+    pub fn new(client_secret: &SecretString, cache_key: &str) -> Result<Self, StoreError> {
+        let failed = |_| StoreError("no key can be derived; the machine may be out of memory".into());
         let secret = Salt::new(HKDF_SHA256, SALT).extract(client_secret.expose_secret().as_bytes());
         let key = derive::<32>(&secret, &[b"record", cache_key.as_bytes()]).map_err(failed)?;
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_slice()).map_err(failed)?);
         Ok(Self { key, cache_key: cache_key.into() })
     }
 
-    pub fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, Trouble> {
-        let failed = |_| Trouble("the record cannot be sealed; the machine may be out of memory".into());
+    pub fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let failed = |_| StoreError("the record cannot be sealed; the machine may be out of memory".into());
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce).map_err(failed)?;
         // Sized before it is filled: a growing vector would leave copies of the token behind.

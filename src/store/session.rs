@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use super::ledger::{self, Page};
-use super::record::{self, Record, Unusable};
+use super::clock_mapping::ClockMapping;
+use super::ledger::{self, LedgerFile};
+use super::record::{self, Record, UnusableRecord};
 use super::seal::{self, Seal};
-use super::timeline::Timeline;
-use super::{Entry, Kind, Names, Store, Trouble};
-use crate::clock::{Clock, Moment};
+use super::{Entry, Kind, Names, Store, StoreError};
+use crate::clock::{BootTime, Clock};
 use crate::config::Settings;
 use crate::dpop::Binding;
 use crate::error::{Error, Status};
@@ -31,11 +31,11 @@ pub(crate) struct Session {
     redactor: Redactor,
     /// Whose credentials these are, for those who were refused.
     who: Option<String>,
-    timeline: Timeline,
+    clock_mapping: ClockMapping,
     /// The same for tokens that are written. It shows no later time than the store does, or they would seem to live longer.
-    for_tokens: Timeline,
+    for_tokens: ClockMapping,
     /// Until when the lock is this session's, if it took it. Its process can be stopped for longer.
-    locked_until: Option<Moment>,
+    locked_until: Option<BootTime>,
     rejected_records: u64,
     /// The token that was there at the last look.
     found: Option<TokenHash>,
@@ -59,13 +59,13 @@ impl Session {
         names: &Names,
         settings: &Settings,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, StoreError> {
         let request = &settings.request;
-        let timeline = Timeline::of_machine(&*clock);
+        let clock_mapping = ClockMapping::of_machine(&*clock);
         Ok(Self {
             store,
-            for_tokens: timeline.clone(),
-            timeline,
+            for_tokens: clock_mapping.clone(),
+            clock_mapping,
             clock,
             seal: Seal::new(&request.client_secret, names.key())?,
             binding: settings.binding.clone(),
@@ -83,7 +83,7 @@ impl Session {
     }
 
     /// Takes the lock. False if another has it.
-    pub async fn lock(&mut self, lease: Duration) -> Result<bool, Trouble> {
+    pub async fn lock(&mut self, lease: Duration) -> Result<bool, StoreError> {
         let asked = self.clock.now();
         let is_taken = self.store.lock(lease).await?;
         self.locked_until = is_taken.then(|| asked.after(lease));
@@ -91,7 +91,7 @@ impl Session {
     }
 
     /// Keeps the lock for another `lease`. False if it was lost, be it for a moment: what was read under it may have changed.
-    pub async fn keep_lock(&mut self, lease: Duration) -> Result<bool, Trouble> {
+    pub async fn keep_lock(&mut self, lease: Duration) -> Result<bool, StoreError> {
         let asked = self.clock.now();
         let extended = self.store.extend(lease).await;
         if extended == Ok(true) && self.is_locked() {
@@ -112,17 +112,17 @@ impl Session {
         }
     }
 
-    pub async fn load(&mut self) -> Result<View, Trouble> {
+    pub async fn load(&mut self) -> Result<View, StoreError> {
         // The store's clock is read between the two. What was written seems older by that, and never younger.
         let asked = self.clock.now();
         let loaded = self.store.load().await?;
         let timeline_at = |now| match loaded.unix_ms {
-            Some(unix_ms) => Timeline::of_store(&*self.clock, now, unix_ms),
-            None => Timeline::of_machine(&*self.clock),
+            Some(unix_ms) => ClockMapping::of_store(&*self.clock, now, unix_ms),
+            None => ClockMapping::of_machine(&*self.clock),
         };
-        (self.timeline, self.for_tokens) = (timeline_at(asked), timeline_at(self.clock.now()));
+        (self.clock_mapping, self.for_tokens) = (timeline_at(asked), timeline_at(self.clock.now()));
         let page = loaded.ledger.and_then(|bytes| self.read_ledger(&bytes));
-        let Page { ledger, failure, rejected_records, refused } = page.clone().unwrap_or_default();
+        let LedgerFile { ledger, failure, rejected_records, refused } = page.clone().unwrap_or_default();
         self.rejected_records = self.rejected_records.max(rejected_records);
         let opened = loaded.record.as_deref().map_or(Ok(None), |sealed| self.open(sealed));
         if let (Err(problem), Some(sealed)) = (&opened, &loaded.record)
@@ -136,8 +136,8 @@ impl Session {
         Ok(View { record, is_damaged, refused, ledger: page.map(|_| ledger), failure })
     }
 
-    fn read_ledger(&self, bytes: &[u8]) -> Option<Page> {
-        let page = ledger::read(bytes, &self.timeline, self.who.as_deref(), &self.redactor);
+    fn read_ledger(&self, bytes: &[u8]) -> Option<LedgerFile> {
+        let page = ledger::read(bytes, &self.clock_mapping, self.who.as_deref(), &self.redactor);
         if page.is_none() {
             tracing::warn!("the ledger in the shared cache cannot be read and counts as missing");
         }
@@ -147,9 +147,9 @@ impl Session {
     /// `None` for a token that others can use and this client cannot.
     fn open(&self, bytes: &[u8]) -> Result<Option<Record>, String> {
         let plain = self.seal.open(bytes).map_err(|unreadable| format!("cannot be opened ({unreadable:?})"))?;
-        match record::read(&plain, &self.timeline, self.binding.as_ref()) {
+        match record::read(&plain, &self.clock_mapping, self.binding.as_ref()) {
             Ok(record) => Ok(Some(record)),
-            Err(Unusable::Malformed) => Err("does not hold a whole token".into()),
+            Err(UnusableRecord::Malformed) => Err("does not hold a whole token".into()),
             Err(unusable) => {
                 tracing::warn!("the token in the shared cache is of no use to this client: {unusable}");
                 Ok(None)
@@ -176,7 +176,7 @@ impl Session {
         ledger: &Ledger,
         failure: Option<&Error>,
         refused: &[TokenHash],
-    ) -> Result<bool, Trouble> {
+    ) -> Result<bool, StoreError> {
         let record = match token {
             Some(token) => {
                 let sealed = self.seal.seal(&record::write(token, &self.for_tokens))?;
@@ -187,20 +187,20 @@ impl Session {
             }
             None => None,
         };
-        let page = Page {
+        let page = LedgerFile {
             ledger: ledger.clone(),
             failure: failure.cloned(),
             rejected_records: self.rejected_records,
             refused: refused.to_vec(),
         };
-        let bytes = ledger::write(&page, &self.timeline, self.who.as_deref());
+        let bytes = ledger::write(&page, &self.clock_mapping, self.who.as_deref());
         let ledger = Entry { kind: Kind::Ledger, bytes: Some(bytes), keep: KEEP_LEDGER };
         let entries: Vec<_> = record.into_iter().chain([ledger]).collect();
         self.write(&entries).await
     }
 
     /// Nothing is written by who has lost the lock: another process may have written meanwhile.
-    async fn write(&mut self, entries: &[Entry]) -> Result<bool, Trouble> {
+    async fn write(&mut self, entries: &[Entry]) -> Result<bool, StoreError> {
         let is_written = self.is_locked() && self.store.save(entries).await?;
         if !is_written {
             self.unlock().await;
@@ -209,8 +209,8 @@ impl Session {
     }
 }
 
-impl From<Trouble> for Error {
-    fn from(trouble: Trouble) -> Self {
+impl From<StoreError> for Error {
+    fn from(trouble: StoreError) -> Self {
         let advice = "nothing is fetched without it, unless allow_fetch_without_cache is set";
         Self::new(Status::CacheUnavailable, format!("the shared cache cannot be used: {trouble}; {advice}"))
     }

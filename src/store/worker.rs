@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
-use super::Trouble;
+use super::StoreError;
 use crate::process::ProcessLocal;
-use crate::runtime::waited_for;
+use crate::runtime::forbid_blocking;
 
 /// A fetch needs one, and leaves it behind where it hangs.
 const MOST_WORKERS: u32 = 8;
@@ -28,18 +28,18 @@ impl Default for Workers {
 }
 
 impl Workers {
-    pub(super) fn start(&self) -> Result<Worker, Trouble> {
+    pub(super) fn start(&self) -> Result<Worker, StoreError> {
         let place = Place::take(self.0.get())
-            .ok_or_else(|| Trouble(format!("it has not answered {MOST_WORKERS} times, and is not asked again")))?;
+            .ok_or_else(|| StoreError(format!("it has not answered {MOST_WORKERS} times, and is not asked again")))?;
         let (sender, jobs) = mpsc::channel::<Job>();
         let work = move || {
             let _place = place;
             for job in jobs {
-                waited_for(job);
+                forbid_blocking(job);
             }
         };
         let started = thread::Builder::new().name("tango-cache".into()).spawn(work);
-        started.map_err(|error| Trouble(format!("no thread can be started for it: {error}")))?;
+        started.map_err(|error| StoreError(format!("no thread can be started for it: {error}")))?;
         Ok(Worker(sender))
     }
 }

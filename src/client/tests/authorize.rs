@@ -10,14 +10,14 @@ use crate::dpop::DpopMode;
 
 const ORDERS: &str = "https://api.example/raas/v2/orders?page=1";
 
-fn api_bench(mode: DpopMode) -> Bench {
+fn api_bench(mode: DpopMode) -> Fixture {
     let token_type = if mode == DpopMode::Off { "Bearer" } else { "DPoP" };
     bench_with(
         move |config| {
             config.dpop(mode).api_url("https://api.example/raas/v2");
         },
         move |number| {
-            Reply::json(
+            ScriptedResponse::json(
                 200,
                 &format!(r#"{{"access_token":"token-{number}","expires_in":86400,"token_type":"{token_type}"}}"#),
             )
@@ -37,7 +37,7 @@ fn refused<'a>(www_authenticate: &'a str, dpop_nonce: Option<&'a str>) -> Observ
 const USE_NONCE: &str = r#"DPoP error="use_dpop_nonce", error_description="a nonce is needed""#;
 const INVALID_TOKEN: &str = r#"DPoP error="invalid_token", error_description="revoked""#;
 
-impl Bench {
+impl Fixture {
     fn authorize(&self) -> Authorization {
         self.client.authorize("GET", ORDERS).unwrap()
     }
@@ -232,7 +232,7 @@ fn a_token_that_a_wrong_clock_kept_away_is_fetched_with_the_servers() {
                     _ => r#"{"access_token":"token","expires_in":300,"token_type":"DPoP"}"#,
                 };
                 let (status, length) = (if number == 1 { 400 } else { 200 }, body.len());
-                Reply::Raw(format!(
+                ScriptedResponse::Raw(format!(
                     "HTTP/1.1 {status} Status\r\ndate: {date}\r\ncontent-length: {length}\r\n\r\n{body}"
                 ))
             },

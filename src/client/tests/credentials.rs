@@ -17,12 +17,12 @@ fn sent_for(server: &Server, id: &str) -> usize {
     server.requests().iter().filter(|request| request.contains(&format!("client_id={id}&"))).count()
 }
 
-fn late(reply: Reply) -> Reply {
-    Reply::After(Duration::from_millis(300), reply.into())
+fn late(reply: ScriptedResponse) -> ScriptedResponse {
+    ScriptedResponse::After(Duration::from_millis(300), reply.into())
 }
 
 /// Sets other credentials while the first request is under way.
-fn set_during_the_first_request(bench: &Bench) -> Result<Token, Error> {
+fn set_during_the_first_request(bench: &Fixture) -> Result<Token, Error> {
     thread::scope(|scope| {
         let waiting = scope.spawn(|| bench.client.acquire());
         bench.eventually(|bench| bench.server.requests().len() == 1);
@@ -43,7 +43,7 @@ fn a_token_for_others_that_lands_after_they_were_set_back_replaces_nothing() {
     assert_eq!(bench.value(), "token-1");
     bench.eventually(|bench| bench.server.requests().len() == 2);
     bench.client.set_credentials(&first()).unwrap();
-    bench.eventually(Bench::nothing_under_way);
+    bench.eventually(Fixture::nothing_under_way);
     assert_eq!(bench.value(), "token-1");
     bench.client.set_credentials(&second()).unwrap();
     assert_eq!(bench.value(), "token-2", "which is held as well");
@@ -57,7 +57,7 @@ fn each_set_of_credentials_has_its_own_cool_down() {
     for _ in 0..3 {
         bench.client.set_credentials(&second()).unwrap();
         assert_eq!(bench.value(), "token-1", "which is valid meanwhile");
-        bench.eventually(Bench::nothing_under_way);
+        bench.eventually(Fixture::nothing_under_way);
         bench.client.set_credentials(&first()).unwrap();
         assert_eq!(bench.value(), "token-1");
     }
@@ -77,13 +77,13 @@ fn a_cool_down_outlives_a_token_that_was_got_with_others() {
     assert_eq!(bench.value(), "token-3");
     bench.client.set_credentials(&first()).unwrap();
     assert_eq!(bench.value(), "token-3", "it is valid, and there is no other");
-    bench.eventually(Bench::nothing_under_way);
+    bench.eventually(Fixture::nothing_under_way);
     assert_eq!(sent_for(&bench.server, "id"), 2);
 }
 
 #[test]
 fn who_waits_for_others_that_fail_is_refused_what_a_cool_down_forbids() {
-    let bench = bench(|number| if number == 2 { late(Reply::text(401, "no")) } else { quota_refusal() });
+    let bench = bench(|number| if number == 2 { late(ScriptedResponse::text(401, "no")) } else { quota_refusal() });
     bench.failure();
     bench.client.set_credentials(&second()).unwrap();
     thread::scope(|scope| {
@@ -96,7 +96,7 @@ fn who_waits_for_others_that_fail_is_refused_what_a_cool_down_forbids() {
 }
 
 /// The first request is refused when its credentials are no longer those of now.
-fn refused_when_former() -> impl Fn(usize) -> Reply + Send + Sync + 'static {
+fn refused_when_former() -> impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static {
     |number| match number {
         1 => late(quota_refusal()),
         2 => token(2),
@@ -110,7 +110,7 @@ fn a_refusal_of_former_credentials_is_remembered() {
     assert_eq!(set_during_the_first_request(&bench).unwrap().value(), "token-2");
     bench.client.set_credentials(&first()).unwrap();
     bench.value();
-    bench.eventually(Bench::nothing_under_way);
+    bench.eventually(Fixture::nothing_under_way);
     assert_eq!(sent_for(&bench.server, "id"), 1);
 }
 
@@ -126,14 +126,14 @@ fn a_refusal_of_former_credentials_reaches_those_who_use_them() {
 fn a_token_of_former_credentials_is_written_for_those_who_use_them_alone() {
     let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
     let bench = fleet.join();
-    fleet.shelf.break_down(false, true);
+    fleet.memory_store.break_down(false, true);
     bench.value();
     bench.client.set_credentials(&second()).unwrap();
-    fleet.shelf.break_down(false, false);
+    fleet.memory_store.break_down(false, false);
     assert_eq!(bench.value(), "token-1");
-    bench.eventually(Bench::nothing_under_way);
+    bench.eventually(Fixture::nothing_under_way);
     look(&bench);
-    bench.eventually(|_| fleet.shelf.entries("record").len() == 1);
+    bench.eventually(|_| fleet.memory_store.entries("record").len() == 1);
     assert_eq!(fleet.join().value(), "token-1");
     let joined = Fleet::join_with(&fleet, |config| config.client_id("id-2").client_secret("secret-2"));
     assert_eq!(joined.failure().status(), Status::QuotaRefused);
@@ -141,7 +141,7 @@ fn a_token_of_former_credentials_is_written_for_those_who_use_them_alone() {
 
 #[test]
 fn the_same_credentials_again_change_nothing() {
-    let bench = bench(|_| Reply::text(401, "no"));
+    let bench = bench(|_| ScriptedResponse::text(401, "no"));
     bench.failure();
     for _ in 0..3 {
         bench.client.set_credentials(&first()).unwrap();
@@ -165,14 +165,14 @@ fn nothing_is_sent_for_former_credentials_by_who_only_removes_their_token() {
     let fleet = fleet(token);
     let bench = fleet.join();
     let refused = bench.client.acquire().unwrap();
-    fleet.shelf.slow_down(Duration::from_millis(100));
+    fleet.memory_store.slow_down(Duration::from_millis(100));
     bench.client.invalidate(&refused);
     bench.client.set_credentials(&second()).unwrap();
     assert_eq!(bench.value(), "token-2", "whose caller came while the other was being removed");
     assert_eq!((sent_for(&fleet.server, "id"), sent_for(&fleet.server, "id-2")), (1, 1));
     // And removed it is, though nobody calls.
     fleet.clock.advance(MINUTE);
-    bench.eventually(|_| fleet.shelf.entries("record").len() == 1);
+    bench.eventually(|_| fleet.memory_store.entries("record").len() == 1);
 }
 
 #[test]
@@ -185,16 +185,16 @@ fn a_new_secret_that_is_set_during_a_fetch_gets_its_record_soon() {
         bench.client.set_credentials(&Credentials::new().client("id", "new-secret")).unwrap();
         assert_eq!(waiting.join().unwrap(), "token-1");
     });
-    bench.eventually(Bench::nothing_under_way);
+    bench.eventually(Fixture::nothing_under_way);
     fleet.clock.advance(Duration::from_secs(20));
     bench.value();
-    bench.eventually(|_| fleet.shelf.entries("record").len() == 2);
+    bench.eventually(|_| fleet.memory_store.entries("record").len() == 2);
     assert_eq!(fleet.join_with(|config| config.client_secret("new-secret")).value(), "token-1");
 }
 
 #[test]
 fn the_same_credentials_set_during_their_refusal_are_not_tried_again() {
-    let bench = bench(|_| late(Reply::text(401, "no")));
+    let bench = bench(|_| late(ScriptedResponse::text(401, "no")));
     thread::scope(|scope| {
         let waiting = scope.spawn(|| bench.failure());
         bench.eventually(|bench| bench.server.requests().len() == 1);
@@ -206,18 +206,18 @@ fn the_same_credentials_set_during_their_refusal_are_not_tried_again() {
 
 #[test]
 fn retries_end_when_other_credentials_are_set() {
-    let bench = bench(|number| if number == 1 { late(Reply::text(503, "")) } else { token(number) });
+    let bench = bench(|number| if number == 1 { late(ScriptedResponse::text(503, "")) } else { token(number) });
     assert_eq!(set_during_the_first_request(&bench).unwrap().value(), "token-2");
     assert_eq!((sent_for(&bench.server, "id"), sent_for(&bench.server, "id-2")), (1, 1));
 }
 
 #[test]
 fn a_valid_token_is_kept_however_many_credentials_are_tried() {
-    let bench = bench(|number| if number == 1 { token(1) } else { Reply::text(401, "no") });
+    let bench = bench(|number| if number == 1 { token(1) } else { ScriptedResponse::text(401, "no") });
     bench.value();
     for number in 2..9 {
         bench.client.set_credentials(&Credentials::new().client(format!("id-{number}"), "x")).unwrap();
         assert_eq!(bench.value(), "token-1");
-        bench.eventually(Bench::nothing_under_way);
+        bench.eventually(Fixture::nothing_under_way);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 use crate::dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 
-fn bound_bench(mode: DpopMode, answer: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Bench {
+fn bound_bench(mode: DpopMode, answer: impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static) -> Fixture {
     bench_with(
         move |config| {
             config.dpop(mode);
@@ -16,23 +16,23 @@ fn bound_bench(mode: DpopMode, answer: impl Fn(usize) -> Reply + Send + Sync + '
     )
 }
 
-fn bound_token(number: usize, nonce: &str) -> Reply {
+fn bound_token(number: usize, nonce: &str) -> ScriptedResponse {
     let body = format!(r#"{{"access_token":"token-{number}","expires_in":86400,"token_type":"DPoP"}}"#);
     with_nonce(200, nonce, &body)
 }
 
-fn challenge(nonce: &str) -> Reply {
+fn challenge(nonce: &str) -> ScriptedResponse {
     with_nonce(400, nonce, r#"{"error":"use_dpop_nonce","error_description":"a nonce is needed"}"#)
 }
 
-fn with_nonce(status: u16, nonce: &str, body: &str) -> Reply {
+fn with_nonce(status: u16, nonce: &str, body: &str) -> ScriptedResponse {
     let length = body.len();
     let header = if nonce.is_empty() { String::new() } else { format!("DPoP-Nonce: {nonce}\r\n") };
-    Reply::Raw(format!("HTTP/1.1 {status} Status\r\n{header}content-length: {length}\r\n\r\n{body}"))
+    ScriptedResponse::Raw(format!("HTTP/1.1 {status} Status\r\n{header}content-length: {length}\r\n\r\n{body}"))
 }
 
 /// The claims of the proof that each request carried.
-fn proofs(bench: &Bench) -> Vec<Value> {
+fn proofs(bench: &Fixture) -> Vec<Value> {
     let claims = |request: String| {
         let proof = request.lines().find_map(|line| line.strip_prefix("dpop: ")).expect("a proof").to_owned();
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(proof.split('.').nth(1).unwrap()).unwrap()).unwrap()
@@ -101,13 +101,9 @@ fn a_bearer_token_is_used_where_it_is_allowed_and_refused_where_not() {
 
 #[test]
 fn every_attempt_has_a_proof_of_its_own() {
-    let bench =
-        bound_bench(
-            DpopMode::Required,
-            |number| {
-                if number < 3 { Reply::text(503, "") } else { bound_token(number, "") }
-            },
-        );
+    let bench = bound_bench(DpopMode::Required, |number| {
+        if number < 3 { ScriptedResponse::text(503, "") } else { bound_token(number, "") }
+    });
     bench.value();
     let jtis: std::collections::HashSet<_> = proofs(&bench).iter().map(|proof| proof["jti"].to_string()).collect();
     assert_eq!(jtis.len(), 3);

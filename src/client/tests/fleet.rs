@@ -1,6 +1,6 @@
 //! Several processes, as clients that share nothing but a cache, a server and the time.
 
-use super::shelf::{Oddity, Shelf};
+use super::memory_store::{Fault, MemoryStore};
 use super::*;
 use crate::config::Credentials;
 use crate::dpop::DpopMode;
@@ -8,25 +8,27 @@ use crate::dpop::DpopMode;
 pub(super) struct Fleet {
     pub(super) server: Server,
     pub(super) clock: Arc<ManualClock>,
-    pub(super) shelf: Shelf,
+    pub(super) memory_store: MemoryStore,
 }
 
-pub(super) fn fleet(answer: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Fleet {
-    Fleet { server: Server::start(answer), clock: Arc::new(ManualClock::new()), shelf: Shelf::default() }
+pub(super) fn fleet(answer: impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static) -> Fleet {
+    Fleet { server: Server::start(answer), clock: Arc::new(ManualClock::new()), memory_store: MemoryStore::default() }
 }
 
 impl Fleet {
     /// One more process.
-    pub(super) fn join(&self) -> Bench {
+    pub(super) fn join(&self) -> Fixture {
         self.join_with(|config| config)
     }
 
-    pub(super) fn join_with(&self, adjust: impl FnOnce(&mut Config) -> &mut Config) -> Bench {
+    pub(super) fn join_with(&self, adjust: impl FnOnce(&mut Config) -> &mut Config) -> Fixture {
         let mut config = config_for(&self.server);
-        config.custom_cache(self.shelf.clone());
+        config.custom_cache(self.memory_store.clone());
         adjust(&mut config);
-        let client = Client::in_world(&config, Arc::clone(&self.clock) as Arc<dyn Clock>, Box::new(Machine)).unwrap();
-        Bench { server: self.server.clone(), clock: Arc::clone(&self.clock), client }
+        let client =
+            Client::with_components(&config, Arc::clone(&self.clock) as Arc<dyn Clock>, Box::new(SystemComponents))
+                .unwrap();
+        Fixture { server: self.server.clone(), clock: Arc::clone(&self.clock), client }
     }
 
     pub(super) fn requests(&self) -> usize {
@@ -34,15 +36,15 @@ impl Fleet {
     }
 }
 
-pub(super) fn quota_refusal() -> Reply {
-    Reply::text(400, "Client sandbox id has exceeded the daily rate limit")
+pub(super) fn quota_refusal() -> ScriptedResponse {
+    ScriptedResponse::text(400, "Client sandbox id has exceeded the daily rate limit")
 }
 
 /// The next call looks into the cache behind the caller's back; this waits until it has.
-pub(super) fn look(bench: &Bench) -> String {
+pub(super) fn look(bench: &Fixture) -> String {
     bench.clock.advance(Duration::from_secs(400));
     let value = bench.value();
-    bench.eventually(Bench::nothing_under_way);
+    bench.eventually(Fixture::nothing_under_way);
     value
 }
 
@@ -58,7 +60,7 @@ fn who_comes_later_uses_what_is_there() {
 
 #[test]
 fn all_who_start_at_once_share_one_request() {
-    let fleet = fleet(|number| Reply::After(Duration::from_millis(100), token(number).into()));
+    let fleet = fleet(|number| ScriptedResponse::After(Duration::from_millis(100), token(number).into()));
     let benches: Vec<_> = (0..20).map(|_| fleet.join()).collect();
     thread::scope(|scope| {
         for bench in &benches {
@@ -70,7 +72,8 @@ fn all_who_start_at_once_share_one_request() {
 
 #[test]
 fn a_bound_token_comes_with_its_key() {
-    let fleet = fleet(|_| Reply::json(200, r#"{"access_token":"bound","expires_in":86400,"token_type":"DPoP"}"#));
+    let fleet =
+        fleet(|_| ScriptedResponse::json(200, r#"{"access_token":"bound","expires_in":86400,"token_type":"DPoP"}"#));
     let join = || fleet.join_with(|config| config.dpop(DpopMode::Required));
     let (first, second) = (join().client.acquire().unwrap(), join().client.acquire().unwrap());
     let thumbprint = |token: &Token| token.dpop_key().unwrap().thumbprint().to_owned();
@@ -97,29 +100,29 @@ fn while_another_process_renews_the_valid_token_is_served_and_nothing_is_sent() 
     let fleet = fleet(token);
     let bench = fleet.join();
     bench.value();
-    fleet.shelf.hold_lock(true);
+    fleet.memory_store.hold_lock(true);
     fleet.clock.advance(21 * HOUR);
     for _ in 0..3 {
         assert_eq!(bench.value(), "token-1");
-        bench.eventually(Bench::nothing_under_way);
+        bench.eventually(Fixture::nothing_under_way);
         fleet.clock.advance(Duration::from_secs(6));
     }
     assert_eq!(fleet.requests(), 1);
-    fleet.shelf.hold_lock(false);
+    fleet.memory_store.hold_lock(false);
     bench.eventually(|bench| bench.value() == "token-2");
 }
 
 #[test]
 fn who_waits_for_another_process_has_a_deadline_of_its_own() {
     let fleet = fleet(token);
-    fleet.shelf.hold_lock(true);
+    fleet.memory_store.hold_lock(true);
     let bench = fleet.join_with(|config| config.total_timeout(Duration::from_millis(200)));
     let error = bench.failure();
     assert_eq!(error.status(), Status::TimedOut);
     assert!(error.message().contains("in another process"), "{error}");
     assert_eq!(fleet.requests(), 0);
-    fleet.shelf.hold_lock(false);
-    bench.eventually(Bench::nothing_under_way);
+    fleet.memory_store.hold_lock(false);
+    bench.eventually(Fixture::nothing_under_way);
     assert_eq!(bench.value(), "token-1");
 }
 
@@ -139,7 +142,7 @@ fn a_quota_refusal_is_the_whole_fleets_and_outlives_the_process() {
 fn a_cool_down_can_be_read_by_who_cannot_read_the_record() {
     let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
     fleet.join().value();
-    fleet.shelf.change("record", Vec::clear);
+    fleet.memory_store.change("record", Vec::clear);
     assert_eq!(
         fleet.join().failure().retry_after(),
         Some(20 * HOUR + MINUTE),
@@ -151,20 +154,22 @@ fn a_cool_down_can_be_read_by_who_cannot_read_the_record() {
 
 #[test]
 fn a_sender_that_died_may_have_spent_the_token_and_one_further_request_tells() {
-    let fleet = fleet(|number| if number == 1 { Reply::After(HOUR, Reply::Close.into()) } else { quota_refusal() });
+    let fleet = fleet(|number| {
+        if number == 1 { ScriptedResponse::After(HOUR, ScriptedResponse::Close.into()) } else { quota_refusal() }
+    });
     let dead = fleet.join();
     let dying = dead.client.acquire_async();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(Duration::from_millis(50), dying).await.unwrap_err() });
     dead.eventually(|_| fleet.requests() == 1);
-    assert!(fleet.shelf.ledger()["departed_ms"].is_i64(), "written before it was sent");
+    assert!(fleet.memory_store.ledger()["in_flight_since_ms"].is_i64(), "written before it was sent");
 
     // The store opens the lock of a dead process.
-    fleet.shelf.hold_lock(false);
+    fleet.memory_store.hold_lock(false);
     fleet.clock.advance(MINUTE);
     let error = fleet.join().failure();
     assert_eq!((error.status(), error.retry_after()), (Status::QuotaRefused, Some(20 * HOUR)));
-    assert!(fleet.shelf.ledger()["possibly_spent_ms"].is_i64());
+    assert!(fleet.memory_store.ledger()["possibly_spent_ms"].is_i64());
     assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
     assert_eq!(fleet.requests(), 2);
 }
@@ -174,16 +179,19 @@ fn who_dies_again_and_again_does_not_cost_one_token_after_the_other() {
     let fleet = fleet(token);
     fleet.join().value();
     // As two senders leave it that died, one after the other.
-    fleet.shelf.remove("record");
-    fleet.shelf.change("ledger", |ledger| {
+    fleet.memory_store.remove("record");
+    fleet.memory_store.change("ledger", |ledger| {
         let mut page: serde_json::Value = serde_json::from_slice(ledger).unwrap();
-        page["departed_ms"] = page["changed_ms"].clone();
+        page["in_flight_since_ms"] = page["changed_ms"].clone();
         page["failures"] = 1.into();
         *ledger = page.to_string().into_bytes();
     });
     let held_back = fleet.join().failure();
     assert_eq!(held_back.status(), Status::ConnectionLost);
-    assert!(fleet.shelf.ledger()["departed_ms"].is_null(), "it is written, so that nobody counts it twice");
+    assert!(
+        fleet.memory_store.ledger()["in_flight_since_ms"].is_null(),
+        "it is written, so that nobody counts it twice"
+    );
     let another = fleet.join().failure();
     assert_eq!((another.status(), another.retry_after()), (held_back.status(), held_back.retry_after()));
     assert_eq!(fleet.requests(), 1);
@@ -196,7 +204,7 @@ fn a_cache_that_lost_everything_gets_it_back_from_who_has_it() {
     let fleet = fleet(token);
     let bench = fleet.join();
     bench.value();
-    fleet.shelf.empty();
+    fleet.memory_store.empty();
     look(&bench);
     assert_eq!(fleet.join().value(), "token-1");
     assert_eq!(fleet.requests(), 1);
@@ -207,11 +215,11 @@ fn a_cache_that_cannot_be_reached_is_not_an_empty_one() {
     let fleet = fleet(token);
     let held = fleet.join();
     held.value();
-    fleet.shelf.break_down(true, true);
+    fleet.memory_store.break_down(true, true);
     let error = fleet.join().failure();
     assert_eq!(error.status(), Status::CacheUnavailable);
     assert!(
-        error.message().contains("the shelf fell down") && error.message().contains("allow_fetch_without_cache"),
+        error.message().contains("the memory_store fell down") && error.message().contains("allow_fetch_without_cache"),
         "{error}"
     );
     assert!(error.retry_after().is_some());
@@ -222,8 +230,8 @@ fn a_cache_that_cannot_be_reached_is_not_an_empty_one() {
     assert_eq!(anyway.value(), "token-2");
     fleet.clock.advance(21 * HOUR);
     assert_eq!(held.value(), "token-1");
-    held.eventually(Bench::nothing_under_way);
-    fleet.shelf.break_down(false, false);
+    held.eventually(Fixture::nothing_under_way);
+    fleet.memory_store.break_down(false, false);
     fleet.clock.advance(MINUTE);
     held.eventually(|held| held.value() == "token-3");
 }
@@ -231,11 +239,11 @@ fn a_cache_that_cannot_be_reached_is_not_an_empty_one() {
 #[test]
 fn an_outage_is_over_when_the_cache_is_back() {
     let fleet = fleet(token);
-    fleet.shelf.break_down(true, true);
+    fleet.memory_store.break_down(true, true);
     let bench = fleet.join();
     let wait = bench.failure().retry_after().unwrap();
     assert!(bench.failure().message().contains("that was earlier"), "the cache is not asked at once again");
-    fleet.shelf.break_down(false, false);
+    fleet.memory_store.break_down(false, false);
     fleet.clock.advance(wait);
     assert_eq!(bench.value(), "token-1");
 }
@@ -243,14 +251,14 @@ fn an_outage_is_over_when_the_cache_is_back() {
 #[test]
 fn a_token_that_cannot_be_written_is_served_and_written_later() {
     let fleet = fleet(token);
-    fleet.shelf.break_down(false, true);
+    fleet.memory_store.break_down(false, true);
     let bench = fleet.join();
     assert_eq!(bench.value(), "token-1");
-    assert!(fleet.shelf.entries("record").is_empty());
-    fleet.shelf.break_down(false, false);
+    assert!(fleet.memory_store.entries("record").is_empty());
+    fleet.memory_store.break_down(false, false);
     bench.clock.advance(Duration::from_secs(5));
     assert_eq!(bench.value(), "token-1");
-    bench.eventually(|_| fleet.shelf.entries("record").len() == 1);
+    bench.eventually(|_| fleet.memory_store.entries("record").len() == 1);
     assert_eq!(fleet.join().value(), "token-1");
     assert_eq!(fleet.requests(), 1);
 }
@@ -263,7 +271,7 @@ fn a_refused_token_leaves_the_cache_and_does_not_come_back_from_it() {
     assert_eq!(two.value(), "token-1");
     assert!(one.client.invalidate(&refused));
     assert_eq!(one.value(), "token-2", "not from the cache, though it may still be there");
-    one.eventually(Bench::nothing_under_way);
+    one.eventually(Fixture::nothing_under_way);
     assert!(two.client.invalidate(&refused));
     assert_eq!(two.value(), "token-2", "which another process got meanwhile");
     assert_eq!(fleet.join().value(), "token-2", "a late report of the old one leaves the new one where it is");
@@ -276,7 +284,7 @@ fn a_refused_token_leaves_the_cache_though_nobody_asks_for_another() {
     let bench = fleet.join();
     let refused = bench.client.acquire().unwrap();
     bench.client.invalidate(&refused);
-    bench.eventually(|_| fleet.shelf.entries("record").is_empty());
+    bench.eventually(|_| fleet.memory_store.entries("record").is_empty());
     assert_eq!(fleet.join().value(), "token-2");
 }
 
@@ -284,17 +292,17 @@ fn a_refused_token_leaves_the_cache_though_nobody_asks_for_another() {
 fn a_record_that_cannot_be_opened_is_set_aside_and_counts_as_missing() {
     let fleet = fleet(token);
     fleet.join().value();
-    fleet.shelf.change("record", |record| *record.last_mut().unwrap() ^= 1);
-    let damaged = fleet.shelf.entries("record");
+    fleet.memory_store.change("record", |record| *record.last_mut().unwrap() ^= 1);
+    let damaged = fleet.memory_store.entries("record");
     assert_eq!(fleet.join().value(), "token-2");
-    assert_eq!(fleet.shelf.entries("rejected"), damaged);
-    assert_eq!(fleet.shelf.ledger()["rejected_records"], 1);
+    assert_eq!(fleet.memory_store.entries("rejected"), damaged);
+    assert_eq!(fleet.memory_store.ledger()["rejected_records"], 1);
     assert_eq!(fleet.join().value(), "token-2");
 }
 
 #[test]
 fn a_wrong_secret_or_password_somewhere_leaves_the_others_alone() {
-    let fleet = fleet(|number| if number == 1 { token(1) } else { Reply::text(401, "no") });
+    let fleet = fleet(|number| if number == 1 { token(1) } else { ScriptedResponse::text(401, "no") });
     fleet.join().value();
     let wrong_secret = fleet.join_with(|config| config.client_secret("wrong"));
     assert_eq!(wrong_secret.failure().status(), Status::CredentialsRefused);
@@ -304,7 +312,7 @@ fn a_wrong_secret_or_password_somewhere_leaves_the_others_alone() {
     assert_eq!(fleet.requests(), 2);
 
     // A wrong password opens the record, and one that is refused closes nothing for who has the right one.
-    fleet.shelf.change("record", Vec::clear);
+    fleet.memory_store.change("record", Vec::clear);
     let wrong_password = fleet.join_with(|config| config.password("wrong"));
     assert_eq!(wrong_password.failure().status(), Status::CredentialsRefused);
     assert!(!fleet.join().failure().message().contains("that was earlier"), "it was asked");
@@ -320,7 +328,7 @@ fn a_new_password_of_the_service_account_keeps_the_token() {
 
 #[test]
 fn rotated_credentials_take_over_once_there_is_a_token_for_them() {
-    let fleet = fleet(|number| if number == 2 { Reply::text(503, "") } else { token(number) });
+    let fleet = fleet(|number| if number == 2 { ScriptedResponse::text(503, "") } else { token(number) });
     let bench = fleet.join();
     assert_eq!(bench.value(), "token-1");
     bench.client.set_credentials(&Credentials::new().client("id-2", "secret-2")).unwrap();
@@ -349,7 +357,7 @@ fn a_rotation_to_credentials_that_others_use_already_sends_nothing() {
 
 #[test]
 fn a_password_that_was_corrected_is_tried_at_once() {
-    let fleet = fleet(|number| if number == 1 { Reply::text(401, "no") } else { token(number) });
+    let fleet = fleet(|number| if number == 1 { ScriptedResponse::text(401, "no") } else { token(number) });
     let bench = fleet.join();
     bench.failure();
     bench.client.set_credentials(&Credentials::new().service_account("name", "corrected")).unwrap();
@@ -371,11 +379,11 @@ fn who_was_refused_finds_the_token_that_another_puts_back() {
     let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
     let holder = fleet.join();
     holder.value();
-    fleet.shelf.empty();
+    fleet.memory_store.empty();
     let refused = fleet.join();
     assert_eq!(refused.failure().status(), Status::QuotaRefused);
     look(&holder);
-    assert_eq!(fleet.shelf.entries("record").len(), 1);
+    assert_eq!(fleet.memory_store.entries("record").len(), 1);
     fleet.clock.advance(Duration::from_secs(15));
     assert_eq!(refused.value(), "token-1");
     assert_eq!(fleet.requests(), 2);
@@ -383,7 +391,7 @@ fn who_was_refused_finds_the_token_that_another_puts_back() {
 
 #[test]
 fn a_password_that_changes_during_a_fetch_costs_no_second_token() {
-    let fleet = fleet(|number| Reply::After(Duration::from_millis(300), token(number).into()));
+    let fleet = fleet(|number| ScriptedResponse::After(Duration::from_millis(300), token(number).into()));
     let bench = fleet.join();
     thread::scope(|scope| {
         let waiting = scope.spawn(|| bench.value());
@@ -397,8 +405,8 @@ fn a_password_that_changes_during_a_fetch_costs_no_second_token() {
 
 #[test]
 fn a_password_that_changes_during_its_refusal_is_tried_for_those_who_wait() {
-    let late = |reply: Reply| Reply::After(Duration::from_millis(300), reply.into());
-    let fleet = fleet(move |number| if number == 1 { late(Reply::text(401, "no")) } else { token(number) });
+    let late = |reply: ScriptedResponse| ScriptedResponse::After(Duration::from_millis(300), reply.into());
+    let fleet = fleet(move |number| if number == 1 { late(ScriptedResponse::text(401, "no")) } else { token(number) });
     let bench = fleet.join();
     thread::scope(|scope| {
         let waiting = scope.spawn(|| bench.value());
@@ -425,19 +433,19 @@ fn a_refused_token_is_not_put_back_by_who_still_holds_it() {
     let refused = one.client.acquire().unwrap();
     two.value();
     one.client.invalidate(&refused);
-    one.eventually(|_| fleet.shelf.entries("record").is_empty());
+    one.eventually(|_| fleet.memory_store.entries("record").is_empty());
     look(&two);
-    assert!(fleet.shelf.entries("record").is_empty());
+    assert!(fleet.memory_store.entries("record").is_empty());
     assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
 }
 
 /// One process is stopped while its first request, which is answered with `late`, is under way, for longer than its lease;
 /// another goes on and is refused; then the first goes on, for which this gives what its caller gets.
-fn stopped_during_its_request(fleet: &Fleet, stopped: &Bench) -> Error {
+fn stopped_during_its_request(fleet: &Fleet, stopped: &Fixture) -> Error {
     thread::scope(|scope| {
         let waiting = scope.spawn(|| stopped.client.acquire().unwrap_err());
         stopped.eventually(|_| fleet.requests() == 1);
-        fleet.shelf.hold_lock(false);
+        fleet.memory_store.hold_lock(false);
         fleet.clock.advance(Duration::from_secs(16));
         assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
         waiting.join().unwrap()
@@ -446,18 +454,19 @@ fn stopped_during_its_request(fleet: &Fleet, stopped: &Bench) -> Error {
 
 #[test]
 fn who_was_stopped_for_longer_than_its_lease_leaves_it_to_those_who_went_on() {
-    let late = [Reply::Close, Reply::text(400, "no such audience"), Reply::text(503, "")];
+    let late =
+        [ScriptedResponse::Close, ScriptedResponse::text(400, "no such audience"), ScriptedResponse::text(503, "")];
     for late in late {
         let first = late.clone();
         let fleet = fleet(move |number| match number {
-            1 => Reply::After(Duration::from_millis(500), first.clone().into()),
+            1 => ScriptedResponse::After(Duration::from_millis(500), first.clone().into()),
             _ => quota_refusal(),
         });
         let stopped = fleet.join();
         let error = stopped_during_its_request(&fleet, &stopped);
         assert_eq!(error.status(), Status::QuotaRefused, "what keeps it from going on");
         assert_eq!(fleet.requests(), 2, "its request is not repeated inside the cool-down of the other");
-        let ledger = fleet.shelf.ledger();
+        let ledger = fleet.memory_store.ledger();
         assert!(ledger["cool_down_until_ms"].is_i64(), "which it does not write over");
         assert_eq!(ledger["failure"]["status"], Status::QuotaRefused as i32);
         for later in [Duration::from_secs(1), MINUTE, HOUR / 2] {
@@ -473,14 +482,14 @@ fn who_was_stopped_for_longer_than_its_lease_leaves_it_to_those_who_went_on() {
 #[test]
 fn a_token_that_came_to_who_was_stopped_is_the_whole_fleets() {
     let fleet = fleet(|number| match number {
-        1 => Reply::After(Duration::from_millis(500), token(1).into()),
+        1 => ScriptedResponse::After(Duration::from_millis(500), token(1).into()),
         _ => quota_refusal(),
     });
     let (stopped, other) = (fleet.join(), fleet.join());
     thread::scope(|scope| {
         let waiting = scope.spawn(|| stopped.value());
         stopped.eventually(|_| fleet.requests() == 1);
-        fleet.shelf.hold_lock(false);
+        fleet.memory_store.hold_lock(false);
         fleet.clock.advance(Duration::from_secs(16));
         assert_eq!(other.failure().status(), Status::QuotaRefused);
         assert_eq!(waiting.join().unwrap(), "token-1");
@@ -495,18 +504,18 @@ fn who_was_stopped_before_its_request_looks_again_and_leaves_no_lock_behind() {
     let fleet = fleet(token);
     let (stopped, other) = (fleet.join(), fleet.join());
     // It has the lock, and is stopped as it looks for the second time.
-    fleet.shelf.slow_down(Duration::from_millis(300));
+    fleet.memory_store.slow_down(Duration::from_millis(300));
     thread::scope(|scope| {
         let waiting = scope.spawn(|| stopped.value());
-        stopped.eventually(|_| fleet.shelf.is_locked());
-        fleet.shelf.slow_down(Duration::ZERO);
-        fleet.shelf.hold_lock(false);
+        stopped.eventually(|_| fleet.memory_store.is_locked());
+        fleet.memory_store.slow_down(Duration::ZERO);
+        fleet.memory_store.hold_lock(false);
         fleet.clock.advance(Duration::from_secs(16));
         assert_eq!(other.value(), "token-1");
         assert_eq!(waiting.join().unwrap(), "token-1", "which the other got");
     });
     assert_eq!(fleet.requests(), 1);
-    assert!(!fleet.shelf.is_locked());
+    assert!(!fleet.memory_store.is_locked());
 }
 
 #[test]
@@ -515,13 +524,13 @@ fn a_cool_down_holds_whatever_the_clock_of_who_wrote_before() {
     let bench = fleet.join();
     bench.value();
     // By another host, whose clock is 50 minutes ahead.
-    fleet.shelf.change("ledger", |ledger| {
+    fleet.memory_store.change("ledger", |ledger| {
         let mut page: serde_json::Value = serde_json::from_slice(ledger).unwrap();
         page["changed_ms"] = (page["changed_ms"].as_i64().unwrap() + 3_000_000).into();
         *ledger = page.to_string().into_bytes();
     });
     look(&bench);
-    fleet.shelf.empty();
+    fleet.memory_store.empty();
     fleet.clock.advance(MINUTE);
     assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
     let token = bench.client.acquire().unwrap();
@@ -560,7 +569,7 @@ fn a_cool_down_is_reported_as_one_though_the_cache_is_out_of_reach_too() {
     let fleet = fleet(|_| quota_refusal());
     let bench = fleet.join();
     assert_eq!(bench.failure().status(), Status::QuotaRefused);
-    fleet.shelf.break_down(true, true);
+    fleet.memory_store.break_down(true, true);
     for _ in 0..3 {
         fleet.clock.advance(Duration::from_secs(400));
         let error = bench.failure();
@@ -575,11 +584,11 @@ fn one_changed_bit_in_the_head_of_the_record_is_mended_by_who_has_the_token() {
     let bench = fleet.join();
     bench.value();
     for byte in 0..20 {
-        fleet.shelf.change("record", |record| record[byte] ^= 1);
+        fleet.memory_store.change("record", |record| record[byte] ^= 1);
         look(&bench);
         assert_eq!(fleet.join().value(), "token-1", "byte {byte}");
     }
-    assert_eq!(fleet.shelf.ledger()["rejected_records"], 20, "each is counted once");
+    assert_eq!(fleet.memory_store.ledger()["rejected_records"], 20, "each is counted once");
     assert_eq!(fleet.requests(), 1);
 }
 
@@ -590,7 +599,7 @@ fn a_new_secret_of_the_same_client_finds_the_token_that_a_running_process_was_to
     bench.value();
     bench.client.set_credentials(&Credentials::new().client("id", "rotated")).unwrap();
     assert_eq!(bench.value(), "token-1");
-    bench.eventually(|_| fleet.shelf.entries("record").len() == 2);
+    bench.eventually(|_| fleet.memory_store.entries("record").len() == 2);
     assert_eq!(fleet.join_with(|config| config.client_secret("rotated")).value(), "token-1");
     assert_eq!(fleet.join().value(), "token-1", "and those who have the old one");
     assert_eq!(fleet.requests(), 1);
@@ -601,19 +610,19 @@ fn who_was_refused_itself_finds_the_token_soon_that_another_puts_back() {
     let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
     let holder = fleet.join();
     holder.value();
-    fleet.shelf.empty();
+    fleet.memory_store.empty();
     let refused = fleet.join();
     assert_eq!(refused.failure().status(), Status::QuotaRefused);
     holder.clock.advance(Duration::from_secs(376));
     holder.value();
-    holder.eventually(|_| fleet.shelf.entries("record").len() == 1);
+    holder.eventually(|_| fleet.memory_store.entries("record").len() == 1);
     assert_eq!(refused.value(), "token-1");
 }
 
 #[test]
 fn callers_learn_why_a_fetch_failed_though_the_cache_is_slow() {
-    let fleet = fleet(|_| Reply::After(Duration::from_secs(20), Reply::Close.into()));
-    fleet.shelf.slow_down(Duration::from_millis(20));
+    let fleet = fleet(|_| ScriptedResponse::After(Duration::from_secs(20), ScriptedResponse::Close.into()));
+    fleet.memory_store.slow_down(Duration::from_millis(20));
     let timeout = Duration::from_secs(1);
     let bench = fleet.join_with(|config| config.total_timeout(timeout).attempt_timeout(timeout));
     let error = bench.failure();
@@ -640,30 +649,30 @@ fn callers_go_on_from_memory_while_one_looks() {
     let bench = fleet.join();
     bench.value();
     fleet.clock.advance(Duration::from_secs(400));
-    fleet.shelf.slow_down(Duration::from_millis(300));
+    fleet.memory_store.slow_down(Duration::from_millis(300));
     bench.value();
     assert!(!bench.nothing_under_way());
     assert!(bench.client.0.serve_from_memory().is_some());
-    bench.eventually(Bench::nothing_under_way);
+    bench.eventually(Fixture::nothing_under_way);
 }
 
 #[test]
 fn a_token_that_could_not_be_written_is_written_though_nobody_calls() {
     let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
     let holder = fleet.join();
-    fleet.shelf.break_down(false, true);
+    fleet.memory_store.break_down(false, true);
     holder.value();
-    fleet.shelf.break_down(false, false);
+    fleet.memory_store.break_down(false, false);
     fleet.clock.advance(MINUTE);
-    holder.eventually(|_| fleet.shelf.entries("record").len() == 1);
+    holder.eventually(|_| fleet.memory_store.entries("record").len() == 1);
     assert_eq!(fleet.join().value(), "token-1");
 }
 
 #[test]
 fn a_client_that_is_freed_is_not_kept_for_what_could_not_be_written() {
     let fleet = fleet(token);
-    fleet.shelf.break_down(false, true);
-    let Bench { client, .. } = fleet.join();
+    fleet.memory_store.break_down(false, true);
+    let Fixture { client, .. } = fleet.join();
     client.acquire().unwrap();
     let (kept, settings) = (Arc::downgrade(&client.0), Arc::downgrade(&client.0.settings.load_full()));
     drop(client);
@@ -675,21 +684,21 @@ fn a_client_that_is_freed_is_not_kept_for_what_could_not_be_written() {
 
 #[test]
 fn a_refusal_that_could_not_be_written_stays_the_reason() {
-    let fleet = fleet(|_| Reply::After(Duration::from_millis(300), quota_refusal().into()));
+    let fleet = fleet(|_| ScriptedResponse::After(Duration::from_millis(300), quota_refusal().into()));
     let bench = fleet.join();
     thread::scope(|scope| {
         let waiting = scope.spawn(|| bench.failure());
         bench.eventually(|_| fleet.requests() == 1);
-        fleet.shelf.break_down(false, true);
+        fleet.memory_store.break_down(false, true);
         assert_eq!(waiting.join().unwrap().status(), Status::QuotaRefused);
     });
-    bench.eventually(Bench::nothing_under_way);
-    fleet.shelf.break_down(false, false);
+    bench.eventually(Fixture::nothing_under_way);
+    fleet.memory_store.break_down(false, false);
     fleet.clock.advance(Duration::from_secs(20));
     assert_eq!(bench.failure().status(), Status::QuotaRefused);
     let others = fleet.join().failure();
     assert_eq!((others.status(), fleet.requests()), (Status::QuotaRefused, 1));
-    assert!(fleet.shelf.ledger()["possibly_spent_ms"].is_null(), "the request was answered");
+    assert!(fleet.memory_store.ledger()["possibly_spent_ms"].is_null(), "the request was answered");
 }
 
 #[test]
@@ -697,27 +706,27 @@ fn a_known_cool_down_is_told_though_the_cache_hangs() {
     let fleet = fleet(|_| quota_refusal());
     let bench = fleet.join_with(|config| config.total_timeout(Duration::from_millis(300)));
     bench.failure();
-    fleet.shelf.slow_down(Duration::from_secs(2));
+    fleet.memory_store.slow_down(Duration::from_secs(2));
     fleet.clock.advance(Duration::from_secs(20));
     for _ in 0..3 {
         assert_eq!(bench.failure().status(), Status::QuotaRefused);
     }
-    fleet.shelf.slow_down(Duration::ZERO);
+    fleet.memory_store.slow_down(Duration::ZERO);
 }
 
 #[test]
 fn a_cache_that_forgets_its_lock_is_given_up_with_a_reason_and_not_asked_again_at_once() {
-    for oddity in [Oddity::LockIsNotExtended, Oddity::ExtensionFails] {
+    for oddity in [Fault::LockIsNotExtended, Fault::ExtensionFails] {
         let fleet = fleet(token);
-        fleet.shelf.be(oddity);
+        fleet.memory_store.be(oddity);
         let bench = fleet.join();
         let error = bench.failure();
         assert_eq!(error.status(), Status::CacheUnavailable);
-        bench.eventually(Bench::nothing_under_way);
-        let locks = fleet.shelf.locks_asked_for();
+        bench.eventually(Fixture::nothing_under_way);
+        let locks = fleet.memory_store.locks_asked_for();
         assert!(locks < 20, "{oddity:?}: {locks}");
         assert!(error.message().contains("lock"), "{error}");
-        assert_eq!((fleet.requests(), fleet.shelf.is_locked()), (0, false));
+        assert_eq!((fleet.requests(), fleet.memory_store.is_locked()), (0, false));
     }
 }
 
@@ -726,7 +735,7 @@ fn a_cache_that_forgets_its_lock_is_given_up_with_a_reason_and_not_asked_again_a
 fn a_cool_down_that_could_not_be_written_holds_against_an_issue_from_the_future() {
     let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
     fleet.join().value();
-    fleet.shelf.change("ledger", |ledger| {
+    fleet.memory_store.change("ledger", |ledger| {
         let mut page: serde_json::Value = serde_json::from_slice(ledger).unwrap();
         for name in ["changed_ms", "last_issue_ms"] {
             page[name] = (page[name].as_i64().unwrap() + 55_000).into();
@@ -734,9 +743,9 @@ fn a_cool_down_that_could_not_be_written_holds_against_an_issue_from_the_future(
         page["clock"] = serde_json::Value::Null;
         *ledger = page.to_string().into_bytes();
     });
-    fleet.shelf.remove("record");
+    fleet.memory_store.remove("record");
     fleet.clock.advance(Duration::from_secs(10));
-    fleet.shelf.break_down(false, true);
+    fleet.memory_store.break_down(false, true);
     let bench = fleet.join();
     for _ in 0..10 {
         assert_eq!(bench.failure().status(), Status::QuotaRefused);
@@ -750,9 +759,9 @@ fn nothing_is_fetched_anyway_that_nobody_asks_for() {
     let fleet = fleet(token);
     let bench = fleet.join_with(|config| config.allow_fetch_without_cache(true));
     let refused = bench.client.acquire().unwrap();
-    fleet.shelf.break_down(true, true);
+    fleet.memory_store.break_down(true, true);
     bench.client.invalidate(&refused);
-    bench.eventually(Bench::nothing_under_way);
+    bench.eventually(Fixture::nothing_under_way);
     assert_eq!(fleet.requests(), 1);
     assert_eq!(bench.value(), "token-2");
 }
@@ -762,11 +771,11 @@ fn an_outage_that_was_noticed_before_keeps_nobody_from_fetching_anyway() {
     let fleet = fleet(token);
     let bench = fleet.join_with(|config| config.allow_fetch_without_cache(true));
     bench.value();
-    fleet.shelf.break_down(true, true);
+    fleet.memory_store.break_down(true, true);
     fleet.clock.advance(23 * HOUR);
     for _ in 0..6 {
         assert_eq!(bench.value(), "token-1");
-        bench.eventually(Bench::nothing_under_way);
+        bench.eventually(Fixture::nothing_under_way);
         fleet.clock.advance(MINUTE);
     }
     fleet.clock.advance(HOUR);
@@ -780,14 +789,16 @@ fn a_client_that_has_written_everything_does_not_look_again_by_itself() {
     let refused = bench.client.acquire().unwrap();
     bench.client.invalidate(&refused);
     bench.failure();
-    bench.eventually(Bench::nothing_under_way);
+    bench.eventually(Fixture::nothing_under_way);
     assert_eq!(bench.client.0.known.load().next_retry(), None);
 }
 
 #[test]
 fn a_token_that_is_over_when_it_arrives_costs_no_second_request() {
     let short = |number| format!(r#"{{"access_token":"token-{number}","expires_in":1,"token_type":"Bearer"}}"#);
-    let fleet = fleet(move |number| Reply::After(Duration::from_millis(300), Reply::json(200, &short(number)).into()));
+    let fleet = fleet(move |number| {
+        ScriptedResponse::After(Duration::from_millis(300), ScriptedResponse::json(200, &short(number)).into())
+    });
     let bench = fleet.join();
     thread::scope(|scope| {
         let waiting = scope.spawn(|| bench.value());
@@ -795,6 +806,6 @@ fn a_token_that_is_over_when_it_arrives_costs_no_second_request() {
         fleet.clock.advance(Duration::from_secs(2));
         assert_eq!(waiting.join().unwrap(), "token-1");
     });
-    bench.eventually(Bench::nothing_under_way);
+    bench.eventually(Fixture::nothing_under_way);
     assert_eq!(fleet.requests(), 1);
 }

@@ -7,16 +7,16 @@ use std::thread;
 use std::time::Duration;
 
 #[derive(Clone)]
-pub enum Reply {
+pub enum ScriptedResponse {
     /// Bytes as they are.
     Raw(String),
     /// The connection is closed without a word.
     Close,
     /// The same, later.
-    After(Duration, Box<Reply>),
+    After(Duration, Box<ScriptedResponse>),
 }
 
-impl Reply {
+impl ScriptedResponse {
     pub fn json(status: u16, body: &str) -> Self {
         Self::with_type(status, "application/json", body)
     }
@@ -39,11 +39,11 @@ pub struct Server {
     requests: Arc<Mutex<Vec<String>>>,
 }
 
-type Script = dyn Fn(usize) -> Reply + Send + Sync;
+type Script = dyn Fn(usize) -> ScriptedResponse + Send + Sync;
 
 impl Server {
     /// Its threads wait for connections until the test process ends.
-    pub fn start(answer: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Self {
+    pub fn start(answer: impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -76,11 +76,11 @@ fn serve(stream: &TcpStream, heard: &Mutex<Vec<String>>, script: &Script) -> Opt
             heard.len()
         };
         let mut reply = script(number);
-        while let Reply::After(pause, then) = reply {
+        while let ScriptedResponse::After(pause, then) = reply {
             thread::sleep(pause);
             reply = *then;
         }
-        let Reply::Raw(bytes) = reply else { return None };
+        let ScriptedResponse::Raw(bytes) = reply else { return None };
         { stream }.write_all(bytes.as_bytes()).ok()?;
     }
 }

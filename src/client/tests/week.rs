@@ -8,11 +8,11 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::cause::Cause;
-use crate::clock::{CoarseReading, Moment};
-use crate::endpoint::{Failure, Issued, Renewals, TokenSource};
+use crate::clock::{BootTime, CoarseReading};
+use crate::endpoint::{Failure, ProofRetries, TokenResponse, TokenSource};
+use crate::failure_kind::FailureKind;
 use crate::runtime::Runtime;
-use crate::store::{Entry, Kind, Loaded, Names, Reply, Store};
+use crate::store::{Entry, Kind, Loaded, Names, Store, StoreFuture};
 
 const PROCESSES: usize = 200;
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
@@ -34,8 +34,8 @@ impl PausedClock {
 }
 
 impl Clock for PausedClock {
-    fn now(&self) -> Moment {
-        Moment::from_ms(1_000).after(self.elapsed())
+    fn now(&self) -> BootTime {
+        BootTime::from_ms(1_000).after(self.elapsed())
     }
 
     fn coarse(&self) -> CoarseReading {
@@ -52,7 +52,7 @@ impl Clock for PausedClock {
 }
 
 /// Everything that the processes share.
-struct Stage {
+struct Simulation {
     clock: Arc<PausedClock>,
     chance: Mutex<TestRng>,
     dangers: Dangers,
@@ -73,7 +73,7 @@ struct Dangers {
 #[derive(Default)]
 struct ServerState {
     issues: Vec<Duration>,
-    /// Issued to senders that died before they wrote them.
+    /// TokenResponse to senders that died before they wrote them.
     lost: Vec<Duration>,
     /// Refusals that reached their sender, with the time before which it should not have been asked again.
     refused: Vec<(Duration, Duration)>,
@@ -86,21 +86,21 @@ struct ServerState {
 
 impl ServerState {
     /// Answers a sender that `dies` before the answer reaches it, or not.
-    fn answer(&mut self, now: Duration, dies: bool) -> Result<Issued, Failure> {
+    fn answer(&mut self, now: Duration, dies: bool) -> Result<TokenResponse, Failure> {
         let returns = self.issues.last().map(|&issued| issued + QUOTA);
         if let Some(returns) = returns.filter(|&returns| now < returns) {
             if !dies {
                 self.refused.push((now, returns));
             }
             let error = Error::new(Status::QuotaRefused, "the daily limit");
-            return Err(Failure { error, cause: Cause::Quota { retry_after: None } });
+            return Err(Failure { error, kind: FailureKind::Quota { retry_after: None } });
         }
         self.issues.push(now);
         if dies {
             self.lost.push(now);
         }
         let access_token = format!("token-{}", self.issues.len()).into();
-        Ok(Issued { access_token, key: None, scope: "raas.all".into(), lifetime: DAY })
+        Ok(TokenResponse { access_token, key: None, scope: "raas.all".into(), lifetime: DAY })
     }
 }
 
@@ -124,7 +124,7 @@ struct Calls {
     restarts: usize,
 }
 
-impl Stage {
+impl Simulation {
     fn new(seed: u8, dangers: Dangers) -> Self {
         Self {
             clock: Arc::new(PausedClock { start: Instant::now() }),
@@ -155,14 +155,14 @@ impl Stage {
 }
 
 /// One process: what it does ends with its life, wherever it is.
-struct Process {
-    stage: Arc<Stage>,
+struct SimulatedProcess {
+    stage: Arc<Simulation>,
     is_alive: AtomicBool,
     stopped_until: Mutex<Duration>,
 }
 
-impl Process {
-    fn new(stage: &Arc<Stage>) -> Self {
+impl SimulatedProcess {
+    fn new(stage: &Arc<Simulation>) -> Self {
         Self { stage: Arc::clone(stage), is_alive: AtomicBool::new(true), stopped_until: Mutex::default() }
     }
 
@@ -208,11 +208,11 @@ impl Process {
     }
 }
 
-struct ProcessWorld(Arc<Process>);
+struct ProcessComponents(Arc<SimulatedProcess>);
 
-impl World for ProcessWorld {
+impl Components for ProcessComponents {
     fn endpoint(&self, _: &Settings, _: &Arc<ServerClock>) -> Result<Arc<dyn TokenSource>, Error> {
-        Ok(Arc::new(OneInTwentyHours(Arc::clone(&self.0))))
+        Ok(Arc::new(QuotaServer(Arc::clone(&self.0))))
     }
 
     fn store(&self, _: &Settings, _: &Names) -> Option<Box<dyn Store>> {
@@ -226,11 +226,11 @@ impl World for ProcessWorld {
     }
 }
 
-struct OneInTwentyHours(Arc<Process>);
+struct QuotaServer(Arc<SimulatedProcess>);
 
-impl OneInTwentyHours {
-    async fn answer(&self) -> Result<Issued, Failure> {
-        let Process { stage, .. } = &*self.0;
+impl QuotaServer {
+    async fn answer(&self) -> Result<TokenResponse, Failure> {
+        let SimulatedProcess { stage, .. } = &*self.0;
         if stage.clock.wall_ms() < stage.store.lock().unwrap().closed_until_ms {
             stage.server.lock().unwrap().against_the_ledger.push(stage.clock.elapsed());
         }
@@ -258,23 +258,23 @@ impl OneInTwentyHours {
     }
 }
 
-impl TokenSource for OneInTwentyHours {
+impl TokenSource for QuotaServer {
     fn request_token<'a>(
         &'a self,
         _: Duration,
-        _: &'a mut Renewals,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Issued, Failure>> + Send + 'a>> {
+        _: &'a mut ProofRetries,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<TokenResponse, Failure>> + Send + 'a>> {
         Box::pin(self.answer())
     }
 }
 
 struct Leased {
-    process: Arc<Process>,
+    process: Arc<SimulatedProcess>,
     owner: usize,
 }
 
 impl Leased {
-    async fn with<T>(&self, work: impl FnOnce(&mut StoreState, Duration) -> T) -> Result<T, crate::store::Trouble> {
+    async fn with<T>(&self, work: impl FnOnce(&mut StoreState, Duration) -> T) -> Result<T, crate::store::StoreError> {
         let stage = &self.process.stage;
         stage.within(Duration::from_millis(5)).await;
         self.process.elsewhere().await;
@@ -285,7 +285,7 @@ impl Leased {
 }
 
 impl Store for Leased {
-    fn load(&self) -> Reply<'_, Loaded> {
+    fn load(&self) -> StoreFuture<'_, Loaded> {
         Box::pin(self.with(|store, _| Loaded {
             record: store.record.clone(),
             ledger: store.ledger.clone(),
@@ -293,7 +293,7 @@ impl Store for Leased {
         }))
     }
 
-    fn save<'a>(&'a self, entries: &'a [Entry]) -> Reply<'a, bool> {
+    fn save<'a>(&'a self, entries: &'a [Entry]) -> StoreFuture<'a, bool> {
         Box::pin(self.with(move |store, now| {
             if !store.lock.is_some_and(|(owner, until)| owner == self.owner && now < until) {
                 return false;
@@ -314,7 +314,7 @@ impl Store for Leased {
         }))
     }
 
-    fn lock(&self, lease: Duration) -> Reply<'_, bool> {
+    fn lock(&self, lease: Duration) -> StoreFuture<'_, bool> {
         Box::pin(self.with(move |store, now| {
             let is_anothers = store.lock.is_some_and(|(owner, until)| owner != self.owner && now < until);
             if !is_anothers {
@@ -324,14 +324,14 @@ impl Store for Leased {
         }))
     }
 
-    fn extend(&self, lease: Duration) -> Reply<'_, bool> {
+    fn extend(&self, lease: Duration) -> StoreFuture<'_, bool> {
         Box::pin(self.with(move |store, now| {
             let lock = store.lock.as_mut().filter(|(owner, until)| *owner == self.owner && now < *until);
             lock.map(|(_, until)| *until = now + lease).is_some()
         }))
     }
 
-    fn unlock(&self) -> Reply<'_, ()> {
+    fn unlock(&self) -> StoreFuture<'_, ()> {
         Box::pin(self.with(move |store, _| {
             store.lock.take_if(|(owner, _)| *owner == self.owner);
         }))
@@ -339,12 +339,14 @@ impl Store for Leased {
 }
 
 /// A process that asks for a token now and then, dies now and then, and is started again.
-async fn live(stage: Arc<Stage>) {
+async fn live(stage: Arc<Simulation>) {
     stage.within(Duration::from_secs(60)).await;
     loop {
-        let process = Arc::new(Process::new(&stage));
+        let process = Arc::new(SimulatedProcess::new(&stage));
         let clock = Arc::clone(&stage.clock) as Arc<dyn Clock>;
-        let client = Client::in_world(&Stage::config(), clock, Box::new(ProcessWorld(Arc::clone(&process)))).unwrap();
+        let client =
+            Client::with_components(&Simulation::config(), clock, Box::new(ProcessComponents(Arc::clone(&process))))
+                .unwrap();
         let lives_for = Duration::from_secs(60 * 3600).mul_f64(stage.random());
         let ends = stage.clock.elapsed() + lives_for;
         while stage.clock.elapsed() < ends {
@@ -369,7 +371,7 @@ fn nothing_under_way(client: &Client) -> bool {
     client.0.hangar.get().update(&client.0, |_, departure| departure.under_way().is_none())
 }
 
-fn note(stage: &Stage, outcome: &Result<Token, Error>) {
+fn note(stage: &Simulation, outcome: &Result<Token, Error>) {
     let now = stage.clock.elapsed();
     let mut calls = stage.calls.lock().unwrap();
     match outcome {
@@ -393,7 +395,7 @@ fn note(stage: &Stage, outcome: &Result<Token, Error>) {
 fn week(seed: u8, dangers: Dangers) -> (ServerState, Calls) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let stage = Arc::new(Stage::new(seed, dangers));
+        let stage = Arc::new(Simulation::new(seed, dangers));
         for _ in 0..PROCESSES {
             tokio::spawn(live(Arc::clone(&stage)));
         }

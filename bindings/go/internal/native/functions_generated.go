@@ -7,83 +7,83 @@ const ABIVersion = 1
 
 // Library is the functions of the library that was loaded. tango_token.h says what each does.
 type Library struct {
-	ClientAuthorize            func(client Client, method *byte, url *byte, authorization *Authorization, failure *Error) int32
-	ClientAuthorizeAgain       func(client Client, refused Authorization, again *Authorization, failure *Error) int32
-	ClientObserve              func(client Client, authorization Authorization, httpStatus int32, dpopNonce *byte, wwwAuthenticate *byte, date *byte, verdict *int32, failure *Error) int32
-	AuthorizationValue         func(authorization Authorization) *byte
-	AuthorizationDPoP          func(authorization Authorization) *byte
-	AuthorizationFree          func(authorization Authorization)
-	ConfigSetCacheCallbacks    func(config Config, load uintptr, save uintptr, lock uintptr, unlock uintptr, release uintptr, userData uintptr, failure *Error) int32
-	ClientNew                  func(config Config, client *Client, failure *Error) int32
-	ClientClone                func(client Client) Client
-	ClientFree                 func(client Client)
-	ClientSetCredentials       func(client Client, clientID *byte, clientSecret *byte, username *byte, password *byte, failure *Error) int32
-	ClientInvalidate           func(client Client, token Token, failure *Error) int32
-	ConfigNew                  func() Config
-	ConfigFree                 func(config Config)
-	ConfigLoadEnv              func(config Config, failure *Error) int32
-	ConfigSetEnvironment       func(config Config, environment int32, failure *Error) int32
-	ConfigSetTokenURL          func(config Config, tokenURL *byte, failure *Error) int32
-	ConfigSetClientID          func(config Config, clientID *byte, failure *Error) int32
-	ConfigSetClientSecret      func(config Config, clientSecret *byte, failure *Error) int32
-	ConfigSetUsername          func(config Config, username *byte, failure *Error) int32
-	ConfigSetPassword          func(config Config, password *byte, failure *Error) int32
-	ConfigSetAudience          func(config Config, audience *byte, failure *Error) int32
-	ConfigSetScope             func(config Config, scope *byte, failure *Error) int32
-	ConfigSetCAFile            func(config Config, path *byte, failure *Error) int32
-	ConfigSetProxy             func(config Config, proxy *byte, failure *Error) int32
-	ConfigSetUserAgent         func(config Config, userAgent *byte, failure *Error) int32
-	ConfigSetConnectTimeoutMS  func(config Config, timeoutMS uint32, failure *Error) int32
-	ConfigSetAttemptTimeoutMS  func(config Config, timeoutMS uint32, failure *Error) int32
-	ConfigSetTotalTimeoutMS    func(config Config, timeoutMS uint32, failure *Error) int32
-	ConfigSetAllowPlainHTTP    func(config Config, allowed int32, failure *Error) int32
-	ConfigSetAPIURL            func(config Config, apiURL *byte, failure *Error) int32
-	ConfigAllowOrigin          func(config Config, url *byte, failure *Error) int32
-	ConfigSetDPoP              func(config Config, mode int32, failure *Error) int32
-	ConfigSetDPoPKey           func(config Config, key DPoPKey, failure *Error) int32
-	ConfigSetDPoPKeyFile       func(config Config, path *byte, failure *Error) int32
-	ConfigSetCache             func(config Config, cache *byte, failure *Error) int32
-	ConfigSetCacheCAFile       func(config Config, path *byte, failure *Error) int32
-	ConfigSetAllowFetchWithoutCache  func(config Config, anyway int32, failure *Error) int32
-	DPoPKeyGenerate            func(algorithm int32, key *DPoPKey, failure *Error) int32
-	DPoPKeyFromPEM             func(pem *byte, algorithm int32, key *DPoPKey, failure *Error) int32
-	DPoPKeyFromJWK             func(jwk *byte, key *DPoPKey, failure *Error) int32
-	DPoPKeyFromFile            func(path *byte, key *DPoPKey, failure *Error) int32
-	DPoPKeyFromSigner          func(algorithm int32, publicJWK *byte, sign uintptr, release uintptr, userData uintptr, key *DPoPKey, failure *Error) int32
-	DPoPKeyClone               func(key DPoPKey) DPoPKey
-	DPoPKeyAlgorithm           func(key DPoPKey) int32
-	DPoPKeyPublicJWK           func(key DPoPKey) *byte
-	DPoPKeyThumbprint          func(key DPoPKey) *byte
-	DPoPKeyToPEM               func(key DPoPKey, pem **byte, failure *Error) int32
-	DPoPKeyFree                func(key DPoPKey)
-	DPoPProofNew               func(key DPoPKey, method *byte, url *byte, accessToken *byte, nonce *byte, proof *DPoPProof, failure *Error) int32
-	DPoPProofValue             func(proof DPoPProof) *byte
-	DPoPProofFree              func(proof DPoPProof)
-	ErrorStatus                func(failure Error) int32
-	ErrorMessage               func(failure Error) *byte
-	ErrorHTTPStatus            func(failure Error) int32
-	ErrorOAuthError            func(failure Error) *byte
-	ErrorOAuthErrorDescription func(failure Error) *byte
-	ErrorI18nKey               func(failure Error) *byte
-	ErrorServerMessage         func(failure Error) *byte
-	ErrorRequestID             func(failure Error) *byte
-	ErrorRetryAfterSeconds     func(failure Error) int64
-	ErrorFree                  func(failure Error)
-	LogSetCallback             func(maxLevel int32, callback uintptr, userData uintptr, failure *Error) int32
-	TokenAcquireStart          func(client Client, done uintptr, userData uintptr, request *Request, failure *Error) int32
-	RequestCancel              func(request Request)
-	RequestFree                func(request Request)
-	TokenAcquire               func(client Client, token *Token, failure *Error) int32
-	TokenClone                 func(token Token) Token
-	TokenValue                 func(token Token) *byte
-	TokenType                  func(token Token) *byte
-	TokenDPoPKey               func(token Token) DPoPKey
-	TokenScope                 func(token Token) *byte
-	TokenExpiresInSeconds      func(token Token) int64
-	TokenFree                  func(token Token)
-	Version                    func() *byte
-	ABIVersion                 func() int32
-	StatusName                 func(status int32) *byte
+	ClientAuthorize                 func(client Client, method *byte, url *byte, authorization *Authorization, failure *Error) int32
+	ClientAuthorizeAgain            func(client Client, refused Authorization, again *Authorization, failure *Error) int32
+	ClientObserve                   func(client Client, authorization Authorization, httpStatus int32, dpopNonce *byte, wwwAuthenticate *byte, date *byte, verdict *int32, failure *Error) int32
+	AuthorizationValue              func(authorization Authorization) *byte
+	AuthorizationDPoP               func(authorization Authorization) *byte
+	AuthorizationFree               func(authorization Authorization)
+	ConfigSetCacheCallbacks         func(config Config, load uintptr, save uintptr, lock uintptr, unlock uintptr, release uintptr, userData uintptr, failure *Error) int32
+	ClientNew                       func(config Config, client *Client, failure *Error) int32
+	ClientClone                     func(client Client) Client
+	ClientFree                      func(client Client)
+	ClientSetCredentials            func(client Client, clientID *byte, clientSecret *byte, username *byte, password *byte, failure *Error) int32
+	ClientInvalidate                func(client Client, token Token, failure *Error) int32
+	ConfigNew                       func() Config
+	ConfigFree                      func(config Config)
+	ConfigLoadEnv                   func(config Config, failure *Error) int32
+	ConfigSetEnvironment            func(config Config, environment int32, failure *Error) int32
+	ConfigSetTokenURL               func(config Config, tokenURL *byte, failure *Error) int32
+	ConfigSetClientID               func(config Config, clientID *byte, failure *Error) int32
+	ConfigSetClientSecret           func(config Config, clientSecret *byte, failure *Error) int32
+	ConfigSetUsername               func(config Config, username *byte, failure *Error) int32
+	ConfigSetPassword               func(config Config, password *byte, failure *Error) int32
+	ConfigSetAudience               func(config Config, audience *byte, failure *Error) int32
+	ConfigSetScope                  func(config Config, scope *byte, failure *Error) int32
+	ConfigSetCAFile                 func(config Config, path *byte, failure *Error) int32
+	ConfigSetProxy                  func(config Config, proxy *byte, failure *Error) int32
+	ConfigSetUserAgent              func(config Config, userAgent *byte, failure *Error) int32
+	ConfigSetConnectTimeoutMS       func(config Config, timeoutMS uint32, failure *Error) int32
+	ConfigSetAttemptTimeoutMS       func(config Config, timeoutMS uint32, failure *Error) int32
+	ConfigSetTotalTimeoutMS         func(config Config, timeoutMS uint32, failure *Error) int32
+	ConfigSetAllowPlainHTTP         func(config Config, allowed int32, failure *Error) int32
+	ConfigSetAPIURL                 func(config Config, apiURL *byte, failure *Error) int32
+	ConfigAllowOrigin               func(config Config, url *byte, failure *Error) int32
+	ConfigSetDPoP                   func(config Config, mode int32, failure *Error) int32
+	ConfigSetDPoPKey                func(config Config, key DPoPKey, failure *Error) int32
+	ConfigSetDPoPKeyFile            func(config Config, path *byte, failure *Error) int32
+	ConfigSetCache                  func(config Config, cache *byte, failure *Error) int32
+	ConfigSetCacheCAFile            func(config Config, path *byte, failure *Error) int32
+	ConfigSetAllowFetchWithoutCache func(config Config, anyway int32, failure *Error) int32
+	DPoPKeyGenerate                 func(algorithm int32, key *DPoPKey, failure *Error) int32
+	DPoPKeyFromPEM                  func(pem *byte, algorithm int32, key *DPoPKey, failure *Error) int32
+	DPoPKeyFromJWK                  func(jwk *byte, key *DPoPKey, failure *Error) int32
+	DPoPKeyFromFile                 func(path *byte, key *DPoPKey, failure *Error) int32
+	DPoPKeyFromSigner               func(algorithm int32, publicJWK *byte, sign uintptr, release uintptr, userData uintptr, key *DPoPKey, failure *Error) int32
+	DPoPKeyClone                    func(key DPoPKey) DPoPKey
+	DPoPKeyAlgorithm                func(key DPoPKey) int32
+	DPoPKeyPublicJWK                func(key DPoPKey) *byte
+	DPoPKeyThumbprint               func(key DPoPKey) *byte
+	DPoPKeyToPEM                    func(key DPoPKey, pem **byte, failure *Error) int32
+	DPoPKeyFree                     func(key DPoPKey)
+	DPoPProofNew                    func(key DPoPKey, method *byte, url *byte, accessToken *byte, nonce *byte, proof *DPoPProof, failure *Error) int32
+	DPoPProofValue                  func(proof DPoPProof) *byte
+	DPoPProofFree                   func(proof DPoPProof)
+	ErrorStatus                     func(failure Error) int32
+	ErrorMessage                    func(failure Error) *byte
+	ErrorHTTPStatus                 func(failure Error) int32
+	ErrorOAuthError                 func(failure Error) *byte
+	ErrorOAuthErrorDescription      func(failure Error) *byte
+	ErrorI18nKey                    func(failure Error) *byte
+	ErrorServerMessage              func(failure Error) *byte
+	ErrorRequestID                  func(failure Error) *byte
+	ErrorRetryAfterSeconds          func(failure Error) int64
+	ErrorFree                       func(failure Error)
+	LogSetCallback                  func(maxLevel int32, callback uintptr, userData uintptr, failure *Error) int32
+	TokenAcquireStart               func(client Client, done uintptr, userData uintptr, request *Request, failure *Error) int32
+	RequestCancel                   func(request Request)
+	RequestFree                     func(request Request)
+	TokenAcquire                    func(client Client, token *Token, failure *Error) int32
+	TokenClone                      func(token Token) Token
+	TokenValue                      func(token Token) *byte
+	TokenType                       func(token Token) *byte
+	TokenDPoPKey                    func(token Token) DPoPKey
+	TokenScope                      func(token Token) *byte
+	TokenExpiresInSeconds           func(token Token) int64
+	TokenFree                       func(token Token)
+	Version                         func() *byte
+	ABIVersion                      func() int32
+	StatusName                      func(status int32) *byte
 }
 
 type symbol struct {

@@ -2,25 +2,25 @@
 
 use serde_json::{Value, json};
 
-use crate::clock::{Clock, Moment};
+use crate::clock::{BootTime, Clock};
 
 /// One instant on both.
 #[derive(Clone, Debug)]
-pub(super) struct Timeline {
-    now: Moment,
+pub(super) struct ClockMapping {
+    now: BootTime,
     unix_ms: i64,
     /// Somebody can set the clock of the machine, or of the store. On this start of the machine a better one is known.
     boot_id: Option<String>,
 }
 
-impl Timeline {
+impl ClockMapping {
     /// Where the wall clocks of the machines are all that is shared.
     pub fn of_machine(clock: &dyn Clock) -> Self {
         Self { now: clock.now(), unix_ms: clock.wall_ms(), boot_id: clock.boot_id() }
     }
 
     /// Where the store has a clock, which showed `unix_ms` at `now`.
-    pub fn of_store(clock: &dyn Clock, now: Moment, unix_ms: i64) -> Self {
+    pub fn of_store(clock: &dyn Clock, now: BootTime, unix_ms: i64) -> Self {
         Self { now, unix_ms, boot_id: clock.boot_id() }
     }
 
@@ -29,7 +29,7 @@ impl Timeline {
         json!({"unix_ms": self.unix_ms, "boot_id": self.boot_id, "boot_ms": self.now.as_ms()})
     }
 
-    /// This timeline for reading what was written with `stamp`.
+    /// This clock_mapping for reading what was written with `stamp`.
     ///
     /// On the same start of the machine the life clock says how much time has passed since, whatever was done to the
     /// wall clock. The later of both counts: one that was set back makes nothing look fresh, one that was set forward
@@ -46,15 +46,15 @@ impl Timeline {
         Self { unix_ms: passed().map_or(self.unix_ms, |unix_ms| unix_ms.max(self.unix_ms)), ..self.clone() }
     }
 
-    pub fn unix_ms(&self, moment: Moment) -> i64 {
+    pub fn unix_ms(&self, moment: BootTime) -> i64 {
         self.unix_ms.saturating_add(moment.as_ms().saturating_sub(self.now.as_ms()))
     }
 
-    pub fn moment(&self, unix_ms: i64) -> Moment {
-        Moment::from_ms(self.now.as_ms().saturating_add(unix_ms.saturating_sub(self.unix_ms)))
+    pub fn moment(&self, unix_ms: i64) -> BootTime {
+        BootTime::from_ms(self.now.as_ms().saturating_add(unix_ms.saturating_sub(self.unix_ms)))
     }
 
-    pub fn now(&self) -> Moment {
+    pub fn now(&self) -> BootTime {
         self.now
     }
 }
@@ -71,10 +71,10 @@ mod tests {
     /// How much time a reader believes to have passed since the stamp was written.
     fn believed(change: impl FnOnce(&ManualClock)) -> Duration {
         let clock = ManualClock::new();
-        let written = Timeline::of_machine(&clock);
+        let written = ClockMapping::of_machine(&clock);
         let (stamp, unix_ms) = (written.stamp(), written.unix_ms(clock.now()));
         change(&clock);
-        let read = Timeline::of_machine(&clock).at_least_since(Some(&stamp));
+        let read = ClockMapping::of_machine(&clock).at_least_since(Some(&stamp));
         clock.now().since(read.moment(unix_ms))
     }
 
@@ -101,9 +101,9 @@ mod tests {
     #[test]
     fn another_start_of_the_machine_has_nothing_but_its_time() {
         let clock = ManualClock::new();
-        let mut stamp = Timeline::of_machine(&clock).stamp();
+        let mut stamp = ClockMapping::of_machine(&clock).stamp();
         clock.set_wall_back(HOUR);
-        let plain = Timeline::of_machine(&clock);
+        let plain = ClockMapping::of_machine(&clock);
         stamp["boot_id"] = "another".into();
         for stamp in [Some(&stamp), None, Some(&json!({"boot_id": 1, "unix_ms": "x"}))] {
             assert_eq!(plain.at_least_since(stamp).unix_ms(clock.now()), clock.wall_ms());
@@ -113,18 +113,18 @@ mod tests {
     #[test]
     fn a_stores_clock_that_was_set_back_makes_nothing_look_fresh() {
         let clock = ManualClock::new();
-        let stamp = Timeline::of_store(&clock, clock.now(), 50_000_000).stamp();
+        let stamp = ClockMapping::of_store(&clock, clock.now(), 50_000_000).stamp();
         clock.advance(HOUR);
-        let set_back = Timeline::of_store(&clock, clock.now(), 50_000_000);
+        let set_back = ClockMapping::of_store(&clock, clock.now(), 50_000_000);
         assert_eq!(clock.now().since(set_back.at_least_since(Some(&stamp)).moment(50_000_000)), HOUR);
     }
 
     #[test]
     fn no_number_makes_it_overflow() {
-        let timeline = Timeline::of_store(&ManualClock::new(), Moment::from_ms(i64::MAX), i64::MIN);
+        let clock_mapping = ClockMapping::of_store(&ManualClock::new(), BootTime::from_ms(i64::MAX), i64::MIN);
         for extreme in [i64::MIN, 0, i64::MAX] {
-            timeline.moment(extreme);
-            timeline.unix_ms(Moment::from_ms(extreme));
+            clock_mapping.moment(extreme);
+            clock_mapping.unix_ms(BootTime::from_ms(extreme));
         }
     }
 }

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
+pub(crate) enum FailureKind {
     /// It never reached the server, which may change at any moment.
     NotSent,
     /// The server could not be trusted, or no proof could be made, so nothing was sent.
-    Untrusted,
+    NotTrusted,
     /// It was sent, and no answer came back.
-    Unanswered,
+    NoResponse,
     /// The server answered that it cannot serve now, and perhaps when it can.
     Busy { retry_after: Option<Duration> },
     /// The daily limit of tokens is used up.
@@ -20,12 +20,12 @@ pub(crate) enum Cause {
     /// The server wants a proof with the nonce that it sent along (RFC 9449 section 8).
     NonceWanted,
     /// The server said yes, and no token could be read from it.
-    Unreadable,
+    InvalidResponse,
 }
 
-impl Cause {
+impl FailureKind {
     /// Whether the server may have issued a token that never arrived.
     pub fn may_have_cost_a_token(self) -> bool {
-        matches!(self, Self::Unanswered | Self::Unreadable)
+        matches!(self, Self::NoResponse | Self::InvalidResponse)
     }
 }

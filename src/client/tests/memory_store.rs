@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::store::{CacheError, SharedCache};
 
 #[derive(Clone, Default)]
-pub struct Shelf(Arc<Mutex<Content>>);
+pub struct MemoryStore(Arc<Mutex<Content>>);
 
 #[derive(Default)]
 struct Content {
@@ -16,19 +16,19 @@ struct Content {
     cannot_be_read: bool,
     cannot_be_written: bool,
     takes: Duration,
-    oddity: Option<Oddity>,
+    oddity: Option<Fault>,
     locks_asked_for: usize,
 }
 
 /// What a program can get wrong in its own cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Oddity {
+pub enum Fault {
     /// The lock is another's for its own owner.
     LockIsNotExtended,
     ExtensionFails,
 }
 
-impl Shelf {
+impl MemoryStore {
     /// The entries whose names end like this.
     pub fn entries(&self, kind: &str) -> Vec<Vec<u8>> {
         let content = self.0.lock().unwrap();
@@ -61,7 +61,7 @@ impl Shelf {
         self.0.lock().unwrap().takes = takes;
     }
 
-    pub fn be(&self, oddity: Oddity) {
+    pub fn be(&self, oddity: Fault) {
         self.0.lock().unwrap().oddity = Some(oddity);
     }
 
@@ -80,12 +80,12 @@ impl Shelf {
     }
 }
 
-impl SharedCache for Shelf {
+impl SharedCache for MemoryStore {
     fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
         std::thread::sleep(self.0.lock().unwrap().takes);
         let content = self.0.lock().unwrap();
         if content.cannot_be_read {
-            return Err(CacheError("the shelf fell down".into()));
+            return Err(CacheError("the memory_store fell down".into()));
         }
         Ok(content.values.get(name).cloned())
     }
@@ -93,7 +93,7 @@ impl SharedCache for Shelf {
     fn save(&self, name: &str, value: Option<&[u8]>, _: Duration) -> Result<(), CacheError> {
         let mut content = self.0.lock().unwrap();
         if content.cannot_be_written {
-            return Err(CacheError("the shelf is full".into()));
+            return Err(CacheError("the memory_store is full".into()));
         }
         match value {
             Some(value) => content.values.insert(name.into(), value.to_vec()),
@@ -110,8 +110,8 @@ impl SharedCache for Shelf {
             return Ok(false);
         }
         match content.oddity.filter(|_| owners.contains_key(name)) {
-            Some(Oddity::LockIsNotExtended) => return Ok(false),
-            Some(Oddity::ExtensionFails) => return Err(CacheError("the lock cannot be extended".into())),
+            Some(Fault::LockIsNotExtended) => return Ok(false),
+            Some(Fault::ExtensionFails) => return Err(CacheError("the lock cannot be extended".into())),
             None => {}
         }
         owners.insert(name.into(), owner.into());

@@ -9,14 +9,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::{Failure, refusal};
-use crate::cause::Cause;
 use crate::dpop::{Binding, DpopKey};
-use crate::error::{Answer, Error, Status};
+use crate::error::{Error, ServerResponse, Status};
+use crate::failure_kind::FailureKind;
 use crate::secret::Redactor;
 use crate::token::is_presentable;
 
 /// What the server granted.
-pub(crate) struct Issued {
+pub(crate) struct TokenResponse {
     pub access_token: SecretString,
     /// The key that it is bound to.
     pub key: Option<DpopKey>,
@@ -43,14 +43,14 @@ impl From<&'static str> for Problem {
 }
 
 /// What the request was, as far as its answer is read by it.
-pub(super) struct Asked<'a> {
+pub(super) struct RequestContext<'a> {
     pub scope: &'a str,
     pub documented_lifetime: Duration,
     /// The key that a proof was made with.
     pub binding: Option<&'a Binding>,
 }
 
-pub(super) fn parse(body: &[u8], asked: &Asked<'_>) -> Result<Issued, Problem> {
+pub(super) fn parse(body: &[u8], asked: &RequestContext<'_>) -> Result<TokenResponse, Problem> {
     let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else {
         return Err("is not a JSON object".into());
     };
@@ -77,7 +77,7 @@ pub(super) fn parse(body: &[u8], asked: &Asked<'_>) -> Result<Issued, Problem> {
         Some(Value::String(scope)) if !scope.contains(char::is_control) => scope,
         Some(_) => return Err("has a scope that is no plain text".into()),
     };
-    Ok(Issued { access_token, key, scope, lifetime })
+    Ok(TokenResponse { access_token, key, scope, lifetime })
 }
 
 /// The key of a DPoP token, none for a Bearer token. The type is matched without case, and an unknown one must not be
@@ -133,8 +133,11 @@ fn lifetime(fields: &Map<String, Value>) -> Result<Option<Duration>, &'static st
 
 /// HTTP 200 without a usable token: one was probably issued, so that asking again at once could cost another.
 pub(super) fn unusable(headers: &HeaderMap, problem: &Problem, redactor: &Redactor) -> Failure {
-    let answer =
-        Answer { http_status: Some(200), request_id: refusal::request_id(headers, redactor), ..Answer::default() };
+    let answer = ServerResponse {
+        http_status: Some(200),
+        request_id: refusal::request_id(headers, redactor),
+        ..ServerResponse::default()
+    };
     let error = match problem {
         Problem::Malformed(problem) => Error::new(
             Status::MalformedResponse,
@@ -146,7 +149,7 @@ pub(super) fn unusable(headers: &HeaderMap, problem: &Problem, redactor: &Redact
              enable DPoP for this platform, or set dpop to `optional`",
         ),
     };
-    Failure { error: error.with_answer(answer), cause: Cause::Unreadable }
+    Failure { error: error.with_response(answer), kind: FailureKind::InvalidResponse }
 }
 
 #[cfg(test)]
@@ -159,13 +162,13 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(86_400);
 
-    const ASKED: Asked = Asked { scope: "asked.for", documented_lifetime: DAY, binding: None };
+    const CONTEXT: RequestContext = RequestContext { scope: "asked.for", documented_lifetime: DAY, binding: None };
 
-    fn parse_json(body: &Value) -> Result<Issued, Problem> {
-        parse(body.to_string().as_bytes(), &ASKED)
+    fn parse_json(body: &Value) -> Result<TokenResponse, Problem> {
+        parse(body.to_string().as_bytes(), &CONTEXT)
     }
 
-    fn with(name: &str, value: Value) -> Result<Issued, Problem> {
+    fn with(name: &str, value: Value) -> Result<TokenResponse, Problem> {
         let mut body = json!({"access_token": "abc", "scope": "raas.all", "expires_in": 60, "token_type": "Bearer"});
         body[name] = value;
         parse_json(&body)
@@ -237,7 +240,7 @@ mod tests {
         let answer = |token_type: &str, token: &str, required: bool| {
             let body = json!({"access_token": token, "token_type": token_type});
             let binding = Binding { key: key.clone(), required };
-            parse(body.to_string().as_bytes(), &Asked { binding: Some(&binding), ..ASKED })
+            parse(body.to_string().as_bytes(), &RequestContext { binding: Some(&binding), ..CONTEXT })
                 .map(|issued| issued.key.is_some())
         };
         for required in [false, true] {
@@ -253,7 +256,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_makes_it_panic_or_repeat_what_it_read(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&body, &ASKED);
+            let _ = parse(&body, &CONTEXT);
         }
 
         #[test]

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::runtime::Runtime;
 use crate::store::{Names, Store};
 
-pub(crate) trait World: Send + Sync + 'static {
+pub(crate) trait Components: Send + Sync + 'static {
     /// Where tokens come from.
     fn endpoint(&self, settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Arc<dyn TokenSource>, Error>;
 
@@ -21,9 +21,9 @@ pub(crate) trait World: Send + Sync + 'static {
 }
 
 /// This machine and its network.
-pub(crate) struct Machine;
+pub(crate) struct SystemComponents;
 
-impl World for Machine {
+impl Components for SystemComponents {
     fn endpoint(&self, settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Arc<dyn TokenSource>, Error> {
         Ok(Arc::new(TokenEndpoint::new(settings, server_clock)?))
     }
