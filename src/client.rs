@@ -1,18 +1,21 @@
-//! The story of a token: who asks gets the one that is held; who finds none waits for the one fetch that is under
-//! way; and that fetch runs on the library's own thread, so that no caller can take it along when giving up.
+//! The story of a token: a caller gets the one that is held, or waits for the one refresh that is under way. The refresh
+//! runs on the library's own thread, so that no caller takes it along by giving up.
 
-mod account;
 mod authorize;
 mod components;
-mod fetch;
-mod fleet;
-mod flight;
-mod known;
+mod credential_state;
+mod plan;
+mod process_state;
+mod refresh;
+mod request_loop;
+mod schedule;
+mod single_flight;
+mod snapshot;
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
@@ -20,15 +23,18 @@ use crate::api::Origins;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Credentials, Settings};
 use crate::dpop::ServerClock;
-use crate::error::Error;
+use crate::error::{Error, Status};
 use crate::policy::Decision;
 use crate::process::ProcessLocal;
-use crate::token::Token;
+use crate::token::{HeldToken, Token};
 
 pub use authorize::{Authorization, Observation, Verdict};
 use components::{Components, SystemComponents};
-use flight::{Hangar, Landed, Purpose};
-use known::Known;
+use plan::Demand;
+use process_state::ProcessState;
+use refresh::{Outcome, RefreshTask, ended_unexpectedly};
+use single_flight::{NoResult, Waiter};
+use snapshot::Snapshot;
 
 /// Gets tokens for one set of credentials, and keeps the current one for every caller in the process.
 ///
@@ -37,22 +43,28 @@ use known::Known;
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    /// Changed by `set_credentials` alone, under the lock of `Hangar`.
     settings: ArcSwap<Settings>,
     components: Box<dyn Components>,
     clock: Arc<dyn Clock>,
-    /// Read by every call without a lock; written only under the lock of `Hangar`.
-    known: ArcSwap<Known>,
-    hangar: ProcessLocal<Hangar>,
+    /// Read by every call without a lock; changed by `update` alone.
+    snapshot: ArcSwap<Snapshot>,
+    process: ProcessLocal<ProcessState>,
     /// Where tokens may be sent.
     origins: Origins,
     server_clock: Arc<ServerClock>,
 }
 
-/// What a caller gets from one look at what is known.
+/// What a caller gets from a look at the snapshot.
 enum Availability {
     Token(Token),
-    Wait(Landed),
+    Pending(Waiter<Outcome>),
+}
+
+/// What a caller is to be given, and what is to be started for it.
+enum Lookup {
+    Serve { held: Arc<HeldToken>, start: Option<Demand> },
+    Wait,
+    Refuse { error: Error, sync: bool },
 }
 
 impl Client {
@@ -66,31 +78,35 @@ impl Client {
         let server_clock = Arc::new(ServerClock::new(Arc::clone(&clock)));
         let origins = Origins::new(&settings.api_urls, &clock);
         let inner = Inner {
-            known: ArcSwap::from_pointee(Known::new(&settings)),
+            snapshot: ArcSwap::from_pointee(Snapshot::new(&settings)),
             settings: ArcSwap::new(Arc::clone(&settings)),
-            hangar: ProcessLocal::new(),
+            process: ProcessLocal::new(),
             components,
             clock,
             origins,
             server_clock,
         };
-        inner.hangar.get().endpoint(&inner, &settings)?;
+        inner.endpoint(&settings)?;
         Ok(Self(Arc::new(inner)))
     }
 
-    /// A valid token: at once where one is held, else after the one fetch that all callers share.
+    /// Returns a valid token: at once where one is held, else after the one refresh that all callers share.
     ///
     /// Waits for at most the total timeout. Inside a callback of this library, where waiting would be for itself, it
     /// gives [`Status::WouldBlock`] unless a token is held.
     ///
     /// [`Status::WouldBlock`]: crate::Status::WouldBlock
     pub fn acquire(&self) -> Result<Token, Error> {
-        match self.0.look()? {
-            Availability::Token(token) => Ok(token),
-            Availability::Wait(landed) => {
-                let timeout = self.0.settings.load().transport.total_timeout;
-                let waited = self.0.components.runtime()?.wait_for(landed.within(timeout), timeout)?;
-                waited.flatten().unwrap_or_else(|| Err(self.0.timed_out(timeout)))
+        let patience = Patience::new(&self.0);
+        loop {
+            let waiter = match self.0.look()? {
+                Availability::Token(token) => return Ok(token),
+                Availability::Pending(waiter) => waiter,
+            };
+            let left = patience.left();
+            let result = self.0.components.runtime()?.wait_for(waiter.within(left), left)?;
+            if let Some(outcome) = self.0.answer(result.unwrap_or(Err(NoResult::Timeout)), &patience) {
+                return outcome;
             }
         }
     }
@@ -99,50 +115,72 @@ impl Client {
     pub fn acquire_async(&self) -> impl Future<Output = Result<Token, Error>> + Send + 'static {
         let client = self.clone();
         async move {
-            match client.0.look()? {
-                Availability::Token(token) => Ok(token),
-                Availability::Wait(landed) => {
-                    let timeout = client.0.settings.load().transport.total_timeout;
-                    let waiting = client.0.components.runtime()?.spawn(landed.within(timeout));
-                    let waited = waiting.await.unwrap_or_else(|_| Some(Err(flight::lost())));
-                    waited.unwrap_or_else(|| Err(client.0.timed_out(timeout)))
+            let patience = Patience::new(&client.0);
+            loop {
+                let waiter = match client.0.look()? {
+                    Availability::Token(token) => return Ok(token),
+                    Availability::Pending(waiter) => waiter,
+                };
+                let waiting = client.0.components.runtime()?.spawn(waiter.within(patience.left()));
+                let result = waiting.await.unwrap_or(Err(NoResult::Abandoned));
+                if let Some(outcome) = client.0.answer(result, &patience) {
+                    return outcome;
                 }
             }
         }
     }
 
-    /// Drops `token` if it is the one that is held, because an API refused it as `invalid_token`. True if it was.
+    /// Drops `token` if it is the one that is held, because an API rejected it as `invalid_token`. True if it was.
     ///
-    /// A shared cache that still holds that very token loses it as well, in the background. The next `acquire` fetches
-    /// another, which the server's quota may refuse: call this for that refusal only.
+    /// A shared cache that still holds that very token loses it as well, in the background. The next `acquire` requests
+    /// another, which the server's quota may refuse: call this for that rejection only.
     pub fn invalidate(&self, token: &Token) -> bool {
-        let hangar = self.0.hangar.get();
-        let dropped = hangar.update(&self.0, |known, slot| {
-            let Some(account) = known.drop_refused(token) else { return false };
-            if account.look_again.is_some() {
-                // Where no thread can be started the next look writes it.
-                account.note_unsaved(self.0.clock.now());
-                let _ = slot.start_or_join(&self.0, &hangar, &account.settings, Purpose::Look);
-            }
-            true
+        let now = self.0.clock.now();
+        let rejected = self.0.update(|snapshot| {
+            snapshot.reject(token).map(|state| {
+                let has_cache = state.schedule.has_cache();
+                if has_cache {
+                    // Where no thread can be started the next sync writes it.
+                    state.schedule.note_unwritten(now);
+                }
+                has_cache.then(|| Arc::clone(&state.settings))
+            })
         });
-        if dropped {
-            tracing::warn!("the API refused the token; the next call fetches another");
+        let Some(with_cache) = rejected else { return false };
+        tracing::warn!("the API rejected the token; the next call requests another");
+        if let Some(settings) = with_cache {
+            let _ = self.0.start(&settings, Demand::Sync);
         }
-        dropped
+        true
     }
 
     /// Uses other credentials from now on: a new client id and secret, another service account, or both.
     ///
     /// The token that is held goes on being served until there is one for the new credentials; the next call starts to
-    /// fetch it behind that one. A changed password alone is used for the next fetch and needs no new token.
+    /// request it behind that one. A changed password alone is used for the next request and needs no new token.
     pub fn set_credentials(&self, credentials: &Credentials) -> Result<(), Error> {
-        self.0.hangar.get().update(&self.0, |known, _| {
+        self.0.update(|snapshot| {
             let after = Arc::new(self.0.settings.load().with_credentials(credentials)?);
-            known.use_settings(&after, self.0.clock.now());
+            snapshot.use_settings(&after, self.0.clock.now());
             self.0.settings.store(after);
             Ok(())
         })
+    }
+}
+
+/// How long a caller waits, whatever the refreshes do.
+struct Patience {
+    started: Instant,
+    timeout: Duration,
+}
+
+impl Patience {
+    fn new(inner: &Inner) -> Self {
+        Self { started: Instant::now(), timeout: inner.settings.load().transport.total_timeout }
+    }
+
+    fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.started.elapsed())
     }
 }
 
@@ -156,49 +194,95 @@ impl Inner {
 
     /// The way of nearly every call: no lock, no system call, no memory allocated.
     fn serve_from_memory(&self) -> Option<Token> {
-        let known = self.known.load();
-        let held = known.served.as_ref()?;
-        known.serves_until.is_ahead_of(self.clock.coarse()).then(|| held.token())
+        let snapshot = self.snapshot.load();
+        let held = snapshot.served.as_ref()?;
+        snapshot.serve_until.is_ahead_of(self.clock.coarse()).then(|| held.token())
     }
 
     fn decide(self: &Arc<Self>) -> Result<Availability, Error> {
-        let hangar = self.hangar.get();
-        hangar.update(self, |known, slot| {
-            let (now, settings) = (self.clock.now(), self.settings.load_full());
-            let under_way = slot.under_way();
-            let mut start = |purpose| slot.start_or_join(self, &hangar, &settings, purpose);
-            match (known.decide(&settings, under_way, now), known.token(now).cloned()) {
-                (Decision::Serve, Some(held)) => {
-                    if known.current().starts_look(now) {
-                        // It only keeps the shared cache and this client in agreement, behind the caller's back.
-                        let _ = start(Purpose::Look);
-                    }
-                    Ok(Availability::Token(held.token()))
-                }
-                (Decision::ServeAndRefresh, Some(held)) => {
+        let settings = self.settings.load_full();
+        match self.update(|snapshot| self.lookup(snapshot)) {
+            Lookup::Serve { held, start } => {
+                if let Some(demand) = start {
                     // Where no thread can be started the token is as good as before; it is tried again later.
-                    let _ = start(Purpose::Fetch);
-                    Ok(Availability::Token(held.token()))
+                    let _ = self.start(&settings, demand);
                 }
-                // Others may have found a token meanwhile, or put theirs back.
-                (Decision::Refuse { until }, _) => {
-                    let account = known.current();
-                    let look = account.starts_look(now).then(|| start(Purpose::Look).ok()).flatten();
-                    look.map_or_else(|| Err(account.refusal(until, now)), |landed| Ok(Availability::Wait(landed)))
-                }
-                _ => start(Purpose::Fetch).map(Availability::Wait),
+                Ok(Availability::Token(held.token()))
             }
-        })
-    }
-
-    /// What a caller gets whose fetch says nothing in time: nothing new, where it is known why nothing is sent.
-    fn timed_out(&self, timeout: Duration) -> Error {
-        let (known, now, settings) = (self.known.load(), self.clock.now(), self.settings.load());
-        match (known.decide(&settings, None, now), known.find(&settings)) {
-            (Decision::Refuse { until }, Some(account)) => account.refusal(until, now),
-            _ => flight::timed_out(timeout),
+            Lookup::Wait => self.start(&settings, Demand::Token).map(Availability::Pending),
+            // Another process may have a token by now.
+            Lookup::Refuse { error, sync: true } => {
+                self.start(&settings, Demand::Sync).map_or(Err(error), |waiter| Ok(Availability::Pending(waiter)))
+            }
+            Lookup::Refuse { error, sync: false } => Err(error),
         }
     }
+
+    fn lookup(&self, snapshot: &mut Snapshot) -> Lookup {
+        let now = self.clock.now();
+        match (snapshot.decide_for_caller(now), snapshot.token(now).cloned()) {
+            (Decision::Serve, Some(held)) => {
+                let sync = snapshot.current_mut().schedule.take_due_sync(now);
+                Lookup::Serve { held, start: sync.then_some(Demand::Sync) }
+            }
+            (Decision::ServeAndRefresh, Some(held)) => {
+                let state = snapshot.current_mut();
+                state.note_refresh(now.after(state.settings.transport.total_timeout));
+                Lookup::Serve { held, start: Some(Demand::Token) }
+            }
+            (Decision::Refuse { until }, _) => {
+                let state = snapshot.current_mut();
+                Lookup::Refuse { sync: state.schedule.take_due_sync(now), error: state.refusal(until, now) }
+            }
+            _ => Lookup::Wait,
+        }
+    }
+
+    /// Starts a refresh, or joins the one that is under way, whichever credentials that is for.
+    fn start(self: &Arc<Self>, settings: &Arc<Settings>, demand: Demand) -> Result<Waiter<Outcome>, Error> {
+        let runtime = self.components.runtime()?;
+        let process = self.process.get();
+        Ok(process.refreshes.join_or_start(demand == Demand::Token, |ticket| {
+            runtime.spawn(RefreshTask::new(self, settings, ticket).run());
+        }))
+    }
+
+    /// What a caller gets whose refresh has ended, or did not in time. `None` to look again: it ended for others.
+    fn answer(&self, result: Result<Outcome, NoResult>, patience: &Patience) -> Option<Result<Token, Error>> {
+        match result {
+            Ok(Outcome::Token { held, is_new }) if is_new || self.may_serve(&held) => Some(Ok(held.token())),
+            Ok(Outcome::Failed { error, settings }) if !is_superseded(&settings, &self.settings.load(), &error) => {
+                Some(Err(error))
+            }
+            Err(NoResult::Abandoned) => Some(Err(ended_unexpectedly())),
+            _ if patience.left().is_zero() => Some(Err(self.timed_out(patience.timeout))),
+            _ => None,
+        }
+    }
+
+    /// Whether a token is still good for those who waited for it.
+    fn may_serve(&self, held: &HeldToken) -> bool {
+        !held.lifetime().is_over(self.clock.now()) && !self.snapshot.load().is_rejected(held)
+    }
+
+    /// What a caller gets whose refresh did not end in time: the reason, where it is known why nothing is sent.
+    fn timed_out(&self, timeout: Duration) -> Error {
+        let (snapshot, now) = (self.snapshot.load(), self.clock.now());
+        if let Decision::Refuse { until } = snapshot.decide_for_refresh(&self.settings.load(), now) {
+            return snapshot.current().refusal(until, now);
+        }
+        let message = format!(
+            "no token within {} ms; the refresh goes on, here or in another process; ask again",
+            timeout.as_millis()
+        );
+        Error::new(Status::TimedOut, message).with_retry_after(Some(Duration::from_secs(1)))
+    }
+}
+
+/// Whether what failed with `former` settings is to be tried with `newest` ones: others, and not known to fail in the same way.
+fn is_superseded(former: &Settings, newest: &Settings, error: &Error) -> bool {
+    let are_corrected = || !former.request.has_the_secrets_of(&newest.request);
+    !former.request.is_of_the_same(&newest.request) || (error.status() == Status::CredentialsRefused && are_corrected())
 }
 
 impl fmt::Debug for Client {

@@ -18,7 +18,7 @@ use crate::store::SharedCache;
 
 pub(crate) use cache::CacheSettings;
 pub use credentials::Credentials;
-pub(crate) use settings::{Proxy, Settings, TokenRequest};
+pub(crate) use settings::{Proxy, Settings, TokenRequest, Transport};
 
 /// Tango's two environments, each with its authorization server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,7 +26,7 @@ pub(crate) use file::FileCache;
 pub(crate) use names::Names;
 pub(crate) use record::Record;
 pub(crate) use redis::{Redis, RedisAddress};
-pub(crate) use session::{Session, View};
+pub(crate) use session::{Locked, Saved, Session, View, Write};
 pub(crate) use worker::Workers;
 
 /// What all who share a token read and write. Each operation ends within a few seconds, with trouble if need be.

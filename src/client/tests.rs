@@ -75,7 +75,7 @@ impl Fixture {
     }
 
     fn nothing_under_way(&self) -> bool {
-        self.client.0.hangar.get().update(&self.client.0, |_, departure| departure.under_way().is_none())
+        self.client.0.process.get().refreshes.is_idle()
     }
 }
 

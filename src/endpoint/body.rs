@@ -35,7 +35,7 @@ impl Body for TrackedBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    /// RequestContext for only once a connection is there to write to.
+    /// Polled only once a connection is there to write to.
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.sent.0.store(true, Relaxed);
         let bytes = std::mem::take(&mut self.bytes);

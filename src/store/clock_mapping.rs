@@ -29,7 +29,7 @@ impl ClockMapping {
         json!({"unix_ms": self.unix_ms, "boot_id": self.boot_id, "boot_ms": self.now.as_ms()})
     }
 
-    /// This clock_mapping for reading what was written with `stamp`.
+    /// This mapping for reading what was written with `stamp`.
     ///
     /// On the same start of the machine the life clock says how much time has passed since, whatever was done to the
     /// wall clock. The later of both counts: one that was set back makes nothing look fresh, one that was set forward

@@ -22,22 +22,20 @@ use crate::token::{Token, TokenHash};
 const KEEP_LEDGER: Duration = Duration::from_secs(48 * 3600);
 const KEEP_REJECTED: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The cache of one set of credentials, open for one fetch.
+/// The cache of one set of credentials, open for one refresh.
 pub(crate) struct Session {
     store: Box<dyn Store>,
     clock: Arc<dyn Clock>,
     seal: Seal,
     binding: Option<Binding>,
     redactor: Redactor,
-    /// Whose credentials these are, for those who were refused.
-    who: Option<String>,
+    /// Identifies the credentials, so that a refusal of other ones is not taken for theirs.
+    credentials: Option<String>,
     clock_mapping: ClockMapping,
-    /// The same for tokens that are written. It shows no later time than the store does, or they would seem to live longer.
+    /// The mapping for tokens that are written. It shows no later time than the store does, or they would seem to live longer.
     for_tokens: ClockMapping,
-    /// Until when the lock is this session's, if it took it. Its process can be stopped for longer.
-    locked_until: Option<BootTime>,
     rejected_records: u64,
-    /// The token that was there at the last look.
+    /// The token that was there when the cache was read last.
     found: Option<TokenHash>,
 }
 
@@ -46,7 +44,7 @@ pub(crate) struct View {
     pub record: Option<Record>,
     /// There is a record that cannot be opened. Under the lock it was set aside.
     pub is_damaged: bool,
-    /// Tokens that an API refused.
+    /// Tokens that an API rejected.
     pub refused: Vec<TokenHash>,
     pub ledger: Option<Ledger>,
     /// The refusal that closed the ledger.
@@ -70,78 +68,57 @@ impl Session {
             seal: Seal::new(&request.client_secret, names.key())?,
             binding: settings.binding.clone(),
             redactor: settings.redactor(),
-            who: seal::fingerprint(&request.client_secret, request.password.expose_secret().as_bytes()),
-            locked_until: None,
+            credentials: seal::fingerprint(&request.client_secret, request.password.expose_secret().as_bytes()),
             rejected_records: 0,
             found: None,
         })
     }
 
-    /// Whether the lock is this session's. Not when its lease is over: another process may have it.
-    pub fn is_locked(&self) -> bool {
-        self.locked_until.is_some_and(|until| self.clock.now() < until)
+    pub async fn read(&mut self) -> Result<View, StoreError> {
+        self.read_entries().await.map(|(view, _)| view)
     }
 
-    /// Takes the lock. False if another has it.
-    pub async fn lock(&mut self, lease: Duration) -> Result<bool, StoreError> {
+    /// Takes the lock. `None` if another process has it.
+    pub async fn try_lock(&mut self, lease: Duration) -> Result<Option<Locked<'_>>, StoreError> {
         let asked = self.clock.now();
-        let is_taken = self.store.lock(lease).await?;
-        self.locked_until = is_taken.then(|| asked.after(lease));
-        Ok(self.is_locked())
-    }
-
-    /// Keeps the lock for another `lease`. False if it was lost, be it for a moment: what was read under it may have changed.
-    pub async fn keep_lock(&mut self, lease: Duration) -> Result<bool, StoreError> {
-        let asked = self.clock.now();
-        let extended = self.store.extend(lease).await;
-        if extended == Ok(true) && self.is_locked() {
-            self.locked_until = Some(asked.after(lease));
-            return Ok(true);
+        if !self.store.lock(lease).await? {
+            return Ok(None);
         }
-        // Where the store cannot tell it was taken anew.
-        self.unlock().await;
-        extended.map(|_| false)
+        let lock = Locked { until: Some(asked.after(lease)), session: self };
+        Ok(lock.is_held().then_some(lock))
     }
 
-    /// Opens the lock if it was taken. Where that fails it opens by itself.
-    pub async fn unlock(&mut self) {
-        if self.locked_until.take().is_some()
-            && let Err(trouble) = self.store.unlock().await
-        {
-            tracing::warn!("the lock of the shared cache opens only when its lease ends: {trouble}");
-        }
-    }
-
-    pub async fn load(&mut self) -> Result<View, StoreError> {
+    /// What the cache holds, and a record that cannot be opened with the reason.
+    async fn read_entries(&mut self) -> Result<(View, Option<Damaged>), StoreError> {
         // The store's clock is read between the two. What was written seems older by that, and never younger.
         let asked = self.clock.now();
         let loaded = self.store.load().await?;
-        let timeline_at = |now| match loaded.unix_ms {
+        let mapping_at = |now| match loaded.unix_ms {
             Some(unix_ms) => ClockMapping::of_store(&*self.clock, now, unix_ms),
             None => ClockMapping::of_machine(&*self.clock),
         };
-        (self.clock_mapping, self.for_tokens) = (timeline_at(asked), timeline_at(self.clock.now()));
-        let page = loaded.ledger.and_then(|bytes| self.read_ledger(&bytes));
-        let LedgerFile { ledger, failure, rejected_records, refused } = page.clone().unwrap_or_default();
+        (self.clock_mapping, self.for_tokens) = (mapping_at(asked), mapping_at(self.clock.now()));
+        let file = loaded.ledger.and_then(|bytes| self.read_ledger(&bytes));
+        let LedgerFile { ledger, failure, rejected_records, refused } = file.clone().unwrap_or_default();
         self.rejected_records = self.rejected_records.max(rejected_records);
-        let opened = loaded.record.as_deref().map_or(Ok(None), |sealed| self.open(sealed));
-        if let (Err(problem), Some(sealed)) = (&opened, &loaded.record)
-            && self.is_locked()
-        {
-            self.set_aside(sealed, problem).await;
-        }
-        let is_damaged = opened.is_err();
-        let record = opened.ok().flatten();
+        let (record, damaged) = match loaded.record {
+            None => (None, None),
+            Some(sealed) => match self.open(&sealed) {
+                Ok(record) => (record, None),
+                Err(problem) => (None, Some(Damaged { sealed, problem })),
+            },
+        };
         self.found = record.as_ref().map(Record::hash);
-        Ok(View { record, is_damaged, refused, ledger: page.map(|_| ledger), failure })
+        let is_damaged = damaged.is_some();
+        Ok((View { record, is_damaged, refused, ledger: file.map(|_| ledger), failure }, damaged))
     }
 
     fn read_ledger(&self, bytes: &[u8]) -> Option<LedgerFile> {
-        let page = ledger::read(bytes, &self.clock_mapping, self.who.as_deref(), &self.redactor);
-        if page.is_none() {
+        let file = ledger::read(bytes, &self.clock_mapping, self.credentials.as_deref(), &self.redactor);
+        if file.is_none() {
             tracing::warn!("the ledger in the shared cache cannot be read and counts as missing");
         }
-        page
+        file
     }
 
     /// `None` for a token that others can use and this client cannot.
@@ -156,62 +133,128 @@ impl Session {
             }
         }
     }
+}
 
-    /// A record that cannot be opened counts as missing, and is kept elsewhere for somebody to look at.
-    async fn set_aside(&mut self, bytes: &[u8], problem: &str) {
-        tracing::error!("a record in the shared cache {problem}; it is set aside and counts as missing");
-        self.rejected_records = self.rejected_records.saturating_add(1);
-        let aside = Entry { kind: Kind::Rejected, bytes: Some(bytes.to_vec()), keep: KEEP_REJECTED };
-        let removal = Entry { kind: Kind::Record, bytes: None, keep: Duration::ZERO };
-        if let Err(trouble) = self.write(&[aside, removal]).await {
-            tracing::warn!("it could not be set aside: {trouble}");
-        }
+/// A record that cannot be opened.
+struct Damaged {
+    sealed: Vec<u8>,
+    problem: String,
+}
+
+/// What a process knows and the cache is to hold.
+pub(crate) struct Write<'a> {
+    /// A token that the cache lacks.
+    pub token: Option<&'a Token>,
+    pub ledger: &'a Ledger,
+    pub failure: Option<&'a Error>,
+    /// Tokens that an API rejected: the cache must not hold one of them.
+    pub rejected: &'a [TokenHash],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Saved {
+    Written,
+    /// Nothing was written: another process may have the lock, and may have written.
+    LockLost,
+}
+
+/// The lock of the cache. What may only be done under it takes it as an argument.
+pub(crate) struct Locked<'a> {
+    session: &'a mut Session,
+    /// The end of the lease. The process can be suspended for longer. `None` once the lock is lost.
+    until: Option<BootTime>,
+}
+
+impl Locked<'_> {
+    /// Whether no other process can have the lock.
+    pub fn is_held(&self) -> bool {
+        self.until.is_some_and(|until| self.session.clock.now() < until)
     }
 
-    /// Writes what is known, and a token if there is a new one; a token that an API refused is removed. False if the lock was
-    /// lost before.
-    pub async fn save(
-        &mut self,
-        token: Option<&Token>,
-        ledger: &Ledger,
-        failure: Option<&Error>,
-        refused: &[TokenHash],
-    ) -> Result<bool, StoreError> {
-        let record = match token {
+    /// Reads the cache, and sets a record aside that cannot be opened.
+    pub async fn read(&mut self) -> Result<View, StoreError> {
+        let (view, damaged) = self.session.read_entries().await?;
+        if let Some(Damaged { sealed, problem }) = damaged.filter(|_| self.is_held()) {
+            self.set_aside(sealed, &problem).await;
+        }
+        Ok(view)
+    }
+
+    /// Keeps the lock for another `lease`. False if it was lost, be it for a moment: what was read under it may have changed.
+    pub async fn extend(&mut self, lease: Duration) -> Result<bool, StoreError> {
+        let asked = self.session.clock.now();
+        let extended = self.session.store.extend(lease).await;
+        let is_kept = extended == Ok(true) && self.is_held();
+        if is_kept {
+            self.until = Some(asked.after(lease));
+        } else {
+            // A store that cannot tell has taken it anew.
+            self.release().await;
+        }
+        extended.map(|_| is_kept)
+    }
+
+    /// Writes what is known. A token that an API rejected is removed.
+    pub async fn save(&mut self, write: &Write<'_>) -> Result<Saved, StoreError> {
+        let session = &*self.session;
+        let record = match write.token {
             Some(token) => {
-                let sealed = self.seal.seal(&record::write(token, &self.for_tokens))?;
+                let sealed = session.seal.seal(&record::write(token, &session.for_tokens))?;
                 Some(Entry { kind: Kind::Record, bytes: Some(sealed), keep: token.expires_in() })
             }
-            None if self.found.is_some_and(|found| refused.contains(&found)) => {
+            None if session.found.is_some_and(|found| write.rejected.contains(&found)) => {
                 Some(Entry { kind: Kind::Record, bytes: None, keep: Duration::ZERO })
             }
             None => None,
         };
-        let page = LedgerFile {
-            ledger: ledger.clone(),
-            failure: failure.cloned(),
-            rejected_records: self.rejected_records,
-            refused: refused.to_vec(),
+        let file = LedgerFile {
+            ledger: write.ledger.clone(),
+            failure: write.failure.cloned(),
+            rejected_records: session.rejected_records,
+            refused: write.rejected.to_vec(),
         };
-        let bytes = ledger::write(&page, &self.clock_mapping, self.who.as_deref());
+        let bytes = ledger::write(&file, &session.clock_mapping, session.credentials.as_deref());
         let ledger = Entry { kind: Kind::Ledger, bytes: Some(bytes), keep: KEEP_LEDGER };
         let entries: Vec<_> = record.into_iter().chain([ledger]).collect();
         self.write(&entries).await
     }
 
-    /// Nothing is written by who has lost the lock: another process may have written meanwhile.
-    async fn write(&mut self, entries: &[Entry]) -> Result<bool, StoreError> {
-        let is_written = self.is_locked() && self.store.save(entries).await?;
-        if !is_written {
-            self.unlock().await;
+    /// Opens the lock. Where that fails it opens when its lease ends.
+    pub async fn unlock(mut self) {
+        self.release().await;
+    }
+
+    async fn release(&mut self) {
+        if self.until.take().is_some()
+            && let Err(error) = self.session.store.unlock().await
+        {
+            tracing::warn!("the lock of the shared cache opens only when its lease ends: {error}");
         }
-        Ok(is_written)
+    }
+
+    /// A record that cannot be opened counts as missing, and is kept under another name for somebody to look at.
+    async fn set_aside(&mut self, sealed: Vec<u8>, problem: &str) {
+        tracing::error!("a record in the shared cache {problem}; it is set aside and counts as missing");
+        self.session.rejected_records = self.session.rejected_records.saturating_add(1);
+        let aside = Entry { kind: Kind::Rejected, bytes: Some(sealed), keep: KEEP_REJECTED };
+        let removal = Entry { kind: Kind::Record, bytes: None, keep: Duration::ZERO };
+        if let Err(error) = self.write(&[aside, removal]).await {
+            tracing::warn!("it could not be set aside: {error}");
+        }
+    }
+
+    async fn write(&mut self, entries: &[Entry]) -> Result<Saved, StoreError> {
+        if self.is_held() && self.session.store.save(entries).await? {
+            return Ok(Saved::Written);
+        }
+        self.release().await;
+        Ok(Saved::LockLost)
     }
 }
 
 impl From<StoreError> for Error {
-    fn from(trouble: StoreError) -> Self {
+    fn from(error: StoreError) -> Self {
         let advice = "nothing is fetched without it, unless allow_fetch_without_cache is set";
-        Self::new(Status::CacheUnavailable, format!("the shared cache cannot be used: {trouble}; {advice}"))
+        Self::new(Status::CacheUnavailable, format!("the shared cache cannot be used: {error}; {advice}"))
     }
 }

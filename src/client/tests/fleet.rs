@@ -790,7 +790,7 @@ fn a_client_that_has_written_everything_does_not_look_again_by_itself() {
     bench.client.invalidate(&refused);
     bench.failure();
     bench.eventually(Fixture::nothing_under_way);
-    assert_eq!(bench.client.0.known.load().next_retry(), None);
+    assert_eq!(bench.client.0.snapshot.load().next_retry(), None);
 }
 
 #[test]

@@ -368,7 +368,7 @@ async fn live(stage: Arc<Simulation>) {
 }
 
 fn nothing_under_way(client: &Client) -> bool {
-    client.0.hangar.get().update(&client.0, |_, departure| departure.under_way().is_none())
+    client.0.process.get().refreshes.is_idle()
 }
 
 fn note(stage: &Simulation, outcome: &Result<Token, Error>) {

@@ -1,0 +1,127 @@
+//! What a refresh does next: a total function over plain values, without I/O and without a clock. It is to a refresh that
+//! stands before the shared cache what `policy::decide` is to a caller.
+
+use std::sync::Arc;
+
+use crate::clock::BootTime;
+use crate::policy::Decision;
+use crate::store::View;
+use crate::token::{HeldToken, TokenHash};
+
+/// What a refresh is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// This client and the shared cache are to agree. Nothing is requested.
+    Sync,
+    /// A token is wanted, by a caller who waits or for the time when the held one has expired.
+    Token,
+}
+
+/// A refresh between two steps, as far as the next one depends on it.
+pub(super) struct Situation<'a> {
+    pub demand: Demand,
+    /// What the policy says for these credentials.
+    pub decision: Decision,
+    /// The token for callers, which may have been got with other credentials.
+    pub served: Option<&'a Arc<HeldToken>>,
+    /// The valid token of these credentials.
+    pub own: Option<&'a Arc<HeldToken>>,
+    /// The ledger was changed by this process, and not written since.
+    pub has_unwritten_ledger: bool,
+    /// Tokens that an API rejected, as this process knows.
+    pub rejected: &'a [TokenHash],
+    /// Whether the credentials are the current ones. A token is requested for no others.
+    pub is_current: bool,
+    /// `None` where there is no shared cache.
+    pub cache: Option<&'a CacheSummary>,
+}
+
+/// The next step of a refresh.
+pub(super) enum Plan {
+    /// The refresh ends with this reply.
+    Return(Reply),
+    /// The shared cache lacks the ledger, or this token as well. The refresh ends once they are written.
+    Write { token: Option<Arc<HeldToken>>, then: Reply },
+    /// A token is to be requested. Callers are served this one meanwhile.
+    Refresh { meanwhile: Option<Arc<HeldToken>> },
+}
+
+#[derive(Clone)]
+pub(super) enum Reply {
+    Token(Arc<HeldToken>),
+    /// Nothing may be requested before this time.
+    Refused {
+        until: BootTime,
+    },
+    /// Nothing more is wanted for these credentials.
+    Nothing,
+}
+
+/// What the shared cache holds, as far as it tells what is to be written.
+#[derive(Debug, Default)]
+pub(super) struct CacheSummary {
+    pub token: Option<(TokenHash, BootTime)>,
+    /// A record cannot be opened. Under the lock it was set aside, and is counted in the ledger.
+    pub is_damaged: bool,
+    pub rejected: Vec<TokenHash>,
+}
+
+impl CacheSummary {
+    pub fn of(view: &View) -> Self {
+        let token = view.record.as_ref().map(|record| (record.hash(), record.requested));
+        Self { token, is_damaged: view.is_damaged, rejected: view.refused.clone() }
+    }
+
+    /// Whether the cache has this token or a newer one, or must not have it.
+    fn has(&self, held: &HeldToken) -> bool {
+        let hash = held.token().hash();
+        let has_as_good =
+            self.token.is_some_and(|(cached, requested)| cached == hash || requested > held.lifetime().requested());
+        has_as_good || self.rejected.contains(&hash)
+    }
+
+    /// Whether the cache knows which tokens an API rejected, and holds none of them.
+    fn has_all_rejected(&self, rejected: &[TokenHash]) -> bool {
+        let holds_one = self.token.is_some_and(|(hash, _)| rejected.contains(&hash));
+        !holds_one && rejected.iter().all(|hash| self.rejected.contains(hash))
+    }
+}
+
+impl Situation<'_> {
+    pub fn plan(&self) -> Plan {
+        match (self.decision, self.served) {
+            (Decision::Serve, Some(served)) => self.reply(Reply::Token(Arc::clone(self.own.unwrap_or(served)))),
+            (Decision::Refuse { until }, _) => self.reply(Reply::Refused { until }),
+            _ if self.demand == Demand::Sync => self.reply(Reply::Nothing),
+            _ if !self.is_current => Plan::Return(Reply::Nothing),
+            (Decision::ServeAndRefresh, served) => Plan::Refresh { meanwhile: served.cloned() },
+            _ => Plan::Refresh { meanwhile: None },
+        }
+    }
+
+    /// Ends with `then`, once the shared cache has everything.
+    fn reply(&self, then: Reply) -> Plan {
+        let token = self.unpublished().cloned();
+        if token.is_some() || self.has_unwritten() { Plan::Write { token, then } } else { Plan::Return(then) }
+    }
+
+    /// The valid token, where the shared cache lacks it.
+    fn unpublished(&self) -> Option<&Arc<HeldToken>> {
+        self.own.filter(|own| self.cache.is_some_and(|cache| !cache.has(own)))
+    }
+
+    fn has_unwritten(&self) -> bool {
+        self.cache.is_some_and(|cache| {
+            self.has_unwritten_ledger || cache.is_damaged || !cache.has_all_rejected(self.rejected)
+        })
+    }
+
+    /// Whether the shared cache has everything that this process knows.
+    pub fn is_written(&self) -> bool {
+        self.unpublished().is_none() && !self.has_unwritten()
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

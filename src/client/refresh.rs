@@ -1,0 +1,422 @@
+//! One refresh: agree with the shared cache, and where a token is wanted that nobody has, request it for the whole fleet.
+//!
+//! Read the cache, merge, plan. Most refreshes end there. Otherwise take the lock and do it again, since its previous holder
+//! may have written, then write or send requests, in bounded rounds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time;
+
+use super::credential_state::CredentialState;
+use super::plan::{CacheSummary, Demand, Plan, Reply, Situation};
+use super::request_loop::{Deadline, Requested};
+use super::single_flight::Ticket;
+use super::{Inner, is_superseded};
+use crate::clock::BootTime;
+use crate::config::Settings;
+use crate::endpoint::{Failure, TokenResponse};
+use crate::error::{Error, Status, ceil_seconds};
+use crate::policy::{Decision, TokenLifetime};
+use crate::random::jitter;
+use crate::store::{Locked, Names, Record, Saved, Session, StoreError, View, Write};
+use crate::token::HeldToken;
+
+/// Another process that requests a token has it by then, or its lock is open.
+const OTHER_PROCESS_TAKES: Duration = Duration::from_secs(5);
+/// The pause before the lock is asked for again: the first, and the longest of those that double.
+const FIRST_LOCK_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_LOCK_PAUSE: Duration = Duration::from_millis(250);
+/// One lock is normal; a process suspended past its lease needs a second. More means that the store does not keep locks.
+const MAX_LOCKS: u32 = 4;
+
+/// How a refresh ended, for everybody who waited for it.
+#[derive(Clone)]
+pub(super) enum Outcome {
+    Token {
+        held: Arc<HeldToken>,
+        /// The refresh requested it. It is served even if its lifetime ended on the way, since it cost the quota.
+        is_new: bool,
+    },
+    /// Nothing was sent, or it failed.
+    Failed { error: Error, settings: Arc<Settings> },
+    /// It ended for callers who do not wait: its time was over while another process held the lock, or its credentials
+    /// were replaced.
+    Unfinished,
+}
+
+/// The task of a refresh. However it ends, a panic included, the next caller may start another.
+pub(super) struct RefreshTask {
+    pub(super) inner: Arc<Inner>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) deadline: Deadline,
+    /// `None` once the refresh is over.
+    ticket: Option<Ticket<Outcome>>,
+}
+
+impl RefreshTask {
+    pub fn new(inner: &Arc<Inner>, settings: &Arc<Settings>, ticket: Ticket<Outcome>) -> Self {
+        let deadline = Deadline::of_refresh(&settings.transport);
+        Self { inner: Arc::clone(inner), settings: Arc::clone(settings), deadline, ticket: Some(ticket) }
+    }
+
+    pub async fn run(mut self) {
+        let names = Names::of(&self.settings);
+        let outcome = match self.inner.components.store(&self.settings, &names) {
+            None => self.without_cache().await,
+            Some(store) => {
+                let clock = Arc::clone(&self.inner.clock);
+                let agreed = match Session::new(store, &names, &self.settings, clock) {
+                    Ok(mut session) => self.with_cache(&mut session).await,
+                    Err(error) => Err(error),
+                };
+                match agreed {
+                    Ok(outcome) => outcome,
+                    Err(error) => self.after_cache_failure(error).await,
+                }
+            }
+        };
+        self.complete(outcome);
+    }
+
+    async fn without_cache(&mut self) -> Outcome {
+        match self.plan(None) {
+            Plan::Return(reply) | Plan::Write { then: reply, .. } => self.outcome(reply),
+            Plan::Refresh { .. } => self.request(None).await.unwrap_or(Outcome::Unfinished),
+        }
+    }
+
+    async fn with_cache(&mut self, session: &mut Session) -> Result<Outcome, StoreError> {
+        let (mut pause, mut locks) = (FIRST_LOCK_PAUSE, 0);
+        loop {
+            let view = session.read().await?;
+            let plan = match self.merge_and_plan(view) {
+                Plan::Return(reply) => return Ok(self.outcome(reply)),
+                plan => plan,
+            };
+            if locks == MAX_LOCKS {
+                let advice = "lock() has to take it for the lease, and to extend it for the same owner";
+                return Err(StoreError(format!("its lock is lost as soon as it is taken; {advice}")));
+            }
+            match session.try_lock(self.deadline.lease(Duration::ZERO)).await? {
+                Some(lock) => {
+                    locks += 1;
+                    if let Some(outcome) = self.under_lock(lock).await? {
+                        return Ok(outcome);
+                    }
+                }
+                None => {
+                    if let Some(outcome) = self.while_locked_by_another(plan) {
+                        return Ok(outcome);
+                    }
+                }
+            }
+            time::sleep(pause.mul_f64(0.5 + jitter() / 2.0)).await;
+            pause = (2 * pause).min(LONGEST_LOCK_PAUSE);
+        }
+    }
+
+    /// `None` if the lock was lost: those who had it since have to be heard, and told.
+    async fn under_lock(&mut self, mut lock: Locked<'_>) -> Result<Option<Outcome>, StoreError> {
+        // Its previous holder may have written.
+        let view = lock.read().await;
+        let outcome = match view.map(|view| self.merge_and_plan_under_lock(view)) {
+            Err(error) => Err(error),
+            Ok(Plan::Return(reply)) => Ok(Some(self.outcome(reply))),
+            Ok(Plan::Write { token, then }) => {
+                self.save(&mut lock, token.as_ref()).await;
+                Ok(Some(self.outcome(then)))
+            }
+            Ok(Plan::Refresh { .. }) => Ok(self.request(Some(&mut lock)).await),
+        };
+        let is_held = lock.is_held();
+        // Before anybody gets the token: a process that ends right after leaves no locked cache behind.
+        lock.unlock().await;
+        outcome.map(|outcome| outcome.filter(|_| is_held))
+    }
+
+    /// `None` to ask for the lock again.
+    fn while_locked_by_another(&mut self, plan: Plan) -> Option<Outcome> {
+        match plan {
+            Plan::Return(then) => Some(self.outcome(then)),
+            Plan::Write { then, .. } => {
+                self.record(|state, now| state.schedule.note_unwritten(now));
+                Some(self.outcome(then))
+            }
+            Plan::Refresh { meanwhile: Some(held) } => {
+                self.record(|state, now| state.defer_to_other_process(now.after(OTHER_PROCESS_TAKES)));
+                Some(Outcome::Token { held, is_new: false })
+            }
+            Plan::Refresh { meanwhile: None } => {
+                let ticket = self.ticket.take_if(|ticket| ticket.try_retire_without_waiters());
+                ticket.map(|_| Outcome::Unfinished)
+            }
+        }
+    }
+
+    fn merge_and_plan(&mut self, view: View) -> Plan {
+        let cache = self.merge(view, |_, _| {});
+        self.plan(Some(&cache))
+    }
+
+    /// A request that is still marked as in flight under the lock has lost its sender.
+    fn merge_and_plan_under_lock(&mut self, view: View) -> Plan {
+        let cache = self.merge(view, |state, now| {
+            if state.ledger.record_dead_sender(now, jitter()) && !state.ledger.is_closed_by_the_quota() {
+                state.last_error = Some(sender_ended());
+            }
+        });
+        self.plan(Some(&cache))
+    }
+
+    /// Merges what the cache knows into the state of these credentials.
+    fn merge(&self, view: View, further: impl FnOnce(&mut CredentialState, BootTime)) -> CacheSummary {
+        let cache = CacheSummary::of(&view);
+        let process = self.inner.process.get().id;
+        self.record(|state, now| {
+            if self.has_newest_secrets(state) {
+                state.schedule.synced(now);
+            }
+            if let Some(record) = state.merge(view, process, now) {
+                state.hold(&self.held_from(&record));
+            }
+            further(state, now);
+        });
+        cache
+    }
+
+    /// Asks the plan. Where nothing more is wanted the refresh leaves its place, unless a caller has come in that moment.
+    fn plan(&mut self, cache: Option<&CacheSummary>) -> Plan {
+        loop {
+            let is_needed = self.ticket.as_ref().is_some_and(Ticket::is_needed);
+            let plan = self.plan_for(if is_needed { Demand::Token } else { Demand::Sync }, cache);
+            let is_over = matches!(plan, Plan::Return(Reply::Nothing) | Plan::Write { then: Reply::Nothing, .. });
+            if !is_over || is_needed || self.retires() {
+                return plan;
+            }
+        }
+    }
+
+    /// Leaves the place of the refresh unless its result is wanted. Another one can be started from then on.
+    fn retires(&mut self) -> bool {
+        self.ticket.take_if(|ticket| ticket.try_retire());
+        self.ticket.is_none()
+    }
+
+    fn plan_for(&self, demand: Demand, cache: Option<&CacheSummary>) -> Plan {
+        self.inner.update(|snapshot| {
+            let now = self.inner.clock.now();
+            let decision = snapshot.decide_for_refresh(&self.settings, now);
+            let state = snapshot.find(&self.settings);
+            let situation = Situation {
+                demand,
+                decision,
+                served: snapshot.token(now),
+                own: state.and_then(|state| state.valid_token(now)),
+                has_unwritten_ledger: state.is_some_and(|state| state.ledger.is_unwritten),
+                rejected: state.map_or(&[], |state| &state.rejected),
+                is_current: self.is_current(),
+                cache,
+            };
+            let (plan, is_written) = (situation.plan(), situation.is_written());
+            let state = snapshot.state_of(&self.settings);
+            if is_written && self.has_newest_secrets(state) {
+                state.schedule.note_all_written();
+            }
+            if let (Decision::Refuse { .. }, Some(_)) = (decision, cache) {
+                state.schedule.synced_while_refused(now);
+            }
+            plan
+        })
+    }
+
+    /// Requests a token and records the result. `None` if nothing was sent because the lock was lost before.
+    async fn request(&mut self, mut lock: Option<&mut Locked<'_>>) -> Option<Outcome> {
+        match self.send_requests(lock.as_deref_mut()).await {
+            Requested::Token { requested, response } => {
+                let held = self.held_of(requested, &response);
+                // Written before it is handed out: whoever has seen it can die, and the fleet has it all the same.
+                self.record(|state, now| state.record_issue(&held, now));
+                if let Some(lock) = lock {
+                    self.save(lock, Some(&held)).await;
+                }
+                self.record(|state, _| state.hold(&held));
+                tracing::info!("a new token is held for {} s", response.lifetime.as_secs());
+                Some(Outcome::Token { held, is_new: true })
+            }
+            Requested::Failed(failure) | Requested::LockLost(Some(failure)) => {
+                let error = self.record_failure(failure);
+                if let Some(lock) = lock {
+                    self.record(|state, now| state.schedule.synced_while_refused(now));
+                    self.save(lock, None).await;
+                }
+                Some(self.failed(error))
+            }
+            Requested::LockLost(None) => None,
+        }
+    }
+
+    /// Writes the ledger, and the token if one is given. Where that fails, or the lock was lost, the token is served from
+    /// memory, and what is missing is written by a later sync.
+    pub(super) async fn save(&self, lock: &mut Locked<'_>, held: Option<&Arc<HeldToken>>) {
+        let snapshot = self.inner.snapshot.load_full();
+        let Some(state) = snapshot.find(&self.settings) else { return };
+        let token = held.map(|held| held.token());
+        let (ledger, failure, rejected) = (&state.ledger, state.last_error.as_ref(), &state.rejected);
+        let saved = lock.save(&Write { token: token.as_ref(), ledger, failure, rejected }).await;
+        if let Err(error) = &saved {
+            tracing::warn!("the shared cache did not take what was to be written, which is tried again: {error}");
+        }
+        let is_written = saved == Ok(Saved::Written);
+        self.record(|state, now| {
+            state.ledger.is_unwritten &= !(is_written && state.ledger == *ledger);
+            if !is_written || state.rejected != *rejected || !self.has_newest_secrets(state) {
+                state.schedule.note_unwritten(now);
+                return;
+            }
+            state.schedule.note_all_written();
+            if held.is_some() {
+                state.schedule.synced(now);
+            }
+        });
+    }
+
+    fn held_from(&self, record: &Record) -> Arc<HeldToken> {
+        let lifetime = TokenLifetime::new(record.requested, record.lifetime, jitter());
+        let clock = Arc::clone(&self.inner.clock);
+        Arc::new(HeldToken::new(&record.access_token, record.key.clone(), &record.scope, lifetime, clock))
+    }
+
+    fn held_of(&self, requested: BootTime, response: &TokenResponse) -> Arc<HeldToken> {
+        let lifetime = TokenLifetime::new(requested, response.lifetime, jitter());
+        let clock = Arc::clone(&self.inner.clock);
+        Arc::new(HeldToken::new(&response.access_token, response.key.clone(), &response.scope, lifetime, clock))
+    }
+
+    /// Records a failure, and completes its error with the time at which another attempt makes sense.
+    fn record_failure(&self, failure: Failure) -> Error {
+        let mut error = failure.error;
+        let newest = self.inner.settings.load_full();
+        if self.is_current() && is_superseded(&self.settings, &newest, &error) {
+            self.record(|state, now| state.ledger.record_answer(now));
+            return error;
+        }
+        self.record(|state, now| {
+            state.ledger.record_failure(failure.kind, now, jitter());
+            let wait = state.ledger.closed_until().map(|until| until.since(now));
+            error = state.last_error.insert(error.clone().with_retry_after(wait)).clone();
+        });
+        let wait = error.retry_after().map_or(0, ceil_seconds);
+        tracing::warn!("{error}; nothing is sent for the next {wait} s");
+        error
+    }
+
+    /// The cache cannot be used, which is not the same as an empty one: the whole fleet would request tokens.
+    async fn after_cache_failure(&mut self, cause: StoreError) -> Outcome {
+        tracing::warn!("the shared cache cannot be used: {cause}");
+        let now = self.inner.clock.now();
+        let served = self.inner.snapshot.load().token(now).cloned();
+        // A sync is not worth the token of a day.
+        let is_wanted = served.is_none() && !self.retires();
+        let (error, may_request) = self.record(|state, now| {
+            state.schedule.note_unwritten(now);
+            let is_open = state.ledger.is_closed_by_the_cache_alone(now);
+            state.ledger.record_cache_outage(now, jitter());
+            let until = state.ledger.closed_until().unwrap_or(now);
+            let error = Error::from(cause).with_retry_after(Some(until.since(now)));
+            state.cache_error = Some(error.clone());
+            // What the quota has closed is not open because the cache is out of reach as well.
+            let error = if is_open { error } else { state.refusal(until, now) };
+            (error, is_open && is_wanted && self.settings.cache.allow_fetch_without_cache)
+        });
+        match served {
+            Some(held) => Outcome::Token { held, is_new: false },
+            None if may_request && !self.is_current() => Outcome::Unfinished,
+            None if may_request => self.request(None).await.unwrap_or(Outcome::Unfinished),
+            None => self.failed(error),
+        }
+    }
+
+    fn outcome(&self, reply: Reply) -> Outcome {
+        match reply {
+            Reply::Token(held) => Outcome::Token { held, is_new: false },
+            Reply::Refused { until } => {
+                let now = self.inner.clock.now();
+                self.failed(self.record(|state, _| state.refusal(until, now)))
+            }
+            Reply::Nothing => Outcome::Unfinished,
+        }
+    }
+
+    fn failed(&self, error: Error) -> Outcome {
+        Outcome::Failed { error, settings: Arc::clone(&self.settings) }
+    }
+
+    /// Changes the state of the credentials that this refresh is for.
+    pub(super) fn record<T>(&self, change: impl FnOnce(&mut CredentialState, BootTime) -> T) -> T {
+        self.inner.update(|snapshot| change(snapshot.state_of(&self.settings), self.inner.clock.now()))
+    }
+
+    /// A token is sealed for one client secret, and another can have been set meanwhile.
+    fn has_newest_secrets(&self, state: &CredentialState) -> bool {
+        self.settings.request.has_the_secrets_of(&state.settings.request)
+    }
+
+    /// Whether tokens are still wanted for these credentials.
+    pub(super) fn is_current(&self) -> bool {
+        self.settings.request.is_of_the_same(&self.inner.settings.load().request)
+    }
+
+    fn complete(&mut self, outcome: Outcome) {
+        let ticket = self.ticket.take();
+        let retry = self.inner.update(|snapshot| {
+            if ticket.is_some() {
+                snapshot.end_refresh();
+            }
+            snapshot.next_retry()
+        });
+        if let Some(ticket) = ticket {
+            ticket.complete(outcome);
+        }
+        if let Some(retry) = retry {
+            self.inner.sync_later(retry);
+        }
+    }
+}
+
+impl Drop for RefreshTask {
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            self.complete(self.failed(ended_unexpectedly()));
+        }
+    }
+}
+
+impl Inner {
+    /// Writes at `moment`, without a caller, what could not be written, unless somebody has done so until then. The task
+    /// holds nothing of the client, which the program may have freed.
+    fn sync_later(self: &Arc<Self>, moment: BootTime) {
+        let Ok(runtime) = self.components.runtime() else { return };
+        let (inner, wait) = (Arc::downgrade(self), moment.since(self.clock.now()));
+        runtime.spawn(async move {
+            time::sleep(wait).await;
+            let Some(inner) = inner.upgrade() else { return };
+            let due = inner.update(|snapshot| snapshot.take_due_retry(inner.clock.now()));
+            if let Some(settings) = due {
+                // Where that fails it is left to the next call.
+                let _ = inner.start(&settings, Demand::Sync);
+            }
+        });
+    }
+}
+
+/// What callers are told while nothing is sent because senders died.
+fn sender_ended() -> Error {
+    let message = "a process ended while it waited for its token, which the server may have issued all the same";
+    Error::new(Status::ConnectionLost, message)
+}
+
+/// Only a defect brings this to a caller.
+pub(super) fn ended_unexpectedly() -> Error {
+    Error::new(Status::Internal, "the refresh of the token ended unexpectedly")
+}

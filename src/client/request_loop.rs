@@ -1,0 +1,128 @@
+//! The token requests of one refresh: attempts, back-off between them, and the lock that is kept for them.
+
+use std::time::Duration;
+
+use tokio::time::{self, Instant};
+
+use super::refresh::RefreshTask;
+use crate::clock::BootTime;
+use crate::config::Transport;
+use crate::endpoint::{Failure, ProofRetries, TokenResponse};
+use crate::error::Error;
+use crate::failure_kind::FailureKind;
+use crate::random::jitter;
+use crate::retry::Attempts;
+use crate::store::Locked;
+
+/// When a refresh ends, computed once, and the spans that depend on it.
+#[derive(Clone, Copy)]
+pub(super) struct Deadline {
+    ends: Instant,
+    /// The longest time for one request.
+    attempt: Duration,
+}
+
+impl Deadline {
+    /// A refresh ends a little before callers who have waited for it from the beginning, who then learn why.
+    pub fn of_refresh(transport: &Transport) -> Self {
+        let total = transport.total_timeout;
+        let ends = Instant::now() + total.saturating_sub((total / 10).min(Duration::from_millis(50)));
+        Self { ends, attempt: transport.attempt_timeout.min(total) }
+    }
+
+    /// The deadline of requests that begin now. A request has half of its time at least, though the refresh waited long for
+    /// the lock: one that is cut short may cost the token.
+    fn of_requests(self) -> Self {
+        Self { ends: self.ends.max(Instant::now() + self.attempt / 2), ..self }
+    }
+
+    fn remaining(self) -> Duration {
+        self.ends.saturating_duration_since(Instant::now())
+    }
+
+    /// How long the lock has to hold for a request that is sent after `pause`: until its response is written.
+    pub fn lease(self, pause: Duration) -> Duration {
+        pause + self.attempt + (self.attempt / 2).clamp(Duration::from_secs(1), Duration::from_secs(5))
+    }
+}
+
+/// How the requests of a refresh ended.
+pub(super) enum Requested {
+    Token {
+        requested: BootTime,
+        response: TokenResponse,
+    },
+    Failed(Failure),
+    /// Nothing more was sent, because another process may have the lock. The failure is that of the last request, if there
+    /// was one.
+    LockLost(Option<Failure>),
+}
+
+impl RefreshTask {
+    /// Sends a request, again where that makes sense, and says so in the shared cache before.
+    pub(super) async fn send_requests(&self, mut lock: Option<&mut Locked<'_>>) -> Requested {
+        let endpoint = match self.inner.endpoint(&self.settings) {
+            Ok(endpoint) => endpoint,
+            Err(error) => return Requested::Failed(no_endpoint(error)),
+        };
+        let deadline = self.deadline.of_requests();
+        let (mut attempts, mut proof_retries) = (Attempts::default(), ProofRetries::default());
+        let mut last_failure = None;
+        loop {
+            if let Some(lock) = lock.as_deref_mut()
+                && !self.announce(lock).await
+            {
+                return Requested::LockLost(last_failure);
+            }
+            let requested = self.inner.clock.now();
+            let timeout = deadline.remaining().min(deadline.attempt);
+            let failure = match endpoint.request_token(timeout, &mut proof_retries).await {
+                Ok(response) => return Requested::Token { requested, response },
+                Err(failure) => failure,
+            };
+            if failure.kind.may_have_cost_a_token() {
+                self.record(|state, now| state.ledger.record_possibly_spent(requested, now));
+            }
+            let pause = attempts.pause(failure.kind, deadline.remaining(), jitter()).filter(|_| self.is_current());
+            let Some(pause) = pause else { return Requested::Failed(failure) };
+            if let Some(lock) = lock.as_deref_mut()
+                && !self.keeps_lock(lock, pause).await
+            {
+                return Requested::Failed(failure);
+            }
+            tracing::warn!("{}; trying again in {} ms", failure.error, pause.as_millis());
+            last_failure = Some(failure);
+            time::sleep(pause).await;
+        }
+    }
+
+    /// Makes sure that the lock holds until the next request is answered, and says in the shared cache that the request is about
+    /// to be sent. False if it must not be sent.
+    async fn announce(&self, lock: &mut Locked<'_>) -> bool {
+        if !self.keeps_lock(lock, Duration::ZERO).await {
+            return false;
+        }
+        let process = self.inner.process.get().id;
+        self.record(|state, now| state.ledger.mark_in_flight(process, now));
+        self.save(lock, None).await;
+        // Writing it can have taken longer than the lease.
+        if !lock.is_held() {
+            self.record(|state, now| state.ledger.clear_in_flight(now));
+        }
+        lock.is_held()
+    }
+
+    /// Where the lock is lost, or nobody knows, another process may be sending a request by now.
+    async fn keeps_lock(&self, lock: &mut Locked<'_>, pause: Duration) -> bool {
+        let is_kept = lock.extend(self.deadline.lease(pause)).await == Ok(true);
+        if !is_kept {
+            tracing::warn!("the lock of the shared cache was lost during a refresh, which sends nothing more");
+        }
+        is_kept
+    }
+}
+
+/// A forked child makes its own HTTP client, which can fail where the parent's did not.
+fn no_endpoint(error: Error) -> Failure {
+    Failure { error, kind: FailureKind::NotTrusted }
+}

@@ -1,0 +1,86 @@
+//! When a client syncs with the shared cache again, though no caller makes it.
+
+use std::time::Duration;
+
+use crate::clock::BootTime;
+use crate::random::jitter;
+
+/// A client that serves from memory syncs this often, so that it notices a token that another process got, or that the
+/// cache lost, long before a caller needs it.
+const SYNC_INTERVAL: Duration = Duration::from_secs(300);
+/// A client without a token that may not request one syncs this often, to find the token that another process puts back.
+const SYNC_INTERVAL_WHILE_REFUSED: Duration = Duration::from_secs(10);
+/// A sync that was started has ended by then, or another is started.
+const LONGEST_SYNC: Duration = Duration::from_secs(60);
+/// How often a write that failed is tried again without a caller: for some minutes.
+const MAX_RETRIES: u32 = 8;
+
+/// The next sync of one set of credentials, and how often in a row the cache did not take what was to be written.
+#[derive(Clone, Debug)]
+pub(super) struct Schedule {
+    /// `None` where there is no shared cache.
+    next_sync: Option<BootTime>,
+    failed_writes: u32,
+}
+
+impl Schedule {
+    /// Without a shared cache nothing is ever due.
+    pub const NONE: Self = Self { next_sync: None, failed_writes: 0 };
+
+    pub fn has_cache(&self) -> bool {
+        self.next_sync.is_some()
+    }
+
+    pub fn next_sync(&self) -> Option<BootTime> {
+        self.next_sync
+    }
+
+    /// Returns whether a sync is due. If so, postpones the next one, so that only one caller starts it.
+    pub fn take_due_sync(&mut self, now: BootTime) -> bool {
+        let is_due = self.next_sync.is_some_and(|next| next <= now);
+        if is_due {
+            self.next_sync = Some(now.after(LONGEST_SYNC));
+        }
+        is_due
+    }
+
+    pub fn sync_now(&mut self, now: BootTime) {
+        self.next_sync = Some(now);
+    }
+
+    /// A sync has just read the cache, or written what was missing there.
+    pub fn synced(&mut self, now: BootTime) {
+        self.next_sync = Some(now.after(interval(self.failed_writes)));
+    }
+
+    pub fn synced_while_refused(&mut self, now: BootTime) {
+        self.next_sync = Some(now.after(spread(SYNC_INTERVAL_WHILE_REFUSED)));
+    }
+
+    /// The cache lacks something: it is written soon, and later each time that this fails.
+    pub fn note_unwritten(&mut self, now: BootTime) {
+        self.failed_writes = self.failed_writes.saturating_add(1);
+        self.synced(now);
+    }
+
+    pub fn note_all_written(&mut self) {
+        self.failed_writes = 0;
+    }
+
+    /// When to sync again even if no caller comes, because the cache lacks something.
+    pub fn next_retry(&self) -> Option<BootTime> {
+        self.next_sync.filter(|_| (1..=MAX_RETRIES).contains(&self.failed_writes))
+    }
+}
+
+fn interval(failed_writes: u32) -> Duration {
+    spread(match failed_writes {
+        0 => SYNC_INTERVAL,
+        times => Duration::from_secs(1 << times.min(6)),
+    })
+}
+
+/// From three to five quarters of a span, so that the processes of a fleet do not come at the same moment.
+fn spread(span: Duration) -> Duration {
+    span.mul_f64(0.75 + jitter() / 2.0)
+}
