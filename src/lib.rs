@@ -27,6 +27,7 @@ mod failure_kind;
 mod ffi;
 mod policy;
 mod process;
+mod random;
 mod retry;
 mod runtime;
 mod secret;

@@ -23,7 +23,7 @@ use std::time::Duration;
 pub(crate) use blocking::Blocking;
 pub use blocking::{CacheError, SharedCache};
 pub(crate) use file::FileCache;
-pub(crate) use names::Names;
+pub(crate) use names::{Identity, Names};
 pub(crate) use record::Record;
 pub(crate) use redis::{Redis, RedisAddress};
 pub(crate) use session::{Session, View};

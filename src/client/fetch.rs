@@ -17,6 +17,7 @@ use crate::endpoint::{Failure, ProofRetries, TokenResponse};
 use crate::error::{Error, Status, ceil_seconds};
 use crate::failure_kind::FailureKind;
 use crate::policy::{Decision, TokenLifetime};
+use crate::random::jitter;
 use crate::retry::Attempts;
 use crate::store::{Names, Session};
 use crate::token::HeldToken;
@@ -81,7 +82,7 @@ impl Landing {
 
     /// `None` if other credentials were set meanwhile, and nothing was done for these.
     async fn once(&self) -> Option<Outcome> {
-        let names = Names::of(&self.settings);
+        let names = Names::of(&self.settings.identity());
         match self.inner.components.store(&self.settings, &names) {
             None => Some(self.alone().await),
             Some(store) => self.agree_with(store, &names).await,
@@ -322,19 +323,4 @@ impl Drop for Landing {
 /// A forked child makes its own HTTP client, which can fail where the parent's did not.
 fn no_endpoint(error: Error) -> Failure {
     Failure { error, kind: FailureKind::NotTrusted }
-}
-
-/// A number in `0.0..1.0` that differs from process to process.
-pub(super) fn jitter() -> f64 {
-    let [a, b, c, d, ..] = random().to_le_bytes();
-    f64::from(u32::from_le_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
-}
-
-/// Without randomness the middle is as good.
-pub(super) fn random() -> u64 {
-    let mut bytes = [0; 8];
-    match aws_lc_rs::rand::fill(&mut bytes) {
-        Ok(()) => u64::from_le_bytes(bytes),
-        Err(_) => u64::from(u32::MAX / 2),
-    }
 }

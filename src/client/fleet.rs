@@ -7,11 +7,12 @@ use tokio::time;
 
 use super::Inner;
 use super::account::Account;
-use super::fetch::{Landing, jitter};
+use super::fetch::Landing;
 use super::flight::{Outcome, Purpose, lost, timed_out};
 use crate::clock::BootTime;
 use crate::error::{Error, Status};
 use crate::policy::{Decision, TokenLifetime};
+use crate::random::jitter;
 use crate::store::{Names, Record, Session, Store, StoreError, View};
 use crate::token::{HeldToken, TokenHash};
 
@@ -44,7 +45,8 @@ enum Step {
 impl Landing {
     /// The way of a fetch where there is a shared cache. Most end after one look.
     pub async fn agree_with(&self, store: Box<dyn Store>, names: &Names) -> Option<Outcome> {
-        let agreed = match Session::new(store, names, &self.settings, Arc::clone(&self.inner.clock)) {
+        let (identity, redactor) = (self.settings.identity(), self.settings.redactor());
+        let agreed = match Session::new(store, names, &identity, redactor, Arc::clone(&self.inner.clock)) {
             Ok(mut session) => {
                 let agreed = self.agree(&mut session).await;
                 // Before anybody gets the token: a process that ends right after leaves no locked cache behind.

@@ -6,12 +6,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time;
 
-use super::fetch::{Landing, random};
+use super::fetch::Landing;
 use super::{Inner, Known};
 use crate::clock::BootTime;
 use crate::config::Settings;
 use crate::endpoint::TokenSource;
 use crate::error::{Error, Status};
+use crate::random::random;
 use crate::token::{HeldToken, Token};
 
 pub(super) type Outcome = Result<Arc<HeldToken>, Error>;

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::rand;
 use tokio::sync::oneshot;
 use tokio::time;
 
 use super::worker::{Job, Worker, Workers};
 use super::{Entry, Kind, LARGEST_ENTRY, LONGEST_OPERATION, Loaded, Names, Store, StoreError, StoreFuture};
+use crate::random::unique_name;
 use crate::secret::Redactor;
 
 /// A place that a whole fleet reads and writes, such as a database: what [`Config::custom_cache`] takes.
@@ -62,7 +62,7 @@ pub(crate) struct Blocking {
 impl Blocking {
     /// `workers` are counted over all fetches of a client.
     pub fn new(cache: Arc<dyn SharedCache>, names: Names, workers: Workers) -> Self {
-        Self { cache, names, owner: new_owner(), workers, worker: Mutex::new(None) }
+        Self { cache, names, owner: unique_name(), workers, worker: Mutex::new(None) }
     }
 
     /// Runs on a thread that may wait, after what it was given before. What takes too long is left to itself.
@@ -137,17 +137,4 @@ impl Store for Blocking {
         let (name, owner) = (self.names.lock(), self.owner.clone());
         Box::pin(self.run(move |cache| cache.unlock(&name, &owner)))
     }
-}
-
-/// A name for the holder of a lock that no other has.
-pub(super) fn new_owner() -> String {
-    use std::fmt::Write;
-    let mut bytes = [0_u8; 16];
-    // Without randomness the process still tells owners on this machine apart.
-    let _ = rand::fill(&mut bytes);
-    let mut owner = format!("{}-", std::process::id());
-    for byte in bytes {
-        let _ = write!(owner, "{byte:02x}");
-    }
-    owner
 }

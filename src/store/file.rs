@@ -11,6 +11,7 @@ use nix::unistd::geteuid;
 
 use super::{CacheError, LARGEST_ENTRY, SharedCache};
 use crate::process::CloseOnFork;
+use crate::random::unique_name;
 
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// A file that was not put in its place by then was left behind by a process that died.
@@ -85,7 +86,7 @@ impl FileCache {
     /// next start after a power failure.
     fn replace(&self, name: &str, value: &[u8]) -> Result<(), CacheError> {
         let folder = self.folder()?;
-        let (path, beside) = (folder.join(name), folder.join(format!("{name}.{}.tmp", super::blocking::new_owner())));
+        let (path, beside) = (folder.join(name), folder.join(format!("{name}.{}.tmp", unique_name())));
         let written = write_new(&beside, value).and_then(|()| fs::rename(&beside, &path));
         if let Err(error) = written {
             // Perhaps it was never made.

@@ -16,7 +16,8 @@ use tokio::time;
 pub(crate) use address::RedisAddress;
 use connection::Connection;
 
-use super::{Entry, Kind, LARGEST_ENTRY, LONGEST_OPERATION, Loaded, Names, Store, StoreError, StoreFuture, blocking};
+use super::{Entry, Kind, LARGEST_ENTRY, LONGEST_OPERATION, Loaded, Names, Store, StoreError, StoreFuture};
+use crate::random::unique_name;
 use crate::secret::Redactor;
 
 /// Both entries and the time, which is the same for all who ask this server.
@@ -48,7 +49,7 @@ pub(crate) struct Redis {
 
 impl Redis {
     pub fn new(address: RedisAddress, names: Names) -> Self {
-        Self { address, names, owner: blocking::new_owner(), connection: Mutex::new(None) }
+        Self { address, names, owner: unique_name(), connection: Mutex::new(None) }
     }
 
     /// A connection that broke is made anew once. Every command here can be given twice.

@@ -9,9 +9,8 @@ use super::clock_mapping::ClockMapping;
 use super::ledger::{self, LedgerFile};
 use super::record::{self, Record, UnusableRecord};
 use super::seal::{self, Seal};
-use super::{Entry, Kind, Names, Store, StoreError};
+use super::{Entry, Identity, Kind, Names, Store, StoreError};
 use crate::clock::{BootTime, Clock};
-use crate::config::Settings;
 use crate::dpop::Binding;
 use crate::error::{Error, Status};
 use crate::policy::Ledger;
@@ -57,20 +56,20 @@ impl Session {
     pub fn new(
         store: Box<dyn Store>,
         names: &Names,
-        settings: &Settings,
+        identity: &Identity<'_>,
+        redactor: Redactor,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        let request = &settings.request;
         let clock_mapping = ClockMapping::of_machine(&*clock);
         Ok(Self {
             store,
             for_tokens: clock_mapping.clone(),
             clock_mapping,
             clock,
-            seal: Seal::new(&request.client_secret, names.key())?,
-            binding: settings.binding.clone(),
-            redactor: settings.redactor(),
-            who: seal::fingerprint(&request.client_secret, request.password.expose_secret().as_bytes()),
+            seal: Seal::new(identity.client_secret, names.key())?,
+            binding: identity.binding.cloned(),
+            redactor,
+            who: seal::fingerprint(identity.client_secret, identity.password.expose_secret().as_bytes()),
             locked_until: None,
             rejected_records: 0,
             found: None,
