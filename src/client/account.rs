@@ -152,7 +152,7 @@ impl Account {
     /// Takes over what the shared cache knows, but for its token, which it gives back if that is a better one than the held.
     pub fn take_over(&mut self, view: View, me: u64, now: BootTime) -> Option<Record> {
         (self.cache_error, self.elsewhere_until) = (None, None);
-        if self.ledger.agree_with(view.ledger.as_ref(), me) {
+        if self.ledger.merge(view.ledger.as_ref(), me) {
             self.last_error = view.failure;
         }
         self.remember_refused(&view.refused, MAX_REJECTED);
@@ -172,7 +172,7 @@ impl Account {
     pub fn use_settings(&mut self, settings: &Arc<Settings>, now: BootTime) {
         if !self.settings.request.has_the_secrets_of(&settings.request) {
             // What was refused may be granted, but for what the daily limit has closed.
-            self.ledger.forgive();
+            self.ledger.clear_back_off();
             if !self.ledger.is_closed_by_the_quota() {
                 self.last_error = None;
             }

@@ -242,7 +242,7 @@ impl Landing {
         let mut error = failure.error;
         let newest = self.inner.settings.load_full();
         if self.is_current() && self.may_succeed_with(&newest, &error) {
-            self.record(|account, now| account.ledger.record_answer(now));
+            self.record(|account, now| account.ledger.clear_in_flight(now));
             return error;
         }
         self.record(|account, now| {

@@ -77,7 +77,7 @@ impl Known {
         let own = account.valid_token(now).map(|held| *held.lifetime());
         own.or_else(|| {
             let since = self.since.filter(|_| account.is_for(&self.accounts[0].settings))?;
-            self.token(now).map(|held| held.lifetime().renewable_from(since))
+            self.token(now).map(|held| held.lifetime().refreshable_from(since))
         })
     }
 

@@ -111,7 +111,7 @@ pub(super) fn read(
         error.status() == Status::CredentialsRefused && fields.get("credentials").and_then(Value::as_str) != who
     });
     if is_anothers {
-        ledger.forgive();
+        ledger.clear_back_off();
     }
     Some(LedgerFile {
         ledger,
