@@ -19,14 +19,15 @@ pub enum Status {
     ConnectFailed = 3,
     /// The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent.
     TlsFailed = 4,
-    /// A deadline passed before a token arrived. If the request had been sent, the server may have issued a token anyway.
+    /// A deadline passed before a token arrived. If the request had been sent, the server may have issued a token
+    /// anyway.
     TimedOut = 5,
     /// The connection broke after the request was sent. The server may have issued a token anyway.
     ConnectionLost = 6,
     /// The server does not accept the client ID, the client secret, the user name or the password.
     CredentialsRefused = 7,
-    /// The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the limit resets or,
-    /// if the library does not know when the last token was issued, about an hour later.
+    /// The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the limit
+    /// resets or, if the library does not know when the last token was issued, about an hour later.
     QuotaRefused = 8,
     /// The server refuses the token request for another reason, such as an unknown audience.
     RequestRefused = 9,
@@ -54,8 +55,8 @@ pub enum Status {
     Downgraded = 20,
     /// The API rejects the token, and another attempt would not change that.
     TokenRefused = 21,
-    /// The shared cache cannot be used and no token is held. None is fetched, because that could use up the daily limit of
-    /// all processes.
+    /// The shared cache cannot be used and no token is held. None is fetched, because that could use up the daily limit
+    /// of all processes.
     CacheUnavailable = 22,
 }
 

@@ -43,8 +43,8 @@ impl TokenLifetime {
         }
     }
 
-    /// Returns the same lifetime with a refresh window that begins at `start` at the latest, for a token that is valid but
-    /// has to be replaced.
+    /// Returns the same lifetime with a refresh window that begins at `start` at the latest, for a token that is valid
+    /// but has to be replaced.
     pub fn refreshable_from(self, start: BootTime) -> Self {
         Self { refresh_at: self.refresh_at.min(start), ..self }
     }
@@ -106,8 +106,8 @@ impl Ledger {
             Self { last_issue: Some(requested), issues, changed: self.changed, is_unwritten: true, ..Self::default() };
     }
 
-    /// Records that a request is about to be sent. A process that finds the mark, and knows that the sender ended, knows
-    /// that the token of the day may be spent.
+    /// Records that a request is about to be sent. A process that finds the mark, and knows that the sender ended,
+    /// knows that the token of the day may be spent.
     pub fn mark_in_flight(&mut self, by: u64, now: BootTime) {
         self.in_flight = Some(InFlight { at: now, by });
         self.mark_changed(now);
@@ -121,8 +121,8 @@ impl Ledger {
 
     /// Records that a sender ended before it wrote the outcome of its request. Returns false if no request was marked.
     ///
-    /// The first time, the next request may be sent at once, as after a lost response. Then there is a back-off, so that
-    /// a program that crashes repeatedly does not use up one token after another.
+    /// The first time, the next request may be sent at once, as after a lost response. Then there is a back-off, so
+    /// that a program that crashes repeatedly does not use up one token after another.
     pub fn record_dead_sender(&mut self, now: BootTime, jitter: f64) -> bool {
         let Some(in_flight) = self.in_flight.take() else { return false };
         self.possibly_spent = Some(in_flight.at);
@@ -283,7 +283,8 @@ pub(crate) enum Decision {
     Refuse { until: BootTime },
 }
 
-/// Decides for one caller. `in_flight_until` is the deadline of the refresh that is in flight here or in another process.
+/// Decides for one caller. `in_flight_until` is the deadline of the refresh that is in flight here or in another
+/// process.
 pub(crate) fn decide(
     token: Option<&TokenLifetime>,
     ledger: &Ledger,
@@ -305,8 +306,8 @@ pub(crate) fn decide(
 
 /// Returns how long `decide` will return `Serve`, so that callers can skip it until then.
 ///
-/// A refresh that is in flight counts until its deadline only: in a forked child, the refresh was its parent's and never
-/// ends.
+/// A refresh that is in flight counts until its deadline only: in a forked child, the refresh was its parent's and
+/// never ends.
 pub(crate) fn serves_until(
     lifetime: &TokenLifetime,
     ledger: &Ledger,

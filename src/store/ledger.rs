@@ -63,13 +63,13 @@ pub(super) fn write(page: &LedgerFile, clock_mapping: &ClockMapping, who: Option
         "failures": ledger.failures,
         "failure": failure,
         "rejected_records": rejected_records,
-        "refused_tokens": refused.iter().map(|hash| hash.to_text()).collect::<Vec<_>>(),
+        "refused_tokens": refused.iter().map(|hash| hash.to_base64url()).collect::<Vec<_>>(),
     });
     page.to_string().into_bytes()
 }
 
-/// `None` for what is no ledger, or one from the future. Whatever it holds, it closes nothing for longer than a day after it
-/// was written, and what it says of the future is taken as said of now.
+/// `None` for what is no ledger, or one from the future. Whatever it holds, it closes nothing for longer than a day
+/// after it was written, and what it says of the future is taken as said of now.
 pub(super) fn read(
     bytes: &[u8],
     clock_mapping: &ClockMapping,
@@ -123,7 +123,7 @@ pub(super) fn read(
 
 fn hashes(texts: Option<&Value>) -> Vec<TokenHash> {
     let texts = texts.and_then(Value::as_array).into_iter().flatten().take(MAX_REJECTED);
-    texts.filter_map(|text| TokenHash::from_text(text.as_str()?)).collect()
+    texts.filter_map(|text| TokenHash::from_base64url(text.as_str()?)).collect()
 }
 
 /// The texts were cleaned when they were written; whoever can write to the store could have changed them since.
