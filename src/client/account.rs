@@ -155,7 +155,7 @@ impl Account {
         if self.ledger.merge(view.ledger.as_ref(), me) {
             self.last_error = view.failure;
         }
-        self.remember_refused(&view.refused, MAX_REJECTED);
+        self.remember_refused(&view.rejected_tokens, MAX_REJECTED);
         view.record.filter(|record| self.wants(record, now))
     }
 

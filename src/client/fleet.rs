@@ -217,7 +217,7 @@ struct Shared {
 impl Shared {
     fn of(view: &View) -> Self {
         let token = view.record.as_ref().map(|record| (record.hash(), record.requested));
-        Self { token, is_damaged: view.is_damaged, refused: view.refused.clone() }
+        Self { token, is_damaged: view.is_damaged, refused: view.rejected_tokens.clone() }
     }
 
     /// Whether this token is there, or a newer one, or it is not to be there.

@@ -209,7 +209,7 @@ impl DpopKey {
     }
 
     #[cfg(test)]
-    pub(crate) fn sign_as_a_test(&self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign_for_test(&self, message: &[u8]) -> Vec<u8> {
         self.0.signer.sign(self.0.algorithm, message).unwrap()
     }
 
