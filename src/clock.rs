@@ -1,24 +1,23 @@
-//! Time as the library needs it: a clock for the life of a token, and a cheap one for the cached read.
+//! The clocks of the library: an exact one for the lifetime of a token, and two cheap ones for the cached read.
 //!
-//! The life of a token is measured on a clock that runs while the machine sleeps and that nobody sets
-//! (`CLOCK_BOOTTIME`). Reading it costs more than the whole rest of a cached read, so that path compares two coarse
-//! clocks instead: the monotonic one, which nobody sets but which stops during sleep, and the wall clock, which runs
-//! during sleep but can be set. A deadline counts as passed as soon as either says so, and then the exact clock
-//! decides: a wall clock set back cannot stretch a life, one set forward costs one exact reading. Only sleep and a wall
-//! clock set back by as much deceive both, so nobody relies on a coarse deadline for more than a minute.
+//! The lifetime of a token is measured on `CLOCK_BOOTTIME`, which runs while the machine sleeps and cannot be set.
+//! Reading it costs more than the rest of a cached read. That path therefore compares two coarse clocks: the monotonic
+//! one, which cannot be set but stops during sleep, and the wall clock, which runs during sleep but can be set. A
+//! deadline counts as passed as soon as either clock says so, and then the exact clock decides: a wall clock that is
+//! set back cannot extend a lifetime, and one that is set forward costs one exact reading. Only sleep together with a
+//! wall clock that is set back by the same span deceives both, so coarse deadlines are at most a minute away.
 
 use std::fs;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
-/// A point on the life clock, in milliseconds since the machine started, sleep included. What other machines remember
-/// can lie before that.
+/// A time on the boot clock, in milliseconds since the machine started, including sleep. Times from other machines can
+/// be negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct BootTime(i64);
 
 impl BootTime {
-    /// Milliseconds since the machine started.
     pub const fn from_ms(ms: i64) -> Self {
         Self(ms)
     }
@@ -36,7 +35,7 @@ impl BootTime {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// The time from `earlier` to this moment; zero when `earlier` is not earlier.
+    /// Returns the time since `earlier`, or zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
@@ -50,14 +49,14 @@ pub(crate) struct CoarseReading {
 }
 
 impl CoarseReading {
-    /// Both clocks at one and the same time, for tests.
+    /// A reading of the same number on both clocks.
     #[cfg(test)]
     pub fn at_ms(ms: u64) -> Self {
         Self { monotonic: ms, wall: ms }
     }
 }
 
-/// The end of a span on both coarse clocks.
+/// A deadline on both coarse clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CoarseDeadline(CoarseReading);
 
@@ -68,7 +67,7 @@ impl Default for CoarseDeadline {
 }
 
 impl CoarseDeadline {
-    /// A deadline that has always passed. Not `pub`, or it goes into the C header.
+    /// A deadline that has always passed. It is not `pub`, because cbindgen would add it to the C header.
     pub(crate) const PASSED: Self = Self(CoarseReading { monotonic: 0, wall: 0 });
 
     pub fn after(now: CoarseReading, span: Duration) -> Self {
@@ -81,16 +80,16 @@ impl CoarseDeadline {
     }
 }
 
-/// Where the library reads time, so that tests can own it.
+/// The source of time, which tests replace.
 pub(crate) trait Clock: Send + Sync + 'static {
-    /// The life clock.
+    /// Returns the time on the boot clock.
     fn now(&self) -> BootTime;
-    /// Both coarse clocks, a few milliseconds behind at the most.
+    /// Returns the time on both coarse clocks, which may be a few milliseconds late.
     fn coarse(&self) -> CoarseReading;
-    /// The wall clock, in milliseconds since 1970. For `iat`, and for what other machines or later starts of this one
-    /// are told: no life in this process is measured on it.
+    /// Returns the wall clock in milliseconds since 1970. It is for `iat` and for times that are shared with other
+    /// machines. No lifetime in this process is measured on it.
     fn wall_ms(&self) -> i64;
-    /// Which start of which machine the life clock counts from, where the system tells.
+    /// Returns the ID of the boot that the boot clock counts from, if the system has one.
     fn boot_id(&self) -> Option<String>;
 
     fn wall_seconds(&self) -> i64 {
@@ -98,29 +97,29 @@ pub(crate) trait Clock: Send + Sync + 'static {
     }
 }
 
-/// The machine's clocks.
+/// The clocks of the machine.
 pub(crate) struct SystemClock;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod ids {
     use super::ClockId;
-    pub const LIFE: ClockId = ClockId::CLOCK_BOOTTIME;
+    pub const BOOT: ClockId = ClockId::CLOCK_BOOTTIME;
     pub const COARSE_MONOTONIC: ClockId = ClockId::CLOCK_MONOTONIC_COARSE;
     pub const COARSE_WALL: ClockId = ClockId::CLOCK_REALTIME_COARSE;
 }
 
-/// Elsewhere the monotonic clock is the one that nobody sets; on Apple's systems it runs during sleep.
+/// Other systems have no boot clock. Their monotonic clock cannot be set, and on Apple's systems it runs during sleep.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod ids {
     use super::ClockId;
-    pub const LIFE: ClockId = ClockId::CLOCK_MONOTONIC;
+    pub const BOOT: ClockId = ClockId::CLOCK_MONOTONIC;
     pub const COARSE_MONOTONIC: ClockId = ClockId::CLOCK_MONOTONIC;
     pub const COARSE_WALL: ClockId = ClockId::CLOCK_REALTIME;
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> BootTime {
-        BootTime(read_ms(ids::LIFE).try_into().unwrap_or(i64::MAX))
+        BootTime(read_ms(ids::BOOT).try_into().unwrap_or(i64::MAX))
     }
 
     fn coarse(&self) -> CoarseReading {
@@ -132,12 +131,12 @@ impl Clock for SystemClock {
     }
 
     fn boot_id(&self) -> Option<String> {
-        let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-        Some(text.trim().to_owned()).filter(|id| !id.is_empty())
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned()).filter(|id| !id.is_empty())
     }
 }
 
-/// A clock that cannot be read counts as far in the future, where every life has ended: an error beats a stale token.
+/// Returns the far future if the clock cannot be read: an error is better than an expired token.
 fn read_ms(id: ClockId) -> u64 {
     clock_gettime(id).map_or(u64::MAX, |time| {
         let (seconds, nanoseconds) = (time.tv_sec(), time.tv_nsec());
@@ -150,9 +149,9 @@ pub(crate) mod manual {
     use super::{BootTime, Clock, CoarseReading, Duration};
     use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-    /// A clock that a test moves. Sleep and set wall clocks are moves of one of its parts.
+    /// A clock that a test advances. Sleep and changes of the wall clock advance only some of its parts.
     pub struct ManualClock {
-        life: AtomicU64,
+        boot: AtomicU64,
         monotonic: AtomicU64,
         wall: AtomicU64,
     }
@@ -160,7 +159,7 @@ pub(crate) mod manual {
     impl ManualClock {
         pub fn new() -> Self {
             let start = 1_000_000_000;
-            Self { life: start.into(), monotonic: start.into(), wall: 1_800_000_000_000.into() }
+            Self { boot: start.into(), monotonic: start.into(), wall: 1_800_000_000_000.into() }
         }
 
         pub fn advance(&self, span: Duration) {
@@ -168,9 +167,9 @@ pub(crate) mod manual {
             self.sleep(span);
         }
 
-        /// The machine is suspended: the monotonic clock stands still.
+        /// Suspends the machine: the monotonic clock stops.
         pub fn sleep(&self, span: Duration) {
-            self.life.fetch_add(ms(span), SeqCst);
+            self.boot.fetch_add(ms(span), SeqCst);
             self.wall.fetch_add(ms(span), SeqCst);
         }
 
@@ -189,7 +188,7 @@ pub(crate) mod manual {
 
     impl Clock for ManualClock {
         fn now(&self) -> BootTime {
-            BootTime(self.life.load(SeqCst).try_into().unwrap())
+            BootTime(self.boot.load(SeqCst).try_into().unwrap())
         }
 
         fn wall_ms(&self) -> i64 {
@@ -214,7 +213,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     #[test]
-    fn a_deadline_passes_awake_asleep_and_whatever_is_done_to_the_wall_clock() {
+    fn coarse_deadline_passes_despite_sleep_and_changes_of_the_wall_clock() {
         let check = |change: fn(&ManualClock), ahead: bool| {
             let clock = ManualClock::new();
             let deadline = CoarseDeadline::after(clock.coarse(), HOUR);
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machines_clocks_run() {
+    fn clocks_of_the_machine_advance() {
         let (before, coarse) = (SystemClock.now(), SystemClock.coarse());
         assert!(CoarseDeadline::after(coarse, HOUR).is_ahead_of(SystemClock.coarse()));
         assert!(SystemClock.now() >= before);

@@ -1,64 +1,67 @@
-//! What can go wrong, as one table of codes and one error that a person can act on.
+//! The status codes of the library, and the error that explains one to a person.
 
 use std::ffi::CStr;
 use std::fmt;
 use std::time::Duration;
 
-/// One number per cause. The numbers are the C ABI's and are never reused or moved.
+/// The result of a call. The numbers are part of the C ABI: a number is never reused, and never given another meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(i32)]
 pub enum Status {
-    /// The call did what it says.
+    /// The call succeeded.
     Ok = 0,
-    /// An argument is NULL, is not UTF-8, or is a number outside its enum. Correct the call.
+    /// An argument is invalid: NULL, not UTF-8, a number outside its enum, or a URL whose origin may get no token.
     InvalidArgument = 1,
     /// The configuration is incomplete or contradicts itself. The message names each setting to change.
     InvalidConfiguration = 2,
-    /// No connection to the server or the proxy; nothing was sent. Check host name, network and proxy.
+    /// No connection to the server or the proxy could be made; nothing was sent. Check host name, network and proxy.
     ConnectFailed = 3,
-    /// The server could not prove who it is, or no common TLS version was found; nothing was sent.
+    /// The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent.
     TlsFailed = 4,
-    /// A deadline passed before the answer was there.
+    /// A deadline passed before a token arrived. If the request had been sent, the server may have issued a token
+    /// anyway.
     TimedOut = 5,
-    /// The connection broke after the request was sent: the server may or may not have issued a token.
+    /// The connection broke after the request was sent. The server may have issued a token anyway.
     ConnectionLost = 6,
-    /// The server does not accept the client's or the service account's credentials.
+    /// The server does not accept the client ID, the client secret, the user name or the password.
     CredentialsRefused = 7,
-    /// The daily limit of tokens is used up. Nothing is sent again until the time the error gives.
+    /// The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the limit
+    /// resets or, if the library does not know when the last token was issued, about an hour later.
     QuotaRefused = 8,
-    /// The server refuses this request for another reason, such as an audience it does not know.
+    /// The server refuses the token request for another reason, such as an unknown audience.
     RequestRefused = 9,
-    /// The server asks to slow down (HTTP 429).
+    /// The server asks the client to send fewer requests (HTTP 429).
     RateLimited = 10,
-    /// The server failed (HTTP 5xx), after the retries that make sense.
+    /// The server failed (HTTP 5xx), and no retry within the call succeeded.
     ServerError = 11,
-    /// An answer that this endpoint never gives, such as a redirect. Check the token URL.
+    /// The response is not one of a token endpoint, but for example a redirect. Check the token URL.
     UnexpectedResponse = 12,
-    /// The server's answer says success but holds no usable token.
+    /// The response reports success, but contains no usable token.
     MalformedResponse = 13,
     /// The caller cancelled the request.
     Cancelled = 14,
-    /// The call would have to wait inside a callback that the library waits for. Use the asynchronous call there.
+    /// The call would block inside a callback that the library waits for. Use the asynchronous call there.
     WouldBlock = 15,
-    /// A defect of this library or a machine out of resources. Please report it with the message.
+    /// The library has a defect, or the machine is out of resources. Please report the message.
     Internal = 16,
-    /// A DPoP key cannot be used: it is no private key, of an unknown kind, or not the pair of its public key.
+    /// A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its public key.
     KeyRejected = 17,
-    /// A DPoP key made no signature; a signer of the program's own says why.
+    /// A DPoP key could not sign. If a custom signer failed, the message is its own.
     SigningFailed = 18,
-    /// The server refuses the DPoP proof, or wants one that was not sent.
+    /// The server refuses the DPoP proof, or requires one and got none.
     ProofRefused = 19,
-    /// A proof was sent and DPoP is required, and the server answered with a Bearer token, which was discarded.
+    /// DPoP is required, but the server issued a Bearer token, which was discarded.
     Downgraded = 20,
-    /// The API refuses the token, and asking again would not change that.
+    /// The API rejects the token, and another attempt would not change that.
     TokenRefused = 21,
-    /// The shared cache cannot be used, no token is held, and fetching one past it could cost the fleet its token.
+    /// The shared cache cannot be used and no token is held. None is fetched, because that could use up the daily limit
+    /// of all processes.
     CacheUnavailable = 22,
 }
 
 impl Status {
-    /// Every status with its name in C.
+    /// Each status and its name in C.
     pub(crate) const NAMES: [(Self, &CStr); 23] = [
         (Self::Ok, c"TANGO_STATUS_OK"),
         (Self::InvalidArgument, c"TANGO_STATUS_INVALID_ARGUMENT"),
@@ -85,15 +88,15 @@ impl Status {
         (Self::CacheUnavailable, c"TANGO_STATUS_CACHE_UNAVAILABLE"),
     ];
 
-    /// The status of a number that was written down earlier.
+    /// Returns the status with this number, as `status as i32` gave it.
     pub(crate) fn from_number(number: i32) -> Option<Self> {
         Self::NAMES.into_iter().map(|(status, _)| status).find(|&status| status as i32 == number)
     }
 }
 
-/// Why there is no token, and what to do about it.
+/// The reason why a call failed, and what to do about it.
 ///
-/// No field ever holds a secret or a token: what a server sent is searched for them before it is kept.
+/// No field contains a secret or a token: strings from a server are redacted before they are stored.
 #[derive(Clone, thiserror::Error)]
 #[error("{}", .0.message)]
 pub struct Error(Box<Details>);
@@ -106,7 +109,7 @@ struct Details {
     response: ServerResponse,
 }
 
-/// What the server said about a refusal, as far as it said it.
+/// The parts of an error response that the server sent; `None` for each one it did not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ServerResponse {
     pub http_status: Option<u16>,
@@ -137,54 +140,54 @@ impl Error {
         self
     }
 
-    /// The same error for a caller who came while the library holds back, so that nobody thinks something was sent.
+    /// Returns this error for a call during the back-off, with a message that says that no request was sent.
     pub(crate) fn repeated(&self, wait: Duration) -> Self {
         let mut error = self.clone();
-        error.0.message = format!("{} (that was earlier; nothing is sent for another {} s)", self, ceil_seconds(wait));
+        error.0.message = format!("{} (earlier error; nothing is sent for another {} s)", self, ceil_seconds(wait));
         error.with_retry_after(Some(wait))
     }
 
-    /// The cause, as a number that programs can compare.
+    /// Returns the kind of failure, for programs to compare.
     pub fn status(&self) -> Status {
         self.0.status
     }
 
-    /// What happened and what to do, in one or two sentences. The same text as `Display`.
+    /// Returns what happened and what to do, in one or two sentences. `Display` shows the same string.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The HTTP status of the server's answer, if one arrived.
+    /// Returns the HTTP status of the response, if one arrived.
     pub fn http_status(&self) -> Option<u16> {
         self.0.response.http_status
     }
 
-    /// The `error` code of RFC 6749 section 5.2, such as `invalid_grant`.
+    /// Returns the `error` code of RFC 6749 section 5.2, such as `invalid_grant`.
     pub fn oauth_error(&self) -> Option<&str> {
         self.0.response.oauth_error.as_deref()
     }
 
-    /// The `error_description` of RFC 6749 section 5.2.
+    /// Returns the `error_description` of RFC 6749 section 5.2.
     pub fn oauth_error_description(&self) -> Option<&str> {
         self.0.response.oauth_error_description.as_deref()
     }
 
-    /// Tango's `i18nKey`, a stable name of the failure.
+    /// Returns Tango's `i18nKey`, a stable name of the failure.
     pub fn i18n_key(&self) -> Option<&str> {
         self.0.response.i18n_key.as_deref()
     }
 
-    /// The server's own words: Tango's `message`, or the text of an answer that is not JSON.
+    /// Returns Tango's `message`, or the body of a response that is not JSON.
     pub fn server_message(&self) -> Option<&str> {
         self.0.response.server_message.as_deref()
     }
 
-    /// The id of the request in the server's logs (`X-REQUEST-ID`), which support asks for.
+    /// Returns the ID of the request in the server's logs (`X-REQUEST-ID`), which Tango's support asks for.
     pub fn request_id(&self) -> Option<&str> {
         self.0.response.request_id.as_deref()
     }
 
-    /// How long to wait before another call makes sense; `None` where waiting does not help.
+    /// Returns how long to wait before the next call; `None` if waiting does not help.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
@@ -196,12 +199,12 @@ impl fmt::Debug for Error {
             .field("status", &self.0.status)
             .field("message", &self.0.message)
             .field("retry_after", &self.0.retry_after)
-            .field("answer", &self.0.response)
+            .field("response", &self.0.response)
             .finish()
     }
 }
 
-/// Whole seconds, rounded up, so that a caller who waits that long does not come too early.
+/// Returns whole seconds, rounded up: a caller that waits this long does not call too early.
 pub(crate) fn ceil_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
@@ -211,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_up_to_the_last_is_a_status() {
+    fn numbers_without_a_gap_are_statuses() {
         for (number, (status, _)) in (0..).zip(Status::NAMES) {
             assert_eq!((Status::from_number(number), status as i32), (Some(status), number));
         }
@@ -219,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_rounded_up() {
+    fn fractions_of_a_second_are_rounded_up() {
         assert_eq!(ceil_seconds(Duration::ZERO), 0);
         assert_eq!(ceil_seconds(Duration::from_nanos(1)), 1);
         assert_eq!(ceil_seconds(Duration::from_secs(3)), 3);

@@ -1,30 +1,31 @@
-//! Why a request brought no token, as far as it decides what is done next: `retry` asks it within a fetch, `policy`
-//! after it.
+//! The kinds of failure of a token request: `retry` uses them to decide about the next attempt of a refresh, `policy`
+//! to decide about the next refresh.
 
 use std::time::Duration;
 
+/// Why a request returned no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureKind {
-    /// It never reached the server, which may change at any moment.
+    /// The request did not reach the server. The next one may.
     NotSent,
-    /// The server could not be trusted, or no proof could be made, so nothing was sent.
+    /// Nothing was sent, because the server is not trusted or no proof could be made.
     NotTrusted,
-    /// It was sent, and no answer came back.
+    /// The request was sent, and no response arrived.
     NoResponse,
-    /// The server answered that it cannot serve now, and perhaps when it can.
+    /// The server cannot serve the request now. It may say when it can.
     Busy { retry_after: Option<Duration> },
     /// The daily limit of tokens is used up.
     Quota { retry_after: Option<Duration> },
-    /// The server said no, and will say it again until somebody changes something.
+    /// The server refuses the request, and would refuse the same request again.
     Refused,
-    /// The server wants a proof with the nonce that it sent along (RFC 9449 section 8).
+    /// The server requires a proof with the nonce in its response (RFC 9449 section 8).
     NonceWanted,
-    /// The server said yes, and no token could be read from it.
+    /// The response reports success, but no token could be read from it.
     InvalidResponse,
 }
 
 impl FailureKind {
-    /// Whether the server may have issued a token that never arrived.
+    /// Returns whether the server may have issued a token that never arrived.
     pub fn may_have_cost_a_token(self) -> bool {
         matches!(self, Self::NoResponse | Self::InvalidResponse)
     }

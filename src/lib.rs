@@ -1,7 +1,7 @@
-//! Gets, keeps and uses service-account tokens of the Tango API.
+//! Acquires, caches and uses service-account tokens of the Tango API.
 //!
-//! A program says once who it is, and from then on asks for a token and always gets a good one: fetched once, shared
-//! by all threads, renewed before it expires.
+//! A program configures its credentials once. Each call then returns a valid token, which is fetched once, shared by
+//! all threads, and refreshed before it expires.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), tango_token::Error> {
@@ -14,7 +14,7 @@
 //! # }
 //! ```
 //!
-//! The same is there for C: see `include/tango_token.h`. Events are reported through [`tracing`], never with a secret.
+//! C has the same interface in `include/tango_token.h`. Events are reported through [`tracing`] and contain no secret.
 
 mod api;
 mod client;
@@ -26,6 +26,7 @@ mod endpoint;
 mod error;
 mod failure_kind;
 mod ffi;
+mod nul_terminated;
 mod policy;
 mod process;
 mod random;
@@ -33,7 +34,6 @@ mod retry;
 mod runtime;
 mod secret;
 mod store;
-mod text;
 mod token;
 
 pub use client::{Authorization, Client, Observation, Verdict};

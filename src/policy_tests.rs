@@ -12,7 +12,8 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A day's token asked for at second 1,000: renewable from 73,360 (20 hours and 6 minutes later), over at 87,400.
+/// A token of 24 hours requested at second 1,000: refreshable from 73,360 (20 hours and 6 minutes later), expired at
+/// 87,400.
 fn day_token() -> TokenLifetime {
     TokenLifetime::new(at(1_000), DAY, 0.0)
 }
@@ -22,40 +23,40 @@ fn backing_off_until(second: i64) -> Ledger {
 }
 
 #[test]
-fn the_table() {
+fn decisions_follow_the_table() {
     use Decision::{Fetch, Refuse, Serve, ServeAndRefresh, Wait};
     let token = day_token();
     let open = Ledger::default();
     let closed = backing_off_until(80_000);
     let closed_at_the_end = backing_off_until(90_000);
-    let flight = Some(at(80_000));
+    let in_flight = Some(at(80_000));
     #[rustfmt::skip]
     let table = [
-        // held          ledger              flight  now      decision
-        (None,           &open,              None,   1_000,   Fetch),
-        (None,           &open,              flight, 1_000,   Wait),
-        (None,           &closed,            None,   79_999,  Refuse { until: at(80_000) }),
-        (None,           &closed,            None,   80_000,  Fetch),
-        (None,           &closed,            flight, 79_999,  Refuse { until: at(80_000) }),
-        (Some(&token),   &open,              None,   1_000,   Serve),
-        (Some(&token),   &open,              None,   73_359,  Serve),
-        (Some(&token),   &open,              None,   73_360,  ServeAndRefresh),
-        (Some(&token),   &open,              flight, 73_360,  Serve),
-        (Some(&token),   &closed,            None,   73_360,  Serve),
-        (Some(&token),   &closed,            None,   80_000,  ServeAndRefresh),
-        (Some(&token),   &closed_at_the_end, None,   87_399,  Serve),
-        (Some(&token),   &open,              None,   87_399,  ServeAndRefresh),
-        (Some(&token),   &open,              None,   87_400,  Fetch),
-        (Some(&token),   &open,              flight, 87_400,  Wait),
-        (Some(&token),   &closed_at_the_end, None,   87_400,  Refuse { until: at(90_000) }),
+        // held          ledger              in flight  now      decision
+        (None,           &open,              None,      1_000,   Fetch),
+        (None,           &open,              in_flight, 1_000,   Wait),
+        (None,           &closed,            None,      79_999,  Refuse { until: at(80_000) }),
+        (None,           &closed,            None,      80_000,  Fetch),
+        (None,           &closed,            in_flight, 79_999,  Refuse { until: at(80_000) }),
+        (Some(&token),   &open,              None,      1_000,   Serve),
+        (Some(&token),   &open,              None,      73_359,  Serve),
+        (Some(&token),   &open,              None,      73_360,  ServeAndRefresh),
+        (Some(&token),   &open,              in_flight, 73_360,  Serve),
+        (Some(&token),   &closed,            None,      73_360,  Serve),
+        (Some(&token),   &closed,            None,      80_000,  ServeAndRefresh),
+        (Some(&token),   &closed_at_the_end, None,      87_399,  Serve),
+        (Some(&token),   &open,              None,      87_399,  ServeAndRefresh),
+        (Some(&token),   &open,              None,      87_400,  Fetch),
+        (Some(&token),   &open,              in_flight, 87_400,  Wait),
+        (Some(&token),   &closed_at_the_end, None,      87_400,  Refuse { until: at(90_000) }),
     ];
-    for (row, (held, ledger, flight_ends, now, expected)) in table.into_iter().enumerate() {
-        assert_eq!(decide(held, ledger, flight_ends, at(now)), expected, "row {row}");
+    for (row, (held, ledger, in_flight_until, now, expected)) in table.into_iter().enumerate() {
+        assert_eq!(decide(held, ledger, in_flight_until, at(now)), expected, "row {row}");
     }
 }
 
 #[test]
-fn a_five_minute_token_is_renewed_in_its_last_50_seconds() {
+fn five_minute_token_is_refreshed_in_its_last_50_seconds() {
     let earliest = TokenLifetime::new(at(0), seconds(300), 0.0);
     assert!(earliest.refresh_at > at(250) && earliest.refresh_at < at(252));
     let latest = TokenLifetime::new(at(0), seconds(300), 1.0);
@@ -63,7 +64,7 @@ fn a_five_minute_token_is_renewed_in_its_last_50_seconds() {
 }
 
 #[test]
-fn a_quota_refusal_closes_until_20_hours_after_the_last_token() {
+fn quota_refusal_holds_requests_back_until_20_hours_after_the_last_token() {
     let refused_at = |ledger: &mut Ledger, now| {
         ledger.record_failure(FailureKind::Quota { retry_after: None }, at(now), 0.5);
         ledger.closed_until().unwrap()
@@ -71,7 +72,11 @@ fn a_quota_refusal_closes_until_20_hours_after_the_last_token() {
 
     let mut issued = Ledger::default();
     issued.record_issue(at(1_000), at(1_000));
-    assert_eq!(refused_at(&mut issued, 50_000), at(73_060), "a minute for the way of the request");
+    assert_eq!(
+        refused_at(&mut issued, 50_000),
+        at(73_060),
+        "a minute of slack for the round trip and the server's clock"
+    );
 
     let mut possibly = Ledger::default();
     possibly.record_possibly_spent(at(2_000), at(2_000));
@@ -80,88 +85,96 @@ fn a_quota_refusal_closes_until_20_hours_after_the_last_token() {
     let mut within = Ledger::default();
     within.record_issue(at(1_000), at(1_000));
     within.record_possibly_spent(at(60_000), at(60_000));
-    assert_eq!(refused_at(&mut within, 60_001), at(73_060), "inside a known window nothing can have been granted");
+    assert_eq!(
+        refused_at(&mut within, 60_001),
+        at(73_060),
+        "no token can have been granted inside the window of a known issue"
+    );
 
-    assert_eq!(refused_at(&mut Ledger::default(), 5_000), at(8_600), "nothing known: an hour");
-    assert_eq!(refused_at(&mut issued, 80_000), at(83_600), "the known issue does not explain it: an hour");
+    assert_eq!(refused_at(&mut Ledger::default(), 5_000), at(8_600), "no known issue: an hour");
+    assert_eq!(
+        refused_at(&mut issued, 80_000),
+        at(83_600),
+        "the known issue is too old to explain the refusal: an hour"
+    );
 
     let mut told = Ledger::default();
     told.record_failure(FailureKind::Quota { retry_after: Some(seconds(70)) }, at(10), 0.5);
-    assert_eq!(told.closed_until(), Some(at(80)), "the server's own word comes first");
+    assert_eq!(told.closed_until(), Some(at(80)), "Retry-After comes first");
     told.record_failure(FailureKind::Quota { retry_after: Some(seconds(0)) }, at(100), 0.5);
-    assert_eq!(told.closed_until(), Some(at(160)), "but not when it asks to be asked at once");
+    assert_eq!(told.closed_until(), Some(at(160)), "but not below a minute");
 }
 
 #[test]
-fn a_sender_that_died_is_a_lost_answer_and_one_that_dies_again_is_slowed_down() {
+fn dead_sender_counts_as_a_lost_response_and_a_second_one_starts_a_back_off() {
     let mut ledger = Ledger::default();
-    let closed_for = |ledger: &mut Ledger, now| {
+    let back_off_after_death = |ledger: &mut Ledger, now| {
         ledger.mark_in_flight(7, at(now));
         assert!(ledger.record_dead_sender(at(now + 5), 1.0));
-        assert!(!ledger.record_dead_sender(at(now + 6), 1.0), "once");
+        assert!(!ledger.record_dead_sender(at(now + 6), 1.0), "the mark is gone");
         assert_eq!(ledger.possibly_spent, Some(at(now)));
         ledger.closed_until().map(|until| until.since(at(now + 5)).as_secs())
     };
-    assert_eq!(closed_for(&mut ledger, 100), None, "the next one asks at once");
-    assert_eq!(closed_for(&mut ledger, 200), Some(30));
-    assert_eq!(closed_for(&mut ledger, 300), Some(60));
+    assert_eq!(back_off_after_death(&mut ledger, 100), None, "the first time, the next request may be sent at once");
+    assert_eq!(back_off_after_death(&mut ledger, 200), Some(30));
+    assert_eq!(back_off_after_death(&mut ledger, 300), Some(60));
     ledger.record_issue(at(400), at(401));
-    assert_eq!(closed_for(&mut ledger, 500), None, "a token forgives all");
+    assert_eq!(back_off_after_death(&mut ledger, 500), None, "a token clears all failures");
 }
 
 #[test]
-fn what_the_fleet_wrote_is_taken_over_whatever_the_clocks_say() {
-    // Of a process whose clock is an hour ahead.
+fn shared_ledger_replaces_a_written_one_whatever_the_clocks_say() {
+    // Written by a process whose clock is ahead.
     let mut mine = written(|ledger| ledger.record_issue(at(5_000), at(5_000)));
     let shared = written(|ledger| ledger.record_failure(FailureKind::Quota { retry_after: None }, at(1_500), 0.5));
-    assert!(mine.agree_with(Some(&shared), 7));
+    assert!(mine.merge(Some(&shared), 7));
     assert_eq!(mine, shared);
 }
 
 #[test]
-fn what_was_not_written_is_joined_with_what_others_wrote() {
+fn unwritten_changes_are_merged_with_the_shared_ledger() {
     let quota = |ledger: &mut Ledger| ledger.record_failure(FailureKind::Quota { retry_after: None }, at(1_000), 0.5);
     let refused = |ledger: &mut Ledger| ledger.record_failure(FailureKind::Refused, at(1_100), 0.5);
     let (cool_down, back_off) = (written(quota).cool_down_until, written(refused).back_off_until);
 
     let mut mine = Ledger::default();
     refused(&mut mine);
-    assert!(mine.agree_with(Some(&written(quota)), 7), "the cool-down of the others is the longer");
+    assert!(mine.merge(Some(&written(quota)), 7), "the shared cool-down is the longer one");
     assert_eq!((mine.cool_down_until, mine.back_off_until, mine.is_unwritten), (cool_down, back_off, true));
 
     let mut mine = Ledger::default();
     quota(&mut mine);
-    assert!(!mine.agree_with(Some(&written(refused)), 7));
+    assert!(!mine.merge(Some(&written(refused)), 7));
     assert_eq!((mine.cool_down_until, mine.back_off_until, mine.is_unwritten), (cool_down, back_off, true));
 }
 
 #[test]
-fn what_a_later_token_has_opened_is_not_closed_again() {
+fn waits_from_before_a_later_token_are_dropped_in_a_merge() {
     let before = written(|ledger| {
         ledger.mark_in_flight(7, at(900));
         ledger.record_failure(FailureKind::Quota { retry_after: None }, at(1_000), 0.5);
     });
     let mut mine = Ledger::default();
     mine.record_issue(at(2_000), at(2_001));
-    mine.agree_with(Some(&before), 7);
+    mine.merge(Some(&before), 7);
     assert_eq!((mine.closed_until(), mine.last_issue, mine.in_flight), (None, Some(at(2_000)), None));
 
-    // Of whoever was refused after that, and did not know of it.
+    // A later refusal, by a process that did not know of the token.
     let after = written(|ledger| ledger.record_failure(FailureKind::Quota { retry_after: None }, at(2_500), 0.5));
-    assert!(mine.agree_with(Some(&after), 7));
+    assert!(mine.merge(Some(&after), 7));
     assert_eq!((mine.closed_until(), mine.last_issue), (after.closed_until(), Some(at(2_000))));
 }
 
 #[test]
-fn a_ledger_that_the_cache_lost_goes_back_there() {
+fn ledger_that_the_cache_lost_is_marked_unwritten() {
     let mut mine = written(|ledger| ledger.record_issue(at(1), at(1)));
-    assert!(!mine.agree_with(None, 7) && mine.is_unwritten);
+    assert!(!mine.merge(None, 7) && mine.is_unwritten);
     assert_eq!(mine.last_issue, Some(at(1)));
     let mut empty = Ledger::default();
-    assert!(!empty.agree_with(None, 7) && !empty.is_unwritten);
+    assert!(!empty.merge(None, 7) && !empty.is_unwritten);
 }
 
-/// As it comes back from the shared cache.
+/// Returns a ledger as it is read from the shared cache.
 fn written(change: impl FnOnce(&mut Ledger)) -> Ledger {
     let mut ledger = Ledger::default();
     change(&mut ledger);
@@ -169,7 +182,7 @@ fn written(change: impl FnOnce(&mut Ledger)) -> Ledger {
 }
 
 #[test]
-fn a_cache_outage_closes_for_a_while_and_is_over_with_the_next_look() {
+fn cache_outage_holds_requests_back_until_the_next_sync() {
     let mut ledger = Ledger::default();
     let spans: Vec<_> = (0..7)
         .map(|_| {
@@ -178,12 +191,12 @@ fn a_cache_outage_closes_for_a_while_and_is_over_with_the_next_look() {
         })
         .collect();
     assert_eq!(spans, [1, 2, 4, 8, 16, 30, 30]);
-    ledger.agree_with(None, 7);
+    ledger.merge(None, 7);
     assert_eq!(ledger.closed_until(), None);
 }
 
 #[test]
-fn a_new_token_opens_everything_again() {
+fn new_token_ends_every_wait() {
     let mut ledger = Ledger::default();
     ledger.record_failure(FailureKind::Quota { retry_after: None }, at(10), 0.5);
     ledger.record_failure(FailureKind::Refused, at(20), 0.5);
@@ -193,7 +206,7 @@ fn a_new_token_opens_everything_again() {
 }
 
 #[test]
-fn failures_back_off_exponentially_up_to_a_bound() {
+fn back_off_doubles_with_each_failure_up_to_a_maximum() {
     let spans = |kind| {
         let mut ledger = Ledger::default();
         (0..12)
@@ -204,13 +217,17 @@ fn failures_back_off_exponentially_up_to_a_bound() {
             .collect::<Vec<_>>()
     };
     assert_eq!(spans(FailureKind::NotSent), [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60]);
-    assert_eq!(spans(FailureKind::NoResponse), spans(FailureKind::Refused), "which may have cost a token");
+    assert_eq!(
+        spans(FailureKind::NoResponse),
+        spans(FailureKind::Refused),
+        "a lost response backs off like a refusal: it may have used up a token"
+    );
     assert_eq!(spans(FailureKind::Refused), [30, 60, 120, 240, 480, 600, 600, 600, 600, 600, 600, 600]);
     assert_eq!(spans(FailureKind::Busy { retry_after: Some(seconds(20)) })[..7], [20, 20, 20, 20, 20, 32, 60]);
 }
 
 prop_compose! {
-    fn any_life()(requested in 0_i64..200_000, lifetime in 0_u64..200_000, jitter in 0.0..1.0) -> TokenLifetime {
+    fn any_lifetime()(requested in 0_i64..200_000, lifetime in 0_u64..200_000, jitter in 0.0..1.0) -> TokenLifetime {
         TokenLifetime::new(at(requested), seconds(lifetime), jitter)
     }
 }
@@ -243,41 +260,41 @@ fn any_failure_kind() -> impl Strategy<Value = FailureKind> {
     ]
 }
 
-fn any_flight() -> impl Strategy<Value = Option<BootTime>> {
+fn any_in_flight_until() -> impl Strategy<Value = Option<BootTime>> {
     proptest::option::of((0_i64..400_000).prop_map(at))
 }
 
 proptest! {
     #[test]
-    fn an_expired_token_is_never_served(life in any_life(), ledger in any_ledger(), flight in any_flight(), now in 0_i64..400_000) {
+    fn expired_token_is_never_served(lifetime in any_lifetime(), ledger in any_ledger(), in_flight_until in any_in_flight_until(), now in 0_i64..400_000) {
         let served = matches!(
-            decide(Some(&life), &ledger, flight, at(now)),
+            decide(Some(&lifetime), &ledger, in_flight_until, at(now)),
             Decision::Serve | Decision::ServeAndRefresh
         );
-        prop_assert_eq!(served, at(now) < life.expires);
+        prop_assert_eq!(served, at(now) < lifetime.expires);
     }
 
     #[test]
-    fn nothing_is_fetched_while_closed_or_while_a_fetch_is_under_way(
-        life in proptest::option::of(any_life()), ledger in any_ledger(), flight in any_flight(), now in 0_i64..400_000,
+    fn no_refresh_starts_during_a_wait_or_another_refresh(
+        lifetime in proptest::option::of(any_lifetime()), ledger in any_ledger(), in_flight_until in any_in_flight_until(), now in 0_i64..400_000,
     ) {
         let fetches = matches!(
-            decide(life.as_ref(), &ledger, flight, at(now)),
+            decide(lifetime.as_ref(), &ledger, in_flight_until, at(now)),
             Decision::Fetch | Decision::ServeAndRefresh
         );
         let closed = ledger.closed_until().is_some_and(|until| at(now) < until);
-        prop_assert!(!fetches || (!closed && flight.is_none()));
+        prop_assert!(!fetches || (!closed && in_flight_until.is_none()));
     }
 
     #[test]
-    fn a_refusal_always_names_a_later_moment(ledger in any_ledger(), now in 0_i64..400_000) {
+    fn refusal_ends_later_than_now(ledger in any_ledger(), now in 0_i64..400_000) {
         if let Decision::Refuse { until } = decide(None, &ledger, None, at(now)) {
             prop_assert!(until > at(now));
         }
     }
 
     #[test]
-    fn after_every_failure_nothing_is_sent_for_a_while(
+    fn every_failure_starts_a_wait(
         mut ledger in any_ledger(), kind in any_failure_kind(), now in 0_i64..400_000, jitter in 0.0..1.0,
     ) {
         ledger.record_failure(kind, at(now), jitter);
@@ -285,27 +302,27 @@ proptest! {
     }
 
     #[test]
-    fn jitter_moves_a_refresh_later_only_and_leaves_most_of_the_window(
-        lifetime in 0_u64..10_000_000, jitter in 0.0..1.0,
+    fn jitter_keeps_the_refresh_in_the_first_quarter_of_the_window(
+        length in 0_u64..10_000_000, jitter in 0.0..1.0,
     ) {
-        let life = TokenLifetime::new(at(0), seconds(lifetime), jitter);
-        let window = seconds(lifetime) / 6;
-        prop_assert!(life.refresh_at >= at(0).after(seconds(lifetime).saturating_sub(window)));
-        prop_assert!(life.refresh_at <= at(0).after(seconds(lifetime).saturating_sub(window) + window / 4));
+        let lifetime = TokenLifetime::new(at(0), seconds(length), jitter);
+        let window = seconds(length) / 6;
+        prop_assert!(lifetime.refresh_at >= at(0).after(seconds(length).saturating_sub(window)));
+        prop_assert!(lifetime.refresh_at <= at(0).after(seconds(length).saturating_sub(window) + window / 4));
     }
 
     #[test]
-    fn callers_need_not_ask_while_the_answer_stays_serve(
-        life in any_life(), ledger in any_ledger(), flight in any_flight(), now in 0_i64..400_000, share in 0.0..1.0,
+    fn decision_stays_serve_until_serves_until(
+        lifetime in any_lifetime(), ledger in any_ledger(), in_flight_until in any_in_flight_until(), now in 0_i64..400_000, share in 0.0..1.0,
     ) {
-        prop_assume!(decide(Some(&life), &ledger, flight, at(now)) == Decision::Serve);
-        let until = serves_until(&life, &ledger, flight, at(now));
+        prop_assume!(decide(Some(&lifetime), &ledger, in_flight_until, at(now)) == Decision::Serve);
+        let until = serves_until(&lifetime, &ledger, in_flight_until, at(now));
         let span = until.since(at(now));
-        let sometime = at(now).after(span.mul_f64(share));
-        let flight_then = flight.filter(|&ends| sometime < ends);
-        if sometime < until {
-            prop_assert_eq!(decide(Some(&life), &ledger, flight_then, sometime), Decision::Serve);
+        let later = at(now).after(span.mul_f64(share));
+        let in_flight_then = in_flight_until.filter(|&ends| later < ends);
+        if later < until {
+            prop_assert_eq!(decide(Some(&lifetime), &ledger, in_flight_then, later), Decision::Serve);
         }
-        prop_assert!(until <= life.expires);
+        prop_assert!(until <= lifetime.expires);
     }
 }

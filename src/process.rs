@@ -1,9 +1,9 @@
-//! State that belongs to one process and must not be touched by the children it forks.
+//! State that belongs to one process, and that a forked child must not touch.
 //!
-//! After `fork` a child owns a copy of every lock, as it was held at that moment by threads it does not have, of every
-//! connection, and of the event loop that drives them. Taking such a lock waits for ever; closing such a connection
-//! breaks the parent's. So which process this is is compared before any lock is touched, and in a child the old state
-//! is left behind as it is, never dropped, and made anew.
+//! After `fork` a child has a copy of every lock, held by threads that the child does not have, and of every connection
+//! and the event loop that drives it. Taking such a lock blocks for ever, and closing such a connection breaks the
+//! parent's. Therefore the process is compared before any lock is touched. A child leaves the inherited state as it is,
+//! never drops it, and creates its own.
 
 use std::mem;
 use std::ops::Deref;
@@ -15,14 +15,14 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32};
 
 use arc_swap::ArcSwapOption;
 
-/// Which process this is. The number alone is not enough: a child in a PID namespace of its own can have its parent's.
+/// Identifies a process. The process ID is not enough: a child in a new PID namespace can have the ID of its parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProcessId {
     id: u32,
     forks: u32,
 }
 
-/// How often this process and its ancestors were forked, as far as `note_fork` was told.
+/// The number of forks between the first process and this one, as far as `note_fork` was called.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
 impl ProcessId {
@@ -30,26 +30,27 @@ impl ProcessId {
         Self { id: process::id(), forks: FORKS.load(Relaxed) }
     }
 
-    /// The same as comparing with `current`, without its system call where each fork is told.
+    /// Compares with `current`, without a system call if forks are reported.
     pub fn is_current(self) -> bool {
-        self.forks == FORKS.load(Relaxed) && (FORKS_ARE_TOLD.load(Relaxed) || self.id == process::id())
+        self.forks == FORKS.load(Relaxed) && (FORKS_ARE_REPORTED.load(Relaxed) || self.id == process::id())
     }
 }
 
 /// Whether `note_fork` is called in each child.
-static FORKS_ARE_TOLD: AtomicBool = AtomicBool::new(false);
+static FORKS_ARE_REPORTED: AtomicBool = AtomicBool::new(false);
 
-/// To be called in each child, first of all (`pthread_atfork`). Without it the process id still tells nearly every child.
+/// Counts a fork. `pthread_atfork` calls it in each child. Without it, the process ID still distinguishes nearly all
+/// children.
 pub(crate) fn note_fork() {
     FORKS.fetch_add(1, Relaxed);
 }
 
-/// From now on `note_fork` is.
-pub(crate) fn forks_are_told() {
-    FORKS_ARE_TOLD.store(true, Relaxed);
+/// Promises that `note_fork` is called in each child from now on.
+pub(crate) fn forks_are_reported() {
+    FORKS_ARE_REPORTED.store(true, Relaxed);
 }
 
-/// A value that each process makes for itself when it first needs it.
+/// A value that each process creates when it first needs it.
 pub(crate) struct ProcessLocal<T>(ArcSwapOption<Owned<T>>);
 
 struct Owned<T> {
@@ -62,7 +63,7 @@ impl<T: Default> ProcessLocal<T> {
         Self(ArcSwapOption::const_empty())
     }
 
-    /// This process's value. Never waits for another thread.
+    /// Returns the value of this process. Never waits for another thread.
     pub fn get(&self) -> Arc<T> {
         let process = ProcessId::current();
         loop {
@@ -70,8 +71,8 @@ impl<T: Default> ProcessLocal<T> {
             match &*current {
                 Some(owned) if owned.process == process => return Arc::clone(&owned.value),
                 _ => {
-                    let made = Arc::new(Owned { process, value: Arc::new(T::default()) });
-                    leave_behind(self.0.compare_and_swap(&current, Some(made)).as_ref(), process);
+                    let created = Arc::new(Owned { process, value: Arc::new(T::default()) });
+                    leave_behind(self.0.compare_and_swap(&current, Some(created)).as_ref(), process);
                 }
             }
         }
@@ -80,7 +81,7 @@ impl<T: Default> ProcessLocal<T> {
 
 #[cfg(test)]
 impl<T> ProcessLocal<T> {
-    /// As a forked child finds what its parent made.
+    /// Returns a value as a forked child inherits it.
     pub fn inherited(value: T) -> Self {
         let this = ProcessId::current();
         let parent = ProcessId { forks: this.forks.wrapping_sub(1), ..this };
@@ -88,7 +89,7 @@ impl<T> ProcessLocal<T> {
     }
 }
 
-/// One reference that is never given back keeps a parent's value from being dropped here.
+/// Leaks one reference to a parent's value, so that it is never dropped here.
 fn leave_behind<T>(owned: Option<&Arc<Owned<T>>>, process: ProcessId) {
     if let Some(owned) = owned.filter(|owned| owned.process != process) {
         mem::forget(Arc::clone(owned));
@@ -101,22 +102,23 @@ impl<T> Drop for ProcessLocal<T> {
     }
 }
 
-/// A file whose lock must not outlive this process in a child: each child closes its copy, where forks are told.
+/// A locked file whose copy each forked child closes, if forks are reported. Otherwise the child would keep the lock
+/// after this process ends.
 pub(crate) struct CloseOnFork<F: AsRawFd> {
     file: F,
-    place: Option<&'static AtomicI32>,
+    slot: Option<&'static AtomicI32>,
 }
 
-/// The files that children close. More than these are closed by nobody, and their locks wait for the child's end.
+/// The descriptors that children close. If all slots are in use, the lock of a further file lasts until the child ends.
 static CLOSED_ON_FORK: [AtomicI32; 64] = [const { AtomicI32::new(NO_FILE) }; 64];
 const NO_FILE: RawFd = -1;
 
 impl<F: AsRawFd> CloseOnFork<F> {
     pub fn new(file: F) -> Self {
-        let number = file.as_raw_fd();
-        let is_free = |place: &&AtomicI32| place.compare_exchange(NO_FILE, number, AcqRel, Relaxed).is_ok();
-        let place = CLOSED_ON_FORK.iter().find(is_free);
-        Self { file, place }
+        let descriptor = file.as_raw_fd();
+        let is_free = |slot: &&AtomicI32| slot.compare_exchange(NO_FILE, descriptor, AcqRel, Relaxed).is_ok();
+        let slot = CLOSED_ON_FORK.iter().find(is_free);
+        Self { file, slot }
     }
 }
 
@@ -130,19 +132,19 @@ impl<F: AsRawFd> Deref for CloseOnFork<F> {
 
 impl<F: AsRawFd> Drop for CloseOnFork<F> {
     fn drop(&mut self) {
-        if let Some(place) = self.place {
-            place.store(NO_FILE, Release);
+        if let Some(slot) = self.slot {
+            slot.store(NO_FILE, Release);
         }
     }
 }
 
-/// Hands each file that a child has to close to `close`, once. What owns them in the child is never dropped: it belongs
-/// to a thread of the parent.
+/// Calls `close` once for each descriptor that a child has to close. Their owners are never dropped in the child: they
+/// belong to threads of the parent.
 pub(crate) fn close_parents_files(close: impl Fn(RawFd)) {
-    for place in &CLOSED_ON_FORK {
-        let number = place.swap(NO_FILE, Relaxed);
-        if number != NO_FILE {
-            close(number);
+    for slot in &CLOSED_ON_FORK {
+        let descriptor = slot.swap(NO_FILE, Relaxed);
+        if descriptor != NO_FILE {
+            close(descriptor);
         }
     }
 }
@@ -162,12 +164,12 @@ mod tests {
     }
 
     fn inherited(parent: ProcessId, dropped: &Arc<AtomicU32>) -> ProcessLocal<Counted> {
-        let parents = Owned { process: parent, value: Arc::new(Counted(Arc::clone(dropped))) };
-        ProcessLocal(ArcSwapOption::new(Some(Arc::new(parents))))
+        let owned = Owned { process: parent, value: Arc::new(Counted(Arc::clone(dropped))) };
+        ProcessLocal(ArcSwapOption::new(Some(Arc::new(owned))))
     }
 
     #[test]
-    fn a_process_has_one_value_and_drops_it() {
+    fn value_is_shared_in_a_process_and_dropped_with_it() {
         let local = ProcessLocal::<Counted>::new();
         let value = local.get();
         assert!(Arc::ptr_eq(&value, &local.get()));
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inherited_value_is_replaced_and_never_dropped() {
+    fn inherited_value_is_replaced_and_never_dropped() {
         let this = ProcessId::current();
         for parent in [ProcessId { id: this.id ^ 1, ..this }, ProcessId { forks: this.forks.wrapping_sub(1), ..this }] {
             let dropped = Arc::default();
@@ -188,7 +190,7 @@ mod tests {
             assert_eq!(dropped.load(SeqCst), 0);
 
             drop(inherited(parent, &dropped));
-            assert_eq!(dropped.load(SeqCst), 0, "not even by a child that never used it");
+            assert_eq!(dropped.load(SeqCst), 0, "nor by a child that never used it");
         }
     }
 }

@@ -1,18 +1,35 @@
-//! Random numbers for what is no secret: names of processes, and the spreading of a fleet in time.
+//! Random numbers that are not secrets: they spread processes over time and tell them apart.
 
-/// A random number. Without randomness it is the middle of the range, which serves as well.
-pub(crate) fn random() -> u64 {
-    let mut bytes = [0; 8];
-    match aws_lc_rs::rand::fill(&mut bytes) {
-        Ok(()) => u64::from_le_bytes(bytes),
-        Err(_) => u64::MAX / 2,
-    }
-}
+use std::fmt::Write;
 
-/// A random number in `0.0..1.0`.
+use aws_lc_rs::rand;
+
+/// Returns a number in `0.0..1.0` that differs from process to process.
 pub(crate) fn jitter() -> f64 {
     let [a, b, c, d, ..] = random().to_le_bytes();
     f64::from(u32::from_le_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// Returns a random number, or a constant that makes `jitter` 0.5 where the system has no randomness.
+pub(crate) fn random() -> u64 {
+    let mut bytes = [0; 8];
+    match rand::fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => u64::from(u32::MAX / 2),
+    }
+}
+
+/// Returns a name that no other process and no other call returns: the process id and 128 random bits.
+pub(crate) fn unique_name() -> String {
+    let mut bytes = [0_u8; 16];
+    // Without randomness the process id still distinguishes the processes of this machine.
+    let _ = rand::fill(&mut bytes);
+    let mut name = format!("{}-", std::process::id());
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
 }
 
 #[cfg(test)]
@@ -20,10 +37,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn jitter_is_spread_over_its_range() {
-        let numbers: Vec<_> = (0..1_000).map(|_| jitter()).collect();
-        assert!(numbers.iter().all(|number| (0.0..1.0).contains(number)));
-        let mean = numbers.iter().sum::<f64>() / 1_000.0;
-        assert!((0.4..0.6).contains(&mean), "{mean}");
+    fn jitter_is_at_least_zero_and_less_than_one() {
+        assert!((0..1_000).all(|_| (0.0..1.0).contains(&jitter())));
+    }
+
+    #[test]
+    fn unique_names_differ() {
+        assert_ne!(unique_name(), unique_name());
     }
 }

@@ -1,35 +1,35 @@
-//! Whether one fetch sends its request once more: a total function over plain values, like the policy above it.
+//! Decides whether a refresh repeats its request: a total function over plain values, like `policy`.
 
 use std::time::Duration;
 
 use crate::failure_kind::FailureKind;
 
-/// The server's documentation asks for at most this many requests in all.
-const MOST_REQUESTS: u32 = 5;
-/// How often a request is repeated whose first outcome nobody knows: each may cost a token.
-const MOST_BLIND_REPEATS: u32 = 1;
-/// A request that is cut short is no better than none, and may cost the token.
-const SHORTEST_REQUEST: Duration = Duration::from_secs(1);
+/// Tango's documentation asks for at most this many requests in a row.
+const MAX_REQUESTS: u32 = 5;
+/// How often a request without a response is repeated. Each may use up a token.
+const MAX_REPEATS_WITHOUT_RESPONSE: u32 = 1;
+/// The least time for a request. One that is cut short may use up the token of the day.
+const MIN_REQUEST_TIME: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+const MAX_PAUSE: Duration = Duration::from_secs(8);
 
-/// The requests of one fetch.
+/// The attempts of one refresh.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
     failed: u32,
-    unanswered: u32,
+    without_response: u32,
 }
 
 impl Attempts {
-    /// The pause before the next request, or `None` to give up. `jitter` in `0.0..1.0` spreads callers over the whole
-    /// pause; `remaining` is the time left for the fetch, of which a second, or half, stays for the request.
+    /// Returns the pause before the next request, or `None` to give up. `jitter` in `0.0..1.0` spreads clients over the
+    /// whole pause; `remaining` is the time left for the refresh, of which a second, or half, is kept for the request.
     pub fn pause(&mut self, kind: FailureKind, remaining: Duration, jitter: f64) -> Option<Duration> {
         self.failed += 1;
-        let asked = match kind {
+        let min_pause = match kind {
             FailureKind::NotSent => Duration::ZERO,
             FailureKind::Busy { retry_after } => retry_after.unwrap_or_default(),
-            FailureKind::NoResponse if self.unanswered < MOST_BLIND_REPEATS => {
-                self.unanswered += 1;
+            FailureKind::NoResponse if self.without_response < MAX_REPEATS_WITHOUT_RESPONSE => {
+                self.without_response += 1;
                 Duration::ZERO
             }
             FailureKind::NoResponse
@@ -41,12 +41,12 @@ impl Attempts {
                 return None;
             }
         };
-        if self.failed >= MOST_REQUESTS {
+        if self.failed >= MAX_REQUESTS {
             return None;
         }
-        let ceiling = (FIRST_PAUSE * (1 << (self.failed - 1))).min(LONGEST_PAUSE);
-        let pause = ceiling.mul_f64(jitter.clamp(0.0, 1.0)).max(asked);
-        (pause.saturating_add(SHORTEST_REQUEST.min(remaining / 2)) < remaining).then_some(pause)
+        let ceiling = (FIRST_PAUSE * (1 << (self.failed - 1))).min(MAX_PAUSE);
+        let pause = ceiling.mul_f64(jitter.clamp(0.0, 1.0)).max(min_pause);
+        (pause.saturating_add(MIN_REQUEST_TIME.min(remaining / 2)) < remaining).then_some(pause)
     }
 }
 
@@ -64,30 +64,34 @@ mod tests {
     }
 
     #[test]
-    fn each_cause_has_its_number_of_requests() {
+    fn number_of_requests_depends_on_the_failure() {
         assert_eq!(requests_sent(FailureKind::NotSent), 5);
         assert_eq!(requests_sent(FailureKind::Busy { retry_after: None }), 5);
         assert_eq!(requests_sent(FailureKind::NoResponse), 2);
-        for final_one in [
+        for kind in [
             FailureKind::NotTrusted,
             FailureKind::Quota { retry_after: None },
             FailureKind::Refused,
             FailureKind::InvalidResponse,
         ] {
-            assert_eq!(requests_sent(final_one), 1);
+            assert_eq!(requests_sent(kind), 1);
         }
     }
 
     #[test]
-    fn pauses_double_and_wait_as_long_as_the_server_asks() {
+    fn pauses_double_and_are_at_least_retry_after() {
         let mut attempts = Attempts::default();
         let pauses: Vec<_> =
             (0..4).map(|_| attempts.pause(FailureKind::NotSent, AMPLE, 1.0).unwrap().as_millis()).collect();
         assert_eq!(pauses, [500, 1_000, 2_000, 4_000]);
 
-        let asked = FailureKind::Busy { retry_after: Some(Duration::from_secs(7)) };
-        assert_eq!(Attempts::default().pause(asked, AMPLE, 1.0), Some(Duration::from_secs(7)));
-        assert_eq!(Attempts::default().pause(asked, Duration::from_secs(6), 1.0), None, "no time left for it");
+        let busy = FailureKind::Busy { retry_after: Some(Duration::from_secs(7)) };
+        assert_eq!(Attempts::default().pause(busy, AMPLE, 1.0), Some(Duration::from_secs(7)));
+        assert_eq!(
+            Attempts::default().pause(busy, Duration::from_secs(6), 1.0),
+            None,
+            "no time is left for the request"
+        );
     }
 
     fn any_failure_kind() -> impl Strategy<Value = FailureKind> {
@@ -102,19 +106,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_happens_the_bounds_hold(causes in proptest::collection::vec((any_failure_kind(), 0.0..1.0), 0..30)) {
+        fn no_sequence_of_failures_exceeds_the_limits(failures in proptest::collection::vec((any_failure_kind(), 0.0..1.0), 0..30)) {
             let mut attempts = Attempts::default();
             let mut remaining = Duration::from_secs(30);
-            let (mut sent, mut unanswered) = (1, 0);
-            for (kind, jitter) in causes {
-                unanswered += u32::from(kind == FailureKind::NoResponse);
+            let (mut sent, mut without_response) = (1, 0);
+            for (kind, jitter) in failures {
+                without_response += u32::from(kind == FailureKind::NoResponse);
                 let Some(pause) = attempts.pause(kind, remaining, jitter) else { break };
                 prop_assert!(pause < remaining);
                 remaining -= pause;
                 sent += 1;
             }
-            prop_assert!(sent <= MOST_REQUESTS);
-            prop_assert!(unanswered <= MOST_BLIND_REPEATS + 1);
+            prop_assert!(sent <= MAX_REQUESTS);
+            prop_assert!(without_response <= MAX_REPEATS_WITHOUT_RESPONSE + 1);
         }
     }
 }

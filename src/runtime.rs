@@ -1,5 +1,5 @@
-//! The one thread on which the library talks to servers: a current-thread runtime, started by the first call that
-//! needs it and shared by all clients of the process.
+//! The thread on which the library communicates with servers: a current-thread runtime, which the first call that needs
+//! it starts, and which all clients of the process share.
 
 use std::cell::Cell;
 use std::future::{Future, pending};
@@ -17,20 +17,22 @@ use crate::process::ProcessLocal;
 
 static RUNTIME: ProcessLocal<OnceCell<Runtime>> = ProcessLocal::new();
 
-/// A host name is resolved on a thread of its own, which ends this long after it has nothing more to do.
+/// How long a thread that resolves host names stays idle before it ends.
 const RESOLVER_KEEP_ALIVE: Duration = Duration::from_millis(10);
-/// A name server that hangs must not keep other clients from resolving.
-const MOST_RESOLVERS: usize = 16;
+/// More than one, so that a name server that does not respond blocks no other client.
+const MAX_RESOLVERS: usize = 16;
 
+/// How much later than a future's own timeout `wait_for` gives up.
 const SLACK: Duration = Duration::from_millis(100);
 
 thread_local! {
     static BLOCKING_IS_FORBIDDEN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a program's own function for the library's thread, on another, where it may wait for anything but this library.
+/// Runs a callback that the library waits for. A blocking call of this library inside it fails, as it could wait for
+/// itself.
 pub(crate) fn forbid_blocking<T>(work: impl FnOnce() -> T) -> T {
-    /// Also where the function panics: such a thread can be used again.
+    /// Resets the flag also after a panic, because the thread may be used again.
     struct Reset;
     impl Drop for Reset {
         fn drop(&mut self) {
@@ -42,7 +44,7 @@ pub(crate) fn forbid_blocking<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// The way to the library's thread.
+/// A handle of the library's thread.
 #[derive(Clone)]
 pub(crate) struct Runtime {
     handle: Handle,
@@ -50,27 +52,27 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// This process's runtime, started if it is not yet.
+    /// Returns the runtime of this process, and starts it if necessary.
     pub fn current() -> Result<Self, Error> {
         RUNTIME.get().get_or_try_init(Self::start).cloned().map_err(|error| {
-            let advice = "are threads, files or memory used up?";
-            Error::new(Status::Internal, format!("cannot start the library's thread: {error}; {advice}"))
+            let advice = "check the limits for threads, open files and memory";
+            Error::new(Status::Internal, format!("the library's thread cannot be started: {error}; {advice}"))
         })
     }
 
-    /// The runtime that this is called in, for tests that own the time.
+    /// Returns the runtime of the calling test, whose time can be paused.
     #[cfg(test)]
     pub fn of_this_thread() -> Self {
         Self { handle: Handle::current(), thread: thread::current().id() }
     }
 
-    /// Runs a future on the library's thread. Dropping the handle leaves it running.
+    /// Runs a future on the library's thread. Dropping the handle does not stop it.
     pub fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.handle.spawn(future)
     }
 
-    /// Runs a future on the library's thread while the caller's thread waits for it, for `timeout` and a little more:
-    /// a future that keeps its own time says more. `None` when that thread was too busy for either.
+    /// Runs a future on the library's thread and blocks the calling thread until it ends. Returns `None` after
+    /// `timeout` and a little more: a future with the same timeout ends first and can explain the reason.
     pub fn wait_for<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
@@ -79,7 +81,7 @@ impl Runtime {
         if thread::current().id() == self.thread || BLOCKING_IS_FORBIDDEN.get() {
             return Err(Error::new(
                 Status::WouldBlock,
-                "this call would wait for the very callback that it is made in; use the asynchronous call there",
+                "a blocking call inside a callback would wait for that callback; use the asynchronous call there",
             ));
         }
         let (sender, receiver) = mpsc::sync_channel(1);
@@ -88,7 +90,7 @@ impl Runtime {
             Ok(outcome) => Ok(Some(outcome)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => {
-                Err(Error::new(Status::Internal, "the library's own task ended unexpectedly"))
+                Err(Error::new(Status::Internal, "a task of the library ended unexpectedly; please report this"))
             }
         }
     }
@@ -99,7 +101,7 @@ impl Runtime {
             .enable_time()
             .thread_name("tango-resolver")
             .thread_keep_alive(RESOLVER_KEEP_ALIVE)
-            .max_blocking_threads(MOST_RESOLVERS)
+            .max_blocking_threads(MAX_RESOLVERS)
             .build()?;
         let handle = runtime.handle().clone();
         let thread = without_signals(|| {
@@ -109,9 +111,10 @@ impl Runtime {
     }
 }
 
-/// A new thread inherits the signal mask. The program's signal handlers belong on the program's own threads, except
-/// for the signals that a thread raises itself by a fault, and for the real-time signals, with which managed runtimes
-/// stop every thread that ever ran their code: one that blocks them, and runs a callback, hangs the collector of Mono.
+/// Blocks signals while a thread is started, which inherits the mask: signal handlers of the program run on threads of
+/// the program. Faults of the thread itself are not blocked, nor are real-time signals. Managed runtimes use those to
+/// stop each thread that ever ran their code: Mono's garbage collector hangs if a thread that ran a callback blocks
+/// them.
 fn without_signals<T>(start_thread: impl FnOnce() -> T) -> T {
     const FAULTS: [Signal; 6] =
         [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL, Signal::SIGTRAP, Signal::SIGABRT];
@@ -133,28 +136,28 @@ mod tests {
     const AMPLE: Duration = Duration::from_secs(10);
 
     #[test]
-    fn waiting_on_the_librarys_own_thread_is_an_error_and_not_a_deadlock() {
+    fn blocking_on_the_librarys_thread_fails_instead_of_deadlocking() {
         let runtime = Runtime::current().unwrap();
         let inner = runtime.clone().wait_for(async move { runtime.wait_for(async {}, AMPLE) }, AMPLE).unwrap();
         assert_eq!(inner.unwrap().unwrap_err().status(), Status::WouldBlock);
     }
 
     #[test]
-    fn waiting_inside_a_function_that_the_library_waits_for_is_an_error_and_not_a_deadlock() {
+    fn blocking_inside_a_callback_fails_instead_of_deadlocking() {
         let runtime = Runtime::current().unwrap();
-        let waiting = || runtime.wait_for(async {}, AMPLE);
-        assert_eq!(forbid_blocking(waiting).unwrap_err().status(), Status::WouldBlock);
-        assert!(waiting().is_ok(), "only inside");
+        let block = || runtime.wait_for(async {}, AMPLE);
+        assert_eq!(forbid_blocking(block).unwrap_err().status(), Status::WouldBlock);
+        assert!(block().is_ok(), "blocking is allowed again");
     }
 
     #[test]
-    fn a_task_that_panics_is_an_error_for_the_one_who_waits() {
+    fn panic_of_a_task_is_an_error_for_its_caller() {
         let result = Runtime::current().unwrap().wait_for(async { panic!("on purpose") }, AMPLE);
         assert_eq!(result.map(|_: Option<()>| ()).unwrap_err().status(), Status::Internal);
     }
 
     #[test]
-    fn a_thread_that_is_kept_busy_does_not_keep_its_callers() {
+    fn caller_of_a_busy_thread_times_out() {
         let runtime = Runtime::start().unwrap();
         let (release, released) = mpsc::channel::<()>();
         runtime.spawn(async move { released.recv() });
@@ -164,15 +167,15 @@ mod tests {
     }
 
     #[test]
-    fn signals_stay_with_the_programs_threads() {
-        let looking = async { SigSet::thread_get_mask().unwrap() };
-        let mask = Runtime::current().unwrap().wait_for(looking, AMPLE).unwrap().unwrap();
+    fn signals_are_blocked_on_the_librarys_thread_only() {
+        let read_mask = async { SigSet::thread_get_mask().unwrap() };
+        let mask = Runtime::current().unwrap().wait_for(read_mask, AMPLE).unwrap().unwrap();
         assert!(mask.contains(Signal::SIGTERM) && mask.contains(Signal::SIGINT) && !mask.contains(Signal::SIGSEGV));
         assert!(!SigSet::thread_get_mask().unwrap().contains(Signal::SIGTERM));
     }
 
     #[test]
-    fn real_time_signals_reach_the_librarys_thread() {
+    fn real_time_signals_are_not_blocked() {
         let status = async { std::fs::read_to_string("/proc/thread-self/status").unwrap() };
         let status = Runtime::current().unwrap().wait_for(status, AMPLE).unwrap().unwrap();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();

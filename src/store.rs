@@ -1,8 +1,8 @@
-//! The shared cache: where the token and the ledger outlive the process, and where the rest of the fleet finds them.
+//! The shared cache: it keeps the token and the ledger after the process ends, and shares them with the fleet.
 //!
-//! A store knows bytes and nothing of what they mean; `session` speaks of tokens and ledgers, and `client/fleet` says
-//! when they are read and written. Without a store, which is the default, a token lives in the memory of one process.
-//! docs/cache-format.md describes what is written.
+//! A store reads and writes bytes without interpreting them. `session` converts them to tokens and ledgers, and
+//! `client` decides when they are read and written. Without a store, which is the default, a token lives in the memory
+//! of one process. docs/cache-format.md describes the entries.
 
 mod blocking;
 mod clock_mapping;
@@ -23,70 +23,73 @@ use std::time::Duration;
 pub(crate) use blocking::Blocking;
 pub use blocking::{CacheError, SharedCache};
 pub(crate) use file::FileCache;
-pub(crate) use names::Names;
+pub(crate) use names::{Identity, Names};
 pub(crate) use record::Record;
 pub(crate) use redis::{Redis, RedisAddress};
 pub(crate) use session::{Locked, Saved, Session, View, Write};
 pub(crate) use worker::Workers;
 
-/// What all who share a token read and write. Each operation ends within a few seconds, with trouble if need be.
+/// The entries of one cache key, and their lock. Each operation ends within a few seconds, if necessary with an error.
 ///
-/// One object serves one fetch: it may hold a connection or a lock, and gives both up when it is dropped.
+/// An object serves one refresh or sync. It may hold a connection and the lock, and releases both when it is dropped.
 pub(crate) trait Store: Send + Sync {
-    /// Both entries as they are now, in one look.
+    /// Reads both entries at the same time.
     fn load(&self) -> StoreFuture<'_, Loaded>;
 
-    /// Writes entries, each whole or not at all, while the lock is this object's. False, and nothing is written, if the
-    /// store can tell that it is not.
+    /// Writes entries, each one atomically. The object must hold the lock. Returns false and writes nothing if the
+    /// store can tell that it does not.
     fn save<'a>(&'a self, entries: &'a [Entry]) -> StoreFuture<'a, bool>;
 
-    /// Takes the lock. False if somebody else has it. It opens by itself when the lease is over, or earlier when its holder is
-    /// gone, if the store can tell.
+    /// Takes the lock. Returns false if another object holds it. The lock is released when the lease ends, or earlier
+    /// if the store can tell that its holder has ended.
     fn lock(&self, lease: Duration) -> StoreFuture<'_, bool>;
 
-    /// Keeps the lock for another `lease`. False if the store can tell that it was lost.
+    /// Extends the lock by `lease` from now. Returns false if the store can tell that the lock was lost.
     fn extend(&self, lease: Duration) -> StoreFuture<'_, bool>;
 
-    /// Opens the lock if it is this object's.
+    /// Releases the lock if this object holds it.
     fn unlock(&self) -> StoreFuture<'_, ()>;
 }
 
-/// What a store was asked for, once it is there.
+/// The future of a store's operation.
 pub(crate) type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// What is longer is no entry of ours.
-const LARGEST_ENTRY: usize = 256 * 1024;
+/// Longer entries are not written by this library.
+const MAX_ENTRY_LENGTH: usize = 256 * 1024;
 
-/// No operation of a store takes longer.
-const LONGEST_OPERATION: Duration = Duration::from_secs(5);
+/// An operation of a store that takes longer fails.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The entries of a cache key; `None` for each one that does not exist.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Loaded {
     pub record: Option<Vec<u8>>,
     pub ledger: Option<Vec<u8>>,
-    /// What the store's own clock shows, in milliseconds since 1970, if it has one that all its users share.
+    /// The time on the store's own clock, in milliseconds since 1970, if it has one.
     pub unix_ms: Option<i64>,
 }
 
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The token, sealed.
+    /// The sealed token.
     Record,
-    /// What is remembered of earlier requests, readable.
+    /// The outcomes of earlier requests, in plain text.
     Ledger,
-    /// A record that could not be opened, kept for a person to look at.
+    /// A record that could not be opened, kept for diagnosis.
     Rejected,
 }
 
+/// An entry to write.
 pub(crate) struct Entry {
     pub kind: Kind,
-    /// `None` removes it.
+    /// `None` removes the entry.
     pub bytes: Option<Vec<u8>>,
-    /// How long the store has to keep it at least, and may forget it after. A folder keeps it until it is replaced.
+    /// How long the store has to keep the entry. A directory keeps it until it is replaced.
     pub keep: Duration,
 }
 
-/// Why a store could not do what it was asked for, in words that a person can act on. Never holds a secret.
+/// The reason why an operation of a store failed, for a person to act on. It contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoreError(pub String);
 

@@ -1,4 +1,4 @@
-//! An access token that callers hold, and the copies of it that keep threads out of each other's way.
+//! An access token, and its replicas, which keep threads from contending for one reference count.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,64 +12,65 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock::Clock;
 use crate::dpop::DpopKey;
+use crate::nul_terminated::without_nul;
 use crate::policy::TokenLifetime;
-use crate::text::without_nul;
 
 /// An access token of a service account (RFC 6749 section 1.4).
 ///
-/// It stays readable for as long as it is held, whatever becomes of the client, and is zeroised with its last clone.
+/// The token stays readable after the client is dropped, and its memory is zeroised with its last clone.
 #[derive(Clone)]
 pub struct Token(Arc<Replica>);
 
-/// An access token of a service account (RFC 6749 section 1.4). The handle stays readable until it is freed, also when
-/// the token's life is over.
-// One of several equal handles of a token, each with a reference count on a cache line of its own: threads that take
-// and drop the same token all day long would otherwise wait for each other's writes.
+/// An access token of a service account (RFC 6749 section 1.4). The object stays readable until it is freed, also after
+/// the token has expired.
+// One of several replicas of a token, each with a reference count on its own cache line: threads that take and drop the
+// same token all the time would otherwise wait for each other's writes.
 #[repr(align(128))]
-pub(crate) struct Replica(Arc<Facts>);
+pub(crate) struct Replica(Arc<TokenData>);
 
-struct Facts {
-    /// With a NUL at its end, so that C borrows it as it is.
+struct TokenData {
+    /// Ends with a NUL, so that C can borrow it.
     value: SecretString,
-    /// The key that the token is bound to, which makes it a `DPoP` token (RFC 9449) and no `Bearer` token (RFC 6750).
+    /// The key that the token is bound to. With a key it is a `DPoP` token (RFC 9449), without one a `Bearer` token
+    /// (RFC 6750).
     key: Option<DpopKey>,
-    /// With a NUL at its end.
+    /// Ends with a NUL.
     scope: String,
-    life: TokenLifetime,
+    lifetime: TokenLifetime,
     clock: Arc<dyn Clock>,
 }
 
 impl Token {
-    /// The text that goes behind the token type in an `Authorization` header. Keep it out of logs.
+    /// Returns the string that follows the token type in an `Authorization` header. Keep it out of logs.
     pub fn value(&self) -> &str {
         without_nul(self.0.value_with_nul())
     }
 
-    /// How the token is presented to the API: `Bearer`, or `DPoP` with a proof made with its key.
+    /// Returns the authorization scheme: `Bearer`, or `DPoP`, which needs a proof made with the token's key.
     pub fn token_type(&self) -> &str {
         without_nul(self.0.token_type_with_nul())
     }
 
-    /// The scope that the server granted, which may differ from the one asked for.
+    /// Returns the scope that the server granted, which may differ from the requested one.
     pub fn scope(&self) -> &str {
         without_nul(self.0.scope_with_nul())
     }
 
-    /// The rest of the token's life; zero once it is over.
+    /// Returns the remaining lifetime, or zero after the token has expired.
     pub fn expires_in(&self) -> Duration {
         self.0.expires_in()
     }
 
-    /// The key that the token is bound to; `None` for a Bearer token.
+    /// Returns the key that the token is bound to; `None` for a Bearer token.
     pub fn dpop_key(&self) -> Option<&DpopKey> {
         self.0.dpop_key()
     }
 
     pub(crate) fn lifetime(&self) -> &TokenLifetime {
-        &self.0.0.life
+        &self.0.0.lifetime
     }
 
-    /// What tells one token from another without showing it.
+    /// Returns what identifies the token without revealing it.
     pub(crate) fn hash(&self) -> TokenHash {
         TokenHash::of(self.value())
     }
@@ -101,7 +102,7 @@ impl Replica {
     }
 
     pub fn expires_in(&self) -> Duration {
-        self.0.life.expires().since(self.0.clock.now())
+        self.0.lifetime.expires().since(self.0.clock.now())
     }
 }
 
@@ -116,26 +117,26 @@ impl TokenHash {
         Self(hash)
     }
 
-    /// In base64url, for a place that everybody may read: nobody finds a token by its hash.
-    pub fn to_text(self) -> String {
+    /// Returns the hash in base64url. It may be public: a token cannot be found from its hash.
+    pub fn to_base64url(self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    pub fn from_text(text: &str) -> Option<Self> {
-        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
+    pub fn from_base64url(string: &str) -> Option<Self> {
+        URL_SAFE_NO_PAD.decode(string).ok()?.try_into().ok().map(Self)
     }
 }
 
-/// Whether a token can be written into a header: VCHAR only (RFC 6749 appendix A.12), and not empty.
+/// Returns whether a token can be written into a header: it is not empty and has only VCHARs (RFC 6749 appendix A.12).
 pub(crate) fn is_presentable(access_token: &str) -> bool {
     !access_token.is_empty() && access_token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Takes as long for a near miss as for any other difference.
+/// Compares in constant time.
 impl PartialEq for Token {
     fn eq(&self, other: &Self) -> bool {
-        let [mine, theirs] = [self, other].map(|token| token.value().as_bytes());
-        aws_lc_rs::constant_time::verify_slices_are_equal(mine, theirs).is_ok()
+        let [one, another] = [self, other].map(|token| token.value().as_bytes());
+        aws_lc_rs::constant_time::verify_slices_are_equal(one, another).is_ok()
     }
 }
 
@@ -151,7 +152,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The token that a client holds for all its callers.
+/// The token that a client holds for all callers.
 pub(crate) struct HeldToken {
     replicas: [Arc<Replica>; REPLICAS],
 }
@@ -159,28 +160,29 @@ pub(crate) struct HeldToken {
 const REPLICAS: usize = 16;
 
 impl HeldToken {
-    /// `value` and `scope` must be free of NUL, which `answer` has made sure of.
+    /// `value` and `scope` must not contain a NUL, which `endpoint/response` and `store/record` check.
     pub fn new(
         value: &SecretString,
         key: Option<DpopKey>,
         scope: &str,
-        life: TokenLifetime,
+        lifetime: TokenLifetime,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        // Sized before it is filled: a growing string would leave copies of the secret behind.
+        // Allocated once: a string that grows leaves copies of the secret behind.
         let value = value.expose_secret();
         let mut value_with_nul = String::with_capacity(value.len() + 1);
         value_with_nul.push_str(value);
         value_with_nul.push('\0');
-        let facts = Arc::new(Facts { value: value_with_nul.into(), key, scope: format!("{scope}\0"), life, clock });
-        Self { replicas: std::array::from_fn(|_| Arc::new(Replica(Arc::clone(&facts)))) }
+        let data =
+            Arc::new(TokenData { value: value_with_nul.into(), key, scope: format!("{scope}\0"), lifetime, clock });
+        Self { replicas: std::array::from_fn(|_| Arc::new(Replica(Arc::clone(&data)))) }
     }
 
     pub fn lifetime(&self) -> &TokenLifetime {
-        &self.replicas[0].0.life
+        &self.replicas[0].0.lifetime
     }
 
-    /// The token for a caller on this thread.
+    /// Returns the replica of the calling thread.
     pub fn token(&self) -> Token {
         thread_local!(static MINE: usize = {
             static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -196,16 +198,16 @@ mod tests {
     use crate::clock::manual::ManualClock;
 
     fn held(clock: &Arc<ManualClock>) -> HeldToken {
-        let life = TokenLifetime::new(clock.now(), Duration::from_secs(300), 0.0);
-        HeldToken::new(&"the-secret-text".into(), None, "raas.all", life, Arc::clone(clock) as Arc<dyn Clock>)
+        let lifetime = TokenLifetime::new(clock.now(), Duration::from_secs(300), 0.0);
+        HeldToken::new(&"the-secret-token".into(), None, "raas.all", lifetime, Arc::clone(clock) as Arc<dyn Clock>)
     }
 
     #[test]
-    fn it_tells_its_facts_and_hides_its_text() {
+    fn token_shows_its_fields_and_debug_hides_its_value() {
         let clock = Arc::new(ManualClock::new());
         let token = held(&clock).token();
-        assert_eq!((token.value(), token.token_type(), token.scope()), ("the-secret-text", "Bearer", "raas.all"));
-        assert_eq!(token.0.value_with_nul(), "the-secret-text\0");
+        assert_eq!((token.value(), token.token_type(), token.scope()), ("the-secret-token", "Bearer", "raas.all"));
+        assert_eq!(token.0.value_with_nul(), "the-secret-token\0");
         clock.advance(Duration::from_secs(299));
         assert_eq!(token.expires_in(), Duration::from_secs(1));
         clock.sleep(Duration::from_secs(2));
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_get_equal_tokens_with_reference_counts_of_their_own() {
+    fn threads_get_equal_tokens_with_separate_reference_counts() {
         let held = held(&Arc::new(ManualClock::new()));
         let mine = held.token();
         let theirs = std::thread::scope(|scope| scope.spawn(|| held.token()).join().unwrap());

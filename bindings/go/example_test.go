@@ -198,7 +198,7 @@ func ExampleStatus() {
 	if errors.Is(err, tangotoken.ErrQuotaRefused) {
 		fmt.Println(tangotoken.ErrQuotaRefused.Error())
 	}
-	// Output: tangotoken: The daily limit of tokens is used up. Nothing is sent again until the time the error gives.
+	// Output: tangotoken: The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the limit resets or, if the library does not know when the last token was issued, about an hour later.
 }
 
 func ExampleLibraryError() {

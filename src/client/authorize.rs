@@ -11,7 +11,7 @@ use crate::api::{Origin, Refusal, refusal};
 use crate::clock::BootTime;
 use crate::dpop::{DpopKey, check_method};
 use crate::error::{Error, ServerResponse, Status};
-use crate::text::without_nul;
+use crate::nul_terminated::without_nul;
 use crate::token::Token;
 
 /// The headers of one request to an API: `Authorization`, and `DPoP` for a token that is bound to a key.

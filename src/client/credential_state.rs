@@ -135,10 +135,10 @@ impl CredentialState {
     /// Merges what the shared cache knows into this state, but for its token, which is returned if it is better than the held.
     pub fn merge(&mut self, view: View, process: u64, now: BootTime) -> Option<Record> {
         (self.cache_error, self.other_process_refreshing_until) = (None, None);
-        if self.ledger.agree_with(view.ledger.as_ref(), process) {
+        if self.ledger.merge(view.ledger.as_ref(), process) {
             self.last_error = view.failure;
         }
-        self.remember_rejected(&view.refused, MAX_REJECTED);
+        self.remember_rejected(&view.rejected_tokens, MAX_REJECTED);
         view.record.filter(|record| self.prefers(record, now))
     }
 
@@ -155,7 +155,7 @@ impl CredentialState {
     pub fn use_settings(&mut self, settings: &Arc<Settings>, now: BootTime) {
         if !self.settings.request.has_the_secrets_of(&settings.request) {
             // What was refused may be granted, but for what the quota has closed.
-            self.ledger.forgive();
+            self.ledger.clear_back_off();
             if !self.ledger.is_closed_by_the_quota() {
                 self.last_error = None;
             }

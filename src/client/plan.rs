@@ -69,7 +69,7 @@ pub(super) struct CacheSummary {
 impl CacheSummary {
     pub fn of(view: &View) -> Self {
         let token = view.record.as_ref().map(|record| (record.hash(), record.requested));
-        Self { token, is_damaged: view.is_damaged, rejected: view.refused.clone() }
+        Self { token, is_damaged: view.is_damaged, rejected: view.rejected_tokens.clone() }
     }
 
     /// Whether the cache has this token or a newer one, or must not have it.

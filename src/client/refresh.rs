@@ -61,12 +61,12 @@ impl RefreshTask {
     }
 
     pub async fn run(mut self) {
-        let names = Names::of(&self.settings);
+        let names = Names::of(&self.settings.identity());
         let outcome = match self.inner.components.store(&self.settings, &names) {
             None => self.without_cache().await,
             Some(store) => {
-                let clock = Arc::clone(&self.inner.clock);
-                let agreed = match Session::new(store, &names, &self.settings, clock) {
+                let (identity, redactor) = (self.settings.identity(), self.settings.redactor());
+                let agreed = match Session::new(store, &names, &identity, redactor, Arc::clone(&self.inner.clock)) {
                     Ok(mut session) => self.with_cache(&mut session).await,
                     Err(error) => Err(error),
                 };
@@ -298,7 +298,7 @@ impl RefreshTask {
         let mut error = failure.error;
         let newest = self.inner.settings.load_full();
         if self.is_current() && is_superseded(&self.settings, &newest, &error) {
-            self.record(|state, now| state.ledger.record_answer(now));
+            self.record(|state, now| state.ledger.clear_in_flight(now));
             return error;
         }
         self.record(|state, now| {

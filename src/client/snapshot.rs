@@ -90,7 +90,7 @@ impl Snapshot {
         let own = state.valid_token(now).map(|held| *held.lifetime());
         own.or_else(|| {
             let since = self.current_since.filter(|_| state.is_for(&self.current().settings))?;
-            self.token(now).map(|held| held.lifetime().renewable_from(since))
+            self.token(now).map(|held| held.lifetime().refreshable_from(since))
         })
     }
 

@@ -67,7 +67,7 @@ impl Config {
     fn resolve_place(&self, name: &str) -> Result<Place, String> {
         match name.split_once(':') {
             None if name.is_empty() || name == "memory" => Ok(Place::Memory),
-            None if name == "file" => FileCache::default_folder()
+            None if name == "file" => FileCache::default_directory()
                 .map(Place::Directory)
                 .ok_or_else(|| "cache: there is no home directory; name a folder (file:/a/folder)".into()),
             Some(("file", folder)) if folder.starts_with('/') => Ok(Place::Directory(folder.into())),

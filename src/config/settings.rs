@@ -13,6 +13,7 @@ use super::{CacheSettings, Config, Environment, KeySource};
 use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
 use crate::error::{Error, Status};
 use crate::secret::Redactor;
+use crate::store::Identity;
 
 /// The two audiences, in each spelling of Tango's documentation, with the life of their tokens. The first spelling
 /// of each stands for its short name.
@@ -39,6 +40,20 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Returns what the shared cache needs to know: whose tokens it holds, and the secrets that seal them.
+    pub fn identity(&self) -> Identity<'_> {
+        Identity {
+            token_url: self.token_url.as_str(),
+            client_id: &self.request.client_id,
+            client_secret: &self.request.client_secret,
+            username: &self.request.username,
+            password: &self.request.password,
+            scope: &self.request.scope,
+            audience: &self.request.audience,
+            binding: self.binding.as_ref(),
+        }
+    }
+
     /// Knows every secret that is not a token.
     pub fn redactor(&self) -> Redactor {
         let mut secrets = vec![&self.request.client_secret, &self.request.password];
@@ -90,6 +105,14 @@ pub(crate) enum Proxy {
     System,
     None,
     Explicit(SecretString),
+}
+
+impl Proxy {
+    /// Returns the password in the URL of an explicit proxy.
+    pub fn password(&self) -> Option<SecretString> {
+        let Self::Explicit(url) = self else { return None };
+        Url::parse(url.expose_secret()).ok()?.password().map(SecretString::from)
+    }
 }
 
 impl Config {
@@ -274,6 +297,7 @@ fn resolve_timeout(name: &str, timeout: Option<Duration>, default_seconds: u64) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Names;
 
     fn complete() -> Config {
         let mut config = Config::new();
@@ -303,6 +327,27 @@ mod tests {
 
         let production = complete().environment(Environment::Production).resolve().unwrap();
         assert_eq!(production.token_url.as_str(), "https://auth.tangocard.com/oauth/token");
+    }
+
+    #[test]
+    fn settings_that_want_the_same_token_share_a_cache_key() {
+        let key = |change: fn(&mut Config) -> &mut Config| {
+            let mut config = complete();
+            change(&mut config);
+            Names::of(&config.resolve().unwrap().identity()).key().to_owned()
+        };
+        let default = key(|config| config);
+        assert_eq!(key(|config| config.audience("24h").scope("raas.all")), default);
+        assert_eq!(key(|config| config.password("another")), default);
+        assert_ne!(key(|config| config.audience("5min")), default);
+        assert_ne!(key(|config| config.environment(Environment::Production)), default);
+        let optional = key(|config| config.dpop(DpopMode::Optional));
+        assert_ne!(optional, default);
+        assert_eq!(
+            optional,
+            key(|config| config.dpop(DpopMode::Required)),
+            "a client that becomes strict keeps its token"
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::ath::LastToken;
 use super::jwk::{Curve, PublicJwk, bytes};
 use super::signer::{Beginning, SignFunction, Signer, SignerError};
 use crate::error::{Error, Status};
-use crate::text::without_nul;
+use crate::nul_terminated::without_nul;
 
 /// A key pair for DPoP proofs (RFC 9449). Cheap to clone, safe to share between threads.
 ///
@@ -209,7 +209,7 @@ impl DpopKey {
     }
 
     #[cfg(test)]
-    pub(crate) fn sign_as_a_test(&self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign_for_test(&self, message: &[u8]) -> Vec<u8> {
         self.0.signer.sign(self.0.algorithm, message).unwrap()
     }
 

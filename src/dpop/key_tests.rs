@@ -78,7 +78,7 @@ fn what_is_no_private_key_is_refused_with_what_to_do() {
 fn a_signer_of_the_programs_own_is_tried_before_it_is_trusted() {
     let inside = DpopKey::generate(Algorithm::Es256).unwrap();
     let public = inside.public_jwk().to_owned();
-    let sign = move |message: &[u8]| Ok(inside.sign_as_a_test(message));
+    let sign = move |message: &[u8]| Ok(inside.sign_for_test(message));
     let key = DpopKey::from_signer(Algorithm::Es256, &public, sign.clone()).unwrap();
     assert!(key.proof("GET", "https://host.example/", None, None).is_ok());
     assert!(problem(key.to_pem().map(|_| key.clone())).contains("is not here"));

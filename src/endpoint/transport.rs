@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use reqwest::{redirect, tls};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use url::Url;
 
 use super::Failure;
@@ -47,14 +47,6 @@ fn unusable(error: &reqwest::Error) -> Error {
         Status::InvalidConfiguration,
         format!("the HTTP client cannot be set up: {cause}; check ca_file, proxy and the system's certificates"),
     )
-}
-
-impl Proxy {
-    /// The part of an explicit proxy's URL that nobody may see.
-    pub fn password(&self) -> Option<SecretString> {
-        let Self::Explicit(url) = self else { return None };
-        Url::parse(url.expose_secret()).ok()?.password().map(SecretString::from)
-    }
 }
 
 /// A request that brought no answer: told apart by whether the server can have seen it.

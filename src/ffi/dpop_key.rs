@@ -269,7 +269,7 @@ mod tests {
         unsafe {
             let module = &*module.cast::<Module>();
             let message = std::slice::from_raw_parts(message, length);
-            let signature = module.key.sign_as_a_test(message);
+            let signature = module.key.sign_for_test(message);
             assert!(*room >= signature.len());
             into.copy_from_nonoverlapping(signature.as_ptr(), signature.len());
             *room = signature.len();

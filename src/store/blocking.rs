@@ -1,44 +1,45 @@
-//! Stores whose operations block: files, and whatever a program reaches through functions of its own.
+//! Stores whose operations block: directories and custom caches.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::rand;
 use tokio::sync::oneshot;
 use tokio::time;
 
 use super::worker::{Job, Worker, Workers};
-use super::{Entry, Kind, LARGEST_ENTRY, LONGEST_OPERATION, Loaded, Names, Store, StoreError, StoreFuture};
+use super::{Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError, StoreFuture};
+use crate::random::unique_name;
 use crate::secret::Redactor;
 
-/// A place that a whole fleet reads and writes, such as a database: what [`Config::custom_cache`] takes.
+/// A custom shared cache for [`Config::custom_cache`], such as a table of a database.
 ///
-/// The library calls it on threads of its own and waits five seconds for each call. The calls of one fetch follow each other,
-/// so those behind one that takes longer are waited for in vain, and made nevertheless. Give the calls time limits of their
-/// own, below five seconds: what comes late can replace what another process wrote meanwhile.
+/// The library calls it on separate threads and waits five seconds for each call. Calls of one refresh run one after
+/// the other. If a call takes longer, the calls after it are still made, but the library no longer waits for their
+/// results. Give each call a timeout below five seconds: a late write can replace a newer value of another process.
 ///
-/// Names are of letters, digits, `.` and `-`. Values are sealed or hold no secret; each has at most 128 KiB.
+/// Names consist of letters, digits, `.` and `-`. Values are sealed or contain no secret, and have at most 128 KiB.
 ///
 /// [`Config::custom_cache`]: crate::Config::custom_cache
 pub trait SharedCache: Send + Sync + 'static {
-    /// The value under this name; `None` where there is none.
+    /// Returns the value of this name; `None` if there is none.
     fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError>;
 
-    /// Puts a value in the place of an earlier one, in one step; `None` removes it. It has to be kept for `keep`, and
-    /// may be forgotten after.
+    /// Replaces the value of this name atomically; `None` removes it. The cache has to keep the value for `keep`, and
+    /// may then delete it.
     fn save(&self, name: &str, value: Option<&[u8]>, keep: Duration) -> Result<(), CacheError>;
 
-    /// Takes the lock of this name for `owner`, or extends it if `owner` has it. False, at once, if another has it.
+    /// Takes the lock of this name for `owner`, or extends it if `owner` holds it. Returns false, without waiting, if
+    /// another owner holds it.
     ///
-    /// It has to open by itself `lease` after it was taken or extended: its owner may be gone.
+    /// The cache has to release the lock `lease` after it was taken or extended, because its owner may have ended.
     fn lock(&self, name: &str, owner: &str, lease: Duration) -> Result<bool, CacheError>;
 
-    /// Opens the lock if `owner` has it, and does nothing if not.
+    /// Releases the lock if `owner` holds it; otherwise does nothing.
     fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError>;
 }
 
-/// Why a shared cache could not do what it was asked for, in its own words. They must not hold a secret.
+/// The reason why a custom cache failed. It must not contain a secret.
 #[derive(Clone, Debug)]
 pub struct CacheError(pub String);
 
@@ -50,7 +51,7 @@ impl fmt::Display for CacheError {
 
 impl std::error::Error for CacheError {}
 
-/// A shared cache for one fetch.
+/// A blocking cache, for one refresh or sync.
 pub(crate) struct Blocking {
     cache: Arc<dyn SharedCache>,
     names: Names,
@@ -60,38 +61,39 @@ pub(crate) struct Blocking {
 }
 
 impl Blocking {
-    /// `workers` are counted over all fetches of a client.
+    /// `workers` counts the threads of all refreshes of a client.
     pub fn new(cache: Arc<dyn SharedCache>, names: Names, workers: Workers) -> Self {
-        Self { cache, names, owner: new_owner(), workers, worker: Mutex::new(None) }
+        Self { cache, names, owner: unique_name(), workers, worker: Mutex::new(None) }
     }
 
-    /// Runs on a thread that may wait, after what it was given before. What takes too long is left to itself.
+    /// Runs `work` on the worker thread, after earlier work. Work that exceeds the timeout goes on without being waited
+    /// for.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn SharedCache) -> Result<T, CacheError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let cache = Arc::clone(&self.cache);
         let (sender, done) = oneshot::channel();
-        self.hand_out(Box::new(move || drop(sender.send(work(&*cache)))))?;
-        let outcome = time::timeout(LONGEST_OPERATION, done).await;
+        self.submit(Box::new(move || drop(sender.send(work(&*cache)))))?;
+        let outcome = time::timeout(OPERATION_TIMEOUT, done).await;
         if matches!(outcome, Ok(Err(_))) {
-            // It panicked, and its thread with it.
+            // The work panicked, which ended the thread.
             *self.worker() = None;
         }
         match outcome {
             Ok(Ok(outcome)) => outcome.map_err(|error| StoreError(Redactor::new([]).clean(&error.0))),
-            Ok(Err(_)) => Err(StoreError("it ended unexpectedly".into())),
-            Err(_) => Err(StoreError(format!("it did not answer within {} s", LONGEST_OPERATION.as_secs()))),
+            Ok(Err(_)) => Err(StoreError("a call of it ended unexpectedly".into())),
+            Err(_) => Err(StoreError(format!("it did not answer within {} s", OPERATION_TIMEOUT.as_secs()))),
         }
     }
 
-    fn hand_out(&self, job: Job) -> Result<(), StoreError> {
+    fn submit(&self, job: Job) -> Result<(), StoreError> {
         let mut worker = self.worker();
         let worker = match &*worker {
             Some(worker) => worker,
             None => worker.insert(self.workers.start()?),
         };
-        worker.0.send(job).map_err(|_| StoreError("it ended unexpectedly".into()))
+        worker.0.send(job).map_err(|_| StoreError("a call of it ended unexpectedly".into()))
     }
 
     fn worker(&self) -> MutexGuard<'_, Option<Worker>> {
@@ -106,7 +108,7 @@ impl Store for Blocking {
             let load = |name: &str| {
                 cache.load(name).map(|value| {
                     value.map(|mut value| {
-                        value.truncate(LARGEST_ENTRY);
+                        value.truncate(MAX_ENTRY_LENGTH);
                         value
                     })
                 })
@@ -137,17 +139,4 @@ impl Store for Blocking {
         let (name, owner) = (self.names.lock(), self.owner.clone());
         Box::pin(self.run(move |cache| cache.unlock(&name, &owner)))
     }
-}
-
-/// A name for the holder of a lock that no other has.
-pub(super) fn new_owner() -> String {
-    use std::fmt::Write;
-    let mut bytes = [0_u8; 16];
-    // Without randomness the process still tells owners on this machine apart.
-    let _ = rand::fill(&mut bytes);
-    let mut owner = format!("{}-", std::process::id());
-    for byte in bytes {
-        let _ = write!(owner, "{byte:02x}");
-    }
-    owner
 }

@@ -1,41 +1,41 @@
-//! From the life clock of this process to the time that all who share a token count in, and back.
+//! Maps the boot clock of this machine to the Unix time in the shared cache, and back.
 
 use serde_json::{Value, json};
 
 use crate::clock::{BootTime, Clock};
 
-/// One instant on both.
+/// The same instant on both clocks.
 #[derive(Clone, Debug)]
 pub(super) struct ClockMapping {
     now: BootTime,
     unix_ms: i64,
-    /// Somebody can set the clock of the machine, or of the store. On this start of the machine a better one is known.
+    /// The boot that `now` counts from. Readers of the same boot need not trust a clock that can be set.
     boot_id: Option<String>,
 }
 
 impl ClockMapping {
-    /// Where the wall clocks of the machines are all that is shared.
+    /// Maps to the wall clock of this machine, for a store without a clock.
     pub fn of_machine(clock: &dyn Clock) -> Self {
         Self { now: clock.now(), unix_ms: clock.wall_ms(), boot_id: clock.boot_id() }
     }
 
-    /// Where the store has a clock, which showed `unix_ms` at `now`.
+    /// Maps to the clock of the store, which showed `unix_ms` at `now`.
     pub fn of_store(clock: &dyn Clock, now: BootTime, unix_ms: i64) -> Self {
         Self { now, unix_ms, boot_id: clock.boot_id() }
     }
 
-    /// What is written beside times, so that a later reader on the same machine need not trust the wall clock.
+    /// Returns the value that is written beside times, for `corrected_by`.
     pub fn stamp(&self) -> Value {
         json!({"unix_ms": self.unix_ms, "boot_id": self.boot_id, "boot_ms": self.now.as_ms()})
     }
 
-    /// This mapping for reading what was written with `stamp`.
+    /// Returns the mapping with which to read times that were written beside `stamp`.
     ///
-    /// On the same start of the machine the life clock says how much time has passed since, whatever was done to the
-    /// wall clock. The later of both counts: one that was set back makes nothing look fresh, one that was set forward
-    /// costs a needless request at the most.
-    pub fn at_least_since(&self, stamp: Option<&Value>) -> Self {
-        let passed = || {
+    /// If the machine has not restarted since, the boot clock tells how much time has passed, even if the wall clock
+    /// was set. The later of both times is used: a wall clock that was set back makes no token look fresh, and one that
+    /// was set forward costs at most a needless request.
+    pub fn corrected_by(&self, stamp: Option<&Value>) -> Self {
+        let by_boot_clock = || {
             let stamp = stamp?;
             let boot_id = self.boot_id.as_deref()?;
             let unix_ms = stamp.get("unix_ms")?.as_i64()?;
@@ -43,14 +43,14 @@ impl ClockMapping {
             (stamp.get("boot_id")?.as_str()? == boot_id)
                 .then(|| unix_ms.saturating_add(self.now.as_ms().saturating_sub(boot_ms)))
         };
-        Self { unix_ms: passed().map_or(self.unix_ms, |unix_ms| unix_ms.max(self.unix_ms)), ..self.clone() }
+        Self { unix_ms: by_boot_clock().map_or(self.unix_ms, |unix_ms| unix_ms.max(self.unix_ms)), ..self.clone() }
     }
 
-    pub fn unix_ms(&self, moment: BootTime) -> i64 {
-        self.unix_ms.saturating_add(moment.as_ms().saturating_sub(self.now.as_ms()))
+    pub fn unix_ms(&self, time: BootTime) -> i64 {
+        self.unix_ms.saturating_add(time.as_ms().saturating_sub(self.now.as_ms()))
     }
 
-    pub fn moment(&self, unix_ms: i64) -> BootTime {
+    pub fn boot_time(&self, unix_ms: i64) -> BootTime {
         BootTime::from_ms(self.now.as_ms().saturating_add(unix_ms.saturating_sub(self.unix_ms)))
     }
 
@@ -68,29 +68,29 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    /// How much time a reader believes to have passed since the stamp was written.
-    fn believed(change: impl FnOnce(&ManualClock)) -> Duration {
+    /// Returns the age of a time that was written now, as read after `change`.
+    fn age_after(change: impl FnOnce(&ManualClock)) -> Duration {
         let clock = ManualClock::new();
         let written = ClockMapping::of_machine(&clock);
         let (stamp, unix_ms) = (written.stamp(), written.unix_ms(clock.now()));
         change(&clock);
-        let read = ClockMapping::of_machine(&clock).at_least_since(Some(&stamp));
-        clock.now().since(read.moment(unix_ms))
+        let read = ClockMapping::of_machine(&clock).corrected_by(Some(&stamp));
+        clock.now().since(read.boot_time(unix_ms))
     }
 
     #[test]
-    fn a_wall_clock_set_back_makes_nothing_fresh_and_one_set_forward_only_ages() {
-        assert_eq!(believed(|clock| clock.advance(HOUR)), HOUR);
-        assert_eq!(believed(|clock| clock.sleep(HOUR)), HOUR);
+    fn wall_clock_set_back_does_not_reduce_an_age_and_one_set_forward_increases_it() {
+        assert_eq!(age_after(|clock| clock.advance(HOUR)), HOUR);
+        assert_eq!(age_after(|clock| clock.sleep(HOUR)), HOUR);
         assert_eq!(
-            believed(|clock| {
+            age_after(|clock| {
                 clock.advance(HOUR);
                 clock.set_wall_back(5 * HOUR);
             }),
             HOUR
         );
         assert_eq!(
-            believed(|clock| {
+            age_after(|clock| {
                 clock.advance(HOUR);
                 clock.set_wall_forward(5 * HOUR);
             }),
@@ -99,32 +99,32 @@ mod tests {
     }
 
     #[test]
-    fn another_start_of_the_machine_has_nothing_but_its_time() {
+    fn stamp_of_another_boot_corrects_nothing() {
         let clock = ManualClock::new();
         let mut stamp = ClockMapping::of_machine(&clock).stamp();
         clock.set_wall_back(HOUR);
         let plain = ClockMapping::of_machine(&clock);
         stamp["boot_id"] = "another".into();
         for stamp in [Some(&stamp), None, Some(&json!({"boot_id": 1, "unix_ms": "x"}))] {
-            assert_eq!(plain.at_least_since(stamp).unix_ms(clock.now()), clock.wall_ms());
+            assert_eq!(plain.corrected_by(stamp).unix_ms(clock.now()), clock.wall_ms());
         }
     }
 
     #[test]
-    fn a_stores_clock_that_was_set_back_makes_nothing_look_fresh() {
+    fn store_clock_set_back_does_not_reduce_an_age() {
         let clock = ManualClock::new();
         let stamp = ClockMapping::of_store(&clock, clock.now(), 50_000_000).stamp();
         clock.advance(HOUR);
         let set_back = ClockMapping::of_store(&clock, clock.now(), 50_000_000);
-        assert_eq!(clock.now().since(set_back.at_least_since(Some(&stamp)).moment(50_000_000)), HOUR);
+        assert_eq!(clock.now().since(set_back.corrected_by(Some(&stamp)).boot_time(50_000_000)), HOUR);
     }
 
     #[test]
-    fn no_number_makes_it_overflow() {
-        let clock_mapping = ClockMapping::of_store(&ManualClock::new(), BootTime::from_ms(i64::MAX), i64::MIN);
+    fn extreme_numbers_do_not_overflow() {
+        let mapping = ClockMapping::of_store(&ManualClock::new(), BootTime::from_ms(i64::MAX), i64::MIN);
         for extreme in [i64::MIN, 0, i64::MAX] {
-            clock_mapping.moment(extreme);
-            clock_mapping.unix_ms(BootTime::from_ms(extreme));
+            mapping.boot_time(extreme);
+            mapping.unix_ms(BootTime::from_ms(extreme));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The token as it is sealed: everything that another process needs to use it.
+//! The plain text of a record: everything that another process needs to use the token.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::clock::BootTime;
 use crate::dpop::{Binding, DpopKey};
 use crate::token::{Token, TokenHash, is_presentable};
 
-/// Longer lives are a mistake.
-const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
+/// A longer lifetime is a mistake.
+const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// A token that another process got.
+/// A token from the shared cache.
 pub(crate) struct Record {
     pub access_token: SecretString,
-    /// The key that it is bound to.
+    /// The key that the token is bound to.
     pub key: Option<DpopKey>,
     pub scope: String,
     pub requested: BootTime,
@@ -33,16 +33,16 @@ impl Record {
     }
 }
 
-/// The plain text of a record. The key that the token is bound to goes along where this process holds it, so that the
-/// token is not lost with it; a key behind a signer of the program's own stays where it is.
-pub(super) fn write(token: &Token, clock_mapping: &ClockMapping) -> Zeroizing<Vec<u8>> {
-    let life = token.lifetime();
+/// Returns the plain text of a record. It includes the private key that the token is bound to, if this process holds
+/// it, so that other processes can use the token. The key of a custom signer cannot be included.
+pub(super) fn write(token: &Token, mapping: &ClockMapping) -> Zeroizing<Vec<u8>> {
+    let lifetime = token.lifetime();
     let key = token.dpop_key();
     let private_key = key.and_then(|key| key.to_base64_pkcs8().ok());
     let plain_fields = json!({
-        "clock": clock_mapping.stamp(),
-        "requested_ms": clock_mapping.unix_ms(life.requested()),
-        "expires_ms": clock_mapping.unix_ms(life.expires()),
+        "clock": mapping.stamp(),
+        "requested_ms": mapping.unix_ms(lifetime.requested()),
+        "expires_ms": mapping.unix_ms(lifetime.expires()),
         "scope": token.scope(),
         "token_type": token.token_type(),
         "dpop_jkt": key.map(DpopKey::thumbprint),
@@ -50,72 +50,72 @@ pub(super) fn write(token: &Token, clock_mapping: &ClockMapping) -> Zeroizing<Ve
     })
     .to_string();
     let private_key = private_key.as_ref().map(ExposeSecret::expose_secret);
-    // Written by hand, into room for all of it: a JSON library would leave copies of the secrets behind.
+    // Written by hand into a vector with enough capacity: a JSON library would leave copies of the secrets behind.
     let secrets = [("access_token", Some(token.value())), ("dpop_key", private_key)];
-    let room = plain_fields.len()
-        + secrets.iter().map(|(name, text)| name.len() + 2 * text.map_or(0, str::len) + 8).sum::<usize>();
-    let mut text = Zeroizing::new(Vec::with_capacity(room));
-    text.extend_from_slice(plain_fields.strip_suffix('}').unwrap_or_default().as_bytes());
+    let capacity = plain_fields.len()
+        + secrets.iter().map(|(name, secret)| name.len() + 2 * secret.map_or(0, str::len) + 8).sum::<usize>();
+    let mut plain = Zeroizing::new(Vec::with_capacity(capacity));
+    plain.extend_from_slice(plain_fields.strip_suffix('}').unwrap_or_default().as_bytes());
     for (name, secret) in secrets.into_iter().filter_map(|(name, secret)| Some((name, secret?))) {
-        text.extend_from_slice(format!(",\"{name}\":").as_bytes());
-        // Writing a text into memory cannot fail.
-        let _ = serde_json::to_writer(&mut *text, secret);
+        plain.extend_from_slice(format!(",\"{name}\":").as_bytes());
+        // Writing a string into memory cannot fail.
+        let _ = serde_json::to_writer(&mut *plain, secret);
     }
-    text.push(b'}');
-    text
+    plain.push(b'}');
+    plain
 }
 
-/// Why a record that could be opened is of no use here.
+/// The reason why this client cannot use a record that it could open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UnusableRecord {
-    /// It is not what a process of this version writes.
+    /// The record is not what this version writes.
     Malformed,
-    /// It holds a Bearer token where a bound one is required, or a bound one where no proofs are made.
+    /// The record has a Bearer token where a bound one is required, or a bound one where no proofs are made.
     WrongType,
-    /// It is bound to a key that is not here.
-    KeyElsewhere,
+    /// The token is bound to a key that this client does not have.
+    UnknownKey,
 }
 
 impl fmt::Display for UnusableRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Malformed => "it is not whole",
-            Self::WrongType => "its type is not the one that the DPoP mode of this client wants",
-            Self::KeyElsewhere => "it is bound to a key that this client does not have; give all of them the same key",
+            Self::Malformed => "it is malformed",
+            Self::WrongType => {
+                "its token type does not fit the DPoP mode of this client; configure the same mode everywhere"
+            }
+            Self::UnknownKey => {
+                "it is bound to a key that this client does not have; configure the same key everywhere"
+            }
         })
     }
 }
 
-/// Reads it as a client with this `binding` does.
-pub(super) fn read(
-    plain: &[u8],
-    clock_mapping: &ClockMapping,
-    binding: Option<&Binding>,
-) -> Result<Record, UnusableRecord> {
+/// Reads the plain text of a record for a client with this `binding`.
+pub(super) fn read(plain: &[u8], mapping: &ClockMapping, binding: Option<&Binding>) -> Result<Record, UnusableRecord> {
     let mut fields = Fields::parse(plain).ok_or(UnusableRecord::Malformed)?;
-    let clock_mapping = clock_mapping.at_least_since(fields.0.get("clock"));
+    let mapping = mapping.corrected_by(fields.0.get("clock"));
     let access_token = fields.take_secret("access_token").ok_or(UnusableRecord::Malformed)?;
     let private_key = fields.take_secret("dpop_key");
-    let text = |name: &str| fields.0.get(name).and_then(Value::as_str);
+    let string = |name: &str| fields.0.get(name).and_then(Value::as_str);
     let time = |name: &str| fields.0.get(name).and_then(Value::as_i64).ok_or(UnusableRecord::Malformed);
-    let scope = text("scope").filter(|scope| !scope.contains(char::is_control)).ok_or(UnusableRecord::Malformed)?;
-    let key = match (text("token_type").ok_or(UnusableRecord::Malformed)?, binding) {
+    let scope = string("scope").filter(|scope| !scope.contains(char::is_control)).ok_or(UnusableRecord::Malformed)?;
+    let key = match (string("token_type").ok_or(UnusableRecord::Malformed)?, binding) {
         ("Bearer", None) => None,
         ("Bearer", Some(binding)) if !binding.required => None,
-        ("DPoP", Some(binding)) => Some(key(text("dpop_jkt"), text("dpop_alg"), private_key.as_ref(), binding)?),
+        ("DPoP", Some(binding)) => Some(key(string("dpop_jkt"), string("dpop_alg"), private_key.as_ref(), binding)?),
         ("Bearer" | "DPoP", _) => return Err(UnusableRecord::WrongType),
         _ => return Err(UnusableRecord::Malformed),
     };
-    // A request that was sent in the future was sent by somebody whose clock is ahead of this one.
-    let (requested, expires) = (clock_mapping.moment(time("requested_ms")?), clock_mapping.moment(time("expires_ms")?));
+    // A request in the future was sent by a process whose clock is ahead of this one.
+    let (requested, expires) = (mapping.boot_time(time("requested_ms")?), mapping.boot_time(time("expires_ms")?));
     let lifetime = expires.since(requested);
-    if !is_presentable(access_token.expose_secret()) || lifetime > LONGEST_LIFETIME {
+    if !is_presentable(access_token.expose_secret()) || lifetime > MAX_LIFETIME {
         return Err(UnusableRecord::Malformed);
     }
-    Ok(Record { access_token, key, scope: scope.into(), requested: requested.min(clock_mapping.now()), lifetime })
+    Ok(Record { access_token, key, scope: scope.into(), requested: requested.min(mapping.now()), lifetime })
 }
 
-/// The client's own key if it is that one, else the one that came with the token.
+/// Returns the client's own key if the token is bound to it, else the key in the record.
 fn key(
     jkt: Option<&str>,
     algorithm: Option<&str>,
@@ -126,7 +126,7 @@ fn key(
     if binding.key.thumbprint() == jkt {
         return Ok(binding.key.clone());
     }
-    let private_key = private_key.ok_or(UnusableRecord::KeyElsewhere)?;
+    let private_key = private_key.ok_or(UnusableRecord::UnknownKey)?;
     let algorithm = algorithm.and_then(crate::dpop::Algorithm::from_name).ok_or(UnusableRecord::Malformed)?;
     let der =
         STANDARD.decode(private_key.expose_secret()).map(Zeroizing::new).map_err(|_| UnusableRecord::Malformed)?;
@@ -134,7 +134,7 @@ fn key(
     if key.thumbprint() == jkt { Ok(key) } else { Err(UnusableRecord::Malformed) }
 }
 
-/// The fields of a record, whose texts are zeroised with them.
+/// The fields of a record. Their strings are zeroised when they are dropped.
 struct Fields(Map<String, Value>);
 
 impl Fields {
@@ -156,8 +156,8 @@ impl Fields {
 impl Drop for Fields {
     fn drop(&mut self) {
         for field in self.0.values_mut() {
-            if let Value::String(text) = field {
-                text.zeroize();
+            if let Value::String(string) = field {
+                string.zeroize();
             }
         }
     }
@@ -177,9 +177,9 @@ mod tests {
     const DAY: Duration = Duration::from_secs(86_400);
 
     fn written(clock: &Arc<ManualClock>, key: Option<&DpopKey>) -> Zeroizing<Vec<u8>> {
-        let life = TokenLifetime::new(clock.now(), DAY, 0.0);
+        let lifetime = TokenLifetime::new(clock.now(), DAY, 0.0);
         let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-        let held = HeldToken::new(&"the-\"token\"".into(), key.cloned(), "raas.all", life, Arc::clone(&clock));
+        let held = HeldToken::new(&"the-\"token\"".into(), key.cloned(), "raas.all", lifetime, Arc::clone(&clock));
         write(&held.token(), &ClockMapping::of_machine(&*clock))
     }
 
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn another_process_gets_the_token_and_the_rest_of_its_life() {
+    fn record_holds_the_token_and_its_remaining_lifetime() {
         let clock = Arc::new(ManualClock::new());
         let plain = written(&clock, None);
         clock.advance(DAY / 3);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_token_comes_with_its_key_of_every_algorithm() {
+    fn record_of_a_bound_token_holds_its_key_for_every_algorithm() {
         let clock = Arc::new(ManualClock::new());
         for algorithm in Algorithm::ALL {
             let key = DpopKey::generate(algorithm).unwrap();
@@ -210,59 +210,51 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_nobody_can_copy_stays_where_it_is() {
+    fn key_of_a_custom_signer_is_not_in_the_record() {
         let clock = Arc::new(ManualClock::new());
         let own = DpopKey::generate(Algorithm::Es256).unwrap();
         let hidden = own.clone();
         let signer =
-            DpopKey::from_signer(Algorithm::Es256, own.public_jwk(), move |message| Ok(hidden.sign_as_a_test(message)));
+            DpopKey::from_signer(Algorithm::Es256, own.public_jwk(), move |message| Ok(hidden.sign_for_test(message)));
         let binding_of = |key: DpopKey| Binding { key, required: true };
         let signer = signer.unwrap();
         let plain = written(&clock, Some(&signer));
-        let clock_mapping = ClockMapping::of_machine(&*clock);
+        let mapping = ClockMapping::of_machine(&*clock);
         assert!(!String::from_utf8_lossy(&plain).contains("dpop_key"));
         assert!(
-            read(&plain, &clock_mapping, Some(&binding_of(signer))).unwrap().key.is_some(),
-            "who has it can use it"
+            read(&plain, &mapping, Some(&binding_of(signer))).unwrap().key.is_some(),
+            "a client with the key can use the token"
         );
-        assert_eq!(read(&plain, &clock_mapping, Some(&binding(true))).err(), Some(UnusableRecord::KeyElsewhere));
+        assert_eq!(read(&plain, &mapping, Some(&binding(true))).err(), Some(UnusableRecord::UnknownKey));
     }
 
     #[test]
-    fn nobody_gets_a_type_of_token_that_was_not_asked_for() {
+    fn token_of_a_type_that_the_client_does_not_accept_is_unusable() {
         let clock = Arc::new(ManualClock::new());
-        let clock_mapping = ClockMapping::of_machine(&*clock);
+        let mapping = ClockMapping::of_machine(&*clock);
         let bearer = written(&clock, None);
-        assert!(read(&bearer, &clock_mapping, Some(&binding(false))).is_ok());
-        assert_eq!(
-            read(&bearer, &clock_mapping, Some(&binding(true))).err(),
-            Some(UnusableRecord::WrongType),
-            "a downgrade"
-        );
+        assert!(read(&bearer, &mapping, Some(&binding(false))).is_ok());
+        assert_eq!(read(&bearer, &mapping, Some(&binding(true))).err(), Some(UnusableRecord::WrongType), "a downgrade");
         let bound = written(&clock, Some(&DpopKey::generate(Algorithm::Es256).unwrap()));
-        assert_eq!(read(&bound, &clock_mapping, None).err(), Some(UnusableRecord::WrongType));
+        assert_eq!(read(&bound, &mapping, None).err(), Some(UnusableRecord::WrongType));
     }
 
     #[test]
-    fn what_is_not_whole_is_malformed() {
+    fn missing_or_invalid_fields_make_a_record_malformed() {
         let clock = Arc::new(ManualClock::new());
-        let clock_mapping = ClockMapping::of_machine(&*clock);
-        let whole = written(&clock, None);
+        let mapping = ClockMapping::of_machine(&*clock);
+        let complete = written(&clock, None);
         for field in ["access_token", "scope", "token_type", "requested_ms", "expires_ms"] {
-            let mut fields: Map<String, Value> = serde_json::from_slice(&whole).unwrap();
+            let mut fields: Map<String, Value> = serde_json::from_slice(&complete).unwrap();
             for wrong in [None, Some(json!(true)), Some(json!("a\u{0}b"))] {
                 match wrong {
                     None => fields.remove(field),
                     Some(value) => fields.insert(field.into(), value),
                 };
                 let plain = Value::Object(fields.clone()).to_string();
-                assert_eq!(
-                    read(plain.as_bytes(), &clock_mapping, None).err(),
-                    Some(UnusableRecord::Malformed),
-                    "{plain}"
-                );
+                assert_eq!(read(plain.as_bytes(), &mapping, None).err(), Some(UnusableRecord::Malformed), "{plain}");
             }
         }
-        assert_eq!(read(b"[]", &clock_mapping, None).err(), Some(UnusableRecord::Malformed));
+        assert_eq!(read(b"[]", &mapping, None).err(), Some(UnusableRecord::Malformed));
     }
 }

@@ -1,7 +1,7 @@
-//! Redis, Valkey and what speaks their protocol, alone or as a cluster.
+//! Redis, Valkey and other servers with their protocol, single or as a cluster.
 //!
-//! A connection lives as long as one look or one fetch, minutes or hours apart: hundreds of idle ones would help nobody,
-//! and none breaks unseen between two uses.
+//! Each sync and each refresh opens a connection and closes it. They are minutes or hours apart, and hundreds of
+//! processes should not keep idle connections, which could break unnoticed.
 
 mod address;
 mod connection;
@@ -16,11 +16,11 @@ use tokio::time;
 pub(crate) use address::RedisAddress;
 use connection::Connection;
 
-use super::{Entry, Kind, LARGEST_ENTRY, LONGEST_OPERATION, Loaded, Names, Store, StoreError, StoreFuture, blocking};
+use super::{Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError, StoreFuture};
+use crate::random::unique_name;
 use crate::secret::Redactor;
 
-/// Both entries and the time, which is the same for all who ask this server.
-/// What is too long for an entry is cut off.
+/// Returns both entries, each cut off at the maximum length, and the time of the server.
 const LOAD: &str = "local function get(key) \
     local value = redis.call('GET', key) \
     return value and string.sub(value, 1, ARGV[1]) end \
@@ -31,14 +31,14 @@ const LOCK: &str = "local owner = redis.call('GET', KEYS[1]) \
 const EXTEND: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end \
     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
 const UNLOCK: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
-/// Nothing, unless the lock (the first key) is the owner's (the first argument). For each further key a value and how long
-/// to keep it; no value removes the key.
+/// Does nothing unless the owner (the first argument) holds the lock (the first key). Each further key has two
+/// arguments, the value and how long to keep it. A time of 0 removes the key.
 const SAVE: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end \
     for i = 2, #KEYS do local value, keep = ARGV[2 * i - 2], ARGV[2 * i - 1] \
     if keep == '0' then redis.call('DEL', KEYS[i]) else redis.call('SET', KEYS[i], value, 'PX', keep) end \
     end return 1";
 
-/// The entries of one cache key on a server, for one fetch.
+/// The entries of one cache key on a server, for one refresh or sync.
 pub(crate) struct Redis {
     address: RedisAddress,
     names: Names,
@@ -48,12 +48,13 @@ pub(crate) struct Redis {
 
 impl Redis {
     pub fn new(address: RedisAddress, names: Names) -> Self {
-        Self { address, names, owner: blocking::new_owner(), connection: Mutex::new(None) }
+        Self { address, names, owner: unique_name(), connection: Mutex::new(None) }
     }
 
-    /// A connection that broke is made anew once. Every command here can be given twice.
+    /// Runs a command, and repeats it once on a new connection if the old one broke. Every command here can be
+    /// repeated.
     async fn run<T: FromRedisValue>(&self, command: Cmd) -> Result<T, StoreError> {
-        let running = async {
+        let attempts = async {
             let mut connection = self.connection.lock().await;
             let mut is_new = connection.is_none();
             loop {
@@ -72,28 +73,28 @@ impl Redis {
                 }
             }
         };
-        match time::timeout(LONGEST_OPERATION, running).await {
-            Ok(outcome) => outcome.map_err(|error| self.trouble(&error)),
+        match time::timeout(OPERATION_TIMEOUT, attempts).await {
+            Ok(outcome) => outcome.map_err(|error| self.store_error(&error)),
             Err(_) => {
-                Err(StoreError(format!("{} did not answer within {} s", self.address, LONGEST_OPERATION.as_secs())))
+                Err(StoreError(format!("{} did not answer within {} s", self.address, OPERATION_TIMEOUT.as_secs())))
             }
         }
     }
 
-    fn trouble(&self, error: &RedisError) -> StoreError {
+    fn store_error(&self, error: &RedisError) -> StoreError {
         let advice = match error.kind() {
-            ErrorKind::AuthenticationFailed => "; check the user and the password in the address of the cache",
-            ErrorKind::InvalidClientConfig => "; check the address of the cache",
+            ErrorKind::AuthenticationFailed => "; check the user name and the password in the URL of the cache",
+            ErrorKind::InvalidClientConfig => "; check the URL of the cache",
             _ => "",
         };
-        // A server can repeat the command that it refuses, the password included.
-        let said = Redactor::new(&self.address.passwords().collect::<Vec<_>>()).clean(&error.to_string());
-        StoreError(format!("{}: {said}{advice}", self.address))
+        // A server can repeat the refused command, including the password.
+        let reason = Redactor::new(&self.address.passwords().collect::<Vec<_>>()).clean(&error.to_string());
+        StoreError(format!("{}: {reason}{advice}", self.address))
     }
 
-    fn script(text: &str, keys: &[String]) -> Cmd {
+    fn script(source: &str, keys: &[String]) -> Cmd {
         let mut command = redis::cmd("EVAL");
-        command.arg(text).arg(keys.len()).arg(keys);
+        command.arg(source).arg(keys.len()).arg(keys);
         command
     }
 
@@ -117,7 +118,7 @@ impl Store for Redis {
         Box::pin(async {
             let keys = [self.entry(Kind::Record), self.entry(Kind::Ledger)];
             let mut command = Self::script(LOAD, &keys);
-            command.arg(LARGEST_ENTRY);
+            command.arg(MAX_ENTRY_LENGTH);
             let (record, ledger, (seconds, microseconds)): (_, _, (i64, i64)) = self.run(command).await?;
             Ok(Loaded {
                 record,

@@ -1,7 +1,9 @@
-//! Who may read a record: those who have the client secret, and nobody else has to manage a key.
+//! Seals records with a key that is derived from the client secret, so that no further key has to be managed.
 //!
-//! `TTR`, the version, a nonce (12 bytes), then the AES-256-GCM ciphertext and its tag, with everything before the nonce
-//! and the cache key as associated data. docs/cache-format.md has it byte by byte.
+//! `TTR`, the version, a nonce (12 bytes), then the AES-256-GCM ciphertext and its tag, with everything before the
+//! nonce and the cache key as associated data. docs/cache-format.md describes each byte.
+
+use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
@@ -20,18 +22,27 @@ pub(super) struct Seal {
     cache_key: String,
 }
 
-/// Why a record cannot be opened.
+/// The reason why a record cannot be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unreadable {
-    /// It is no record of this version, or not a whole one.
+pub(super) enum OpenError {
+    /// The bytes are not a record of this version, or are too short for one.
     Format,
-    /// It was changed since it was sealed, or was sealed with another secret or for another cache key.
+    /// The record was changed after it was sealed, or was sealed with another secret or for another cache key.
     Changed,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Format => "it is not a record of this version",
+            Self::Changed => "it was changed, or sealed with another client secret",
+        })
+    }
 }
 
 impl Seal {
     pub fn new(client_secret: &SecretString, cache_key: &str) -> Result<Self, StoreError> {
-        let failed = |_| StoreError("no key can be derived; the machine may be out of memory".into());
+        let failed = |_| StoreError("its key cannot be derived; the machine may be out of memory".into());
         let secret = Salt::new(HKDF_SHA256, SALT).extract(client_secret.expose_secret().as_bytes());
         let key = derive::<32>(&secret, &[b"record", cache_key.as_bytes()]).map_err(failed)?;
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_slice()).map_err(failed)?);
@@ -39,10 +50,10 @@ impl Seal {
     }
 
     pub fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let failed = |_| StoreError("the record cannot be sealed; the machine may be out of memory".into());
+        let failed = |_| StoreError("its record cannot be sealed; the machine may be out of memory".into());
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce).map_err(failed)?;
-        // Sized before it is filled: a growing vector would leave copies of the token behind.
+        // Allocated once: a vector that grows leaves copies of the token behind.
         let mut sealed = Vec::with_capacity(HEAD.len() + NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(&HEAD);
         sealed.extend_from_slice(&nonce);
@@ -56,14 +67,14 @@ impl Seal {
         Ok(sealed)
     }
 
-    pub fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
-        let rest = sealed.strip_prefix(&HEAD).ok_or(Unreadable::Format)?;
-        let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or(Unreadable::Format)?;
+    pub fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let rest = sealed.strip_prefix(&HEAD).ok_or(OpenError::Format)?;
+        let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or(OpenError::Format)?;
         let mut plain = Zeroizing::new(body.to_vec());
         let opened = self
             .key
             .open_in_place(Nonce::assume_unique_for_key(*nonce), self.associated_data(), &mut plain)
-            .map_err(|_| Unreadable::Changed)?
+            .map_err(|_| OpenError::Changed)?
             .len();
         plain.truncate(opened);
         Ok(plain)
@@ -74,11 +85,11 @@ impl Seal {
     }
 }
 
-/// Tells who uses the same credentials without telling them: eight bytes that depend on the client secret and on `more`.
-pub(super) fn fingerprint(client_secret: &SecretString, more: &[u8]) -> Option<String> {
+/// Identifies the credentials without revealing them: eight bytes derived from the client secret and the password.
+pub(super) fn fingerprint(client_secret: &SecretString, password: &[u8]) -> Option<String> {
     use base64::Engine;
     let secret = Salt::new(HKDF_SHA256, SALT).extract(client_secret.expose_secret().as_bytes());
-    let bytes = derive::<8>(&secret, &[b"fingerprint", more]).ok()?;
+    let bytes = derive::<8>(&secret, &[b"fingerprint", password]).ok()?;
     Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(*bytes))
 }
 
@@ -108,22 +119,22 @@ mod tests {
     }
 
     #[test]
-    fn who_has_the_secret_reads_what_was_sealed() {
+    fn sealed_record_opens_with_the_same_secret() {
         let sealed = seal("secret", "key").seal(b"a token").unwrap();
         assert_eq!(*seal("secret", "key").open(&sealed).unwrap(), b"a token");
-        assert_ne!(sealed, seal("secret", "key").seal(b"a token").unwrap(), "each has a nonce of its own");
+        assert_ne!(sealed, seal("secret", "key").seal(b"a token").unwrap(), "each record has its own nonce");
         assert!(!sealed.windows(5).any(|part| part == b"token"));
     }
 
     #[test]
-    fn nobody_else_opens_it() {
+    fn sealed_record_does_not_open_with_another_secret_or_key() {
         let sealed = seal("secret", "key").seal(b"a token").unwrap();
-        assert_eq!(seal("another", "key").open(&sealed), Err(Unreadable::Changed));
-        assert_eq!(seal("secret", "another").open(&sealed), Err(Unreadable::Changed));
+        assert_eq!(seal("another", "key").open(&sealed), Err(OpenError::Changed));
+        assert_eq!(seal("secret", "another").open(&sealed), Err(OpenError::Changed));
     }
 
     #[test]
-    fn every_change_and_every_length_is_noticed() {
+    fn changed_or_truncated_record_does_not_open() {
         let seal = seal("secret", "key");
         let sealed = seal.seal(b"a token").unwrap();
         for position in 0..sealed.len() {
@@ -138,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_tells_credentials_apart_and_nothing_of_them() {
+    fn fingerprint_depends_on_the_client_secret_and_the_password() {
         let of = |secret: &str, password: &[u8]| fingerprint(&secret.into(), password).unwrap();
         assert_eq!(of("secret", b"password"), of("secret", b"password"));
         assert_ne!(of("secret", b"password"), of("secret", b"Password"));

@@ -1,4 +1,4 @@
-//! The shared cache as one fetch uses it: tokens and ledgers go in and come out, whatever the store.
+//! The shared cache as a refresh uses it: reads and writes tokens and ledgers in any store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,45 +9,45 @@ use super::clock_mapping::ClockMapping;
 use super::ledger::{self, LedgerFile};
 use super::record::{self, Record, UnusableRecord};
 use super::seal::{self, Seal};
-use super::{Entry, Kind, Names, Store, StoreError};
+use super::{Entry, Identity, Kind, Names, Store, StoreError};
 use crate::clock::{BootTime, Clock};
-use crate::config::Settings;
 use crate::dpop::Binding;
 use crate::error::{Error, Status};
 use crate::policy::Ledger;
 use crate::secret::Redactor;
 use crate::token::{Token, TokenHash};
 
-/// Longer than any cool-down, and than the span in which the last issue matters.
+/// Longer than a cool-down, and longer than the last issue matters.
 const KEEP_LEDGER: Duration = Duration::from_secs(48 * 3600);
 const KEEP_REJECTED: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The cache of one set of credentials, open for one refresh.
+/// The cache entries of one identity, open for one refresh or sync.
 pub(crate) struct Session {
     store: Box<dyn Store>,
     clock: Arc<dyn Clock>,
     seal: Seal,
     binding: Option<Binding>,
     redactor: Redactor,
-    /// Identifies the credentials, so that a refusal of other ones is not taken for theirs.
-    credentials: Option<String>,
+    /// Identifies the credentials, so that a refusal in the ledger is matched with them.
+    fingerprint: Option<String>,
     clock_mapping: ClockMapping,
-    /// The mapping for tokens that are written. It shows no later time than the store does, or they would seem to live longer.
-    for_tokens: ClockMapping,
+    /// The mapping for tokens that are written. Its time is not later than the store's: a token must not seem to live
+    /// longer.
+    token_mapping: ClockMapping,
     rejected_records: u64,
-    /// The token that was there when the cache was read last.
+    /// The token in the cache when it was read last.
     found: Option<TokenHash>,
 }
 
-/// What the cache holds.
+/// The content of the cache.
 pub(crate) struct View {
     pub record: Option<Record>,
-    /// There is a record that cannot be opened. Under the lock it was set aside.
+    /// Whether a record cannot be opened. Under the lock it was set aside.
     pub is_damaged: bool,
     /// Tokens that an API rejected.
-    pub refused: Vec<TokenHash>,
+    pub rejected_tokens: Vec<TokenHash>,
     pub ledger: Option<Ledger>,
-    /// The refusal that closed the ledger.
+    /// The last failure in the ledger.
     pub failure: Option<Error>,
 }
 
@@ -55,20 +55,20 @@ impl Session {
     pub fn new(
         store: Box<dyn Store>,
         names: &Names,
-        settings: &Settings,
+        identity: &Identity<'_>,
+        redactor: Redactor,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        let request = &settings.request;
         let clock_mapping = ClockMapping::of_machine(&*clock);
         Ok(Self {
             store,
-            for_tokens: clock_mapping.clone(),
+            token_mapping: clock_mapping.clone(),
             clock_mapping,
             clock,
-            seal: Seal::new(&request.client_secret, names.key())?,
-            binding: settings.binding.clone(),
-            redactor: settings.redactor(),
-            credentials: seal::fingerprint(&request.client_secret, request.password.expose_secret().as_bytes()),
+            seal: Seal::new(identity.client_secret, names.key())?,
+            binding: identity.binding.cloned(),
+            redactor,
+            fingerprint: seal::fingerprint(identity.client_secret, identity.password.expose_secret().as_bytes()),
             rejected_records: 0,
             found: None,
         })
@@ -78,28 +78,28 @@ impl Session {
         self.read_entries().await.map(|(view, _)| view)
     }
 
-    /// Takes the lock. `None` if another process has it.
+    /// Takes the lock. Returns `None` if another session holds it.
     pub async fn try_lock(&mut self, lease: Duration) -> Result<Option<Locked<'_>>, StoreError> {
-        let asked = self.clock.now();
+        let start = self.clock.now();
         if !self.store.lock(lease).await? {
             return Ok(None);
         }
-        let lock = Locked { until: Some(asked.after(lease)), session: self };
+        let lock = Locked { until: Some(start.after(lease)), session: self };
         Ok(lock.is_held().then_some(lock))
     }
 
     /// What the cache holds, and a record that cannot be opened with the reason.
     async fn read_entries(&mut self) -> Result<(View, Option<Damaged>), StoreError> {
-        // The store's clock is read between the two. What was written seems older by that, and never younger.
-        let asked = self.clock.now();
+        // The store reads its clock between `start` and now. Entries therefore seem older than they are, never younger.
+        let start = self.clock.now();
         let loaded = self.store.load().await?;
         let mapping_at = |now| match loaded.unix_ms {
             Some(unix_ms) => ClockMapping::of_store(&*self.clock, now, unix_ms),
             None => ClockMapping::of_machine(&*self.clock),
         };
-        (self.clock_mapping, self.for_tokens) = (mapping_at(asked), mapping_at(self.clock.now()));
+        (self.clock_mapping, self.token_mapping) = (mapping_at(start), mapping_at(self.clock.now()));
         let file = loaded.ledger.and_then(|bytes| self.read_ledger(&bytes));
-        let LedgerFile { ledger, failure, rejected_records, refused } = file.clone().unwrap_or_default();
+        let LedgerFile { ledger, failure, rejected_records, rejected_tokens } = file.clone().unwrap_or_default();
         self.rejected_records = self.rejected_records.max(rejected_records);
         let (record, damaged) = match loaded.record {
             None => (None, None),
@@ -110,25 +110,25 @@ impl Session {
         };
         self.found = record.as_ref().map(Record::hash);
         let is_damaged = damaged.is_some();
-        Ok((View { record, is_damaged, refused, ledger: file.map(|_| ledger), failure }, damaged))
+        Ok((View { record, is_damaged, rejected_tokens, ledger: file.map(|_| ledger), failure }, damaged))
     }
 
     fn read_ledger(&self, bytes: &[u8]) -> Option<LedgerFile> {
-        let file = ledger::read(bytes, &self.clock_mapping, self.credentials.as_deref(), &self.redactor);
+        let file = ledger::read(bytes, &self.clock_mapping, self.fingerprint.as_deref(), &self.redactor);
         if file.is_none() {
             tracing::warn!("the ledger in the shared cache cannot be read and counts as missing");
         }
         file
     }
 
-    /// `None` for a token that others can use and this client cannot.
+    /// Opens a record. Returns `None` for a token that this client cannot use, but others can.
     fn open(&self, bytes: &[u8]) -> Result<Option<Record>, String> {
-        let plain = self.seal.open(bytes).map_err(|unreadable| format!("cannot be opened ({unreadable:?})"))?;
+        let plain = self.seal.open(bytes).map_err(|error| format!("cannot be opened: {error}"))?;
         match record::read(&plain, &self.clock_mapping, self.binding.as_ref()) {
             Ok(record) => Ok(Some(record)),
-            Err(UnusableRecord::Malformed) => Err("does not hold a whole token".into()),
+            Err(UnusableRecord::Malformed) => Err("does not contain a valid token".into()),
             Err(unusable) => {
-                tracing::warn!("the token in the shared cache is of no use to this client: {unusable}");
+                tracing::warn!("this client cannot use the token in the shared cache: {unusable}");
                 Ok(None)
             }
         }
@@ -180,15 +180,16 @@ impl Locked<'_> {
         Ok(view)
     }
 
-    /// Keeps the lock for another `lease`. False if it was lost, be it for a moment: what was read under it may have changed.
+    /// Extends the lock by `lease` from now. Returns false if the lock was lost even for a short time: what was read
+    /// under it may have changed.
     pub async fn extend(&mut self, lease: Duration) -> Result<bool, StoreError> {
-        let asked = self.session.clock.now();
+        let start = self.session.clock.now();
         let extended = self.session.store.extend(lease).await;
         let is_kept = extended == Ok(true) && self.is_held();
         if is_kept {
-            self.until = Some(asked.after(lease));
+            self.until = Some(start.after(lease));
         } else {
-            // A store that cannot tell has taken it anew.
+            // A store that cannot tell that the lock was lost has taken it again.
             self.release().await;
         }
         extended.map(|_| is_kept)
@@ -199,7 +200,7 @@ impl Locked<'_> {
         let session = &*self.session;
         let record = match write.token {
             Some(token) => {
-                let sealed = session.seal.seal(&record::write(token, &session.for_tokens))?;
+                let sealed = session.seal.seal(&record::write(token, &session.token_mapping))?;
                 Some(Entry { kind: Kind::Record, bytes: Some(sealed), keep: token.expires_in() })
             }
             None if session.found.is_some_and(|found| write.rejected.contains(&found)) => {
@@ -211,15 +212,15 @@ impl Locked<'_> {
             ledger: write.ledger.clone(),
             failure: write.failure.cloned(),
             rejected_records: session.rejected_records,
-            refused: write.rejected.to_vec(),
+            rejected_tokens: write.rejected.to_vec(),
         };
-        let bytes = ledger::write(&file, &session.clock_mapping, session.credentials.as_deref());
+        let bytes = ledger::write(&file, &session.clock_mapping, session.fingerprint.as_deref());
         let ledger = Entry { kind: Kind::Ledger, bytes: Some(bytes), keep: KEEP_LEDGER };
         let entries: Vec<_> = record.into_iter().chain([ledger]).collect();
         self.write(&entries).await
     }
 
-    /// Opens the lock. Where that fails it opens when its lease ends.
+    /// Releases the lock. If that fails, the lock is released when its lease ends.
     pub async fn unlock(mut self) {
         self.release().await;
     }
@@ -228,18 +229,18 @@ impl Locked<'_> {
         if self.until.take().is_some()
             && let Err(error) = self.session.store.unlock().await
         {
-            tracing::warn!("the lock of the shared cache opens only when its lease ends: {error}");
+            tracing::warn!("the lock of the shared cache is released only when its lease ends: {error}");
         }
     }
 
-    /// A record that cannot be opened counts as missing, and is kept under another name for somebody to look at.
+    /// Moves a record that cannot be opened to another entry, where a person can examine it.
     async fn set_aside(&mut self, sealed: Vec<u8>, problem: &str) {
-        tracing::error!("a record in the shared cache {problem}; it is set aside and counts as missing");
+        tracing::error!("a record in the shared cache {problem}; it is set aside and treated as missing");
         self.session.rejected_records = self.session.rejected_records.saturating_add(1);
-        let aside = Entry { kind: Kind::Rejected, bytes: Some(sealed), keep: KEEP_REJECTED };
+        let copy = Entry { kind: Kind::Rejected, bytes: Some(sealed), keep: KEEP_REJECTED };
         let removal = Entry { kind: Kind::Record, bytes: None, keep: Duration::ZERO };
-        if let Err(error) = self.write(&[aside, removal]).await {
-            tracing::warn!("it could not be set aside: {error}");
+        if let Err(error) = self.write(&[copy, removal]).await {
+            tracing::warn!("the record could not be set aside: {error}");
         }
     }
 
@@ -254,7 +255,7 @@ impl Locked<'_> {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        let advice = "nothing is fetched without it, unless allow_fetch_without_cache is set";
+        let advice = "no token is fetched without it unless allow_fetch_without_cache is set";
         Self::new(Status::CacheUnavailable, format!("the shared cache cannot be used: {error}; {advice}"))
     }
 }

@@ -1,4 +1,5 @@
-//! Threads for what may block: not those that resolve host names, so that a cache that hangs keeps nobody else waiting.
+//! Threads for blocking calls of a cache. The runtime's own blocking threads resolve host names, which a cache that
+//! hangs must not delay.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -9,16 +10,16 @@ use super::StoreError;
 use crate::process::ProcessLocal;
 use crate::runtime::forbid_blocking;
 
-/// A fetch needs one, and leaves it behind where it hangs.
-const MOST_WORKERS: u32 = 8;
+/// A refresh needs one thread, and abandons it if a call hangs.
+const MAX_WORKERS: u32 = 8;
 
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
-/// The threads of one client. A forked child has none of its parent's, and counts its own.
+/// Counts the threads of one client. A forked child has none of its parent's threads and counts from zero.
 #[derive(Clone)]
 pub(crate) struct Workers(Arc<ProcessLocal<AtomicU32>>);
 
-/// A thread that does one job after the other, until this is dropped.
+/// A thread that runs one job after the other, until this is dropped.
 pub(super) struct Worker(pub Sender<Job>);
 
 impl Default for Workers {
@@ -29,11 +30,12 @@ impl Default for Workers {
 
 impl Workers {
     pub(super) fn start(&self) -> Result<Worker, StoreError> {
-        let place = Place::take(self.0.get())
-            .ok_or_else(|| StoreError(format!("it has not answered {MOST_WORKERS} times, and is not asked again")))?;
+        let permit = Permit::take(self.0.get()).ok_or_else(|| {
+            StoreError(format!("{MAX_WORKERS} calls of it have not returned, so no further call is made"))
+        })?;
         let (sender, jobs) = mpsc::channel::<Job>();
         let work = move || {
-            let _place = place;
+            let _permit = permit;
             for job in jobs {
                 forbid_blocking(job);
             }
@@ -44,17 +46,17 @@ impl Workers {
     }
 }
 
-/// Is given back when the thread ends, by a panic too.
-struct Place(Arc<AtomicU32>);
+/// Counts one thread until it ends, also by a panic.
+struct Permit(Arc<AtomicU32>);
 
-impl Place {
+impl Permit {
     fn take(count: Arc<AtomicU32>) -> Option<Self> {
-        let taken = count.fetch_update(Relaxed, Relaxed, |count| (count < MOST_WORKERS).then_some(count + 1));
+        let taken = count.fetch_update(Relaxed, Relaxed, |count| (count < MAX_WORKERS).then_some(count + 1));
         taken.is_ok().then(|| Self(count))
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
@@ -65,11 +67,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_that_hang_are_counted_and_not_more_of_them_are_started() {
+    fn no_thread_is_started_beyond_the_limit_until_one_ends() {
         let workers = Workers::default();
-        let (hang, hanging) = mpsc::channel::<()>();
+        let (release, hanging) = mpsc::channel::<()>();
         let hanging = Arc::new(std::sync::Mutex::new(hanging));
-        for _ in 0..MOST_WORKERS {
+        for _ in 0..MAX_WORKERS {
             let hanging = Arc::clone(&hanging);
             workers
                 .start()
@@ -79,7 +81,7 @@ mod tests {
                 .unwrap();
         }
         assert!(workers.start().is_err());
-        drop(hang);
+        drop(release);
         for _ in 0..1_000 {
             if workers.0.get().load(Relaxed) == 0 {
                 assert!(workers.start().is_ok());
@@ -87,17 +89,17 @@ mod tests {
             }
             thread::sleep(std::time::Duration::from_millis(5));
         }
-        panic!("the places were not given back");
+        panic!("the permits were not returned");
     }
 
     #[test]
-    fn a_forked_child_does_not_count_the_threads_of_its_parent() {
-        let workers = Workers(Arc::new(ProcessLocal::inherited(AtomicU32::new(MOST_WORKERS))));
+    fn forked_child_does_not_count_the_threads_of_its_parent() {
+        let workers = Workers(Arc::new(ProcessLocal::inherited(AtomicU32::new(MAX_WORKERS))));
         assert!(workers.start().is_ok());
     }
 
     #[test]
-    fn a_job_that_panics_ends_its_thread_alone() {
+    fn panic_of_a_job_ends_only_its_thread() {
         let workers = Workers::default();
         let worker = workers.start().unwrap();
         let (sender, done) = mpsc::channel::<()>();

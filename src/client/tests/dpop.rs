@@ -118,7 +118,7 @@ fn a_signer_that_hangs_is_given_up_and_the_next_call_asks_it_again() {
         if calls.fetch_add(1, SeqCst) == 1 {
             thread::sleep(Duration::from_secs(3));
         }
-        Ok(inside.sign_as_a_test(message))
+        Ok(inside.sign_for_test(message))
     });
     let adjust = |config: &mut Config| {
         config.dpop(DpopMode::Required).dpop_key(key.unwrap()).total_timeout(Duration::from_millis(300));
@@ -136,7 +136,7 @@ fn a_signer_that_fails_sends_nothing() {
     // The first call is the trial when the key is made.
     let calls = AtomicUsize::new(0);
     let key = DpopKey::from_signer(Algorithm::Es256, &public, move |message| match calls.fetch_add(1, SeqCst) {
-        0 => Ok(inside.sign_as_a_test(message)),
+        0 => Ok(inside.sign_for_test(message)),
         _ => Err(SignerError("the module was pulled out".into())),
     });
     let adjust = |config: &mut Config| {

@@ -134,7 +134,7 @@ fn a_quota_refusal_is_the_whole_fleets_and_outlives_the_process() {
     let error = fleet.join().failure();
     assert_eq!((error.status(), error.http_status()), (Status::QuotaRefused, Some(400)));
     assert_eq!(error.retry_after(), Some(HOUR / 2));
-    assert!(error.message().contains("that was earlier; nothing is sent"), "{error}");
+    assert!(error.message().contains("earlier error; nothing is sent"), "{error}");
     assert_eq!(fleet.requests(), 1);
 }
 
@@ -242,7 +242,7 @@ fn an_outage_is_over_when_the_cache_is_back() {
     fleet.memory_store.break_down(true, true);
     let bench = fleet.join();
     let wait = bench.failure().retry_after().unwrap();
-    assert!(bench.failure().message().contains("that was earlier"), "the cache is not asked at once again");
+    assert!(bench.failure().message().contains("earlier error"), "the cache is not asked at once again");
     fleet.memory_store.break_down(false, false);
     fleet.clock.advance(wait);
     assert_eq!(bench.value(), "token-1");
@@ -308,14 +308,14 @@ fn a_wrong_secret_or_password_somewhere_leaves_the_others_alone() {
     assert_eq!(wrong_secret.failure().status(), Status::CredentialsRefused);
     assert_eq!(fleet.join().value(), "token-1", "the record is still there, and still the right one");
     let wrong = fleet.join_with(|config| config.client_secret("wrong"));
-    assert!(wrong.failure().message().contains("that was earlier"), "who makes the same mistake learns of it");
+    assert!(wrong.failure().message().contains("earlier error"), "who makes the same mistake learns of it");
     assert_eq!(fleet.requests(), 2);
 
     // A wrong password opens the record, and one that is refused closes nothing for who has the right one.
     fleet.memory_store.change("record", Vec::clear);
     let wrong_password = fleet.join_with(|config| config.password("wrong"));
     assert_eq!(wrong_password.failure().status(), Status::CredentialsRefused);
-    assert!(!fleet.join().failure().message().contains("that was earlier"), "it was asked");
+    assert!(!fleet.join().failure().message().contains("earlier error"), "it was asked");
 }
 
 #[test]

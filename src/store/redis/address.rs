@@ -1,4 +1,4 @@
-//! Where the server is, and how it is reached.
+//! The address of a Redis server, and how to connect to it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,55 +11,56 @@ use url::Url;
 
 use crate::process::ProcessLocal;
 
-/// What keys begin with unless the address says otherwise.
+/// The default prefix of keys.
 const PREFIX: &str = "tango-token:";
 pub(super) const PORT: u16 = 6379;
 
-/// Where the server is, or the servers of a cluster.
+/// The URL of a server, or the URLs of a cluster.
 #[derive(Clone)]
 pub(crate) struct RedisAddress {
     nodes: Vec<Url>,
     is_cluster: bool,
     prefix: String,
-    /// The authorities to trust instead of the system's, in PEM.
+    /// The certificate authorities to trust instead of the system's, in PEM.
     authorities: Option<Vec<u8>>,
-    /// Made with the first connection over TLS: the system's authorities take long to read. Its cache of sessions has locks.
+    /// Created with the first TLS connection, because reading the system's authorities is slow. It is local to the
+    /// process, because its session cache has locks.
     tls: Arc<ProcessLocal<OnceCell<Arc<ClientConfig>>>>,
 }
 
 impl RedisAddress {
-    /// `redis://` or, with TLS, `rediss://`, then `[user:password@]host[:port][/database]`, and as parameters `cluster=true`
-    /// and `prefix=`. Further URLs, after a space, are further nodes of the cluster.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let mut address = Self {
+    /// Parses `redis://` or, with TLS, `rediss://`, then `[user:password@]host[:port][/database]`, with the parameters
+    /// `cluster=true` and `prefix=`. Further URLs, separated by spaces, are further nodes of the cluster.
+    pub fn parse(address: &str) -> Result<Self, &'static str> {
+        let mut parsed = Self {
             nodes: Vec::new(),
             is_cluster: false,
             prefix: PREFIX.into(),
             authorities: None,
             tls: Arc::new(ProcessLocal::new()),
         };
-        for word in text.split_ascii_whitespace() {
+        for word in address.split_ascii_whitespace() {
             let mut url = Url::parse(word).map_err(|_| "is not a URL")?;
             if !matches!(url.scheme(), "redis" | "rediss") || !url.has_host() {
                 return Err("must be a redis:// or rediss:// URL with a host");
             }
             for (name, value) in url.query_pairs() {
                 match (&*name, &*value) {
-                    ("cluster", "true") => address.is_cluster = true,
+                    ("cluster", "true") => parsed.is_cluster = true,
                     ("cluster", "false") => {}
-                    ("prefix", prefix) if !prefix.contains(['{', '}']) => prefix.clone_into(&mut address.prefix),
-                    _ => return Err("has a parameter that is neither cluster=true nor prefix= without braces"),
+                    ("prefix", prefix) if !prefix.contains(['{', '}']) => prefix.clone_into(&mut parsed.prefix),
+                    _ => return Err("has a parameter other than cluster=true and prefix=, or braces in the prefix"),
                 }
             }
             url.set_query(None);
-            url.clone().into_connection_info().map_err(|_| "has a host, port or database that cannot be one")?;
-            address.nodes.push(url);
+            url.clone().into_connection_info().map_err(|_| "has an invalid host, port or database")?;
+            parsed.nodes.push(url);
         }
-        match address.nodes.as_slice() {
+        match parsed.nodes.as_slice() {
             [] => Err("is empty"),
-            [_] => Ok(address),
-            [first, rest @ ..] if address.is_cluster && rest.iter().all(|url| url.scheme() == first.scheme()) => {
-                Ok(address)
+            [_] => Ok(parsed),
+            [first, rest @ ..] if parsed.is_cluster && rest.iter().all(|url| url.scheme() == first.scheme()) => {
+                Ok(parsed)
             }
             _ => Err("has several URLs, which need cluster=true and one scheme"),
         }
@@ -69,7 +70,7 @@ impl RedisAddress {
         self.authorities = authorities;
     }
 
-    /// Everything in it that nobody may see.
+    /// Returns the passwords in the URLs, for redaction.
     pub fn passwords(&self) -> impl Iterator<Item = SecretString> {
         self.nodes
             .iter()
@@ -93,7 +94,8 @@ impl RedisAddress {
         &self.nodes
     }
 
-    /// The first node, with the user, the password and the database, and no name, which would need a right of its own.
+    /// Returns the first node with user name, password and database. The client does not set a name, which would need a
+    /// further permission.
     pub(super) fn info(&self) -> Result<ConnectionInfo, RedisError> {
         let info = self.nodes[0].clone().into_connection_info()?;
         let settings = info.redis_settings().clone().set_skip_set_lib_name();
@@ -104,13 +106,13 @@ impl RedisAddress {
         self.authorities.as_deref()
     }
 
-    /// This process's own.
+    /// Returns the TLS configuration of this process.
     pub(super) fn tls(&self) -> Arc<OnceCell<Arc<ClientConfig>>> {
         self.tls.get()
     }
 }
 
-/// Hosts and ports, and nothing that is a secret.
+/// Shows hosts and ports, but no secret.
 impl fmt::Display for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, url) in self.nodes.iter().enumerate() {
@@ -127,9 +129,9 @@ impl fmt::Debug for RedisAddress {
     }
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
-    // A form has one more escape, `+`, which is hidden from it.
-    let form = format!("x={}", text.replace('+', "%2B"));
+fn percent_decoded(string: &str) -> Option<String> {
+    // A form has one more escape, `+`, which is therefore encoded first.
+    let form = format!("x={}", string.replace('+', "%2B"));
     url::form_urlencoded::parse(form.as_bytes()).next().map(|(_, value)| value.into_owned())
 }
 
@@ -140,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_a_url_with_two_parameters() {
+    fn address_is_a_url_with_two_parameters() {
         let address =
             RedisAddress::parse("rediss://me:p%40ss+w@cache.example:7000/3?prefix=shop:&cluster=false").unwrap();
         assert_eq!((address.prefix.as_str(), address.is_cluster), ("shop:", false));
@@ -154,8 +156,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_named() {
-        for text in [
+    fn invalid_address_is_refused() {
+        for address in [
             "",
             "cache.example",
             "http://cache.example",
@@ -167,7 +169,7 @@ mod tests {
             "redis://a?cluster=true rediss://b",
             "redis://a/database",
         ] {
-            assert!(RedisAddress::parse(text).is_err(), "{text}");
+            assert!(RedisAddress::parse(address).is_err(), "{address}");
         }
     }
 }

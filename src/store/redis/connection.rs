@@ -1,4 +1,4 @@
-//! A connection to one server, or to a cluster, for one fetch.
+//! A connection to one server or to a cluster, for one refresh or sync.
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::address::{PORT, RedisAddress};
 
-/// A server that is there is reached sooner, and one that is not leaves time to try once more.
+/// Short enough to try once more within the timeout of an operation.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) enum Connection {
@@ -65,7 +65,7 @@ impl Connection {
     }
 }
 
-/// What moves the bytes of a connection, for as long as that lives.
+/// The task that transfers the bytes of a connection. It ends with the connection.
 pub(super) struct Driver(JoinHandle<()>);
 
 impl Drop for Driver {
@@ -80,7 +80,7 @@ async fn cluster(address: &RedisAddress) -> Result<ClusterConnection, RedisError
         .connection_timeout(CONNECT_TIMEOUT)
         .response_timeout(CONNECT_TIMEOUT);
     if address.has_tls() {
-        // A program with several providers of cryptography has to choose one; if it did, that is the one.
+        // Fails if the program has already chosen a provider, which is then used.
         let _ = default_provider().install_default();
         let root_cert = address.authorities().map(<[u8]>::to_vec);
         builder = builder.certs(TlsCertificates { client_tls: None, root_cert });
@@ -88,8 +88,8 @@ async fn cluster(address: &RedisAddress) -> Result<ClusterConnection, RedisError
     builder.build()?.get_async_connection().await
 }
 
-/// TLS of our own for a single server: the crate would read all of the system's authorities for each connection, also
-/// where they are not the ones to trust, and would fail if one of them is damaged.
+/// Opens a TLS connection to a single server. The redis crate would read the system's authorities for each connection,
+/// even if others are to be trusted, and would fail if one of them is damaged.
 async fn secured(address: &RedisAddress) -> io::Result<TlsStream<TcpStream>> {
     let url = &address.nodes()[0];
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
