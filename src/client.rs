@@ -2,6 +2,7 @@
 //! runs on the library's own thread, so that no caller takes it along by giving up.
 
 mod authorize;
+mod clocks;
 mod components;
 mod credential_state;
 mod plan;
@@ -11,6 +12,7 @@ mod request_loop;
 mod schedule;
 mod single_flight;
 mod snapshot;
+mod suspects;
 
 use std::fmt;
 use std::future::Future;
@@ -20,7 +22,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use crate::api::Origins;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{BootTime, Clock, SystemClock};
 use crate::config::{Config, Credentials, Settings};
 use crate::dpop::ServerClock;
 use crate::error::{Error, Status};
@@ -35,6 +37,11 @@ use process_state::ProcessState;
 use refresh::{Outcome, RefreshTask, ended_unexpectedly};
 use single_flight::{NoResult, Waiter};
 use snapshot::Snapshot;
+
+/// A caller that has waited for this long gets a valid token, if there is one that is to be replaced.
+const FALLBACK_AFTER: Duration = Duration::from_secs(2);
+/// How often it is looked for after that.
+const FALLBACK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Gets tokens for one set of credentials, and keeps the current one for every caller in the process.
 ///
@@ -103,9 +110,9 @@ impl Client {
                 Availability::Token(token) => return Ok(token),
                 Availability::Pending(waiter) => waiter,
             };
-            let left = patience.left();
-            let result = self.0.components.runtime()?.wait_for(waiter.within(left), left)?;
-            if let Some(outcome) = self.0.answer(result.unwrap_or(Err(NoResult::Timeout)), &patience) {
+            let result = Arc::clone(&self.0).result_for(waiter, patience);
+            let result = self.0.components.runtime()?.wait_for(result, patience.left())?;
+            if let Some(outcome) = self.0.answer(result.unwrap_or(Err(NoResult::Timeout)), patience) {
                 return outcome;
             }
         }
@@ -121,33 +128,34 @@ impl Client {
                     Availability::Token(token) => return Ok(token),
                     Availability::Pending(waiter) => waiter,
                 };
-                let waiting = client.0.components.runtime()?.spawn(waiter.within(patience.left()));
-                let result = waiting.await.unwrap_or(Err(NoResult::Abandoned));
-                if let Some(outcome) = client.0.answer(result, &patience) {
+                let result = Arc::clone(&client.0).result_for(waiter, patience);
+                let result = client.0.components.runtime()?.spawn(result).await.unwrap_or(Err(NoResult::Abandoned));
+                if let Some(outcome) = client.0.answer(result, patience) {
                     return outcome;
                 }
             }
         }
     }
 
-    /// Drops `token` if it is the one that is held, because an API rejected it as `invalid_token`. True if it was.
+    /// Marks `token` as suspect, because an API rejected it as `invalid_token`. Returns whether it was held, and not suspect
+    /// before.
     ///
-    /// A shared cache that still holds that very token loses it as well, in the background. The next `acquire` requests
-    /// another, which the server's quota may refuse: call this for that rejection only.
+    /// The next call requests one replacement. While there can be none, because the quota refuses it or the token is itself a
+    /// replacement, the suspect token is served again: an API can reject a good token, and a new one costs the quota of a
+    /// day. The whole fleet learns of it through the shared cache, in the background.
     pub fn invalidate(&self, token: &Token) -> bool {
         let now = self.0.clock.now();
-        let rejected = self.0.update(|snapshot| {
-            snapshot.reject(token).map(|state| {
-                let has_cache = state.schedule.has_cache();
-                if has_cache {
-                    // Where no thread can be started the next sync writes it.
-                    state.schedule.note_unwritten(now);
-                }
-                has_cache.then(|| Arc::clone(&state.settings))
-            })
+        let marked = self.0.update(|snapshot| {
+            let state = snapshot.suspect(token)?;
+            let has_cache = state.schedule.has_cache();
+            if has_cache {
+                // Where no thread can be started the next sync writes it.
+                state.schedule.note_unwritten(now);
+            }
+            Some(has_cache.then(|| Arc::clone(&state.settings)))
         });
-        let Some(with_cache) = rejected else { return false };
-        tracing::warn!("the API rejected the token; the next call requests another");
+        let Some(with_cache) = marked else { return false };
+        tracing::warn!("an API rejected the token; the next call requests a replacement");
         if let Some(settings) = with_cache {
             let _ = self.0.start(&settings, Demand::Sync);
         }
@@ -169,6 +177,7 @@ impl Client {
 }
 
 /// How long a caller waits, whatever the refreshes do.
+#[derive(Clone, Copy)]
 struct Patience {
     started: Instant,
     timeout: Duration,
@@ -247,22 +256,96 @@ impl Inner {
         }))
     }
 
-    /// What a caller gets whose refresh has ended, or did not in time. `None` to look again: it ended for others.
-    fn answer(&self, result: Result<Outcome, NoResult>, patience: &Patience) -> Option<Result<Token, Error>> {
-        match result {
-            Ok(Outcome::Token { held, is_new }) if is_new || self.may_serve(&held) => Some(Ok(held.token())),
-            Ok(Outcome::Failed { error, settings }) if !is_superseded(&settings, &self.settings.load(), &error) => {
-                Some(Err(error))
+    /// The result of a refresh for one caller. As soon as a caller has waited for some seconds it gets a valid token if there is
+    /// one, and the refresh goes on behind it.
+    async fn result_for(self: Arc<Self>, mut waiter: Waiter<Outcome>, patience: Patience) -> Result<Outcome, NoResult> {
+        let mut slice = FALLBACK_AFTER;
+        loop {
+            let left = patience.left();
+            match waiter.within(left.min(slice)).await {
+                Err(NoResult::Timeout) if left > slice => {}
+                result => return result,
             }
-            Err(NoResult::Abandoned) => Some(Err(ended_unexpectedly())),
-            _ if patience.left().is_zero() => Some(Err(self.timed_out(patience.timeout))),
-            _ => None,
+            if let Some(held) = self.valid_token() {
+                return Ok(Outcome::Token { held, is_final: true });
+            }
+            slice = FALLBACK_INTERVAL;
         }
+    }
+
+    fn valid_token(&self) -> Option<Arc<HeldToken>> {
+        self.snapshot.load().token(self.clock.now()).cloned()
+    }
+
+    /// What a caller gets whose refresh has ended, or did not in time. `None` to look again: it ended for others.
+    fn answer(&self, result: Result<Outcome, NoResult>, patience: Patience) -> Option<Result<Token, Error>> {
+        let error = match result {
+            Ok(Outcome::Token { held, is_final }) if is_final || self.may_serve(&held) => {
+                return Some(Ok(held.token()));
+            }
+            Ok(Outcome::Failed { error, settings }) if !is_superseded(&settings, &self.settings.load(), &error) => {
+                error
+            }
+            Err(NoResult::Abandoned) => ended_unexpectedly(),
+            _ if patience.left().is_zero() => self.timed_out(patience.timeout),
+            _ => return None,
+        };
+        // As long as a valid token is held no caller gets an error.
+        Some(self.valid_token().map(|held| held.token()).ok_or(error))
     }
 
     /// Whether a token is still good for those who waited for it.
     fn may_serve(&self, held: &HeldToken) -> bool {
-        !held.lifetime().is_over(self.clock.now()) && !self.snapshot.load().is_rejected(held)
+        let now = self.clock.now();
+        !held.lifetime().is_over(now) && !self.waits_for_replacement_of(&held.token(), now)
+    }
+
+    /// Whether callers wait for a replacement of this token, which an API rejected.
+    fn waits_for_replacement_of(&self, token: &Token, now: BootTime) -> bool {
+        let snapshot = self.snapshot.load();
+        snapshot.is_suspect(token) && matches!(snapshot.decide_for_caller(now), Decision::Fetch | Decision::Wait)
+    }
+
+    /// Whether the next call brings another token than this one, which an API rejected.
+    fn can_replace(&self, token: &Token) -> bool {
+        let now = self.clock.now();
+        let holds_another = || self.valid_token().is_some_and(|held| held.token() != *token);
+        self.waits_for_replacement_of(token, now) || holds_another()
+    }
+
+    /// Why a token that an API rejected is not replaced, where that is known.
+    fn reason_against_replacement(&self) -> Option<Error> {
+        let (snapshot, now) = (self.snapshot.load(), self.clock.now());
+        let state = snapshot.current();
+        let until = state.ledger.closed_until().filter(|&until| now < until)?;
+        Some(state.refusal(until, now))
+    }
+
+    /// An API accepted this token.
+    fn accept(&self, token: &Token) {
+        if !self.snapshot.load().is_suspect(token) {
+            return;
+        }
+        let now = self.clock.now();
+        self.update(|snapshot| {
+            for state in snapshot.clear_suspect(token) {
+                if state.schedule.has_cache() {
+                    state.schedule.sync_now(now);
+                }
+            }
+        });
+        tracing::info!("an API accepted the token that was rejected before; it is served again");
+    }
+
+    /// A server's clock was learned, which the fleet is to know.
+    fn share_clocks(&self) {
+        let now = self.clock.now();
+        self.update(|snapshot| {
+            let schedule = &mut snapshot.current_mut().schedule;
+            if schedule.has_cache() {
+                schedule.sync_now(now);
+            }
+        });
     }
 
     /// What a caller gets whose refresh did not end in time: the reason, where it is known why nothing is sent.

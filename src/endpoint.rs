@@ -79,6 +79,14 @@ pub(crate) struct ProofRetries {
 pub(crate) struct Failure {
     pub error: Error,
     pub kind: FailureKind,
+    /// A token that came although it is not what was asked for. Other clients of the fleet can use it.
+    pub token: Option<Box<TokenResponse>>,
+}
+
+impl Failure {
+    pub fn new(error: Error, kind: FailureKind) -> Self {
+        Self { error, kind, token: None }
+    }
 }
 
 impl TokenEndpoint {
@@ -146,7 +154,7 @@ impl TokenEndpoint {
             Ok(body) => body,
             // What a refusal says is useful but not needed to know that it is one.
             Err(_) if status != StatusCode::OK => Zeroizing::default(),
-            Err(Interrupted::TooLong) => return Err(self.unusable(&response, &"is longer than 64 KiB".into())),
+            Err(Interrupted::TooLong) => return Err(self.unusable(&response, "is longer than 64 KiB".into())),
             Err(Interrupted::Broken(error)) => return Err(self.unanswered(error, &sent)),
         };
         if status == StatusCode::OK {
@@ -155,7 +163,7 @@ impl TokenEndpoint {
                 documented_lifetime: self.documented_lifetime,
                 binding: self.binding.as_ref(),
             };
-            response::parse(&body, &asked).map_err(|problem| self.unusable(&response, &problem))
+            response::parse(&body, &asked).map_err(|problem| self.unusable(&response, problem))
         } else {
             Err(refusal::classify(status, response.headers(), &body, &self.redactor))
         }
@@ -178,7 +186,7 @@ impl TokenEndpoint {
                 Err(_) => failed("made no signature in time"),
             }
         };
-        proof.map(Some).map_err(|error| Failure { error, kind: FailureKind::NotTrusted })
+        proof.map(Some).map_err(|error| Failure::new(error, FailureKind::NotTrusted))
     }
 
     fn unanswered(&self, error: reqwest::Error, sent: &Sent) -> Failure {
@@ -186,7 +194,7 @@ impl TokenEndpoint {
         transport::failure(&error.without_url(), sent.is_true(), &self.url, &self.redactor)
     }
 
-    fn unusable(&self, response: &Response, problem: &Problem) -> Failure {
+    fn unusable(&self, response: &Response, problem: Problem) -> Failure {
         response::unusable(response.headers(), problem, &self.redactor)
     }
 }
@@ -239,6 +247,7 @@ mod tests {
             scope: "raas.all".into(),
             audience: "https://api.tangocard.com/".into(),
             documented_lifetime: Duration::ZERO,
+            quota: crate::policy::Quota::Daily,
         };
         assert_eq!(
             form(&request).as_str(),

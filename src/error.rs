@@ -4,6 +4,8 @@ use std::ffi::CStr;
 use std::fmt;
 use std::time::Duration;
 
+use crate::human;
+
 /// The result of a call. The numbers are part of the C ABI: a number is never reused, and never given another meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -135,6 +137,12 @@ impl Error {
         self
     }
 
+    /// Adds a sentence on what to do next.
+    pub(crate) fn with_advice(mut self, advice: &str) -> Self {
+        self.0.message = format!("{}; {advice}", self.0.message);
+        self
+    }
+
     pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.0.retry_after = wait;
         self
@@ -143,7 +151,7 @@ impl Error {
     /// Returns this error for a call during the back-off, with a message that says that no request was sent.
     pub(crate) fn repeated(&self, wait: Duration) -> Self {
         let mut error = self.clone();
-        error.0.message = format!("{} (earlier error; nothing is sent for another {} s)", self, ceil_seconds(wait));
+        error.0.message = format!("{} (earlier error; nothing is sent for another {})", self, human::span(wait));
         error.with_retry_after(Some(wait))
     }
 

@@ -26,6 +26,7 @@ mod endpoint;
 mod error;
 mod failure_kind;
 mod ffi;
+mod human;
 mod nul_terminated;
 mod policy;
 mod process;

@@ -16,14 +16,30 @@ const QUOTA_SLACK: Duration = Duration::from_secs(60);
 const BLIND_COOL_DOWN: Duration = Duration::from_secs(3600);
 /// The shortest cool-down: a `Retry-After` of a few seconds on a daily limit is not believed.
 const MIN_COOL_DOWN: Duration = Duration::from_secs(60);
-/// The longest `Retry-After` that is believed.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// The longest `Retry-After` that is believed of a quota refusal.
+const MAX_QUOTA_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// The longest `Retry-After` that is believed of a server in trouble.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
+/// Tokens that were requested in a shorter span disprove the quota of 20 hours. The hour below it is for clocks that differ.
+const DISPROOF: Duration = Duration::from_secs(19 * 3600);
+/// The cool-down where the quota of 20 hours does not hold: the first, and the longest of those that double.
+const FIRST_SHORT_COOL_DOWN_SECONDS: u64 = 300;
+const MAX_SHORT_COOL_DOWN_SECONDS: u64 = 4 * 3600;
+/// Two tokens for the same purpose are requested at least this far apart, however short their lifetime is.
+const MIN_REQUEST_INTERVAL: Duration = Duration::from_secs(2);
+/// The longest of the last seconds of a token, in which callers wait for its replacement: a twentieth of its lifetime.
+const MAX_LAST_SECONDS: Duration = Duration::from_secs(10);
+/// A rejected token is replaced, and its replacement, if rejected as well, only after this, or a sixth of its lifetime.
+const MAX_REPLACEMENT_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// When a token was requested, when to refresh it, and when it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TokenLifetime {
     requested: BootTime,
     refresh_at: BootTime,
+    /// From then on callers wait for the replacement, if there can be one: a request that is sent with the token could
+    /// arrive too late.
+    last_seconds: BootTime,
     expires: BootTime,
 }
 
@@ -39,6 +55,7 @@ impl TokenLifetime {
         Self {
             requested,
             refresh_at: requested.after(lifetime.saturating_sub(window) + delay),
+            last_seconds: requested.after(lifetime.saturating_sub((lifetime / 20).min(MAX_LAST_SECONDS))),
             expires: requested.after(lifetime),
         }
     }
@@ -60,6 +77,36 @@ impl TokenLifetime {
     pub fn is_over(&self, now: BootTime) -> bool {
         now >= self.expires
     }
+
+    /// Returns how long a replacement of this token is kept, though an API rejects it.
+    fn replacement_interval(&self) -> Duration {
+        (self.expires.since(self.requested) / 6).min(MAX_REPLACEMENT_INTERVAL)
+    }
+}
+
+/// A token that callers could be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub lifetime: TokenLifetime,
+    /// An API rejected the token, and has not accepted it since.
+    pub is_suspect: bool,
+}
+
+impl Candidate {
+    /// Returns whether callers are to wait for a replacement, if there can be one.
+    fn needs_replacement(&self, ledger: &Ledger, now: BootTime) -> bool {
+        let was_just_replaced = ledger.kept_until(&self.lifetime).is_some_and(|until| now < until);
+        (self.is_suspect && !was_just_replaced) || now >= self.lifetime.last_seconds
+    }
+}
+
+/// Whether the daily limit of the server concerns a kind of token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quota {
+    /// One token in 20 hours, until experience disproves it.
+    Daily,
+    /// The documented lifetime is shorter than 20 hours, so the limit is another one.
+    Unknown,
 }
 
 /// The mark of a request that is about to be sent or under way.
@@ -70,12 +117,27 @@ pub(crate) struct InFlight {
     pub by: u64,
 }
 
+impl Quota {
+    /// The quota of tokens with this documented lifetime.
+    pub fn of_documented(lifetime: Duration) -> Self {
+        if lifetime < QUOTA_WINDOW { Self::Unknown } else { Self::Daily }
+    }
+}
+
 /// The outcomes of earlier requests, as far as they decide about the next one. A ledger outlives the tokens and, in a
 /// shared cache, the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ledger {
-    /// When the last token that arrived was requested.
+    /// When the last token of this client that arrived was requested, whatever it was for.
     pub last_issue: Option<BootTime>,
+    /// When the last token for this very purpose (service account, scope, audience, DPoP mode) was requested.
+    pub own_issue: Option<BootTime>,
+    /// When a token that an API had rejected was last replaced.
+    pub replaced: Option<BootTime>,
+    /// Two tokens were issued in less than the quota allows.
+    pub is_quota_disproved: bool,
+    /// The number of quota refusals since the last token.
+    pub quota_refusals: u32,
     /// The number of tokens issued. Unlike times, it tells which of two ledgers is newer if their clocks differ.
     pub issues: u64,
     /// A request whose outcome was not written yet.
@@ -101,9 +163,39 @@ impl Ledger {
     /// Records a token that was requested at `requested`, which clears all failures.
     pub fn record_issue(&mut self, requested: BootTime, now: BootTime) {
         self.mark_changed(now);
-        let issues = self.issues.saturating_add(1);
-        *self =
-            Self { last_issue: Some(requested), issues, changed: self.changed, is_unwritten: true, ..Self::default() };
+        let is_early = self.last_issue.is_some_and(|last| requested < last.after(DISPROOF));
+        *self = Self {
+            last_issue: Some(requested),
+            own_issue: Some(requested),
+            replaced: self.replaced,
+            is_quota_disproved: self.is_quota_disproved || is_early,
+            issues: self.issues.saturating_add(1),
+            changed: self.changed,
+            is_unwritten: true,
+            ..Self::default()
+        };
+    }
+
+    /// Records that the token just issued replaces one that an API rejected.
+    pub fn record_replacement(&mut self, now: BootTime) {
+        self.replaced = Some(now);
+        self.mark_changed(now);
+    }
+
+    /// Returns until when a token with this lifetime is kept though an API rejects it, because it is itself a replacement.
+    fn kept_until(&self, lifetime: &TokenLifetime) -> Option<BootTime> {
+        self.replaced.map(|replaced| replaced.after(lifetime.replacement_interval()))
+    }
+
+    /// Returns the time before which no further token for the same purpose is requested.
+    pub fn next_request(&self) -> Option<BootTime> {
+        self.own_issue.map(|issue| issue.after(MIN_REQUEST_INTERVAL))
+    }
+
+    /// Returns when the quota allows the next token, if it is known when the last one was issued, and the quota holds.
+    pub fn quota_allows_from(&self, quota: Quota) -> Option<BootTime> {
+        let holds = quota == Quota::Daily && !self.is_quota_disproved;
+        self.last_issue.filter(|_| holds).map(|issue| issue.after(QUOTA_WINDOW + QUOTA_SLACK))
     }
 
     /// Records that a request is about to be sent. A process that finds the mark, and knows that the sender ended,
@@ -141,15 +233,20 @@ impl Ledger {
     }
 
     /// Records that a refresh failed. `jitter` in `0.0..1.0` spreads a fleet.
-    pub fn record_failure(&mut self, kind: FailureKind, now: BootTime, jitter: f64) {
+    pub fn record_failure(&mut self, kind: FailureKind, quota: Quota, now: BootTime, jitter: f64) {
         self.in_flight = None;
         self.failures = self.failures.saturating_add(1);
         let soon = back_off(1, 60, self.failures, jitter);
         let late = back_off(30, 600, self.failures, jitter);
         match kind {
-            FailureKind::Quota { retry_after } => self.cool_down_until = Some(self.quota_resets_at(retry_after, now)),
+            FailureKind::Quota { retry_after } => {
+                self.quota_refusals = self.quota_refusals.saturating_add(1);
+                self.cool_down_until = Some(self.quota_resets_at(retry_after, quota, now, jitter));
+            }
             FailureKind::NotSent | FailureKind::NotTrusted => self.back_off_until = Some(now.after(soon)),
-            FailureKind::Busy { retry_after } => self.back_off_until = Some(now.after(soon.max(capped(retry_after)))),
+            FailureKind::Busy { retry_after } => {
+                self.back_off_until = Some(now.after(soon.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))))
+            }
             // An early request would fail in the same way, or could use up one token after another.
             FailureKind::Refused
             | FailureKind::NonceWanted
@@ -194,6 +291,8 @@ impl Ledger {
         let mine = self.in_flight.filter(|in_flight| in_flight.by == me);
         let in_flight = mine.or(other.in_flight.filter(|in_flight| in_flight.by != me));
         let (last_issue, issues) = (self.last_issue.max(other.last_issue), self.issues.max(other.issues));
+        let (own_issue, replaced) = (self.own_issue.max(other.own_issue), self.replaced.max(other.replaced));
+        let is_quota_disproved = self.is_quota_disproved || other.is_quota_disproved;
         for ledger in [&mut *self, &mut other] {
             if ledger.issues < issues && ledger.changed <= last_issue {
                 *ledger = Self { changed: ledger.changed, ..Self::default() };
@@ -202,7 +301,11 @@ impl Ledger {
         let is_shared = other.closed_until() > self.closed_until();
         *self = Self {
             last_issue,
+            own_issue,
+            replaced,
+            is_quota_disproved,
             issues,
+            quota_refusals: self.quota_refusals.max(other.quota_refusals),
             in_flight: in_flight.filter(|in_flight| Some(in_flight.at) > last_issue),
             possibly_spent: self.possibly_spent.max(other.possibly_spent),
             cool_down_until: self.cool_down_until.max(other.cool_down_until),
@@ -241,25 +344,23 @@ impl Ledger {
     }
 
     /// Returns when the server may grant a token again: when it says so, else 20 hours after the last token that was or
-    /// may have been issued, else an hour from now.
-    fn quota_resets_at(&self, retry_after: Option<Duration>, now: BootTime) -> BootTime {
+    /// may have been issued, else an hour from now. Where the quota of 20 hours does not hold it is some minutes.
+    fn quota_resets_at(&self, retry_after: Option<Duration>, quota: Quota, now: BootTime, jitter: f64) -> BootTime {
+        if let Some(wait) = retry_after {
+            return now.after(wait.clamp(MIN_COOL_DOWN, MAX_QUOTA_RETRY_AFTER));
+        }
+        if quota == Quota::Unknown || self.is_quota_disproved {
+            let (first, longest) = (FIRST_SHORT_COOL_DOWN_SECONDS, MAX_SHORT_COOL_DOWN_SECONDS);
+            return now.after(back_off(first, longest, self.quota_refusals, jitter));
+        }
         // A request inside the 20-hour window of a known issue cannot have been granted a token, even if its response
         // was lost.
         let cannot_be_spent =
             |spent: &BootTime| self.last_issue.is_some_and(|issued| *spent < issued.after(QUOTA_WINDOW));
         let spent = self.possibly_spent.filter(|spent| !cannot_be_spent(spent)).max(self.last_issue);
-        let known = spent.map(|spent| spent.after(QUOTA_WINDOW + QUOTA_SLACK));
-        match (retry_after, known) {
-            (Some(_), _) => now.after(capped(retry_after).max(MIN_COOL_DOWN)),
-            (None, Some(reset)) if reset > now => reset,
-            _ => now.after(BLIND_COOL_DOWN),
-        }
+        let reset = spent.map(|spent| spent.after(QUOTA_WINDOW + QUOTA_SLACK));
+        reset.filter(|&reset| reset > now).unwrap_or(now.after(BLIND_COOL_DOWN))
     }
-}
-
-/// Limits `Retry-After` to a day.
-fn capped(retry_after: Option<Duration>) -> Duration {
-    retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)
 }
 
 /// Returns an exponential back-off from `first` to `longest` seconds, of which the upper half is random.
@@ -286,21 +387,21 @@ pub(crate) enum Decision {
 /// Decides for one caller. `in_flight_until` is the deadline of the refresh that is in flight here or in another
 /// process.
 pub(crate) fn decide(
-    token: Option<&TokenLifetime>,
+    token: Option<&Candidate>,
     ledger: &Ledger,
     in_flight_until: Option<BootTime>,
     now: BootTime,
 ) -> Decision {
-    let held = token.filter(|lifetime| !lifetime.is_over(now));
+    let held = token.filter(|token| !token.lifetime.is_over(now));
     let closed = ledger.closed_until().filter(|&until| now < until);
-    match (held, in_flight_until, closed) {
-        (Some(lifetime), _, _) if now < lifetime.refresh_at => Decision::Serve,
-        (Some(_), None, None) => Decision::ServeAndRefresh,
-        (Some(_), _, _) => Decision::Serve,
+    let is_wanted = held.is_none_or(|held| held.needs_replacement(ledger, now));
+    match (held, closed) {
         // What is in flight now is only a sync, or a refresh that has just failed.
-        (None, _, Some(until)) => Decision::Refuse { until },
-        (None, Some(_), None) => Decision::Wait,
-        (None, None, None) => Decision::Fetch,
+        (None, Some(until)) => Decision::Refuse { until },
+        (_, None) if is_wanted && in_flight_until.is_some() => Decision::Wait,
+        (_, None) if is_wanted => Decision::Fetch,
+        (Some(held), None) if now >= held.lifetime.refresh_at && in_flight_until.is_none() => Decision::ServeAndRefresh,
+        _ => Decision::Serve,
     }
 }
 
@@ -309,16 +410,17 @@ pub(crate) fn decide(
 /// A refresh that is in flight counts until its deadline only: in a forked child, the refresh was its parent's and
 /// never ends.
 pub(crate) fn serves_until(
-    lifetime: &TokenLifetime,
+    token: &Candidate,
     ledger: &Ledger,
     in_flight_until: Option<BootTime>,
     now: BootTime,
 ) -> BootTime {
-    if now < lifetime.refresh_at {
-        return lifetime.refresh_at;
-    }
-    let next_decision = in_flight_until.max(ledger.closed_until()).unwrap_or(now);
-    next_decision.min(lifetime.expires)
+    let TokenLifetime { refresh_at, last_seconds, expires, .. } = token.lifetime;
+    let unsuspected = if token.is_suspect { ledger.kept_until(&token.lifetime).unwrap_or(now) } else { expires };
+    let without_request = in_flight_until.unwrap_or(now).max(refresh_at);
+    let while_open = without_request.min(last_seconds).min(unsuspected);
+    // While nothing can be requested, the token is served whatever speaks against it.
+    while_open.max(ledger.closed_until().unwrap_or(now)).min(expires)
 }
 
 #[cfg(test)]

@@ -18,6 +18,10 @@ fn day_token() -> TokenLifetime {
     TokenLifetime::new(at(1_000), DAY, 0.0)
 }
 
+fn trusted(lifetime: TokenLifetime) -> Candidate {
+    Candidate { lifetime, is_suspect: false }
+}
+
 fn backing_off_until(second: i64) -> Ledger {
     Ledger { back_off_until: Some(at(second)), failures: 1, ..Ledger::default() }
 }
@@ -25,8 +29,10 @@ fn backing_off_until(second: i64) -> Ledger {
 #[test]
 fn decisions_follow_the_table() {
     use Decision::{Fetch, Refuse, Serve, ServeAndRefresh, Wait};
-    let token = day_token();
+    let token = trusted(day_token());
+    let suspect = Candidate { is_suspect: true, ..token };
     let open = Ledger::default();
+    let replaced = Ledger { replaced: Some(at(2_000)), ..Ledger::default() };
     let closed = backing_off_until(80_000);
     let closed_at_the_end = backing_off_until(90_000);
     let in_flight = Some(at(80_000));
@@ -45,10 +51,20 @@ fn decisions_follow_the_table() {
         (Some(&token),   &closed,            None,      73_360,  Serve),
         (Some(&token),   &closed,            None,      80_000,  ServeAndRefresh),
         (Some(&token),   &closed_at_the_end, None,      87_399,  Serve),
-        (Some(&token),   &open,              None,      87_399,  ServeAndRefresh),
+        (Some(&token),   &open,              None,      87_389,  ServeAndRefresh),
+        (Some(&token),   &open,              None,      87_390,  Fetch),
+        (Some(&token),   &open,              in_flight, 87_390,  Wait),
         (Some(&token),   &open,              None,      87_400,  Fetch),
         (Some(&token),   &open,              in_flight, 87_400,  Wait),
         (Some(&token),   &closed_at_the_end, None,      87_400,  Refuse { until: at(90_000) }),
+        (Some(&suspect), &open,              None,      2_000,   Fetch),
+        (Some(&suspect), &open,              in_flight, 2_000,   Wait),
+        (Some(&suspect), &closed,            None,      2_000,   Serve),
+        (Some(&suspect), &closed,            in_flight, 79_999,  Serve),
+        (Some(&suspect), &closed,            None,      80_000,  Fetch),
+        (Some(&suspect), &replaced,          None,      5_599,   Serve),
+        (Some(&suspect), &replaced,          None,      5_600,   Fetch),
+        (Some(&suspect), &closed_at_the_end, None,      87_400,  Refuse { until: at(90_000) }),
     ];
     for (row, (held, ledger, in_flight_until, now, expected)) in table.into_iter().enumerate() {
         assert_eq!(decide(held, ledger, in_flight_until, at(now)), expected, "row {row}");
@@ -66,7 +82,7 @@ fn five_minute_token_is_refreshed_in_its_last_50_seconds() {
 #[test]
 fn quota_refusal_holds_requests_back_until_20_hours_after_the_last_token() {
     let refused_at = |ledger: &mut Ledger, now| {
-        ledger.record_failure(FailureKind::Quota { retry_after: None }, at(now), 0.5);
+        ledger.record_failure(FailureKind::Quota { retry_after: None }, Quota::Daily, at(now), 0.5);
         ledger.closed_until().unwrap()
     };
 
@@ -99,9 +115,9 @@ fn quota_refusal_holds_requests_back_until_20_hours_after_the_last_token() {
     );
 
     let mut told = Ledger::default();
-    told.record_failure(FailureKind::Quota { retry_after: Some(seconds(70)) }, at(10), 0.5);
+    told.record_failure(FailureKind::Quota { retry_after: Some(seconds(70)) }, Quota::Daily, at(10), 0.5);
     assert_eq!(told.closed_until(), Some(at(80)), "Retry-After comes first");
-    told.record_failure(FailureKind::Quota { retry_after: Some(seconds(0)) }, at(100), 0.5);
+    told.record_failure(FailureKind::Quota { retry_after: Some(seconds(0)) }, Quota::Daily, at(100), 0.5);
     assert_eq!(told.closed_until(), Some(at(160)), "but not below a minute");
 }
 
@@ -126,15 +142,18 @@ fn dead_sender_counts_as_a_lost_response_and_a_second_one_starts_a_back_off() {
 fn shared_ledger_replaces_a_written_one_whatever_the_clocks_say() {
     // Written by a process whose clock is ahead.
     let mut mine = written(|ledger| ledger.record_issue(at(5_000), at(5_000)));
-    let shared = written(|ledger| ledger.record_failure(FailureKind::Quota { retry_after: None }, at(1_500), 0.5));
+    let shared =
+        written(|ledger| ledger.record_failure(FailureKind::Quota { retry_after: None }, Quota::Daily, at(1_500), 0.5));
     assert!(mine.merge(Some(&shared), 7));
     assert_eq!(mine, shared);
 }
 
 #[test]
 fn unwritten_changes_are_merged_with_the_shared_ledger() {
-    let quota = |ledger: &mut Ledger| ledger.record_failure(FailureKind::Quota { retry_after: None }, at(1_000), 0.5);
-    let refused = |ledger: &mut Ledger| ledger.record_failure(FailureKind::Refused, at(1_100), 0.5);
+    let quota = |ledger: &mut Ledger| {
+        ledger.record_failure(FailureKind::Quota { retry_after: None }, Quota::Daily, at(1_000), 0.5)
+    };
+    let refused = |ledger: &mut Ledger| ledger.record_failure(FailureKind::Refused, Quota::Daily, at(1_100), 0.5);
     let (cool_down, back_off) = (written(quota).cool_down_until, written(refused).back_off_until);
 
     let mut mine = Ledger::default();
@@ -152,7 +171,7 @@ fn unwritten_changes_are_merged_with_the_shared_ledger() {
 fn waits_from_before_a_later_token_are_dropped_in_a_merge() {
     let before = written(|ledger| {
         ledger.mark_in_flight(7, at(900));
-        ledger.record_failure(FailureKind::Quota { retry_after: None }, at(1_000), 0.5);
+        ledger.record_failure(FailureKind::Quota { retry_after: None }, Quota::Daily, at(1_000), 0.5);
     });
     let mut mine = Ledger::default();
     mine.record_issue(at(2_000), at(2_001));
@@ -160,7 +179,8 @@ fn waits_from_before_a_later_token_are_dropped_in_a_merge() {
     assert_eq!((mine.closed_until(), mine.last_issue, mine.in_flight), (None, Some(at(2_000)), None));
 
     // A later refusal, by a process that did not know of the token.
-    let after = written(|ledger| ledger.record_failure(FailureKind::Quota { retry_after: None }, at(2_500), 0.5));
+    let after =
+        written(|ledger| ledger.record_failure(FailureKind::Quota { retry_after: None }, Quota::Daily, at(2_500), 0.5));
     assert!(mine.merge(Some(&after), 7));
     assert_eq!((mine.closed_until(), mine.last_issue), (after.closed_until(), Some(at(2_000))));
 }
@@ -198,8 +218,8 @@ fn cache_outage_holds_requests_back_until_the_next_sync() {
 #[test]
 fn new_token_ends_every_wait() {
     let mut ledger = Ledger::default();
-    ledger.record_failure(FailureKind::Quota { retry_after: None }, at(10), 0.5);
-    ledger.record_failure(FailureKind::Refused, at(20), 0.5);
+    ledger.record_failure(FailureKind::Quota { retry_after: None }, Quota::Daily, at(10), 0.5);
+    ledger.record_failure(FailureKind::Refused, Quota::Daily, at(20), 0.5);
     ledger.record_issue(at(30), at(30));
     assert_eq!(ledger.closed_until(), None);
     assert_eq!(ledger.failures, 0);
@@ -211,7 +231,7 @@ fn back_off_doubles_with_each_failure_up_to_a_maximum() {
         let mut ledger = Ledger::default();
         (0..12)
             .map(|_| {
-                ledger.record_failure(kind, at(0), 1.0);
+                ledger.record_failure(kind, Quota::Daily, at(0), 1.0);
                 ledger.closed_until().unwrap().since(at(0)).as_secs()
             })
             .collect::<Vec<_>>()
@@ -226,6 +246,61 @@ fn back_off_doubles_with_each_failure_up_to_a_maximum() {
     assert_eq!(spans(FailureKind::Busy { retry_after: Some(seconds(20)) })[..7], [20, 20, 20, 20, 20, 32, 60]);
 }
 
+#[test]
+fn quota_that_experience_disproves_holds_back_for_minutes() {
+    let refused_at = |ledger: &mut Ledger, quota, now| {
+        ledger.record_failure(FailureKind::Quota { retry_after: None }, quota, at(now), 1.0);
+        ledger.closed_until().unwrap().since(at(now)).as_secs()
+    };
+    let mut five_minutes = Ledger::default();
+    five_minutes.record_issue(at(1_000), at(1_000));
+    let waits: Vec<_> = (0..8).map(|_| refused_at(&mut five_minutes, Quota::Unknown, 1_014)).collect();
+    assert_eq!(waits, [300, 600, 1_200, 2_400, 4_800, 9_600, 14_400, 14_400], "the documented lifetime disproves it");
+
+    let mut frequent = Ledger::default();
+    for issue in [1_000, 1_007, 1_014] {
+        frequent.record_issue(at(issue), at(issue));
+    }
+    assert_eq!(refused_at(&mut frequent, Quota::Daily, 1_020), 300, "the issues themselves disprove it");
+
+    let mut daily = Ledger::default();
+    for day in 0..3 {
+        daily.record_issue(at(72_100 * day), at(72_100 * day));
+    }
+    assert_eq!(refused_at(&mut daily, Quota::Daily, 150_000), 144_200 + 72_060 - 150_000);
+}
+
+#[test]
+fn retry_after_is_believed_for_ten_minutes_unless_the_quota_says_it() {
+    let year = Some(seconds(31_536_000));
+    let closed_for = |kind| {
+        let mut ledger = Ledger::default();
+        ledger.record_failure(kind, Quota::Daily, at(0), 0.5);
+        ledger.closed_until().unwrap()
+    };
+    assert_eq!(closed_for(FailureKind::Busy { retry_after: year }), at(600));
+    assert_eq!(closed_for(FailureKind::Quota { retry_after: year }), at(86_400));
+}
+
+#[test]
+fn replacement_of_a_rejected_token_is_kept_for_a_while() {
+    let mut ledger = Ledger::default();
+    ledger.record_issue(at(1_000), at(1_000));
+    ledger.record_replacement(at(1_001));
+    let kept = |length| ledger.kept_until(&TokenLifetime::new(at(1_000), seconds(length), 0.0)).unwrap();
+    assert_eq!((kept(86_400), kept(300)), (at(4_601), at(1_051)));
+    ledger.record_issue(at(80_000), at(80_000));
+    assert_eq!(ledger.replaced, Some(at(1_001)), "a later token does not forget it");
+}
+
+#[test]
+fn requests_for_the_same_purpose_are_some_seconds_apart() {
+    let mut ledger = Ledger::default();
+    assert_eq!(ledger.next_request(), None);
+    ledger.record_issue(at(1_000), at(1_001));
+    assert_eq!(ledger.next_request(), Some(at(1_002)));
+}
+
 prop_compose! {
     fn any_lifetime()(requested in 0_i64..200_000, lifetime in 0_u64..200_000, jitter in 0.0..1.0) -> TokenLifetime {
         TokenLifetime::new(at(requested), seconds(lifetime), jitter)
@@ -237,13 +312,21 @@ prop_compose! {
         cool_down in proptest::option::of(0_i64..400_000),
         back_off in proptest::option::of(0_i64..400_000),
         issue in proptest::option::of(0_i64..400_000),
+        replaced in proptest::option::of(0_i64..400_000),
     ) -> Ledger {
         Ledger {
             cool_down_until: cool_down.map(at),
             back_off_until: back_off.map(at),
             last_issue: issue.map(at),
+            replaced: replaced.map(at),
             ..Ledger::default()
         }
+    }
+}
+
+prop_compose! {
+    fn any_candidate()(lifetime in any_lifetime(), is_suspect: bool) -> Candidate {
+        Candidate { lifetime, is_suspect }
     }
 }
 
@@ -266,20 +349,25 @@ fn any_in_flight_until() -> impl Strategy<Value = Option<BootTime>> {
 
 proptest! {
     #[test]
-    fn expired_token_is_never_served(lifetime in any_lifetime(), ledger in any_ledger(), in_flight_until in any_in_flight_until(), now in 0_i64..400_000) {
-        let served = matches!(
-            decide(Some(&lifetime), &ledger, in_flight_until, at(now)),
-            Decision::Serve | Decision::ServeAndRefresh
-        );
-        prop_assert_eq!(served, at(now) < lifetime.expires);
+    fn only_a_token_that_has_not_expired_is_served(
+        token in any_candidate(), ledger in any_ledger(), in_flight_until in any_in_flight_until(), now in 0_i64..400_000,
+    ) {
+        let decision = decide(Some(&token), &ledger, in_flight_until, at(now));
+        if matches!(decision, Decision::Serve | Decision::ServeAndRefresh) {
+            prop_assert!(!token.lifetime.is_over(at(now)));
+        }
+        if matches!(decision, Decision::Refuse { .. }) {
+            prop_assert!(token.lifetime.is_over(at(now)), "an error although there is a valid token");
+        }
     }
 
     #[test]
     fn no_refresh_starts_during_a_wait_or_another_refresh(
-        lifetime in proptest::option::of(any_lifetime()), ledger in any_ledger(), in_flight_until in any_in_flight_until(), now in 0_i64..400_000,
+        token in proptest::option::of(any_candidate()), ledger in any_ledger(), in_flight_until in any_in_flight_until(),
+        now in 0_i64..400_000,
     ) {
         let fetches = matches!(
-            decide(lifetime.as_ref(), &ledger, in_flight_until, at(now)),
+            decide(token.as_ref(), &ledger, in_flight_until, at(now)),
             Decision::Fetch | Decision::ServeAndRefresh
         );
         let closed = ledger.closed_until().is_some_and(|until| at(now) < until);
@@ -297,7 +385,7 @@ proptest! {
     fn every_failure_starts_a_wait(
         mut ledger in any_ledger(), kind in any_failure_kind(), now in 0_i64..400_000, jitter in 0.0..1.0,
     ) {
-        ledger.record_failure(kind, at(now), jitter);
+        ledger.record_failure(kind, Quota::Daily, at(now), jitter);
         prop_assert!(ledger.closed_until() > Some(at(now)));
     }
 
@@ -313,16 +401,17 @@ proptest! {
 
     #[test]
     fn decision_stays_serve_until_serves_until(
-        lifetime in any_lifetime(), ledger in any_ledger(), in_flight_until in any_in_flight_until(), now in 0_i64..400_000, share in 0.0..1.0,
+        token in any_candidate(), ledger in any_ledger(), in_flight_until in any_in_flight_until(), now in 0_i64..400_000,
+        share in 0.0..1.0,
     ) {
-        prop_assume!(decide(Some(&lifetime), &ledger, in_flight_until, at(now)) == Decision::Serve);
-        let until = serves_until(&lifetime, &ledger, in_flight_until, at(now));
-        let span = until.since(at(now));
-        let later = at(now).after(span.mul_f64(share));
-        let in_flight_then = in_flight_until.filter(|&ends| later < ends);
+        let in_flight_until = in_flight_until.filter(|&ends| at(now) < ends);
+        prop_assume!(decide(Some(&token), &ledger, in_flight_until, at(now)) == Decision::Serve);
+        let until = serves_until(&token, &ledger, in_flight_until, at(now));
+        prop_assert!(at(now) < until && until <= token.lifetime.expires);
+        let later = at(now).after(until.since(at(now)).mul_f64(share));
         if later < until {
-            prop_assert_eq!(decide(Some(&lifetime), &ledger, in_flight_then, later), Decision::Serve);
+            let in_flight_then = in_flight_until.filter(|&ends| later < ends);
+            prop_assert_eq!(decide(Some(&token), &ledger, in_flight_then, later), Decision::Serve);
         }
-        prop_assert!(until <= lifetime.expires);
     }
 }

@@ -33,7 +33,7 @@ pub(crate) use worker::Workers;
 ///
 /// An object serves one refresh or sync. It may hold a connection and the lock, and releases both when it is dropped.
 pub(crate) trait Store: Send + Sync {
-    /// Reads both entries at the same time.
+    /// Reads the ledger and the records that the client can use, all at the same time.
     fn load(&self) -> StoreFuture<'_, Loaded>;
 
     /// Writes entries, each one atomically. The object must hold the lock. Returns false and writes nothing if the
@@ -60,10 +60,10 @@ const MAX_ENTRY_LENGTH: usize = 256 * 1024;
 /// An operation of a store that takes longer fails.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The entries of a cache key; `None` for each one that does not exist.
+/// The entries of an identity, without those that do not exist.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Loaded {
-    pub record: Option<Vec<u8>>,
+    pub records: Vec<(TokenType, Vec<u8>)>,
     pub ledger: Option<Vec<u8>>,
     /// The time on the store's own clock, in milliseconds since 1970, if it has one.
     pub unix_ms: Option<i64>,
@@ -72,12 +72,19 @@ pub(crate) struct Loaded {
 /// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The sealed token.
-    Record,
-    /// The outcomes of earlier requests, in plain text.
+    /// The sealed token of a type.
+    Record(TokenType),
+    /// The outcomes of the client's earlier requests, in plain text.
     Ledger,
     /// A record that could not be opened, kept for diagnosis.
     Rejected,
+}
+
+/// How a token is presented to an API (RFC 6750, RFC 9449).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenType {
+    Bearer,
+    Dpop,
 }
 
 /// An entry to write.

@@ -66,10 +66,6 @@ impl Token {
         self.0.dpop_key()
     }
 
-    pub(crate) fn lifetime(&self) -> &TokenLifetime {
-        &self.0.0.lifetime
-    }
-
     /// Returns what identifies the token without revealing it.
     pub(crate) fn hash(&self) -> TokenHash {
         TokenHash::of(self.value())
@@ -155,6 +151,28 @@ impl fmt::Debug for Token {
 /// The token that a client holds for all callers.
 pub(crate) struct HeldToken {
     replicas: [Arc<Replica>; REPLICAS],
+    pub fitness: Fitness,
+}
+
+/// How a token fits the DPoP settings of its client. One that does not is served until the client can have another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fitness {
+    /// The token is of the kind that the client asks for.
+    #[default]
+    Fits,
+    /// The server granted a Bearer token although it was sent a proof: the client can have no other.
+    ProofIgnored,
+    /// A client that sends no proofs got this Bearer token, and this client does send them.
+    NoProofSent,
+    /// The token is bound to another key than the configured one.
+    OtherKey,
+}
+
+impl Fitness {
+    /// Returns whether the client is to replace the token before its time.
+    pub fn wants_another(self) -> bool {
+        matches!(self, Self::NoProofSent | Self::OtherKey)
+    }
 }
 
 const REPLICAS: usize = 16;
@@ -175,7 +193,11 @@ impl HeldToken {
         value_with_nul.push('\0');
         let data =
             Arc::new(TokenData { value: value_with_nul.into(), key, scope: format!("{scope}\0"), lifetime, clock });
-        Self { replicas: std::array::from_fn(|_| Arc::new(Replica(Arc::clone(&data)))) }
+        Self { replicas: std::array::from_fn(|_| Arc::new(Replica(Arc::clone(&data)))), fitness: Fitness::Fits }
+    }
+
+    pub fn with_fitness(self, fitness: Fitness) -> Self {
+        Self { fitness, ..self }
     }
 
     pub fn lifetime(&self) -> &TokenLifetime {

@@ -40,6 +40,10 @@ impl Origins {
         Self(names.into_iter().map(origin).collect())
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &Origin> {
+        self.0.iter().map(|origin| &**origin)
+    }
+
     /// The origin of a URL, if tokens may be sent there.
     pub fn of(&self, url: &str) -> Result<&Arc<Origin>, Error> {
         let refused = |problem: String| Error::new(Status::InvalidArgument, format!("url {problem}"));
@@ -60,6 +64,11 @@ impl Origin {
     /// A number that later requests exceed.
     pub fn number_request(&self) -> u64 {
         self.requests.fetch_add(1, Relaxed)
+    }
+
+    /// The number of the latest request.
+    pub fn last_number(&self) -> u64 {
+        self.requests.load(Relaxed).saturating_sub(1)
     }
 
     pub fn nonce(&self) -> Option<String> {

@@ -14,6 +14,9 @@ use crate::error::{Error, ServerResponse, Status};
 use crate::nul_terminated::without_nul;
 use crate::token::Token;
 
+/// How often a request is sent again because other requests used up the nonce of its proof.
+const MAX_NONCE_RETRIES: u8 = 8;
+
 /// The headers of one request to an API: `Authorization`, and `DPoP` for a token that is bound to a key.
 ///
 /// Good for one request. Hand it to `observe` with the answer.
@@ -36,7 +39,17 @@ struct Call {
     nonce: Option<String>,
     iat: i64,
     made: BootTime,
-    is_retry: bool,
+    /// How often the request was sent before.
+    retries: u8,
+    /// The number of its first attempt.
+    first: u64,
+}
+
+impl Call {
+    /// Whether other requests to the same origin were under way with this one, and may have used its nonce.
+    fn is_contended(&self) -> bool {
+        self.number != self.first + u64::from(self.retries) || self.origin.last_number() != self.number
+    }
 }
 
 /// What an API answered, as far as it concerns the token.
@@ -68,12 +81,12 @@ impl Client {
     /// `method` as it is sent, `url` where it goes. A URL whose origin is neither the API's nor was allowed is refused,
     /// so that no token is sent to a wrong host by mistake.
     pub fn authorize(&self, method: &str, url: &str) -> Result<Authorization, Error> {
-        self.authorization(method, url, false)
+        self.authorization(method, url, None)
     }
 
     /// The headers for sending the same request once more, after [`Verdict::Retry`]. A second retry is never advised.
     pub fn authorize_again(&self, refused: &Authorization) -> Result<Authorization, Error> {
-        self.authorization(&refused.call.method, &refused.call.url, true)
+        self.authorization(&refused.call.method, &refused.call.url, Some(&refused.call))
     }
 
     /// The same as [`authorize`](Self::authorize) without blocking, on any executor. Dropping the future gives up
@@ -83,7 +96,7 @@ impl Client {
         method: &str,
         url: &str,
     ) -> impl Future<Output = Result<Authorization, Error>> + Send + 'static {
-        self.authorization_async(method, url, false)
+        self.authorization_async(method, url, None)
     }
 
     /// The same as [`authorize_again`](Self::authorize_again) without blocking.
@@ -91,25 +104,26 @@ impl Client {
         &self,
         refused: &Authorization,
     ) -> impl Future<Output = Result<Authorization, Error>> + Send + 'static {
-        self.authorization_async(&refused.call.method, &refused.call.url, true)
+        self.authorization_async(&refused.call.method, &refused.call.url, Some(&refused.call))
     }
 
-    fn authorization(&self, method: &str, url: &str, is_retry: bool) -> Result<Authorization, Error> {
+    fn authorization(&self, method: &str, url: &str, before: Option<&Call>) -> Result<Authorization, Error> {
         let origin = self.destination(method, url)?;
-        self.headers(origin, method, url, self.acquire()?, is_retry)
+        self.headers(origin, method, url, self.acquire()?, before.map(|call| (call.retries, call.first)))
     }
 
     fn authorization_async(
         &self,
         method: &str,
         url: &str,
-        is_retry: bool,
+        before: Option<&Call>,
     ) -> impl Future<Output = Result<Authorization, Error>> + Send + 'static {
         let (client, method, url) = (self.clone(), method.to_owned(), url.to_owned());
+        let before = before.map(|call| (call.retries, call.first));
         async move {
             let origin = client.destination(&method, &url)?;
             let token = client.acquire_async().await?;
-            client.headers(origin, &method, &url, token, is_retry)
+            client.headers(origin, &method, &url, token, before)
         }
     }
 
@@ -125,13 +139,14 @@ impl Client {
         method: &str,
         url: &str,
         token: Token,
-        is_retry: bool,
+        before: Option<(u8, u64)>,
     ) -> Result<Authorization, Error> {
         let (number, nonce) = (origin.number_request(), origin.nonce());
         let (iat, made) = (self.time_at(&origin), origin.clock.moment());
         let prove = |key: &DpopKey| key.proof_at(iat, method, url, Some(token.value()), nonce.as_deref());
         let proof = token.dpop_key().map(prove).transpose()?.map(|proof| proof + "\0");
-        let call = Call { method: method.into(), url: url.into(), origin, number, nonce, iat, made, is_retry };
+        let (retries, first) = before.map_or((0, number), |(retries, first)| (retries.saturating_add(1), first));
+        let call = Call { method: method.into(), url: url.into(), origin, number, nonce, iat, made, retries, first };
         // Sized before it is filled: a growing string would leave copies of the secret behind.
         let mut header = String::with_capacity(token.token_type().len() + token.value().len() + 2);
         for part in [token.token_type(), " ", token.value(), "\0"] {
@@ -155,26 +170,46 @@ impl Client {
         if let Some(nonce) = answer.dpop_nonce {
             origin.adopt(nonce, call.number);
         }
-        if let Some(date) = answer.date {
-            origin.clock.learn(date, call.made, self.time_at(origin));
+        if let Some(date) = answer.date
+            && origin.clock.learn(date, call.made, self.time_at(origin))
+        {
+            self.0.share_clocks();
         }
         if answer.http_status != 401 {
+            if answer.http_status < 400 {
+                self.0.accept(&authorization.token);
+            }
             return Ok(Verdict::Done);
         }
         let refusal = answer.www_authenticate.and_then(refusal);
-        let has_proof = authorization.proof.is_some();
-        let learned = match refusal.as_ref().map(|refusal| refusal.error.as_str()) {
-            Some("use_dpop_nonce") => has_proof && origin.nonce() != call.nonce,
-            Some("invalid_dpop_proof") => {
-                has_proof && origin.clock.disagrees_with(call.iat, call.made, self.time_at(origin))
-            }
-            Some("invalid_token") => {
-                self.invalidate(&authorization.token);
-                true
-            }
-            _ => false,
-        };
-        if learned && !call.is_retry { Ok(Verdict::Retry) } else { Err(self.given_up(refusal, &authorization.token)) }
+        let code = refusal.as_ref().map(|refusal| refusal.error.as_str());
+        if self.may_succeed(authorization, code) {
+            Ok(Verdict::Retry)
+        } else {
+            Err(self.given_up(refusal, &authorization.token))
+        }
+    }
+
+    /// Whether the request, refused with this error code, may succeed with a new proof or another token. Marks a token that was
+    /// rejected as suspect.
+    fn may_succeed(&self, authorization: &Authorization, code: Option<&str>) -> bool {
+        let (call, has_proof) = (&authorization.call, authorization.proof.is_some());
+        let origin = &call.origin;
+        let is_first = call.retries == 0;
+        if code == Some("use_dpop_nonce") {
+            // One retry; more only where another request can have used up the nonce of this one.
+            let may_repeat = is_first || (call.retries < MAX_NONCE_RETRIES && call.is_contended());
+            return has_proof && may_repeat && origin.nonce() != call.nonce;
+        }
+        // Some APIs respond to a proof with a wrong time as if the token were at fault.
+        if is_first && has_proof && origin.clock.disagrees_with(call.iat, call.made, self.time_at(origin)) {
+            return true;
+        }
+        if code != Some("invalid_token") {
+            return false;
+        }
+        self.invalidate(&authorization.token);
+        is_first && self.0.can_replace(&authorization.token)
     }
 
     fn given_up(&self, refusal: Option<Refusal>, token: &Token) -> Error {
@@ -189,7 +224,7 @@ impl Client {
                 "the API wants a proof with another nonce, and sent none, or refuses the one it sent",
             ),
             Some("invalid_dpop_proof") => (Status::ProofRefused, "the API refuses the DPoP proof"),
-            Some("invalid_token") => (Status::TokenRefused, "the API refuses the token, and a new one as well"),
+            Some("invalid_token") => (Status::TokenRefused, "the API rejects the token, and there is no other to try"),
             Some(_) => {
                 (Status::TokenRefused, "the API refuses the token for a reason that another token does not change")
             }
@@ -197,7 +232,9 @@ impl Client {
                 (Status::TokenRefused, "the API refuses the request (HTTP 401) without a reason; the token is kept")
             }
         };
-        Error::new(status, format!("{message}{said}")).with_response(ServerResponse {
+        let reason = self.0.reason_against_replacement().filter(|_| code.as_deref() == Some("invalid_token"));
+        let reason = reason.map_or_else(String::new, |reason| format!("; no replacement is requested: {reason}"));
+        Error::new(status, format!("{message}{said}{reason}")).with_response(ServerResponse {
             http_status: Some(401),
             oauth_error: code,
             oauth_error_description: description,

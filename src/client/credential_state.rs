@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use super::schedule::Schedule;
+use super::suspects::Suspects;
 use crate::clock::BootTime;
 use crate::config::Settings;
 use crate::error::{Error, Status};
-use crate::policy::Ledger;
+use crate::policy::{Candidate, Ledger};
 use crate::store::{Record, View};
-use crate::token::{HeldToken, Token, TokenHash};
-
-/// How many rejected tokens are remembered. Each of them cost the quota of a day.
-const MAX_REJECTED: usize = 4;
+use crate::token::{Fitness, HeldToken, Token};
 
 #[derive(Clone)]
 pub(super) struct CredentialState {
@@ -23,8 +21,7 @@ pub(super) struct CredentialState {
     /// Why the shared cache could not be used, while that is so.
     pub cache_error: Option<Error>,
     pub schedule: Schedule,
-    /// Tokens that an API rejected, the last one first: they must not come back from the shared cache.
-    pub rejected: Vec<TokenHash>,
+    pub suspects: Suspects,
     /// A refresh of this process is under way, and has ended by then. A forked child inherits the time, not the refresh.
     refreshing_until: Option<BootTime>,
     /// Another process is requesting a token, and is given until then.
@@ -40,7 +37,7 @@ impl CredentialState {
             last_error: None,
             cache_error: None,
             schedule: Schedule::NONE,
-            rejected: Vec::new(),
+            suspects: Suspects::default(),
             refreshing_until: None,
             other_process_refreshing_until: None,
         }
@@ -52,6 +49,21 @@ impl CredentialState {
 
     pub fn valid_token(&self, now: BootTime) -> Option<&Arc<HeldToken>> {
         self.held.as_ref().filter(|held| !held.lifetime().is_over(now))
+    }
+
+    /// The valid token as the policy sees it.
+    pub fn candidate(&self, now: BootTime) -> Option<Candidate> {
+        let held = self.valid_token(now)?;
+        let mut lifetime = *held.lifetime();
+        if held.fitness.wants_another() {
+            let allowed = self.ledger.quota_allows_from(self.settings.request.quota);
+            lifetime = lifetime.refreshable_from(allowed.unwrap_or(lifetime.requested()));
+        }
+        Some(Candidate { lifetime, is_suspect: self.is_suspect(held) })
+    }
+
+    pub fn is_suspect(&self, held: &HeldToken) -> bool {
+        !self.suspects.is_empty() && self.suspects.contains(held.token().hash())
     }
 
     /// Ranks what would be lost with this state: a valid token, or the knowledge that the quota is used up.
@@ -103,9 +115,12 @@ impl CredentialState {
 
     /// Records that the server granted this token. If an API rejected it, the server stands by it.
     pub fn record_issue(&mut self, held: &HeldToken, now: BootTime) {
-        let hash = held.token().hash();
-        self.rejected.retain(|rejected| *rejected != hash);
+        let is_replacement = self.held.as_ref().is_some_and(|replaced| self.is_suspect(replaced));
+        self.suspects.clear(held.token().hash());
         self.ledger.record_issue(held.lifetime().requested(), now);
+        if is_replacement {
+            self.ledger.record_replacement(now);
+        }
         self.last_error = None;
     }
 
@@ -113,23 +128,8 @@ impl CredentialState {
         self.held = Some(Arc::clone(held));
     }
 
-    /// Drops `token` if it is the one that is held. Returns whether it was.
-    pub fn reject(&mut self, token: &Token) -> bool {
-        let matches = self.held.as_ref().is_some_and(|held| held.token() == *token);
-        if matches {
-            self.held = None;
-            self.remember_rejected(&[token.hash()], 0);
-        }
-        matches
-    }
-
-    fn remember_rejected(&mut self, hashes: &[TokenHash], place: usize) {
-        for &hash in hashes {
-            if !self.rejected.contains(&hash) {
-                self.rejected.insert(place.min(self.rejected.len()), hash);
-            }
-        }
-        self.rejected.truncate(MAX_REJECTED);
+    pub fn holds(&self, token: &Token) -> bool {
+        self.held.as_ref().is_some_and(|held| held.token() == *token)
     }
 
     /// Merges what the shared cache knows into this state, but for its token, which is returned if it is better than the held.
@@ -138,17 +138,22 @@ impl CredentialState {
         if self.ledger.merge(view.ledger.as_ref(), process) {
             self.last_error = view.failure;
         }
-        self.remember_rejected(&view.rejected_tokens, MAX_REJECTED);
+        self.suspects.merge(view.ledger.as_ref().map(|_| &*view.suspects));
         view.record.filter(|record| self.prefers(record, now))
     }
 
+    /// Of two tokens that have not expired, one that is not suspect is better, then one that fits the DPoP settings, then the
+    /// later one.
     fn prefers(&self, record: &Record, now: BootTime) -> bool {
-        let is_over = now >= record.requested.after(record.lifetime);
-        if is_over || self.rejected.contains(&record.hash()) {
+        if now >= record.requested.after(record.lifetime) {
             return false;
         }
         let Some(held) = self.valid_token(now) else { return true };
-        record.requested > held.lifetime().requested() && record.hash() != held.token().hash()
+        let (hash, held_hash) = (record.hash(), held.token().hash());
+        let rank =
+            |hash, fitness: Fitness, requested| (!self.suspects.contains(hash), !fitness.wants_another(), requested);
+        let held_rank = rank(held_hash, held.fitness, held.lifetime().requested());
+        hash != held_hash && rank(hash, record.fitness, record.requested) > held_rank
     }
 
     /// Uses newer settings for the same client and service account.

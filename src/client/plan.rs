@@ -26,10 +26,8 @@ pub(super) struct Situation<'a> {
     pub served: Option<&'a Arc<HeldToken>>,
     /// The valid token of these credentials.
     pub own: Option<&'a Arc<HeldToken>>,
-    /// The ledger was changed by this process, and not written since.
-    pub has_unwritten_ledger: bool,
-    /// Tokens that an API rejected, as this process knows.
-    pub rejected: &'a [TokenHash],
+    /// The ledger, the suspects or the clocks of servers were changed by this process, and not written since.
+    pub has_unwritten: bool,
     /// Whether the credentials are the current ones. A token is requested for no others.
     pub is_current: bool,
     /// `None` where there is no shared cache.
@@ -42,7 +40,7 @@ pub(super) enum Plan {
     Return(Reply),
     /// The shared cache lacks the ledger, or this token as well. The refresh ends once they are written.
     Write { token: Option<Arc<HeldToken>>, then: Reply },
-    /// A token is to be requested. Callers are served this one meanwhile.
+    /// A token is to be requested. If there is another one, callers are served it meanwhile.
     Refresh { meanwhile: Option<Arc<HeldToken>> },
 }
 
@@ -60,30 +58,37 @@ pub(super) enum Reply {
 /// What the shared cache holds, as far as it tells what is to be written.
 #[derive(Debug, Default)]
 pub(super) struct CacheSummary {
-    pub token: Option<(TokenHash, BootTime)>,
+    pub token: Option<CachedToken>,
     /// A record cannot be opened. Under the lock it was set aside, and is counted in the ledger.
     pub is_damaged: bool,
-    pub rejected: Vec<TokenHash>,
+    /// What the clocks of some servers show now, by their origins, in seconds since 1970.
+    pub server_clocks: Vec<(String, i64)>,
+}
+
+#[derive(Debug)]
+pub(super) struct CachedToken {
+    pub hash: TokenHash,
+    pub requested: BootTime,
+    /// The client is to replace it before its time.
+    pub wants_another: bool,
 }
 
 impl CacheSummary {
     pub fn of(view: &View) -> Self {
-        let token = view.record.as_ref().map(|record| (record.hash(), record.requested));
-        Self { token, is_damaged: view.is_damaged, rejected: view.rejected_tokens.clone() }
+        let token = view.record.as_ref().map(|record| CachedToken {
+            hash: record.hash(),
+            requested: record.requested,
+            wants_another: record.fitness.wants_another(),
+        });
+        Self { token, is_damaged: view.is_damaged, server_clocks: view.server_clocks.clone() }
     }
 
-    /// Whether the cache has this token or a newer one, or must not have it.
+    /// Whether the cache has this token or one that is as good.
     fn has(&self, held: &HeldToken) -> bool {
-        let hash = held.token().hash();
-        let has_as_good =
-            self.token.is_some_and(|(cached, requested)| cached == hash || requested > held.lifetime().requested());
-        has_as_good || self.rejected.contains(&hash)
-    }
-
-    /// Whether the cache knows which tokens an API rejected, and holds none of them.
-    fn has_all_rejected(&self, rejected: &[TokenHash]) -> bool {
-        let holds_one = self.token.is_some_and(|(hash, _)| rejected.contains(&hash));
-        !holds_one && rejected.iter().all(|hash| self.rejected.contains(hash))
+        self.token.as_ref().is_some_and(|cached| {
+            let is_as_good = !cached.wants_another || held.fitness.wants_another();
+            cached.hash == held.token().hash() || (is_as_good && cached.requested > held.lifetime().requested())
+        })
     }
 }
 
@@ -102,7 +107,7 @@ impl Situation<'_> {
     /// Ends with `then`, once the shared cache has everything.
     fn reply(&self, then: Reply) -> Plan {
         let token = self.unpublished().cloned();
-        if token.is_some() || self.has_unwritten() { Plan::Write { token, then } } else { Plan::Return(then) }
+        if token.is_some() || self.must_write() { Plan::Write { token, then } } else { Plan::Return(then) }
     }
 
     /// The valid token, where the shared cache lacks it.
@@ -110,15 +115,13 @@ impl Situation<'_> {
         self.own.filter(|own| self.cache.is_some_and(|cache| !cache.has(own)))
     }
 
-    fn has_unwritten(&self) -> bool {
-        self.cache.is_some_and(|cache| {
-            self.has_unwritten_ledger || cache.is_damaged || !cache.has_all_rejected(self.rejected)
-        })
+    fn must_write(&self) -> bool {
+        self.cache.is_some_and(|cache| self.has_unwritten || cache.is_damaged)
     }
 
     /// Whether the shared cache has everything that this process knows.
     pub fn is_written(&self) -> bool {
-        self.unpublished().is_none() && !self.has_unwritten()
+        self.unpublished().is_none() && !self.must_write()
     }
 }
 

@@ -18,8 +18,9 @@ fn held(number: u8, requested_s: i64) -> Arc<HeldToken> {
 }
 
 fn cached(token: &HeldToken) -> CacheSummary {
-    let token = Some((token.token().hash(), token.lifetime().requested()));
-    CacheSummary { token, ..CacheSummary::default() }
+    let token =
+        CachedToken { hash: token.token().hash(), requested: token.lifetime().requested(), wants_another: false };
+    CacheSummary { token: Some(token), ..CacheSummary::default() }
 }
 
 /// A caller waits, with the current credentials, and nothing is known.
@@ -29,8 +30,7 @@ fn situation() -> Situation<'static> {
         decision: Decision::Fetch,
         served: None,
         own: None,
-        has_unwritten_ledger: false,
-        rejected: &[],
+        has_unwritten: false,
         is_current: true,
         cache: None,
     }
@@ -77,24 +77,24 @@ fn decision_and_demand_choose_the_plan_where_nothing_is_unwritten() {
 #[test]
 fn what_the_cache_lacks_is_written_before_the_refresh_ends() {
     let (older, newer) = (held(1, 0), held(2, 100));
-    let rejected = [older.token().hash()];
-    let knows_rejected = CacheSummary { rejected: rejected.to_vec(), ..CacheSummary::default() };
+    let mut unfit = cached(&newer);
+    unfit.token.as_mut().unwrap().wants_another = true;
     let damaged = CacheSummary { is_damaged: true, ..cached(&newer) };
     let serve = |own, cache| Situation { decision: Decision::Serve, served: own, own, cache, ..situation() };
     for (given, expected) in [
         (serve(Some(&newer), Some(&CacheSummary::default())), "write token"),
         (serve(Some(&newer), Some(&cached(&older))), "write token"),
         (serve(Some(&older), Some(&cached(&newer))), "token"),
-        (serve(Some(&older), Some(&knows_rejected)), "token"),
         (serve(Some(&newer), Some(&damaged)), "write ledger"),
         (serve(Some(&newer), None), "token"),
-        (Situation { has_unwritten_ledger: true, ..serve(Some(&newer), Some(&cached(&newer))) }, "write ledger"),
-        (Situation { has_unwritten_ledger: true, ..serve(Some(&newer), None) }, "token"),
+        (Situation { has_unwritten: true, ..serve(Some(&newer), Some(&cached(&newer))) }, "write ledger"),
+        (Situation { has_unwritten: true, ..serve(Some(&newer), None) }, "token"),
         (
-            Situation { decision: REFUSE, rejected: &rejected, cache: Some(&cached(&older)), ..situation() },
+            Situation { decision: REFUSE, has_unwritten: true, cache: Some(&cached(&older)), ..situation() },
             "write ledger",
         ),
-        (Situation { decision: REFUSE, rejected: &rejected, cache: Some(&knows_rejected), ..situation() }, "refused"),
+        (Situation { decision: REFUSE, cache: Some(&cached(&older)), ..situation() }, "refused"),
+        (serve(Some(&older), Some(&unfit)), "write token"),
         (
             Situation {
                 demand: Demand::Sync,
@@ -126,21 +126,19 @@ proptest! {
     #[test]
     fn requests_need_a_demand_the_current_credentials_and_the_policy(
         decision in any_decision(), is_sync: bool, is_current: bool, has_own: bool, has_served: bool,
-        has_unwritten_ledger: bool, cache in proptest::option::of(0_u8..3), is_damaged: bool, rejects: bool,
+        has_unwritten: bool, cache in proptest::option::of(0_u8..3), is_damaged: bool,
     ) {
         let (own, other) = (held(1, 0), held(2, 100));
         let cache = cache.map(|number| CacheSummary {
             is_damaged,
             ..match number { 0 => CacheSummary::default(), 1 => cached(&own), _ => cached(&other) }
         });
-        let rejected = if rejects { vec![other.token().hash()] } else { Vec::new() };
         let given = Situation {
             demand: if is_sync { Demand::Sync } else { Demand::Token },
             decision,
             served: if has_own { Some(&own) } else { has_served.then_some(&other) },
             own: has_own.then_some(&own),
-            has_unwritten_ledger,
-            rejected: &rejected,
+            has_unwritten,
             is_current,
             cache: cache.as_ref(),
         };

@@ -16,11 +16,12 @@ use super::{Inner, is_superseded};
 use crate::clock::BootTime;
 use crate::config::Settings;
 use crate::endpoint::{Failure, TokenResponse};
-use crate::error::{Error, Status, ceil_seconds};
-use crate::policy::{Decision, TokenLifetime};
+use crate::error::{Error, Status};
+use crate::human;
+use crate::policy::{Decision, Ledger, Quota, TokenLifetime};
 use crate::random::jitter;
 use crate::store::{Locked, Names, Record, Saved, Session, StoreError, View, Write};
-use crate::token::HeldToken;
+use crate::token::{Fitness, HeldToken};
 
 /// Another process that requests a token has it by then, or its lock is open.
 const OTHER_PROCESS_TAKES: Duration = Duration::from_secs(5);
@@ -35,8 +36,8 @@ const MAX_LOCKS: u32 = 4;
 pub(super) enum Outcome {
     Token {
         held: Arc<HeldToken>,
-        /// The refresh requested it. It is served even if its lifetime ended on the way, since it cost the quota.
-        is_new: bool,
+        /// It is served whatever has become of it: it has just been granted, or there is no other.
+        is_final: bool,
     },
     /// Nothing was sent, or it failed.
     Failed { error: Error, settings: Arc<Settings> },
@@ -145,7 +146,7 @@ impl RefreshTask {
             }
             Plan::Refresh { meanwhile: Some(held) } => {
                 self.record(|state, now| state.defer_to_other_process(now.after(OTHER_PROCESS_TAKES)));
-                Some(Outcome::Token { held, is_new: false })
+                Some(Outcome::Token { held, is_final: false })
             }
             Plan::Refresh { meanwhile: None } => {
                 let ticket = self.ticket.take_if(|ticket| ticket.try_retire_without_waiters());
@@ -172,6 +173,7 @@ impl RefreshTask {
     /// Merges what the cache knows into the state of these credentials.
     fn merge(&self, view: View, further: impl FnOnce(&mut CredentialState, BootTime)) -> CacheSummary {
         let cache = CacheSummary::of(&view);
+        self.inner.adopt_clocks(&self.settings, &view.server_clocks);
         let process = self.inner.process.get().id;
         self.record(|state, now| {
             if self.has_newest_secrets(state) {
@@ -204,6 +206,7 @@ impl RefreshTask {
     }
 
     fn plan_for(&self, demand: Demand, cache: Option<&CacheSummary>) -> Plan {
+        let has_new_clocks = cache.is_some_and(|cache| self.inner.has_new_clocks(&self.settings, &cache.server_clocks));
         self.inner.update(|snapshot| {
             let now = self.inner.clock.now();
             let decision = snapshot.decide_for_refresh(&self.settings, now);
@@ -213,8 +216,8 @@ impl RefreshTask {
                 decision,
                 served: snapshot.token(now),
                 own: state.and_then(|state| state.valid_token(now)),
-                has_unwritten_ledger: state.is_some_and(|state| state.ledger.is_unwritten),
-                rejected: state.map_or(&[], |state| &state.rejected),
+                has_unwritten: has_new_clocks
+                    || state.is_some_and(|state| state.ledger.is_unwritten || state.suspects.has_unwritten()),
                 is_current: self.is_current(),
                 cache,
             };
@@ -242,18 +245,23 @@ impl RefreshTask {
                 }
                 self.record(|state, _| state.hold(&held));
                 tracing::info!("a new token is held for {} s", response.lifetime.as_secs());
-                Some(Outcome::Token { held, is_new: true })
+                Some(Outcome::Token { held, is_final: true })
             }
-            Requested::Failed(failure) | Requested::LockLost(Some(failure)) => {
-                let error = self.record_failure(failure);
-                if let Some(lock) = lock {
-                    self.record(|state, now| state.schedule.synced_while_refused(now));
-                    self.save(lock, None).await;
-                }
-                Some(self.failed(error))
-            }
-            Requested::LockLost(None) => None,
+            Requested::Failed { failure, token } => Some(self.fail(failure, token, lock).await),
+            Requested::LockLost => None,
         }
+    }
+
+    /// Records that no token came, or none that this client can use: the others of the fleet get that one.
+    async fn fail(&self, failure: Failure, token: Option<Arc<HeldToken>>, lock: Option<&mut Locked<'_>>) -> Outcome {
+        let error = self.record_failure(failure);
+        if let Some(lock) = lock {
+            self.record(|state, now| state.schedule.synced_while_refused(now));
+            self.save(lock, token.as_ref()).await;
+        }
+        // As long as a valid token is held no caller gets an error.
+        let valid = self.inner.snapshot.load().token(self.inner.clock.now()).cloned();
+        valid.map_or_else(|| self.failed(error), |held| Outcome::Token { held, is_final: true })
     }
 
     /// Writes the ledger, and the token if one is given. Where that fails, or the lock was lost, the token is served from
@@ -261,19 +269,26 @@ impl RefreshTask {
     pub(super) async fn save(&self, lock: &mut Locked<'_>, held: Option<&Arc<HeldToken>>) {
         let snapshot = self.inner.snapshot.load_full();
         let Some(state) = snapshot.find(&self.settings) else { return };
-        let token = held.map(|held| held.token());
-        let (ledger, failure, rejected) = (&state.ledger, state.last_error.as_ref(), &state.rejected);
-        let saved = lock.save(&Write { token: token.as_ref(), ledger, failure, rejected }).await;
+        let (ledger, suspects) = (&state.ledger, &state.suspects);
+        let write = Write {
+            token: held.map(|held| &**held),
+            ledger,
+            failure: state.last_error.as_ref(),
+            suspects: &suspects.hashes(),
+            server_clocks: &self.inner.known_clocks(&self.settings),
+        };
+        let saved = lock.save(&write).await;
         if let Err(error) = &saved {
             tracing::warn!("the shared cache did not take what was to be written, which is tried again: {error}");
         }
         let is_written = saved == Ok(Saved::Written);
         self.record(|state, now| {
             state.ledger.is_unwritten &= !(is_written && state.ledger == *ledger);
-            if !is_written || state.rejected != *rejected || !self.has_newest_secrets(state) {
+            if !is_written || state.suspects != *suspects || !self.has_newest_secrets(state) {
                 state.schedule.note_unwritten(now);
                 return;
             }
+            state.suspects.note_written();
             state.schedule.note_all_written();
             if held.is_some() {
                 state.schedule.synced(now);
@@ -284,13 +299,21 @@ impl RefreshTask {
     fn held_from(&self, record: &Record) -> Arc<HeldToken> {
         let lifetime = TokenLifetime::new(record.requested, record.lifetime, jitter());
         let clock = Arc::clone(&self.inner.clock);
-        Arc::new(HeldToken::new(&record.access_token, record.key.clone(), &record.scope, lifetime, clock))
+        let held = HeldToken::new(&record.access_token, record.key.clone(), &record.scope, lifetime, clock);
+        if record.fitness == Fitness::OtherKey {
+            tracing::warn!(
+                "the token in the shared cache is bound to another key than the configured one; it is used until there \
+                 is one for that"
+            );
+        }
+        Arc::new(held.with_fitness(record.fitness))
     }
 
-    fn held_of(&self, requested: BootTime, response: &TokenResponse) -> Arc<HeldToken> {
+    pub(super) fn held_of(&self, requested: BootTime, response: &TokenResponse) -> Arc<HeldToken> {
         let lifetime = TokenLifetime::new(requested, response.lifetime, jitter());
         let clock = Arc::clone(&self.inner.clock);
-        Arc::new(HeldToken::new(&response.access_token, response.key.clone(), &response.scope, lifetime, clock))
+        let held = HeldToken::new(&response.access_token, response.key.clone(), &response.scope, lifetime, clock);
+        Arc::new(held.with_fitness(if response.proof_ignored { Fitness::ProofIgnored } else { Fitness::Fits }))
     }
 
     /// Records a failure, and completes its error with the time at which another attempt makes sense.
@@ -301,13 +324,17 @@ impl RefreshTask {
             self.record(|state, now| state.ledger.clear_in_flight(now));
             return error;
         }
+        let (quota, wall) = (self.settings.request.quota, self.inner.clock.wall_seconds());
         self.record(|state, now| {
-            state.ledger.record_failure(failure.kind, now, jitter());
+            state.ledger.record_failure(failure.kind, quota, now, jitter());
+            if error.status() == Status::QuotaRefused {
+                error = error.clone().with_advice(&quota_advice(&state.ledger, quota, now, wall));
+            }
             let wait = state.ledger.closed_until().map(|until| until.since(now));
             error = state.last_error.insert(error.clone().with_retry_after(wait)).clone();
         });
-        let wait = error.retry_after().map_or(0, ceil_seconds);
-        tracing::warn!("{error}; nothing is sent for the next {wait} s");
+        let wait = human::span(error.retry_after().unwrap_or_default());
+        tracing::warn!("{error}; nothing is sent for the next {wait}");
         error
     }
 
@@ -330,7 +357,7 @@ impl RefreshTask {
             (error, is_open && is_wanted && self.settings.cache.allow_fetch_without_cache)
         });
         match served {
-            Some(held) => Outcome::Token { held, is_new: false },
+            Some(held) => Outcome::Token { held, is_final: false },
             None if may_request && !self.is_current() => Outcome::Unfinished,
             None if may_request => self.request(None).await.unwrap_or(Outcome::Unfinished),
             None => self.failed(error),
@@ -339,7 +366,7 @@ impl RefreshTask {
 
     fn outcome(&self, reply: Reply) -> Outcome {
         match reply {
-            Reply::Token(held) => Outcome::Token { held, is_new: false },
+            Reply::Token(held) => Outcome::Token { held, is_final: false },
             Reply::Refused { until } => {
                 let now = self.inner.clock.now();
                 self.failed(self.record(|state, _| state.refusal(until, now)))
@@ -407,6 +434,26 @@ impl Inner {
                 let _ = inner.start(&settings, Demand::Sync);
             }
         });
+    }
+}
+
+/// What is known of the next token after a quota refusal.
+fn quota_advice(ledger: &Ledger, quota: Quota, now: BootTime, wall_seconds: i64) -> String {
+    let at = |span: Duration| human::time(wall_seconds.saturating_add_unsigned(span.as_secs()));
+    let wait = ledger.cool_down_until.map_or(Duration::ZERO, |until| until.since(now));
+    let next = format!("in {}, at {}", human::span(wait), at(wait));
+    let issued = ledger.last_issue.map(|issued| {
+        let ago = now.since(issued);
+        let time = human::time(wall_seconds.saturating_sub_unsigned(ago.as_secs()));
+        format!("the last token of this client was issued {} ago, at {time}", human::span(ago))
+    });
+    match (issued, ledger.quota_allows_from(quota)) {
+        (Some(issued), Some(allowed)) if allowed > now => format!("{issued}; the next can be had {next}"),
+        (Some(issued), _) => format!("{issued}, which does not explain the refusal; the next request is sent {next}"),
+        (None, _) => format!(
+            "when the last token of this client was issued is not known, so it can take up to 20 hours; the next request \
+             is sent {next}"
+        ),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The token requests of one refresh: attempts, back-off between them, and the lock that is kept for them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{self, Instant};
@@ -13,6 +14,7 @@ use crate::failure_kind::FailureKind;
 use crate::random::jitter;
 use crate::retry::Attempts;
 use crate::store::Locked;
+use crate::token::HeldToken;
 
 /// When a refresh ends, computed once, and the spans that depend on it.
 #[derive(Clone, Copy)]
@@ -52,10 +54,19 @@ pub(super) enum Requested {
         requested: BootTime,
         response: TokenResponse,
     },
-    Failed(Failure),
-    /// Nothing more was sent, because another process may have the lock. The failure is that of the last request, if there
-    /// was one.
-    LockLost(Option<Failure>),
+    Failed {
+        failure: Failure,
+        /// A token that this client cannot use, and others of the fleet can.
+        token: Option<Arc<HeldToken>>,
+    },
+    /// Nothing was sent, because another process may have the lock.
+    LockLost,
+}
+
+impl Requested {
+    fn failed(failure: Failure) -> Self {
+        Self::Failed { failure, token: None }
+    }
 }
 
 impl RefreshTask {
@@ -63,8 +74,9 @@ impl RefreshTask {
     pub(super) async fn send_requests(&self, mut lock: Option<&mut Locked<'_>>) -> Requested {
         let endpoint = match self.inner.endpoint(&self.settings) {
             Ok(endpoint) => endpoint,
-            Err(error) => return Requested::Failed(no_endpoint(error)),
+            Err(error) => return Requested::failed(no_endpoint(error)),
         };
+        self.keep_interval().await;
         let deadline = self.deadline.of_requests();
         let (mut attempts, mut proof_retries) = (Attempts::default(), ProofRetries::default());
         let mut last_failure = None;
@@ -72,28 +84,43 @@ impl RefreshTask {
             if let Some(lock) = lock.as_deref_mut()
                 && !self.announce(lock).await
             {
-                return Requested::LockLost(last_failure);
+                return last_failure.map_or(Requested::LockLost, Requested::failed);
             }
             let requested = self.inner.clock.now();
             let timeout = deadline.remaining().min(deadline.attempt);
-            let failure = match endpoint.request_token(timeout, &mut proof_retries).await {
+            let mut failure = match endpoint.request_token(timeout, &mut proof_retries).await {
                 Ok(response) => return Requested::Token { requested, response },
                 Err(failure) => failure,
             };
+            if let Some(response) = failure.token.take() {
+                let held = self.held_of(requested, &response);
+                self.record(|state, now| state.ledger.record_issue(requested, now));
+                return Requested::Failed { failure, token: Some(held) };
+            }
             if failure.kind.may_have_cost_a_token() {
                 self.record(|state, now| state.ledger.record_possibly_spent(requested, now));
             }
             let pause = attempts.pause(failure.kind, deadline.remaining(), jitter()).filter(|_| self.is_current());
-            let Some(pause) = pause else { return Requested::Failed(failure) };
+            let Some(pause) = pause else { return Requested::failed(failure) };
             if let Some(lock) = lock.as_deref_mut()
                 && !self.keeps_lock(lock, pause).await
             {
-                return Requested::Failed(failure);
+                return Requested::failed(failure);
             }
             tracing::warn!("{}; trying again in {} ms", failure.error, pause.as_millis());
             last_failure = Some(failure);
             time::sleep(pause).await;
         }
+    }
+
+    /// Waits until a further token for the same purpose may be requested, however short the lifetime of the last one was. The
+    /// replacement of a rejected token does not wait.
+    async fn keep_interval(&self) {
+        let wait = self.record(|state, now| {
+            let is_replacement = state.held.as_ref().is_some_and(|held| state.is_suspect(held));
+            state.ledger.next_request().filter(|_| !is_replacement).map(|next| next.since(now))
+        });
+        time::sleep(wait.unwrap_or_default()).await;
     }
 
     /// Makes sure that the lock holds until the next request is answered, and says in the shared cache that the request is about
@@ -124,5 +151,5 @@ impl RefreshTask {
 
 /// A forked child makes its own HTTP client, which can fail where the parent's did not.
 fn no_endpoint(error: Error) -> Failure {
-    Failure { error, kind: FailureKind::NotTrusted }
+    Failure::new(error, FailureKind::NotTrusted)
 }

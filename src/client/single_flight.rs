@@ -122,7 +122,7 @@ pub(super) enum NoResult {
 
 impl<T: Clone> Waiter<T> {
     /// The task's result, which is looked for before the time is.
-    pub async fn within(mut self, timeout: Duration) -> Result<T, NoResult> {
+    pub async fn within(&mut self, timeout: Duration) -> Result<T, NoResult> {
         match deadline::within(timeout, self.0.wait_for(Option::is_some)).await {
             Some(Ok(result)) => result.clone().ok_or(NoResult::Abandoned),
             Some(Err(_)) => Err(NoResult::Abandoned),
@@ -162,8 +162,8 @@ mod tests {
     fn all_waiters_get_the_result_of_one_task() {
         paused(async {
             let flight = SingleFlight::default();
-            let (ticket, first) = started(&flight, true);
-            let second = joined(&flight, false);
+            let (ticket, mut first) = started(&flight, true);
+            let mut second = joined(&flight, false);
             ticket.complete(7);
             assert_eq!((first.within(LONG).await, second.within(LONG).await), (Ok(7), Ok(7)));
             assert!(flight.is_idle());
@@ -174,7 +174,7 @@ mod tests {
     fn dropped_ticket_abandons_its_waiters_and_makes_room() {
         paused(async {
             let flight = SingleFlight::default();
-            let (ticket, waiter) = started(&flight, true);
+            let (ticket, mut waiter) = started(&flight, true);
             drop(ticket);
             assert_eq!(waiter.within(LONG).await, Err(NoResult::Abandoned));
             started(&flight, true);
@@ -185,8 +185,8 @@ mod tests {
     fn waiter_gives_up_at_its_own_deadline_and_the_task_goes_on() {
         paused(async {
             let flight = SingleFlight::default();
-            let (ticket, impatient) = started(&flight, true);
-            let patient = joined(&flight, true);
+            let (ticket, mut impatient) = started(&flight, true);
+            let mut patient = joined(&flight, true);
             assert_eq!(impatient.within(Duration::from_secs(1)).await, Err(NoResult::Timeout));
             ticket.complete(7);
             assert_eq!(patient.within(LONG).await, Ok(7));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::credential_state::CredentialState;
 use crate::clock::{BootTime, Clock, CoarseDeadline};
 use crate::config::Settings;
-use crate::policy::{self, Decision, TokenLifetime};
+use crate::policy::{self, Candidate, Decision};
 use crate::token::{HeldToken, Token};
 
 /// How long the coarse clocks are believed before the exact one is read again: a machine that sleeps, and whose wall
@@ -70,27 +70,30 @@ impl Snapshot {
     }
 
     fn decide(&self, state: &CredentialState, refresh_ends: Option<BootTime>, now: BootTime) -> Decision {
-        let lifetime = self.lifetime(state, now);
+        let candidate = self.candidate(state, now);
         let mut ledger = Cow::Borrowed(&state.ledger);
-        if state.settings.cache.allow_fetch_without_cache && lifetime.is_none() {
+        if state.settings.cache.allow_fetch_without_cache && candidate.is_none() {
             ledger.to_mut().cache_out_until = None;
         }
-        policy::decide(lifetime.as_ref(), &ledger, refresh_ends, now)
+        policy::decide(candidate.as_ref(), &ledger, refresh_ends, now)
     }
 
     /// Whether an API rejected this token, whichever credentials it was got with.
-    pub fn is_rejected(&self, held: &HeldToken) -> bool {
-        let hash = held.token().hash();
-        self.states.iter().any(|state| state.rejected.contains(&hash))
+    pub fn is_suspect(&self, token: &Token) -> bool {
+        let mut suspects =
+            self.states.iter().map(|state| &state.suspects).filter(|suspects| !suspects.is_empty()).peekable();
+        suspects.peek().is_some() && {
+            let hash = token.hash();
+            suspects.any(|suspects| suspects.contains(hash))
+        }
     }
 
-    /// The lifetime of the token that is served for these credentials. One that was got with other credentials is to be
-    /// refreshed at once.
-    fn lifetime(&self, state: &CredentialState, now: BootTime) -> Option<TokenLifetime> {
-        let own = state.valid_token(now).map(|held| *held.lifetime());
-        own.or_else(|| {
+    /// The token that is served for these credentials. One that was got with other credentials is to be refreshed at once.
+    fn candidate(&self, state: &CredentialState, now: BootTime) -> Option<Candidate> {
+        state.candidate(now).or_else(|| {
             let since = self.current_since.filter(|_| state.is_for(&self.current().settings))?;
-            self.token(now).map(|held| held.lifetime().refreshable_from(since))
+            let other = self.states.iter().find_map(|state| state.candidate(now))?;
+            Some(Candidate { lifetime: other.lifetime.refreshable_from(since), ..other })
         })
     }
 
@@ -104,8 +107,8 @@ impl Snapshot {
         let now = clock.now();
         self.served = self.token(now).cloned();
         let current = self.current();
-        let until = self.lifetime(current, now).map(|lifetime| {
-            let until = policy::serves_until(&lifetime, &current.ledger, current.refresh_ends(now), now);
+        let until = self.candidate(current, now).map(|candidate| {
+            let until = policy::serves_until(&candidate, &current.ledger, current.refresh_ends(now), now);
             current.schedule.next_sync().map_or(until, |sync| until.min(sync))
         });
         self.serve_until = until.map_or(CoarseDeadline::PASSED, |until| {
@@ -118,9 +121,18 @@ impl Snapshot {
         self.states.iter_mut().for_each(CredentialState::end_refresh);
     }
 
-    /// Drops `token` wherever it is held. Returns the state that held it.
-    pub fn reject(&mut self, token: &Token) -> Option<&mut CredentialState> {
-        self.states.iter_mut().find_map(|state| state.reject(token).then_some(state))
+    /// Marks `token` as suspect where it is held. Returns the state that holds it, unless it was marked before.
+    pub fn suspect(&mut self, token: &Token) -> Option<&mut CredentialState> {
+        let hash = token.hash();
+        let state = self.states.iter_mut().find(|state| state.holds(token) && !state.suspects.contains(hash))?;
+        state.suspects.add(hash);
+        Some(state)
+    }
+
+    /// An API accepted this token. Returns the states in which it was suspect.
+    pub fn clear_suspect(&mut self, token: &Token) -> impl Iterator<Item = &mut CredentialState> {
+        let hash = token.hash();
+        self.states.iter_mut().filter_map(move |state| state.suspects.clear(hash).then_some(state))
     }
 
     /// When to write, without a caller, what the shared cache lacks.

@@ -12,6 +12,7 @@ use url::{Host, Url};
 use super::{CacheSettings, Config, Environment, KeySource};
 use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
 use crate::error::{Error, Status};
+use crate::policy::Quota;
 use crate::secret::Redactor;
 use crate::store::Identity;
 
@@ -75,6 +76,7 @@ pub(crate) struct TokenRequest {
     pub audience: String,
     /// The documented life of the audience's tokens, for an answer without `expires_in`.
     pub documented_lifetime: Duration,
+    pub quota: Quota,
 }
 
 impl TokenRequest {
@@ -177,7 +179,7 @@ impl Config {
             None => DpopKey::generate(Algorithm::Es256),
         };
         let key = key.map_err(|error| format!("dpop_key: {error}"))?;
-        Ok(Some(Binding { key, required }))
+        Ok(Some(Binding { key, required, is_configured: self.dpop_key.is_some() }))
     }
 
     fn resolve_request(&self, problems: &mut Problems) -> Option<TokenRequest> {
@@ -185,7 +187,7 @@ impl Config {
         let client_secret = problems.require("client_secret", self.client_secret.as_ref(), is_empty);
         let username = problems.require("username", self.username.as_ref(), String::is_empty);
         let password = problems.require("password", self.password.as_ref(), is_empty);
-        let (audience, documented_lifetime) = resolve_audience(self.audience.as_deref());
+        let (audience, documented_lifetime, quota) = resolve_audience(self.audience.as_deref());
         Some(TokenRequest {
             client_id: client_id?,
             client_secret: client_secret?,
@@ -194,6 +196,7 @@ impl Config {
             scope: self.scope.clone().filter(|scope| !scope.is_empty()).unwrap_or_else(|| "raas.all".into()),
             audience,
             documented_lifetime,
+            quota,
         })
     }
 
@@ -248,17 +251,17 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// A short name becomes its default spelling; every other audience is opaque and goes through as it was written.
-fn resolve_audience(audience: Option<&str>) -> (String, Duration) {
+fn resolve_audience(audience: Option<&str>) -> (String, Duration, Quota) {
     let wanted = audience.filter(|text| !text.is_empty()).unwrap_or("24h");
     for (short_name, spellings, lifetime) in AUDIENCES {
         if wanted == short_name {
-            return (spellings[0].into(), lifetime);
+            return (spellings[0].into(), lifetime, Quota::of_documented(lifetime));
         }
         if spellings.contains(&wanted) {
-            return (wanted.into(), lifetime);
+            return (wanted.into(), lifetime, Quota::of_documented(lifetime));
         }
     }
-    (wanted.into(), UNDOCUMENTED_LIFETIME)
+    (wanted.into(), UNDOCUMENTED_LIFETIME, Quota::Daily)
 }
 
 pub(super) fn read_authorities(path: &Path) -> Result<Vec<Certificate>, String> {
@@ -297,7 +300,7 @@ fn resolve_timeout(name: &str, timeout: Option<Duration>, default_seconds: u64) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Names;
+    use crate::store::{Names, TokenType};
 
     fn complete() -> Config {
         let mut config = Config::new();
@@ -334,7 +337,7 @@ mod tests {
         let key = |change: fn(&mut Config) -> &mut Config| {
             let mut config = complete();
             change(&mut config);
-            Names::of(&config.resolve().unwrap().identity()).key().to_owned()
+            Names::of(&config.resolve().unwrap().identity()).key(TokenType::Bearer).to_owned()
         };
         let default = key(|config| config);
         assert_eq!(key(|config| config.audience("24h").scope("raas.all")), default);
@@ -370,7 +373,9 @@ mod tests {
             ("tango-api.bhn.com/fiveminute", "tango-api.bhn.com/fiveminute", 300),
             (" Any thing ", " Any thing ", 300),
         ] {
-            assert_eq!(resolve_audience(Some(written)), (sent.into(), Duration::from_secs(seconds)));
+            let quota =
+                if written.contains("5min") || written.contains("five") { Quota::Unknown } else { Quota::Daily };
+            assert_eq!(resolve_audience(Some(written)), (sent.into(), Duration::from_secs(seconds), quota));
         }
     }
 

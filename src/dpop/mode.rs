@@ -28,4 +28,6 @@ impl TryFrom<i32> for DpopMode {
 pub(crate) struct Binding {
     pub key: DpopKey,
     pub required: bool,
+    /// The key was configured, and not made by this client for itself.
+    pub is_configured: bool,
 }

@@ -52,22 +52,40 @@ impl ServerClock {
     ///
     /// The server wrote it at some time since then, so that an answer that took its time, or was observed late, does
     /// not set a right clock back; one that took longer than a minute, or is older than what is known, tells nothing.
-    pub fn learn(&self, date: &str, sent: BootTime, believed: i64) {
-        let Some(server) = seconds_of(date) else { return };
+    ///
+    /// Returns whether it learned something.
+    pub fn learn(&self, date: &str, sent: BootTime, believed: i64) -> bool {
+        let Some(server) = seconds_of(date) else { return false };
         let now = self.clock.now();
         let underway = i64::try_from(now.since(sent).as_secs()).unwrap_or(i64::MAX);
         let is_old = self.reading.load().as_ref().is_some_and(|reading| sent < reading.sent);
         let expected = believed.saturating_sub(underway + NOTABLE_SECONDS)..=believed.saturating_add(NOTABLE_SECONDS);
         if is_old || underway > LONGEST_ANSWER_SECONDS || expected.contains(&server) {
-            return;
+            return false;
         }
         let wall = self.clock.wall_seconds();
         if server.abs_diff(wall) > BELIEVED_SECONDS.unsigned_abs() {
             tracing::debug!("the server's clock and this machine's differ by more than a day, which is not believed");
-            return;
+            return false;
         }
         tracing::warn!("this machine's clock is {} s off the server's; proofs follow the server's", wall - server);
         self.reading.store(Some(Arc::new(Reading { seconds: server, at: now, sent })));
+        true
+    }
+
+    /// Takes over what another process knows: the server's clock shows `seconds` now. What this process learned itself, and
+    /// what is close to this machine's clock, is kept.
+    pub fn adopt(&self, seconds: i64) {
+        let is_notable = seconds.abs_diff(self.clock.wall_seconds()) >= NOTABLE_SECONDS.unsigned_abs();
+        if is_notable && self.reading.load().is_none() {
+            let now = self.clock.now();
+            self.reading.store(Some(Arc::new(Reading { seconds, at: now, sent: now })));
+        }
+    }
+
+    /// Whether two readings of a clock are far enough apart to matter.
+    pub fn differ(one: i64, another: i64) -> bool {
+        one.abs_diff(another) >= NOTABLE_SECONDS.unsigned_abs()
     }
 
     /// Whether a proof that was made at `made` with this `iat` would have another by what is known now.

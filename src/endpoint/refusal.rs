@@ -75,7 +75,7 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], red
         Status::UnexpectedResponse if status.is_success() => FailureKind::InvalidResponse,
         _ => FailureKind::Refused,
     };
-    Failure { error: Error::new(kind, message).with_response(answer), kind: cause }
+    Failure::new(Error::new(kind, message).with_response(answer), cause)
 }
 
 fn credentials_refused(http: u16, said: &str) -> String {

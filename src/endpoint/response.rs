@@ -16,24 +16,27 @@ use crate::secret::Redactor;
 use crate::token::is_presentable;
 
 /// What the server granted.
+#[derive(Debug)]
 pub(crate) struct TokenResponse {
     pub access_token: SecretString,
     /// The key that it is bound to.
     pub key: Option<DpopKey>,
     pub scope: String,
     pub lifetime: Duration,
+    /// A proof was sent, and the server granted a Bearer token nevertheless.
+    pub proof_ignored: bool,
 }
 
 /// Lives of more than 136 years are taken for what they are, an error.
 const LONGEST_LIFETIME: u64 = u32::MAX as u64;
 
 /// Why an answer brought no token.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Problem {
     /// What is wrong with it.
     Malformed(&'static str),
-    /// It holds a Bearer token, and a bound one is required.
-    Downgraded,
+    /// It holds this Bearer token, and a bound one is required.
+    Downgraded(Box<TokenResponse>),
 }
 
 impl From<&'static str> for Problem {
@@ -68,6 +71,7 @@ pub(super) fn parse(body: &[u8], asked: &RequestContext<'_>) -> Result<TokenResp
         _ => {}
     }
     let key = bound_to(&fields, &access_token, asked.binding)?;
+    let proof_ignored = key.is_none() && asked.binding.is_some();
     let lifetime = lifetime(&fields)?.unwrap_or(asked.documented_lifetime);
     if lifetime.is_zero() {
         return Err("holds a token that has already expired".into());
@@ -77,7 +81,11 @@ pub(super) fn parse(body: &[u8], asked: &RequestContext<'_>) -> Result<TokenResp
         Some(Value::String(scope)) if !scope.contains(char::is_control) => scope,
         Some(_) => return Err("has a scope that is no plain text".into()),
     };
-    Ok(TokenResponse { access_token, key, scope, lifetime })
+    let response = TokenResponse { access_token, key, scope, lifetime, proof_ignored };
+    if proof_ignored && asked.binding.is_some_and(|binding| binding.required) {
+        return Err(Problem::Downgraded(Box::new(response)));
+    }
+    Ok(response)
 }
 
 /// The key of a DPoP token, none for a Bearer token. The type is matched without case, and an unknown one must not be
@@ -90,7 +98,7 @@ fn bound_to(
     let token_type = fields.get("token_type").and_then(Value::as_str).ok_or("has no token_type")?;
     let is = |name: &str| token_type.eq_ignore_ascii_case(name);
     match binding {
-        Some(binding) if is("bearer") && binding.required => Err(Problem::Downgraded),
+        Some(binding) if is("bearer") && binding.required => Ok(None),
         Some(_) if is("bearer") => {
             tracing::warn!("the server answered a proof with a Bearer token: is DPoP enabled for this platform?");
             Ok(None)
@@ -132,24 +140,30 @@ fn lifetime(fields: &Map<String, Value>) -> Result<Option<Duration>, &'static st
 }
 
 /// HTTP 200 without a usable token: one was probably issued, so that asking again at once could cost another.
-pub(super) fn unusable(headers: &HeaderMap, problem: &Problem, redactor: &Redactor) -> Failure {
+pub(super) fn unusable(headers: &HeaderMap, problem: Problem, redactor: &Redactor) -> Failure {
     let answer = ServerResponse {
         http_status: Some(200),
         request_id: refusal::request_id(headers, redactor),
         ..ServerResponse::default()
     };
-    let error = match problem {
-        Problem::Malformed(problem) => Error::new(
-            Status::MalformedResponse,
-            format!("the server's answer {problem}; check that the token URL is right"),
+    let (error, token) = match problem {
+        Problem::Malformed(problem) => (
+            Error::new(
+                Status::MalformedResponse,
+                format!("the server's answer {problem}; check that the token URL is right"),
+            ),
+            None,
         ),
-        Problem::Downgraded => Error::new(
-            Status::Downgraded,
-            "the server answered a DPoP proof with a Bearer token, which was discarded; \
-             enable DPoP for this platform, or set dpop to `optional`",
+        Problem::Downgraded(token) => (
+            Error::new(
+                Status::Downgraded,
+                "the server responded to a DPoP proof with a Bearer token, which this client does not use; \
+                 enable DPoP for this platform, or set dpop to `optional`",
+            ),
+            Some(token),
         ),
     };
-    Failure { error: error.with_response(answer), kind: FailureKind::InvalidResponse }
+    Failure { token, ..Failure::new(error.with_response(answer), FailureKind::InvalidResponse) }
 }
 
 #[cfg(test)]
@@ -239,18 +253,18 @@ mod tests {
         };
         let answer = |token_type: &str, token: &str, required: bool| {
             let body = json!({"access_token": token, "token_type": token_type});
-            let binding = Binding { key: key.clone(), required };
+            let binding = Binding { key: key.clone(), required, is_configured: false };
             parse(body.to_string().as_bytes(), &RequestContext { binding: Some(&binding), ..CONTEXT })
                 .map(|issued| issued.key.is_some())
         };
         for required in [false, true] {
-            assert_eq!(answer("dpop", "opaque", required), Ok(true));
-            assert_eq!(answer("DPoP", &jwt(key.thumbprint()), required), Ok(true));
+            assert_eq!(answer("dpop", "opaque", required).ok(), Some(true));
+            assert_eq!(answer("DPoP", &jwt(key.thumbprint()), required).ok(), Some(true));
             assert!(matches!(answer("DPoP", &jwt("another"), required), Err(Problem::Malformed(_))));
             assert!(matches!(answer("MAC", "opaque", required), Err(Problem::Malformed(_))));
         }
-        assert_eq!(answer("Bearer", "opaque", false), Ok(false));
-        assert_eq!(answer("bearer", "opaque", true), Err(Problem::Downgraded));
+        assert_eq!(answer("Bearer", "opaque", false).ok(), Some(false));
+        assert!(matches!(answer("bearer", "opaque", true), Err(Problem::Downgraded(token)) if token.proof_ignored));
     }
 
     proptest! {

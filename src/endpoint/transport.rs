@@ -83,7 +83,7 @@ pub(super) fn failure(error: &reqwest::Error, sent: bool, url: &Url, redactor: &
             format!("cannot connect to {server}: {reason}; check the host name, the network and the proxy"),
         ),
     };
-    Failure { error: Error::new(status, message), kind: cause }
+    Failure::new(Error::new(status, message), cause)
 }
 
 /// The errors behind an error, the wrapped ones inside an `io::Error` included, from the outermost to the innermost.

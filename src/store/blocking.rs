@@ -103,7 +103,8 @@ impl Blocking {
 
 impl Store for Blocking {
     fn load(&self) -> StoreFuture<'_, Loaded> {
-        let (record, ledger) = (self.names.entry(Kind::Record), self.names.entry(Kind::Ledger));
+        let records: Vec<_> = self.names.reads().iter().map(|&of| (of, self.names.entry(Kind::Record(of)))).collect();
+        let ledger = self.names.entry(Kind::Ledger);
         Box::pin(self.run(move |cache| {
             let load = |name: &str| {
                 cache.load(name).map(|value| {
@@ -113,7 +114,11 @@ impl Store for Blocking {
                     })
                 })
             };
-            Ok(Loaded { record: load(&record)?, ledger: load(&ledger)?, unix_ms: None })
+            let mut loaded = Loaded { ledger: load(&ledger)?, ..Loaded::default() };
+            for (token_type, name) in records {
+                loaded.records.extend(load(&name)?.map(|record| (token_type, record)));
+            }
+            Ok(loaded)
         }))
     }
 

@@ -11,45 +11,54 @@ use crate::policy::{InFlight, Ledger};
 use crate::secret::Redactor;
 use crate::token::TokenHash;
 
-const FORMAT: u64 = 1;
+/// Format 1 had one ledger for each identity. Its fields are read where format 2 has a section for each.
+const FORMAT: u64 = 2;
+const OLDEST_FORMAT: u64 = 1;
 /// The longest wait after a ledger was written. A later time is a mistake or malice.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// A ledger from further in the future counts as missing: it would stop the fleet until then.
 const MAX_CLOCK_ERROR: Duration = Duration::from_secs(3600);
 
-/// Further hashes in a ledger are ignored.
-const MAX_REJECTED: usize = 16;
+/// Further entries of a list in a ledger are ignored.
+const MAX_SUSPECTS: usize = 16;
+const MAX_SERVERS: usize = 16;
+/// The sections of other identities that are kept: those with the latest back-off.
+const MAX_SECTIONS: usize = 32;
+/// No server's clock that is believed differs by more (seconds).
+const MAX_OFFSET: i64 = 24 * 3600;
 
-/// The content of a ledger entry.
+/// The content of a ledger entry, as one identity of the client sees it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LedgerFile {
     pub ledger: Ledger,
-    /// The last failure.
+    /// The failure that holds requests back.
     pub failure: Option<Error>,
     /// The number of records that were set aside because they could not be opened.
     pub rejected_records: u64,
-    /// The hashes of tokens that an API rejected, the latest first. No process writes these tokens again.
-    pub rejected_tokens: Vec<TokenHash>,
+    /// The hashes of tokens that an API rejected and has not accepted since, the latest first.
+    pub suspects: Vec<TokenHash>,
+    /// The servers, by their origins, whose clocks differ from the one that times are counted on: what each shows now, in
+    /// seconds since 1970.
+    pub server_clocks: Vec<(String, i64)>,
+    /// The whole entry. The sections of other identities, and fields of later versions, are written back as they are.
+    pub document: Map<String, Value>,
 }
 
-/// Returns the entry. `fingerprint` identifies the credentials that a failure concerns.
-pub(super) fn write(file: &LedgerFile, mapping: &ClockMapping, fingerprint: Option<&str>) -> Vec<u8> {
-    let LedgerFile { ledger, failure, rejected_records, rejected_tokens } = file;
+/// Whose view of a ledger is read or written.
+#[derive(Clone, Copy)]
+pub(super) struct Viewer<'a> {
+    /// The key of the identity's section.
+    pub section: &'a str,
+    /// Identifies the credentials that a failure concerns.
+    pub fingerprint: Option<&'a str>,
+}
+
+/// Returns the entry.
+pub(super) fn write(file: &LedgerFile, mapping: &ClockMapping, viewer: Viewer<'_>) -> Vec<u8> {
+    let LedgerFile { ledger, failure, rejected_records, suspects, server_clocks, document } = file;
     let time = |time: Option<BootTime>| time.map(|time| mapping.unix_ms(time));
-    let failure = failure.as_ref().map(|error| {
-        json!({
-            "status": error.status() as i32,
-            "message": error.message(),
-            "http_status": error.http_status(),
-            "oauth_error": error.oauth_error(),
-            "oauth_error_description": error.oauth_error_description(),
-            "i18n_key": error.i18n_key(),
-            "server_message": error.server_message(),
-            "request_id": error.request_id(),
-            "credentials": fingerprint,
-        })
-    });
-    let fields = json!({
+    let mut document = document.clone();
+    let shared = json!({
         "format": FORMAT,
         "clock": mapping.stamp(),
         "changed_ms": time(ledger.changed),
@@ -59,13 +68,84 @@ pub(super) fn write(file: &LedgerFile, mapping: &ClockMapping, fingerprint: Opti
         "in_flight_by": ledger.in_flight.map(|in_flight| format!("{:016x}", in_flight.by)),
         "possibly_spent_ms": time(ledger.possibly_spent),
         "cool_down_until_ms": time(ledger.cool_down_until),
+        "quota_refusals": ledger.quota_refusals,
+        "quota_disproved": ledger.is_quota_disproved,
+        "rejected_records": rejected_records,
+        "suspect_tokens": suspects.iter().take(MAX_SUSPECTS).map(|hash| hash.to_base64url()).collect::<Vec<_>>(),
+        "server_clock_offsets_s": offsets(server_clocks, mapping),
+    });
+    let own = json!({
+        "last_issue_ms": time(ledger.own_issue),
+        "replaced_ms": time(ledger.replaced),
         "back_off_until_ms": time(ledger.back_off_until),
         "failures": ledger.failures,
-        "failure": failure,
-        "rejected_records": rejected_records,
-        "refused_tokens": rejected_tokens.iter().map(|hash| hash.to_base64url()).collect::<Vec<_>>(),
     });
-    fields.to_string().into_bytes()
+    let is_quota = failure.as_ref().is_some_and(|error| error.status() == Status::QuotaRefused);
+    let described = failure.as_ref().map_or(Value::Null, |error| describe(error, viewer.fingerprint));
+    let mut sections = sections(&mut document, viewer.section);
+    let mut section = match sections.remove(viewer.section) {
+        Some(Value::Object(section)) => section,
+        _ => Map::new(),
+    };
+    // What this process does not know stays: the failure of the other kind.
+    let open = |until: Option<BootTime>| until.is_none();
+    if is_quota || open(ledger.cool_down_until) {
+        document.insert("quota_failure".into(), if is_quota { described.clone() } else { Value::Null });
+    }
+    if !is_quota || open(ledger.back_off_until) {
+        section.insert("failure".into(), if is_quota { Value::Null } else { described });
+    }
+    extend(&mut section, own);
+    sections.insert(viewer.section.into(), Value::Object(section));
+    extend(&mut document, shared);
+    document.insert("identities".into(), Value::Object(sections));
+    Value::Object(document).to_string().into_bytes()
+}
+
+/// Takes the sections out of the document, but for those of other identities that are too many.
+fn sections(document: &mut Map<String, Value>, own: &str) -> Map<String, Value> {
+    let Some(Value::Object(mut sections)) = document.remove("identities") else { return Map::new() };
+    while sections.len() > MAX_SECTIONS {
+        let end = |section: &Value| section.get("back_off_until_ms").and_then(Value::as_i64).unwrap_or(i64::MIN);
+        let others = sections.iter().filter(|(key, _)| *key != own);
+        let Some(oldest) = others.min_by_key(|(_, section)| end(section)).map(|(key, _)| key.clone()) else { break };
+        sections.remove(&oldest);
+    }
+    sections
+}
+
+fn extend(fields: &mut Map<String, Value>, more: Value) {
+    if let Value::Object(more) = more {
+        fields.extend(more);
+    }
+}
+
+fn describe(error: &Error, fingerprint: Option<&str>) -> Value {
+    json!({
+        "status": error.status() as i32,
+        "message": error.message(),
+        "http_status": error.http_status(),
+        "oauth_error": error.oauth_error(),
+        "oauth_error_description": error.oauth_error_description(),
+        "i18n_key": error.i18n_key(),
+        "server_message": error.server_message(),
+        "request_id": error.request_id(),
+        "credentials": fingerprint,
+    })
+}
+
+fn offsets(server_clocks: &[(String, i64)], mapping: &ClockMapping) -> Map<String, Value> {
+    let now = mapping.unix_ms(mapping.now()).div_euclid(1000);
+    let offset = |(origin, seconds): &(String, i64)| (origin.clone(), seconds.saturating_sub(now).into());
+    server_clocks.iter().take(MAX_SERVERS).map(offset).collect()
+}
+
+fn server_clocks(value: Option<&Value>, mapping: &ClockMapping) -> Vec<(String, i64)> {
+    let now = mapping.unix_ms(mapping.now()).div_euclid(1000);
+    let offsets = value.and_then(Value::as_object).into_iter().flatten().take(MAX_SERVERS);
+    let believed = offsets.filter_map(|(origin, offset)| Some((origin, offset.as_i64()?)));
+    let believed = believed.filter(|(_, offset)| offset.unsigned_abs() <= MAX_OFFSET.unsigned_abs());
+    believed.map(|(origin, offset)| (origin.clone(), now.saturating_add(offset))).collect()
 }
 
 /// Reads an entry. Returns `None` if it is not a ledger, or is from the future.
@@ -74,57 +154,91 @@ pub(super) fn write(file: &LedgerFile, mapping: &ClockMapping, fingerprint: Opti
 pub(super) fn read(
     bytes: &[u8],
     mapping: &ClockMapping,
-    fingerprint: Option<&str>,
+    viewer: Viewer<'_>,
     redactor: &Redactor,
 ) -> Option<LedgerFile> {
-    let Ok(Value::Object(fields)) = serde_json::from_slice(bytes) else { return None };
-    if fields.get("format").and_then(Value::as_u64) != Some(FORMAT) {
-        return None;
+    let Ok(Value::Object(document)) = serde_json::from_slice(bytes) else { return None };
+    let format = document.get("format").and_then(Value::as_u64).filter(|&format| format >= OLDEST_FORMAT)?;
+    let mapping = mapping.corrected_by(document.get("clock"));
+    let no_section = Map::new();
+    let section = document.get("identities").and_then(|sections| sections.get(viewer.section)?.as_object());
+    let section = if format == OLDEST_FORMAT { &document } else { section.unwrap_or(&no_section) };
+    let ledger = read_times(&document, section, &mapping)?;
+    let mut file = LedgerFile {
+        ledger,
+        failure: None,
+        rejected_records: document.get("rejected_records").and_then(Value::as_u64).unwrap_or(0),
+        suspects: hashes(document.get("suspect_tokens")),
+        server_clocks: server_clocks(document.get("server_clock_offsets_s"), &mapping),
+        document: Map::new(),
+    };
+    // A refusal of other credentials does not concern these: one wrong password must not stop a fleet.
+    let own = section.get("failure").and_then(|failure| read_failure(failure, redactor));
+    if own.as_ref().is_some_and(|failure| failure.concerns_others(viewer.fingerprint)) {
+        file.ledger.clear_back_off();
     }
-    let mapping = mapping.corrected_by(fields.get("clock"));
-    let time = |name: &str| Some(mapping.boot_time(fields.get(name)?.as_i64()?));
-    let past = |name: &str| time(name).map(|time| time.min(mapping.now()));
-    let changed = time("changed_ms");
+    let quota = document.get("quota_failure").and_then(|failure| read_failure(failure, redactor));
+    let quota = quota.or_else(|| own.clone().filter(|_| format == OLDEST_FORMAT));
+    let failure = if file.ledger.is_closed_by_the_quota() { quota } else { own };
+    file.failure = failure.filter(|failure| !failure.concerns_others(viewer.fingerprint)).map(|failure| failure.error);
+    if format == OLDEST_FORMAT {
+        return Some(file);
+    }
+    Some(LedgerFile { document, ..file })
+}
+
+/// Returns `None` for a ledger from the future.
+fn read_times(shared: &Map<String, Value>, section: &Map<String, Value>, mapping: &ClockMapping) -> Option<Ledger> {
+    let time = |fields: &Map<String, Value>, name: &str| Some(mapping.boot_time(fields.get(name)?.as_i64()?));
+    let past = |fields, name: &str| time(fields, name).map(|time| time.min(mapping.now()));
+    let number = |fields: &Map<String, Value>, name: &str| {
+        fields.get(name).and_then(Value::as_u64).map_or(0, |number| number.try_into().unwrap_or(u32::MAX))
+    };
+    let changed = time(shared, "changed_ms");
     if changed.is_some_and(|changed| changed > mapping.now().after(MAX_CLOCK_ERROR)) {
         return None;
     }
-    let latest_end = changed.unwrap_or(mapping.now()).after(MAX_WAIT);
-    let end = |name: &str| time(name).map(|time| time.min(latest_end));
-    let failure = fields.get("failure").and_then(Value::as_object);
-    let in_flight_by = fields.get("in_flight_by").and_then(|by| u64::from_str_radix(by.as_str()?, 16).ok());
-    let mut ledger = Ledger {
-        last_issue: past("last_issue_ms"),
-        issues: fields.get("issues").and_then(Value::as_u64).unwrap_or(0),
-        in_flight: past("in_flight_since_ms").map(|at| InFlight { at, by: in_flight_by.unwrap_or_default() }),
-        possibly_spent: past("possibly_spent_ms"),
-        cool_down_until: end("cool_down_until_ms"),
-        back_off_until: end("back_off_until_ms"),
-        failures: fields
-            .get("failures")
-            .and_then(Value::as_u64)
-            .map_or(0, |number| number.try_into().unwrap_or(u32::MAX)),
+    let latest_end = changed.map(|changed| changed.after(MAX_WAIT));
+    // A ledger that does not say when it was written closes nothing.
+    let end = |fields, name: &str| time(fields, name).zip(latest_end).map(|(time, latest)| time.min(latest));
+    let in_flight_by = shared.get("in_flight_by").and_then(|by| u64::from_str_radix(by.as_str()?, 16).ok());
+    Some(Ledger {
+        last_issue: past(shared, "last_issue_ms"),
+        own_issue: past(section, "last_issue_ms"),
+        replaced: past(section, "replaced_ms"),
+        is_quota_disproved: shared.get("quota_disproved").and_then(Value::as_bool) == Some(true),
+        quota_refusals: number(shared, "quota_refusals"),
+        issues: shared.get("issues").and_then(Value::as_u64).unwrap_or(0),
+        in_flight: past(shared, "in_flight_since_ms").map(|at| InFlight { at, by: in_flight_by.unwrap_or_default() }),
+        possibly_spent: past(shared, "possibly_spent_ms"),
+        cool_down_until: end(shared, "cool_down_until_ms"),
+        back_off_until: end(section, "back_off_until_ms"),
+        failures: number(section, "failures"),
         changed,
         ..Ledger::default()
-    };
-    let failure = failure.and_then(|failure| Some((failure, error(failure, redactor)?)));
-    // A refusal of other credentials does not concern these: one wrong password must not stop a fleet.
-    let is_for_other_credentials = failure.as_ref().is_some_and(|(failure, error)| {
-        error.status() == Status::CredentialsRefused
-            && failure.get("credentials").and_then(Value::as_str) != fingerprint
-    });
-    if is_for_other_credentials {
-        ledger.clear_back_off();
-    }
-    Some(LedgerFile {
-        ledger,
-        failure: failure.filter(|_| !is_for_other_credentials).map(|(_, error)| error),
-        rejected_records: fields.get("rejected_records").and_then(Value::as_u64).unwrap_or(0),
-        rejected_tokens: hashes(fields.get("refused_tokens")),
     })
 }
 
+#[derive(Clone)]
+struct Failure {
+    error: Error,
+    credentials: Option<String>,
+}
+
+impl Failure {
+    fn concerns_others(&self, fingerprint: Option<&str>) -> bool {
+        self.error.status() == Status::CredentialsRefused && self.credentials.as_deref() != fingerprint
+    }
+}
+
+fn read_failure(value: &Value, redactor: &Redactor) -> Option<Failure> {
+    let fields = value.as_object()?;
+    let credentials = fields.get("credentials").and_then(Value::as_str).map(Into::into);
+    Some(Failure { error: error(fields, redactor)?, credentials })
+}
+
 fn hashes(value: Option<&Value>) -> Vec<TokenHash> {
-    let values = value.and_then(Value::as_array).into_iter().flatten().take(MAX_REJECTED);
+    let values = value.and_then(Value::as_array).into_iter().flatten().take(MAX_SUSPECTS);
     values.filter_map(|value| TokenHash::from_base64url(value.as_str()?)).collect()
 }
 
@@ -151,21 +265,26 @@ mod tests {
     use crate::clock::Clock;
     use crate::clock::manual::ManualClock;
     use crate::failure_kind::FailureKind;
+    use crate::policy::Quota;
 
     fn redactor() -> Redactor {
         Redactor::new(&["the-secret".into()])
+    }
+
+    fn viewer(fingerprint: &str) -> Viewer<'_> {
+        Viewer { section: "mine", fingerprint: Some(fingerprint) }
     }
 
     fn written(change: impl FnOnce(&mut LedgerFile, BootTime)) -> (ManualClock, Vec<u8>) {
         let clock = ManualClock::new();
         let mut file = LedgerFile::default();
         change(&mut file, clock.now());
-        let bytes = write(&file, &ClockMapping::of_machine(&clock), Some("me"));
+        let bytes = write(&file, &ClockMapping::of_machine(&clock), viewer("me"));
         (clock, bytes)
     }
 
     fn read_by(fingerprint: &str, clock: &ManualClock, bytes: &[u8]) -> Option<LedgerFile> {
-        read(bytes, &ClockMapping::of_machine(clock), Some(fingerprint), &redactor())
+        read(bytes, &ClockMapping::of_machine(clock), viewer(fingerprint), &redactor())
     }
 
     #[test]
@@ -181,7 +300,7 @@ mod tests {
         let (clock, bytes) = written(|file, now| {
             file.ledger.record_possibly_spent(now, now);
             file.ledger.mark_in_flight(7, now);
-            file.ledger.record_failure(FailureKind::Quota { retry_after: None }, now, 0.5);
+            file.ledger.record_failure(FailureKind::Quota { retry_after: None }, Quota::Daily, now, 0.5);
             file.failure = Some(quota());
             file.rejected_records = 3;
             before = Ledger { is_unwritten: false, ..file.ledger.clone() };
@@ -197,7 +316,7 @@ mod tests {
     #[test]
     fn refused_credentials_hold_back_only_processes_that_use_them() {
         let (clock, bytes) = written(|file, now| {
-            file.ledger.record_failure(FailureKind::Refused, now, 0.5);
+            file.ledger.record_failure(FailureKind::Refused, Quota::Daily, now, 0.5);
             file.failure = Some(Error::new(Status::CredentialsRefused, "no"));
         });
         assert!(read_by("me", &clock, &bytes).unwrap().ledger.closed_until().is_some());

@@ -12,7 +12,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::clock_mapping::ClockMapping;
 use crate::clock::BootTime;
 use crate::dpop::{Binding, DpopKey};
-use crate::token::{Token, TokenHash, is_presentable};
+use crate::token::{Fitness, HeldToken, TokenHash, is_presentable};
 
 /// A longer lifetime is a mistake.
 const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -25,6 +25,8 @@ pub(crate) struct Record {
     pub scope: String,
     pub requested: BootTime,
     pub lifetime: Duration,
+    /// How the token fits the client that reads the record.
+    pub fitness: Fitness,
 }
 
 impl Record {
@@ -35,8 +37,8 @@ impl Record {
 
 /// Returns the plain text of a record. It includes the private key that the token is bound to, if this process holds
 /// it, so that other processes can use the token. The key of a custom signer cannot be included.
-pub(super) fn write(token: &Token, mapping: &ClockMapping) -> Zeroizing<Vec<u8>> {
-    let lifetime = token.lifetime();
+pub(super) fn write(held: &HeldToken, mapping: &ClockMapping) -> Zeroizing<Vec<u8>> {
+    let (token, lifetime) = (held.token(), held.lifetime());
     let key = token.dpop_key();
     let private_key = key.and_then(|key| key.to_base64_pkcs8().ok());
     let plain_fields = json!({
@@ -47,6 +49,7 @@ pub(super) fn write(token: &Token, mapping: &ClockMapping) -> Zeroizing<Vec<u8>>
         "token_type": token.token_type(),
         "dpop_jkt": key.map(DpopKey::thumbprint),
         "dpop_alg": key.map(|key| key.algorithm().name()),
+        "proof_ignored": held.fitness == Fitness::ProofIgnored,
     })
     .to_string();
     let private_key = private_key.as_ref().map(ExposeSecret::expose_secret);
@@ -112,7 +115,21 @@ pub(super) fn read(plain: &[u8], mapping: &ClockMapping, binding: Option<&Bindin
     if !is_presentable(access_token.expose_secret()) || lifetime > MAX_LIFETIME {
         return Err(UnusableRecord::Malformed);
     }
-    Ok(Record { access_token, key, scope: scope.into(), requested: requested.min(mapping.now()), lifetime })
+    let was_ignored = fields.0.get("proof_ignored").and_then(Value::as_bool) == Some(true);
+    let fitness = fitness(key.as_ref(), was_ignored, binding);
+    let requested = requested.min(mapping.now());
+    Ok(Record { access_token, key, scope: scope.into(), requested, lifetime, fitness })
+}
+
+fn fitness(key: Option<&DpopKey>, was_proof_ignored: bool, binding: Option<&Binding>) -> Fitness {
+    match (key, binding) {
+        (None, _) if was_proof_ignored => Fitness::ProofIgnored,
+        (None, Some(_)) => Fitness::NoProofSent,
+        (Some(key), Some(binding)) if binding.is_configured && key.thumbprint() != binding.key.thumbprint() => {
+            Fitness::OtherKey
+        }
+        _ => Fitness::Fits,
+    }
 }
 
 /// Returns the client's own key if the token is bound to it, else the key in the record.
@@ -180,11 +197,11 @@ mod tests {
         let lifetime = TokenLifetime::new(clock.now(), DAY, 0.0);
         let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
         let held = HeldToken::new(&"the-\"token\"".into(), key.cloned(), "raas.all", lifetime, Arc::clone(&clock));
-        write(&held.token(), &ClockMapping::of_machine(&*clock))
+        write(&held, &ClockMapping::of_machine(&*clock))
     }
 
     fn binding(required: bool) -> Binding {
-        Binding { key: DpopKey::generate(Algorithm::Es256).unwrap(), required }
+        Binding { key: DpopKey::generate(Algorithm::Es256).unwrap(), required, is_configured: false }
     }
 
     #[test]
@@ -216,7 +233,7 @@ mod tests {
         let hidden = own.clone();
         let signer =
             DpopKey::from_signer(Algorithm::Es256, own.public_jwk(), move |message| Ok(hidden.sign_for_test(message)));
-        let binding_of = |key: DpopKey| Binding { key, required: true };
+        let binding_of = |key: DpopKey| Binding { key, required: true, is_configured: false };
         let signer = signer.unwrap();
         let plain = written(&clock, Some(&signer));
         let mapping = ClockMapping::of_machine(&*clock);

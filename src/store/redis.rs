@@ -20,11 +20,11 @@ use super::{Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Sto
 use crate::random::unique_name;
 use crate::secret::Redactor;
 
-/// Returns both entries, each cut off at the maximum length, and the time of the server.
-const LOAD: &str = "local function get(key) \
-    local value = redis.call('GET', key) \
-    return value and string.sub(value, 1, ARGV[1]) end \
-    return {get(KEYS[1]), get(KEYS[2]), redis.call('TIME')}";
+/// Returns the time of the server, and the entries, each cut off at the maximum length.
+const LOAD: &str = "local entries = {} \
+    for i = 1, #KEYS do local value = redis.call('GET', KEYS[i]) \
+    entries[i] = value and string.sub(value, 1, ARGV[1]) end \
+    return {redis.call('TIME'), entries}";
 const LOCK: &str = "local owner = redis.call('GET', KEYS[1]) \
     if owner and owner ~= ARGV[1] then return 0 end \
     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
@@ -116,15 +116,17 @@ impl Redis {
 impl Store for Redis {
     fn load(&self) -> StoreFuture<'_, Loaded> {
         Box::pin(async {
-            let keys = [self.entry(Kind::Record), self.entry(Kind::Ledger)];
+            let records = self.names.reads();
+            let kinds = [Kind::Ledger].into_iter().chain(records.iter().map(|&of| Kind::Record(of)));
+            let keys: Vec<_> = kinds.map(|kind| self.entry(kind)).collect();
             let mut command = Self::script(LOAD, &keys);
             command.arg(MAX_ENTRY_LENGTH);
-            let (record, ledger, (seconds, microseconds)): (_, _, (i64, i64)) = self.run(command).await?;
-            Ok(Loaded {
-                record,
-                ledger,
-                unix_ms: Some(seconds.saturating_mul(1000).saturating_add(microseconds / 1000)),
-            })
+            let ((seconds, microseconds), entries): ((i64, i64), Vec<Option<Vec<u8>>>) = self.run(command).await?;
+            let mut entries = entries.into_iter();
+            let ledger = entries.next().flatten();
+            let records = records.iter().zip(entries).filter_map(|(&of, record)| Some((of, record?))).collect();
+            let unix_ms = seconds.saturating_mul(1000).saturating_add(microseconds / 1000);
+            Ok(Loaded { records, ledger, unix_ms: Some(unix_ms) })
         })
     }
 

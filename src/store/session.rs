@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
 
 use super::clock_mapping::ClockMapping;
-use super::ledger::{self, LedgerFile};
+use super::ledger::{self, LedgerFile, Viewer};
 use super::record::{self, Record, UnusableRecord};
 use super::seal::{self, Seal};
-use super::{Entry, Identity, Kind, Names, Store, StoreError};
+use super::{Entry, Identity, Kind, Names, Store, StoreError, TokenType};
 use crate::clock::{BootTime, Clock};
 use crate::dpop::Binding;
 use crate::error::{Error, Status};
 use crate::policy::Ledger;
 use crate::secret::Redactor;
-use crate::token::{Token, TokenHash};
+use crate::token::{HeldToken, TokenHash};
 
 /// Longer than a cool-down, and longer than the last issue matters.
 const KEEP_LEDGER: Duration = Duration::from_secs(48 * 3600);
@@ -25,7 +26,10 @@ const KEEP_REJECTED: Duration = Duration::from_secs(7 * 24 * 3600);
 pub(crate) struct Session {
     store: Box<dyn Store>,
     clock: Arc<dyn Clock>,
-    seal: Seal,
+    bearer_seal: Seal,
+    dpop_seal: Seal,
+    /// The key of the identity's section of the ledger.
+    section: String,
     binding: Option<Binding>,
     redactor: Redactor,
     /// Identifies the credentials, so that a refusal in the ledger is matched with them.
@@ -35,8 +39,8 @@ pub(crate) struct Session {
     /// longer.
     token_mapping: ClockMapping,
     rejected_records: u64,
-    /// The token in the cache when it was read last.
-    found: Option<TokenHash>,
+    /// The ledger when it was read last, with what belongs to other identities.
+    document: Map<String, Value>,
 }
 
 /// The content of the cache.
@@ -44,11 +48,13 @@ pub(crate) struct View {
     pub record: Option<Record>,
     /// Whether a record cannot be opened. Under the lock it was set aside.
     pub is_damaged: bool,
-    /// Tokens that an API rejected.
-    pub rejected_tokens: Vec<TokenHash>,
+    /// Tokens that an API rejected and has not accepted since.
+    pub suspects: Vec<TokenHash>,
     pub ledger: Option<Ledger>,
-    /// The last failure in the ledger.
+    /// The failure that holds requests back.
     pub failure: Option<Error>,
+    /// What the clocks of some servers show now, by their origins, in seconds since 1970.
+    pub server_clocks: Vec<(String, i64)>,
 }
 
 impl Session {
@@ -65,12 +71,14 @@ impl Session {
             token_mapping: clock_mapping.clone(),
             clock_mapping,
             clock,
-            seal: Seal::new(identity.client_secret, names.key())?,
+            bearer_seal: Seal::new(identity.client_secret, names.key(TokenType::Bearer))?,
+            dpop_seal: Seal::new(identity.client_secret, names.key(TokenType::Dpop))?,
+            section: names.section().to_owned(),
             binding: identity.binding.cloned(),
             redactor,
             fingerprint: seal::fingerprint(identity.client_secret, identity.password.expose_secret().as_bytes()),
             rejected_records: 0,
-            found: None,
+            document: Map::new(),
         })
     }
 
@@ -99,22 +107,42 @@ impl Session {
         };
         (self.clock_mapping, self.token_mapping) = (mapping_at(start), mapping_at(self.clock.now()));
         let file = loaded.ledger.and_then(|bytes| self.read_ledger(&bytes));
-        let LedgerFile { ledger, failure, rejected_records, rejected_tokens } = file.clone().unwrap_or_default();
+        let is_missing = file.is_none();
+        let LedgerFile { ledger, failure, rejected_records, suspects, server_clocks, document } =
+            file.unwrap_or_default();
         self.rejected_records = self.rejected_records.max(rejected_records);
-        let (record, damaged) = match loaded.record {
-            None => (None, None),
-            Some(sealed) => match self.open(&sealed) {
-                Ok(record) => (record, None),
-                Err(problem) => (None, Some(Damaged { sealed, problem })),
-            },
-        };
-        self.found = record.as_ref().map(Record::hash);
-        let is_damaged = damaged.is_some();
-        Ok((View { record, is_damaged, rejected_tokens, ledger: file.map(|_| ledger), failure }, damaged))
+        self.document = document;
+        let (mut record, mut damaged) = (None, None);
+        for (token_type, sealed) in loaded.records {
+            match self.open(token_type, &sealed) {
+                Ok(found) => record = better(record, found),
+                Err(problem) => damaged = Some(Damaged { token_type, sealed, problem }),
+            }
+        }
+        let (is_damaged, ledger) = (damaged.is_some(), (!is_missing).then_some(ledger));
+        Ok((View { record, is_damaged, suspects, ledger, failure, server_clocks }, damaged))
+    }
+
+    fn seal(&self, token_type: TokenType) -> &Seal {
+        match token_type {
+            TokenType::Bearer => &self.bearer_seal,
+            TokenType::Dpop => &self.dpop_seal,
+        }
+    }
+
+    fn record_of(&self, held: &HeldToken) -> Result<Entry, StoreError> {
+        let token = held.token();
+        let token_type = if token.dpop_key().is_some() { TokenType::Dpop } else { TokenType::Bearer };
+        let sealed = self.seal(token_type).seal(&record::write(held, &self.token_mapping))?;
+        Ok(Entry { kind: Kind::Record(token_type), bytes: Some(sealed), keep: token.expires_in() })
+    }
+
+    fn viewer(&self) -> Viewer<'_> {
+        Viewer { section: &self.section, fingerprint: self.fingerprint.as_deref() }
     }
 
     fn read_ledger(&self, bytes: &[u8]) -> Option<LedgerFile> {
-        let file = ledger::read(bytes, &self.clock_mapping, self.fingerprint.as_deref(), &self.redactor);
+        let file = ledger::read(bytes, &self.clock_mapping, self.viewer(), &self.redactor);
         if file.is_none() {
             tracing::warn!("the ledger in the shared cache cannot be read and counts as missing");
         }
@@ -122,8 +150,8 @@ impl Session {
     }
 
     /// Opens a record. Returns `None` for a token that this client cannot use, but others can.
-    fn open(&self, bytes: &[u8]) -> Result<Option<Record>, String> {
-        let plain = self.seal.open(bytes).map_err(|error| format!("cannot be opened: {error}"))?;
+    fn open(&self, token_type: TokenType, bytes: &[u8]) -> Result<Option<Record>, String> {
+        let plain = self.seal(token_type).open(bytes).map_err(|error| format!("cannot be opened: {error}"))?;
         match record::read(&plain, &self.clock_mapping, self.binding.as_ref()) {
             Ok(record) => Ok(Some(record)),
             Err(UnusableRecord::Malformed) => Err("does not contain a valid token".into()),
@@ -135,8 +163,14 @@ impl Session {
     }
 }
 
+/// Returns the better of two tokens: one that the client has to replace only at its time, and of equal ones the later.
+fn better(one: Option<Record>, another: Option<Record>) -> Option<Record> {
+    [one, another].into_iter().flatten().max_by_key(|record| (!record.fitness.wants_another(), record.requested))
+}
+
 /// A record that cannot be opened.
 struct Damaged {
+    token_type: TokenType,
     sealed: Vec<u8>,
     problem: String,
 }
@@ -144,11 +178,13 @@ struct Damaged {
 /// What a process knows and the cache is to hold.
 pub(crate) struct Write<'a> {
     /// A token that the cache lacks.
-    pub token: Option<&'a Token>,
+    pub token: Option<&'a HeldToken>,
     pub ledger: &'a Ledger,
     pub failure: Option<&'a Error>,
-    /// Tokens that an API rejected: the cache must not hold one of them.
-    pub rejected: &'a [TokenHash],
+    /// Tokens that an API rejected and has not accepted since.
+    pub suspects: &'a [TokenHash],
+    /// What the clocks of some servers show now, by their origins, in seconds since 1970.
+    pub server_clocks: &'a [(String, i64)],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,8 +210,8 @@ impl Locked<'_> {
     /// Reads the cache, and sets a record aside that cannot be opened.
     pub async fn read(&mut self) -> Result<View, StoreError> {
         let (view, damaged) = self.session.read_entries().await?;
-        if let Some(Damaged { sealed, problem }) = damaged.filter(|_| self.is_held()) {
-            self.set_aside(sealed, &problem).await;
+        if let Some(damaged) = damaged.filter(|_| self.is_held()) {
+            self.set_aside(damaged).await;
         }
         Ok(view)
     }
@@ -195,26 +231,19 @@ impl Locked<'_> {
         extended.map(|_| is_kept)
     }
 
-    /// Writes what is known. A token that an API rejected is removed.
+    /// Writes what is known.
     pub async fn save(&mut self, write: &Write<'_>) -> Result<Saved, StoreError> {
         let session = &*self.session;
-        let record = match write.token {
-            Some(token) => {
-                let sealed = session.seal.seal(&record::write(token, &session.token_mapping))?;
-                Some(Entry { kind: Kind::Record, bytes: Some(sealed), keep: token.expires_in() })
-            }
-            None if session.found.is_some_and(|found| write.rejected.contains(&found)) => {
-                Some(Entry { kind: Kind::Record, bytes: None, keep: Duration::ZERO })
-            }
-            None => None,
-        };
+        let record = write.token.map(|held| session.record_of(held)).transpose()?;
         let file = LedgerFile {
             ledger: write.ledger.clone(),
             failure: write.failure.cloned(),
             rejected_records: session.rejected_records,
-            rejected_tokens: write.rejected.to_vec(),
+            suspects: write.suspects.to_vec(),
+            server_clocks: write.server_clocks.to_vec(),
+            document: session.document.clone(),
         };
-        let bytes = ledger::write(&file, &session.clock_mapping, session.fingerprint.as_deref());
+        let bytes = ledger::write(&file, &session.clock_mapping, session.viewer());
         let ledger = Entry { kind: Kind::Ledger, bytes: Some(bytes), keep: KEEP_LEDGER };
         let entries: Vec<_> = record.into_iter().chain([ledger]).collect();
         self.write(&entries).await
@@ -234,11 +263,12 @@ impl Locked<'_> {
     }
 
     /// Moves a record that cannot be opened to another entry, where a person can examine it.
-    async fn set_aside(&mut self, sealed: Vec<u8>, problem: &str) {
+    async fn set_aside(&mut self, damaged: Damaged) {
+        let Damaged { token_type, sealed, problem } = damaged;
         tracing::error!("a record in the shared cache {problem}; it is set aside and treated as missing");
         self.session.rejected_records = self.session.rejected_records.saturating_add(1);
         let copy = Entry { kind: Kind::Rejected, bytes: Some(sealed), keep: KEEP_REJECTED };
-        let removal = Entry { kind: Kind::Record, bytes: None, keep: Duration::ZERO };
+        let removal = Entry { kind: Kind::Record(token_type), bytes: None, keep: Duration::ZERO };
         if let Err(error) = self.write(&[copy, removal]).await {
             tracing::warn!("the record could not be set aside: {error}");
         }

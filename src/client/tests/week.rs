@@ -12,7 +12,7 @@ use crate::clock::{BootTime, CoarseReading};
 use crate::endpoint::{Failure, ProofRetries, TokenResponse, TokenSource};
 use crate::failure_kind::FailureKind;
 use crate::runtime::Runtime;
-use crate::store::{Entry, Kind, Loaded, Names, Store, StoreFuture};
+use crate::store::{Entry, Kind, Loaded, Names, Store, StoreFuture, TokenType};
 
 const PROCESSES: usize = 200;
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
@@ -93,14 +93,14 @@ impl ServerState {
                 self.refused.push((now, returns));
             }
             let error = Error::new(Status::QuotaRefused, "the daily limit");
-            return Err(Failure { error, kind: FailureKind::Quota { retry_after: None } });
+            return Err(Failure::new(error, FailureKind::Quota { retry_after: None }));
         }
         self.issues.push(now);
         if dies {
             self.lost.push(now);
         }
         let access_token = format!("token-{}", self.issues.len()).into();
-        Ok(TokenResponse { access_token, key: None, scope: "raas.all".into(), lifetime: DAY })
+        Ok(TokenResponse { access_token, key: None, scope: "raas.all".into(), lifetime: DAY, proof_ignored: false })
     }
 }
 
@@ -287,7 +287,7 @@ impl Leased {
 impl Store for Leased {
     fn load(&self) -> StoreFuture<'_, Loaded> {
         Box::pin(self.with(|store, _| Loaded {
-            record: store.record.clone(),
+            records: store.record.iter().map(|record| (TokenType::Bearer, record.clone())).collect(),
             ledger: store.ledger.clone(),
             unix_ms: Some(self.process.stage.clock.wall_ms()),
         }))
@@ -300,7 +300,7 @@ impl Store for Leased {
             }
             for entry in entries {
                 match entry.kind {
-                    Kind::Record => store.record.clone_from(&entry.bytes),
+                    Kind::Record(_) => store.record.clone_from(&entry.bytes),
                     Kind::Ledger => {
                         let page: serde_json::Value = serde_json::from_slice(entry.bytes.as_ref().unwrap()).unwrap();
                         let closed_until = page["cool_down_until_ms"].as_i64().unwrap_or_default();

@@ -1,0 +1,54 @@
+//! Spans and times in messages, as a person reads them.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+/// Returns a span in its two largest units, rounded up to the smaller one: `20 h 1 min`, `5 min 0 s`, `12 s`.
+pub(crate) fn span(span: Duration) -> String {
+    let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => {
+            let minutes = seconds.div_ceil(60);
+            format!("{} h {} min", minutes / 60, minutes % 60)
+        }
+    }
+}
+
+/// Returns a point in time, in seconds since 1970, as day of the week, hour and minute: `Sat 12:30 UTC`.
+pub(crate) fn time(unix_seconds: i64) -> String {
+    let since = Duration::from_secs(u64::try_from(unix_seconds).unwrap_or(0));
+    // `Sat, 28 Nov 2026 12:30:00 GMT`; the crate refuses years after 9999.
+    let date = UNIX_EPOCH.checked_add(since.min(Duration::from_secs(253_402_300_799))).unwrap_or(UNIX_EPOCH);
+    let date = httpdate::fmt_http_date(date);
+    format!("{} {} UTC", &date[..3], &date[17..22])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_two_units_and_are_rounded_up() {
+        for (seconds, expected) in [
+            (0.0, "0 s"),
+            (0.2, "1 s"),
+            (59.0, "59 s"),
+            (59.5, "1 min 0 s"),
+            (300.0, "5 min 0 s"),
+            (3_600.0, "1 h 0 min"),
+            (3_601.0, "1 h 1 min"),
+            (72_060.0, "20 h 1 min"),
+        ] {
+            assert_eq!(span(Duration::from_secs_f64(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn times_name_the_day_of_the_week() {
+        assert_eq!(time(1_795_782_600), "Fri 12:30 UTC");
+        for extreme in [i64::MIN, -1, 0, i64::MAX] {
+            assert!(time(extreme).ends_with(" UTC"));
+        }
+    }
+}
