@@ -5,7 +5,8 @@ mod credentials;
 mod dpop;
 mod fleet;
 mod memory_store;
-mod refused;
+mod modes;
+mod rejected;
 mod server;
 mod week;
 
@@ -220,7 +221,7 @@ fn a_server_that_asks_for_more_time_than_there_is_gets_it() {
     let bench =
         bench(|_| ScriptedResponse::Raw("HTTP/1.1 503 Later\r\nretry-after: 3600\r\ncontent-length: 0\r\n\r\n".into()));
     let error = bench.failure();
-    assert_eq!((error.status(), error.retry_after()), (Status::ServerError, Some(HOUR)));
+    assert_eq!((error.status(), error.retry_after()), (Status::ServerError, Some(HOUR / 6)));
     assert_eq!(bench.server.requests().len(), 1);
 }
 
@@ -252,18 +253,6 @@ fn sleep_and_a_wall_clock_set_back_by_as_much_deceive_for_a_minute_at_most() {
     bench.clock.sleep(DAY);
     bench.clock.set_wall_back(DAY);
     bench.clock.advance(Duration::from_secs(60));
-    assert_eq!(bench.value(), "token-2");
-}
-
-#[test]
-fn an_invalidated_token_is_replaced_and_only_that_one() {
-    let bench = bench(token);
-    let first = bench.client.acquire().unwrap();
-    assert!(bench.client.invalidate(&first));
-    assert!(!bench.client.invalidate(&first));
-    let second = bench.client.acquire().unwrap();
-    assert_eq!((first.value(), second.value()), ("token-1", "token-2"));
-    assert!(!bench.client.invalidate(&first), "a late report about the old token leaves the new one alone");
     assert_eq!(bench.value(), "token-2");
 }
 
@@ -347,4 +336,24 @@ fn a_token_that_expires_before_its_refresh_lands_makes_callers_wait() {
     bench.clock.advance(3 * HOUR);
     assert_eq!(bench.value(), "token-2");
     assert_eq!(bench.server.requests().len(), 2, "they wait for the refresh that was under way");
+}
+
+#[test]
+fn requests_are_seconds_apart_however_short_the_lifetime_is() {
+    let short = |number| format!(r#"{{"access_token":"token-{number}","expires_in":1,"token_type":"Bearer"}}"#);
+    let bench = bench(move |number| ScriptedResponse::json(200, &short(number)));
+    let started = std::time::Instant::now();
+    assert_eq!(bench.value(), "token-1");
+    bench.clock.advance(Duration::from_secs(1));
+    assert_eq!(bench.value(), "token-2");
+    assert!(started.elapsed() >= Duration::from_millis(900), "the second one waits");
+}
+
+#[test]
+fn callers_wait_for_the_next_token_in_the_last_seconds_of_the_held_one() {
+    let short = |number| format!(r#"{{"access_token":"token-{number}","expires_in":300,"token_type":"Bearer"}}"#);
+    let bench = bench(move |number| ScriptedResponse::json(200, &short(number)));
+    bench.value();
+    bench.clock.advance(Duration::from_secs(291));
+    assert_eq!(bench.value(), "token-2");
 }

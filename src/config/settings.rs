@@ -300,7 +300,7 @@ fn resolve_timeout(name: &str, timeout: Option<Duration>, default_seconds: u64) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Names, TokenType};
+    use crate::store::Names;
 
     fn complete() -> Config {
         let mut config = Config::new();
@@ -337,7 +337,8 @@ mod tests {
         let key = |change: fn(&mut Config) -> &mut Config| {
             let mut config = complete();
             change(&mut config);
-            Names::of(&config.resolve().unwrap().identity()).key(TokenType::Bearer).to_owned()
+            let names = Names::of(&config.resolve().unwrap().identity());
+            names.key(names.reads()[0]).to_owned()
         };
         let default = key(|config| config);
         assert_eq!(key(|config| config.audience("24h").scope("raas.all")), default);

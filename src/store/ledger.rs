@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn other_bytes_count_as_missing_and_invalid_fields_are_ignored() {
         let clock = ManualClock::new();
-        for bytes in [&b""[..], b"{", b"[]", b"{}", br#"{"format":2}"#, b"\xff\xfe"] {
+        for bytes in [&b""[..], b"{", b"[]", b"{}", br#"{"format":0}"#, b"\xff\xfe"] {
             assert!(read_by("me", &clock, bytes).is_none());
         }
         let invalid =

@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn the_documented_identity_has_the_documented_key() {
         let names = documented();
-        let (client, key) = ("CLIENT", "45aa2030db9937e8b05f47ae88a64927");
+        let (client, key) = ("551b311bad131275160c0100f86297d2", "45aa2030db9937e8b05f47ae88a64927");
         assert_eq!(names.key(TokenType::Bearer), key);
         assert_eq!(names.entry(RECORD), format!("tango-token.{client}.{key}.89b40ff1f52b4454.record"));
         assert_eq!(names.redis_lock("p:"), format!("p:{{{client}}}:lock"));

@@ -84,12 +84,12 @@ fn a_nonce_is_learned_from_every_answer_and_a_challenge_is_answered_once() {
     assert_eq!(claims(&again)["nonce"], "one");
     assert_ne!(claims(&again)["jti"], claims(&first)["jti"]);
 
+    let error = bench.client.observe(&again, &refused(USE_NONCE, Some("three"))).unwrap_err();
+    assert_eq!((error.status(), error.oauth_error()), (Status::ProofRefused, Some("use_dpop_nonce")));
+
     let done = Observation { http_status: 200, dpop_nonce: Some("two"), ..Observation::default() };
     assert_eq!(bench.client.observe(&again, &done).unwrap(), Verdict::Done);
     assert_eq!(claims(&bench.authorize())["nonce"], "two");
-
-    let error = bench.client.observe(&again, &refused(USE_NONCE, Some("three"))).unwrap_err();
-    assert_eq!((error.status(), error.oauth_error()), (Status::ProofRefused, Some("use_dpop_nonce")));
     assert_eq!(bench.server.requests().len(), 1, "the token was never in doubt");
 }
 
@@ -114,6 +114,88 @@ fn another_thread_may_have_learned_the_nonce_meanwhile() {
     assert_eq!(bench.client.observe(&quick, &refused(USE_NONCE, Some("new"))).unwrap(), Verdict::Retry);
     assert_eq!(bench.client.observe(&slow, &refused(USE_NONCE, Some("old"))).unwrap(), Verdict::Retry);
     assert_eq!(claims(&bench.client.authorize_again(&slow).unwrap())["nonce"], "new", "and is not set back");
+}
+
+/// Single-use nonces and several threads: the nonce of a retry can be used up by another thread as well.
+#[test]
+fn request_whose_nonce_another_request_used_up_is_sent_once_more() {
+    let bench = api_bench(DpopMode::Required);
+    let mut call = bench.authorize();
+    for number in 0..9 {
+        let rival = bench.authorize();
+        let nonce = format!("nonce-{number}");
+        let verdict = bench.client.observe(&call, &refused(USE_NONCE, Some(&nonce)));
+        if number == 8 {
+            assert_eq!(verdict.unwrap_err().status(), Status::ProofRefused, "not for ever");
+            break;
+        }
+        assert_eq!(verdict.unwrap(), Verdict::Retry, "{number}");
+        let done =
+            Observation { http_status: 200, dpop_nonce: Some(&format!("rival-{number}")), ..Observation::default() };
+        bench.client.observe(&rival, &done).unwrap();
+        call = bench.client.authorize_again(&call).unwrap();
+    }
+}
+
+#[test]
+fn api_that_rejects_every_token_costs_one_replacement() {
+    let bench = api_bench(DpopMode::Off);
+    let challenge = r#"Bearer error="invalid_token""#;
+    for number in 0..20 {
+        let first = bench.authorize();
+        let outcome = bench.client.observe(&first, &refused(challenge, None));
+        if number == 0 {
+            assert_eq!(outcome.unwrap(), Verdict::Retry);
+            let again = bench.client.authorize_again(&first).unwrap();
+            let error = bench.client.observe(&again, &refused(challenge, None)).unwrap_err();
+            assert_eq!(error.status(), Status::TokenRefused);
+        } else {
+            assert_eq!(outcome.unwrap_err().status(), Status::TokenRefused, "the same token need not be sent again");
+        }
+    }
+    assert_eq!(bench.server.requests().len(), 2);
+}
+
+#[test]
+fn token_that_an_api_rejected_once_is_trusted_again_when_it_is_accepted() {
+    let bench = bench_with(
+        |config| {
+            config.api_url("https://api.example/");
+        },
+        |number| if number == 1 { token(1) } else { super::fleet::quota_refusal() },
+    );
+    let first = bench.authorize();
+    let rejected = refused(r#"Bearer error="invalid_token""#, None);
+    assert_eq!(bench.client.observe(&first, &rejected).unwrap(), Verdict::Retry);
+    let again = bench.client.authorize_again(&first).unwrap();
+    assert_eq!(again.authorization(), "Bearer token-1", "the quota refused another one");
+    let error = bench.client.observe(&again, &rejected).unwrap_err();
+    assert_eq!(error.status(), Status::TokenRefused);
+    assert!(
+        error.message().contains("no replacement is requested") && error.message().contains("20 h 1 min"),
+        "{error}"
+    );
+
+    let accepted = Observation { http_status: 200, ..Observation::default() };
+    bench.client.observe(&bench.authorize(), &accepted).unwrap();
+    assert!(!bench.client.0.snapshot.load().is_suspect(&bench.client.acquire().unwrap()));
+    assert_eq!(bench.server.requests().len(), 2);
+}
+
+/// Some servers respond to a proof with a wrong time as if the token were at fault.
+#[test]
+fn token_is_not_suspected_while_the_clock_of_its_proof_was_wrong() {
+    for off in [-300, 600] {
+        let bench = api_bench(DpopMode::Required);
+        let date = bench.date(off);
+        let first = bench.authorize();
+        let answer = Observation { date: Some(&date), ..refused(INVALID_TOKEN, None) };
+        assert_eq!(bench.client.observe(&first, &answer).unwrap(), Verdict::Retry);
+        let again = bench.client.authorize_again(&first).unwrap();
+        assert_eq!(again.authorization(), "DPoP token-1", "the token is the same, the proof another");
+        assert_eq!(bench.client.observe(&again, &answer).unwrap_err().status(), Status::TokenRefused);
+        assert_eq!(bench.value(), "token-2", "the token is at fault after all, since the proof was right");
+    }
 }
 
 #[test]

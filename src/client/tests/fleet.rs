@@ -183,7 +183,7 @@ fn who_dies_again_and_again_does_not_cost_one_token_after_the_other() {
     fleet.memory_store.change("ledger", |ledger| {
         let mut page: serde_json::Value = serde_json::from_slice(ledger).unwrap();
         page["in_flight_since_ms"] = page["changed_ms"].clone();
-        page["failures"] = 1.into();
+        page["identities"].as_object_mut().unwrap().values_mut().for_each(|section| section["failures"] = 1.into());
         *ledger = page.to_string().into_bytes();
     });
     let held_back = fleet.join().failure();
@@ -261,31 +261,6 @@ fn a_token_that_cannot_be_written_is_served_and_written_later() {
     bench.eventually(|_| fleet.memory_store.entries("record").len() == 1);
     assert_eq!(fleet.join().value(), "token-1");
     assert_eq!(fleet.requests(), 1);
-}
-
-#[test]
-fn a_refused_token_leaves_the_cache_and_does_not_come_back_from_it() {
-    let fleet = fleet(token);
-    let (one, two) = (fleet.join(), fleet.join());
-    let refused = one.client.acquire().unwrap();
-    assert_eq!(two.value(), "token-1");
-    assert!(one.client.invalidate(&refused));
-    assert_eq!(one.value(), "token-2", "not from the cache, though it may still be there");
-    one.eventually(Fixture::nothing_under_way);
-    assert!(two.client.invalidate(&refused));
-    assert_eq!(two.value(), "token-2", "which another process got meanwhile");
-    assert_eq!(fleet.join().value(), "token-2", "a late report of the old one leaves the new one where it is");
-    assert_eq!(fleet.requests(), 2);
-}
-
-#[test]
-fn a_refused_token_leaves_the_cache_though_nobody_asks_for_another() {
-    let fleet = fleet(token);
-    let bench = fleet.join();
-    let refused = bench.client.acquire().unwrap();
-    bench.client.invalidate(&refused);
-    bench.eventually(|_| fleet.memory_store.entries("record").is_empty());
-    assert_eq!(fleet.join().value(), "token-2");
 }
 
 #[test]
@@ -426,19 +401,6 @@ fn who_cannot_open_a_record_does_not_write_over_it() {
     assert_eq!(fleet.join().value(), "token-1");
 }
 
-#[test]
-fn a_refused_token_is_not_put_back_by_who_still_holds_it() {
-    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
-    let (one, two) = (fleet.join(), fleet.join());
-    let refused = one.client.acquire().unwrap();
-    two.value();
-    one.client.invalidate(&refused);
-    one.eventually(|_| fleet.memory_store.entries("record").is_empty());
-    look(&two);
-    assert!(fleet.memory_store.entries("record").is_empty());
-    assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
-}
-
 /// One process is stopped while its first request, which is answered with `late`, is under way, for longer than its lease;
 /// another goes on and is refused; then the first goes on, for which this gives what its caller gets.
 fn stopped_during_its_request(fleet: &Fleet, stopped: &Fixture) -> Error {
@@ -468,7 +430,7 @@ fn who_was_stopped_for_longer_than_its_lease_leaves_it_to_those_who_went_on() {
         assert_eq!(fleet.requests(), 2, "its request is not repeated inside the cool-down of the other");
         let ledger = fleet.memory_store.ledger();
         assert!(ledger["cool_down_until_ms"].is_i64(), "which it does not write over");
-        assert_eq!(ledger["failure"]["status"], Status::QuotaRefused as i32);
+        assert_eq!(ledger["quota_failure"]["status"], Status::QuotaRefused as i32);
         for later in [Duration::from_secs(1), MINUTE, HOUR / 2] {
             fleet.clock.advance(later);
             for bench in [&stopped, &fleet.join()] {
@@ -535,7 +497,7 @@ fn a_cool_down_holds_whatever_the_clock_of_who_wrote_before() {
     assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
     let token = bench.client.acquire().unwrap();
     bench.client.invalidate(&token);
-    assert_eq!(bench.failure().status(), Status::QuotaRefused);
+    assert_eq!(bench.value(), "token-1", "nothing is requested in its place");
     assert_eq!(fleet.requests(), 2);
 }
 
@@ -554,8 +516,8 @@ fn credentials_that_are_set_and_set_back_cost_nothing() {
 #[test]
 fn a_cool_down_is_still_known_when_credentials_are_set_back() {
     let bench = bench(|number| if number == 1 { token(1) } else { quota_refusal() });
-    let token = bench.client.acquire().unwrap();
-    bench.client.invalidate(&token);
+    bench.value();
+    bench.clock.advance(DAY);
     let wait = bench.failure().retry_after();
     bench.client.set_credentials(&Credentials::new().client("id-2", "secret-2")).unwrap();
     bench.client.set_credentials(&Credentials::new().client("id", "the-secret")).unwrap();
@@ -638,9 +600,9 @@ fn the_reason_of_a_cool_down_stays_when_a_token_is_taken_over() {
     first.value();
     first.eventually(|first| fleet.requests() == 2 && first.nothing_under_way());
     let second = fleet.join();
-    let token = second.client.acquire().unwrap();
-    second.client.invalidate(&token);
-    assert_eq!(second.failure().status(), Status::QuotaRefused);
+    second.value();
+    let snapshot = second.client.0.snapshot.load();
+    assert_eq!(snapshot.current().last_error.as_ref().unwrap().status(), Status::QuotaRefused);
 }
 
 #[test]
@@ -763,7 +725,7 @@ fn nothing_is_fetched_anyway_that_nobody_asks_for() {
     bench.client.invalidate(&refused);
     bench.eventually(Fixture::nothing_under_way);
     assert_eq!(fleet.requests(), 1);
-    assert_eq!(bench.value(), "token-2");
+    assert_eq!(bench.value(), "token-1", "a suspect token is good enough while the cache is out of reach");
 }
 
 #[test]
@@ -788,7 +750,7 @@ fn a_client_that_has_written_everything_does_not_look_again_by_itself() {
     let bench = fleet.join();
     let refused = bench.client.acquire().unwrap();
     bench.client.invalidate(&refused);
-    bench.failure();
+    bench.value();
     bench.eventually(Fixture::nothing_under_way);
     assert_eq!(bench.client.0.snapshot.load().next_retry(), None);
 }
@@ -807,5 +769,49 @@ fn a_token_that_is_over_when_it_arrives_costs_no_second_request() {
         assert_eq!(waiting.join().unwrap(), "token-1");
     });
     bench.eventually(Fixture::nothing_under_way);
+    assert_eq!(fleet.requests(), 1);
+}
+
+/// A process in the last sixth of a lifetime, and a server in trouble.
+#[test]
+fn new_process_gets_the_valid_token_of_the_cache_while_its_refresh_fails_or_hangs() {
+    for trouble in [ScriptedResponse::text(503, ""), ScriptedResponse::After(HOUR, ScriptedResponse::Close.into())] {
+        let fleet = fleet(move |number| if number == 1 { token(1) } else { trouble.clone() });
+        fleet.join().value();
+        fleet.clock.advance(21 * HOUR);
+        let started = std::time::Instant::now();
+        assert_eq!(fleet.join().value(), "token-1");
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn new_process_waits_for_a_refresh_that_does_not_take_long() {
+    let fleet = fleet(|number| {
+        if number == 1 { token(1) } else { ScriptedResponse::After(Duration::from_millis(100), token(2).into()) }
+    });
+    fleet.join().value();
+    fleet.clock.advance(21 * HOUR);
+    assert_eq!(fleet.join().value(), "token-2", "a program that ends right after its call loses nothing");
+}
+
+#[test]
+fn clock_of_a_server_is_shared_with_the_token() {
+    let fleet =
+        fleet(|_| ScriptedResponse::json(200, r#"{"access_token":"bound","expires_in":86400,"token_type":"DPoP"}"#));
+    let join = || fleet.join_with(|config| config.dpop(DpopMode::Required).api_url("https://api.example/"));
+    let one = join();
+    let call = one.client.authorize("GET", "https://api.example/x").unwrap();
+    let right = fleet.clock.wall_seconds() + 600;
+    let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(right.unsigned_abs()));
+    let observation = crate::client::Observation { http_status: 200, date: Some(&date), ..Default::default() };
+    one.client.observe(&call, &observation).unwrap();
+    one.value();
+    one.eventually(|_| fleet.memory_store.ledger()["server_clock_offsets_s"]["https://api.example"] == 600);
+
+    let other = join();
+    other.value();
+    let known = other.client.0.known_clocks(&other.client.0.settings.load());
+    assert_eq!(known, [("https://api.example".to_owned(), right)]);
     assert_eq!(fleet.requests(), 1);
 }

@@ -1,0 +1,127 @@
+//! Tokens that an API rejected: suspect, replaced once, and served again while there can be no other.
+
+use super::fleet::{fleet, look, quota_refusal};
+use super::*;
+
+/// A server that grants so many tokens, and refuses the rest by its quota.
+fn grants(tokens: usize) -> impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static {
+    move |number| if number <= tokens { token(number) } else { quota_refusal() }
+}
+
+fn suspects(fleet: &super::fleet::Fleet) -> usize {
+    fleet.memory_store.ledger()["suspect_tokens"].as_array().unwrap().len()
+}
+
+#[test]
+fn rejected_token_is_replaced_and_only_that_one() {
+    let bench = bench(token);
+    let first = bench.client.acquire().unwrap();
+    assert!(bench.client.invalidate(&first));
+    assert!(!bench.client.invalidate(&first), "it is suspect already");
+    assert_eq!(bench.value(), "token-2");
+    assert!(!bench.client.invalidate(&first), "a late report about the old token leaves the new one alone");
+    assert_eq!(bench.value(), "token-2");
+    assert_eq!(bench.server.requests().len(), 2);
+}
+
+#[test]
+fn rejected_token_is_served_again_when_the_quota_refuses_its_replacement() {
+    let fleet = fleet(grants(1));
+    let (one, two) = (fleet.join(), fleet.join());
+    let rejected = one.client.acquire().unwrap();
+    two.value();
+    one.client.invalidate(&rejected);
+    for bench in [&one, &two, &fleet.join()] {
+        assert_eq!(bench.value(), "token-1");
+    }
+    assert_eq!(look(&two), "token-1");
+    assert_eq!((fleet.requests(), suspects(&fleet)), (2, 1), "one replacement was asked for by the whole fleet");
+    fleet.clock.advance(20 * HOUR);
+    assert_eq!(one.value(), "token-1", "while it lives");
+    one.eventually(Fixture::nothing_under_way);
+    fleet.clock.advance(4 * HOUR);
+    assert_eq!(one.failure().status(), Status::QuotaRefused);
+}
+
+#[test]
+fn replacement_that_is_rejected_as_well_is_kept() {
+    let fleet = fleet(token);
+    let (one, two) = (fleet.join(), fleet.join());
+    for _ in 0..20 {
+        let rejected = one.client.acquire().unwrap();
+        one.client.invalidate(&rejected);
+        one.eventually(Fixture::nothing_under_way);
+    }
+    assert_eq!((one.value(), two.value()), ("token-2".into(), "token-2".into()));
+    two.client.invalidate(&two.client.acquire().unwrap());
+    assert_eq!(two.value(), "token-2", "which is a replacement for every process");
+    assert_eq!(fleet.requests(), 2);
+    fleet.clock.advance(HOUR);
+    assert_eq!(one.value(), "token-3", "an hour later another one may help");
+}
+
+#[test]
+fn suspicion_reaches_the_fleet_though_nobody_asks_for_another_token() {
+    let fleet = fleet(token);
+    let bench = fleet.join();
+    let rejected = bench.client.acquire().unwrap();
+    bench.client.invalidate(&rejected);
+    bench.eventually(|_| suspects(&fleet) == 1);
+    assert_eq!(fleet.join().value(), "token-2", "which does not take the rejected one from the cache");
+    assert_eq!(bench.value(), "token-2");
+    assert_eq!(fleet.requests(), 2);
+}
+
+#[test]
+fn suspicion_that_could_not_be_written_is_written_when_the_cache_recovers() {
+    let fleet = fleet(grants(1));
+    let bench = fleet.join();
+    let rejected = bench.client.acquire().unwrap();
+    fleet.memory_store.break_down(true, true);
+    bench.client.invalidate(&rejected);
+    assert_eq!(bench.value(), "token-1", "nothing can be requested now");
+    bench.eventually(Fixture::nothing_under_way);
+    fleet.memory_store.break_down(false, false);
+    // Nobody calls.
+    fleet.clock.advance(MINUTE);
+    bench.eventually(|_| suspects(&fleet) == 1);
+}
+
+#[test]
+fn rejected_token_is_not_served_by_a_sync_that_is_under_way() {
+    let fleet = fleet(token);
+    let bench = fleet.join();
+    let rejected = bench.client.acquire().unwrap();
+    fleet.memory_store.empty();
+    fleet.memory_store.slow_down(Duration::from_millis(100));
+    fleet.clock.advance(Duration::from_secs(400));
+    bench.value();
+    assert!(!bench.nothing_under_way());
+    assert!(bench.client.invalidate(&rejected));
+    assert_eq!(bench.value(), "token-2");
+}
+
+#[test]
+fn suspicion_survives_a_cache_that_was_emptied() {
+    let fleet = fleet(grants(1));
+    let bench = fleet.join();
+    let rejected = bench.client.acquire().unwrap();
+    bench.client.invalidate(&rejected);
+    bench.value();
+    fleet.memory_store.empty();
+    look(&bench);
+    assert_eq!(suspects(&fleet), 1);
+    assert_eq!(fleet.memory_store.entries("record").len(), 1, "and the token is there for those who need it");
+}
+
+#[test]
+fn token_that_the_server_grants_again_is_trusted_again() {
+    let same =
+        || ScriptedResponse::json(200, r#"{"access_token":"the-same","expires_in":86400,"token_type":"Bearer"}"#);
+    let fleet = fleet(move |_| same());
+    let bench = fleet.join();
+    let rejected = bench.client.acquire().unwrap();
+    bench.client.invalidate(&rejected);
+    assert_eq!((bench.value(), fleet.join().value()), ("the-same".into(), "the-same".into()));
+    assert_eq!(fleet.requests(), 2);
+}
