@@ -266,7 +266,10 @@ fn any_in_flight_until() -> impl Strategy<Value = Option<BootTime>> {
 
 proptest! {
     #[test]
-    fn expired_token_is_never_served(lifetime in any_lifetime(), ledger in any_ledger(), in_flight_until in any_in_flight_until(), now in 0_i64..400_000) {
+    fn expired_token_is_never_served(
+        lifetime in any_lifetime(), ledger in any_ledger(), in_flight_until in any_in_flight_until(),
+        now in 0_i64..400_000,
+    ) {
         let served = matches!(
             decide(Some(&lifetime), &ledger, in_flight_until, at(now)),
             Decision::Serve | Decision::ServeAndRefresh
@@ -276,7 +279,8 @@ proptest! {
 
     #[test]
     fn no_refresh_starts_during_a_wait_or_another_refresh(
-        lifetime in proptest::option::of(any_lifetime()), ledger in any_ledger(), in_flight_until in any_in_flight_until(), now in 0_i64..400_000,
+        lifetime in proptest::option::of(any_lifetime()), ledger in any_ledger(),
+        in_flight_until in any_in_flight_until(), now in 0_i64..400_000,
     ) {
         let fetches = matches!(
             decide(lifetime.as_ref(), &ledger, in_flight_until, at(now)),
@@ -313,7 +317,8 @@ proptest! {
 
     #[test]
     fn decision_stays_serve_until_serves_until(
-        lifetime in any_lifetime(), ledger in any_ledger(), in_flight_until in any_in_flight_until(), now in 0_i64..400_000, share in 0.0..1.0,
+        lifetime in any_lifetime(), ledger in any_ledger(), in_flight_until in any_in_flight_until(),
+        now in 0_i64..400_000, share in 0.0..1.0,
     ) {
         prop_assume!(decide(Some(&lifetime), &ledger, in_flight_until, at(now)) == Decision::Serve);
         let until = serves_until(&lifetime, &ledger, in_flight_until, at(now));

@@ -128,7 +128,7 @@ impl Client {
         is_retry: bool,
     ) -> Result<Authorization, Error> {
         let (number, nonce) = (origin.number_request(), origin.nonce());
-        let (iat, made) = (self.time_at(&origin), origin.clock.moment());
+        let (iat, made) = (self.time_at(&origin), origin.clock.boot_time());
         let prove = |key: &DpopKey| key.proof_at(iat, method, url, Some(token.value()), nonce.as_deref());
         let proof = token.dpop_key().map(prove).transpose()?.map(|proof| proof + "\0");
         let call = Call { method: method.into(), url: url.into(), origin, number, nonce, iat, made, is_retry };
