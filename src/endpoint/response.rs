@@ -167,7 +167,8 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(86_400);
 
-    const CONTEXT: RequestContext = RequestContext { scope: "context.for", documented_lifetime: DAY, binding: None };
+    const CONTEXT: RequestContext =
+        RequestContext { scope: "requested.scope", documented_lifetime: DAY, binding: None };
 
     fn parse_json(body: &Value) -> Result<TokenResponse, Problem> {
         parse(body.to_string().as_bytes(), &CONTEXT)
@@ -189,7 +190,7 @@ mod tests {
     #[test]
     fn missing_fields_have_documented_defaults() {
         let response = parse_json(&json!({"access_token": "abc", "token_type": "bEaReR"})).unwrap();
-        assert_eq!((response.scope.as_str(), response.lifetime), ("context.for", DAY));
+        assert_eq!((response.scope.as_str(), response.lifetime), ("requested.scope", DAY));
         assert_eq!(with("expires_in", Value::Null).unwrap().lifetime, DAY);
     }
 
