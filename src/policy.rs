@@ -13,7 +13,7 @@ const QUOTA_WINDOW: Duration = Duration::from_secs(20 * 3600);
 /// The server counts from its response, which is later than the request, and on its own clock.
 const QUOTA_SLACK: Duration = Duration::from_secs(60);
 /// The cool-down after a quota refusal when it is not known when the last token was issued.
-const BLIND_COOL_DOWN: Duration = Duration::from_secs(3600);
+const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(3600);
 /// The shortest cool-down: a `Retry-After` of a few seconds on a daily limit is not believed.
 const MIN_COOL_DOWN: Duration = Duration::from_secs(60);
 /// The longest `Retry-After` that is believed.
@@ -252,7 +252,7 @@ impl Ledger {
         match (retry_after, known) {
             (Some(_), _) => now.after(capped(retry_after).max(MIN_COOL_DOWN)),
             (None, Some(reset)) if reset > now => reset,
-            _ => now.after(BLIND_COOL_DOWN),
+            _ => now.after(DEFAULT_COOL_DOWN),
         }
     }
 }
