@@ -1,5 +1,5 @@
-//! `cargo bench`: what callers of the C interface wait for. Cached calls on several threads, and a new process up to
-//! its first token over loopback TLS, beside curl in the same run.
+//! `cargo bench`: measures cached calls of the C interface on several threads, and the time from the start of a process
+//! to its first token over loopback TLS, compared with curl in the same run.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -33,27 +33,27 @@ fn cached_acquire() {
 fn first_token() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
     let ours = Program::build_optimised("examples/c/acquire.c");
-    let (mut our_times, mut curls_times) = (Vec::new(), Vec::new());
+    let (mut our_times, mut curl_times) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         our_times.push(time(&mut ours.command(&sandbox)));
-        curls_times.push(time(&mut curl(&sandbox)));
+        curl_times.push(time(&mut curl(&sandbox)));
     }
-    let (ours, curls) = (median(our_times), median(curls_times));
-    println!("a new process to its first token over loopback TLS, median of {ROUNDS} in turn");
+    let (ours, curl_median) = (median(our_times), median(curl_times));
+    println!("from the start of a process to its first token over loopback TLS, median of {ROUNDS} alternating runs");
     println!("  examples/c/acquire.c  {:6.2} ms", ms(ours));
-    println!("  curl                  {:6.2} ms", ms(curls));
-    println!("  ratio                 {:6.2}", ours.as_secs_f64() / curls.as_secs_f64());
+    println!("  curl                  {:6.2} ms", ms(curl_median));
+    println!("  ratio                 {:6.2}", ours.as_secs_f64() / curl_median.as_secs_f64());
 }
 
-/// A new process that finds its token in the cache, beside one that fetches it, in turn.
+/// Compares a new process that finds its token in the cache with one that fetches it, in alternation.
 fn cold_start() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
     let (redis, tls) = (Redis::start(), Redis::start_with_tls_and_a_user("bench:"));
-    let folder = format!("file:{}", fresh_folder("bench-cache").display());
+    let directory = format!("file:{}", fresh_folder("bench-cache").display());
     let program = Program::build_optimised("examples/c/acquire.c");
     let caches = [
         ("fetched", vec![]),
-        ("from a folder", vec![("TANGO_CACHE", folder)]),
+        ("from a directory", vec![("TANGO_CACHE", directory)]),
         ("from Redis", redis.variables("bench:")),
         ("from Redis over TLS", tls.variables("bench:")),
     ];
@@ -65,7 +65,7 @@ fn cold_start() {
             times.extend((round > 0).then_some(took));
         }
     }
-    println!("a new process to its first token, median of {ROUNDS} in turn");
+    println!("from the start of a process to its first token, median of {ROUNDS} alternating runs");
     for ((name, _), times) in caches.iter().zip(times) {
         println!("  {name:<21} {:6.2} ms", ms(median(times)));
     }

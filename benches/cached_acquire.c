@@ -1,4 +1,4 @@
-/* What a call costs that is served from memory: acquire and free, on one, two and eight threads. */
+/* Measures a call that is served from memory, acquire and free, on one to eight threads. */
 #include <pthread.h>
 #include <time.h>
 
@@ -30,7 +30,7 @@ static void *call(void *ns_per_call)
     return NULL;
 }
 
-/* The mean over the threads of one call's time, waiting for a processor included. */
+/* Returns the mean time of a call over all threads, including the time that a thread waits for a processor. */
 static double measure(int threads)
 {
     pthread_t handles[MOST_THREADS];

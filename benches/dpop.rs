@@ -1,5 +1,5 @@
-//! `cargo bench --bench dpop`: whole proofs through the C interface, beside the bare signatures that they cannot be
-//! faster than, and beside jsonwebtoken making the same proof, all in one run.
+//! `cargo bench --bench dpop`: compares proofs through the C interface with bare signatures, the lower bound, and with
+//! the same proof made by jsonwebtoken, all in one run.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -17,7 +17,7 @@ use support::succeed;
 
 const ROUNDS: usize = 15;
 const COUNT: u32 = 10_000;
-/// The argument with which this program, run under callgrind, makes signatures and nothing else.
+/// The argument that makes this program only sign, to run it under callgrind.
 const ONLY_SIGN: &str = "--only-sign";
 
 fn main() {
@@ -41,14 +41,14 @@ fn times(proofs: &Program) {
         jwt.push(jsonwebtokens(COUNT));
     }
     let [raw, one, two, jwt] = [raw, one, two, jwt].map(median);
-    println!("ES256, ns each, median of {ROUNDS} rounds in turn");
+    println!("ES256, ns each, median of {ROUNDS} alternating rounds");
     println!("  aws-lc-rs, signature of 300 bytes     {raw:>7.0}   1.00");
     println!("  proof with ath, C interface           {one:>7.0}   {:.2}", raw / one);
-    println!("  the same on each of two threads       {two:>7.0}   {:.2} times one thread", 2.0 * one / two);
+    println!("  proof on each of two threads          {two:>7.0}   {:.2} times one thread", 2.0 * one / two);
     println!("  jsonwebtoken, the same proof          {jwt:>7.0}   {:.2}", raw / jwt);
 }
 
-/// What a proof takes over a signature, counted and not timed.
+/// Compares the instructions of a proof with those of a signature.
 fn instructions(proofs: &Program) {
     let count = |run: &dyn Fn(u32) -> Command| {
         let [few, many] = [200, 400].map(|number| counted(&run(number)));
@@ -71,9 +71,9 @@ fn instructions(proofs: &Program) {
 fn counted(command: &Command) -> i32 {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(command.get_program());
-    let said = succeed(valgrind.args(command.get_args())).stderr;
-    let said = String::from_utf8_lossy(&said);
-    let total = said.lines().find_map(|line| line.split_once("Collected : ")).expect("callgrind says how many").1;
+    let report = succeed(valgrind.args(command.get_args())).stderr;
+    let report = String::from_utf8_lossy(&report);
+    let total = report.lines().find_map(|line| line.split_once("Collected : ")).expect("callgrind reports the total").1;
     total.trim().parse().unwrap()
 }
 
@@ -87,8 +87,8 @@ fn raw_signatures(count: u32) -> f64 {
 
 fn through_c(proofs: &Program, threads: u32) -> f64 {
     let mut command = Command::new(proofs.executable());
-    let said = succeed(command.args([COUNT.to_string(), threads.to_string()])).stdout;
-    String::from_utf8(said).unwrap().trim().parse().unwrap()
+    let output = succeed(command.args([COUNT.to_string(), threads.to_string()])).stdout;
+    String::from_utf8(output).unwrap().trim().parse().unwrap()
 }
 
 fn jsonwebtokens(count: u32) -> f64 {

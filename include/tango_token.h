@@ -43,7 +43,7 @@
 #define TANGO_ABI_VERSION 1
 
 /**
- * One number per cause. The numbers are the C ABI's and are never reused or moved.
+ * The result of a call. The numbers are part of the C ABI: a number is never reused, and never given another meaning.
  */
 enum tango_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -51,11 +51,11 @@ enum tango_status
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * The call did what it says.
+     * The call succeeded.
      */
     TANGO_STATUS_OK = 0,
     /**
-     * An argument is NULL, is not UTF-8, or is a number outside its enum. Correct the call.
+     * An argument is invalid: NULL, not UTF-8, a number outside its enum, or a URL whose origin may get no token.
      */
     TANGO_STATUS_INVALID_ARGUMENT = 1,
     /**
@@ -63,47 +63,49 @@ enum tango_status
      */
     TANGO_STATUS_INVALID_CONFIGURATION = 2,
     /**
-     * No connection to the server or the proxy; nothing was sent. Check host name, network and proxy.
+     * No connection to the server or the proxy could be made; nothing was sent. Check host name, network and proxy.
      */
     TANGO_STATUS_CONNECT_FAILED = 3,
     /**
-     * The server could not prove who it is, or no common TLS version was found; nothing was sent.
+     * The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent.
      */
     TANGO_STATUS_TLS_FAILED = 4,
     /**
-     * A deadline passed before the answer was there.
+     * A deadline passed before a token arrived. If the request had been sent, the server may have issued a token
+     * anyway.
      */
     TANGO_STATUS_TIMED_OUT = 5,
     /**
-     * The connection broke after the request was sent: the server may or may not have issued a token.
+     * The connection broke after the request was sent. The server may have issued a token anyway.
      */
     TANGO_STATUS_CONNECTION_LOST = 6,
     /**
-     * The server does not accept the client's or the service account's credentials.
+     * The server does not accept the client ID, the client secret, the user name or the password.
      */
     TANGO_STATUS_CREDENTIALS_REFUSED = 7,
     /**
-     * The daily limit of tokens is used up. Nothing is sent again until the time the error gives.
+     * The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the limit
+     * resets or, if the library does not know when the last token was issued, about an hour later.
      */
     TANGO_STATUS_QUOTA_REFUSED = 8,
     /**
-     * The server refuses this request for another reason, such as an audience it does not know.
+     * The server refuses the token request for another reason, such as an unknown audience.
      */
     TANGO_STATUS_REQUEST_REFUSED = 9,
     /**
-     * The server asks to slow down (HTTP 429).
+     * The server asks the client to send fewer requests (HTTP 429).
      */
     TANGO_STATUS_RATE_LIMITED = 10,
     /**
-     * The server failed (HTTP 5xx), after the retries that make sense.
+     * The server failed (HTTP 5xx), and no retry within the call succeeded.
      */
     TANGO_STATUS_SERVER_ERROR = 11,
     /**
-     * An answer that this endpoint never gives, such as a redirect. Check the token URL.
+     * The response is not that of a token endpoint, for example a redirect. Check the token URL.
      */
     TANGO_STATUS_UNEXPECTED_RESPONSE = 12,
     /**
-     * The server's answer says success but holds no usable token.
+     * The response reports success, but contains no usable token.
      */
     TANGO_STATUS_MALFORMED_RESPONSE = 13,
     /**
@@ -111,35 +113,36 @@ enum tango_status
      */
     TANGO_STATUS_CANCELLED = 14,
     /**
-     * The call would have to wait inside a callback that the library waits for. Use the asynchronous call there.
+     * The call would block inside a callback that the library waits for. Use the asynchronous call there.
      */
     TANGO_STATUS_WOULD_BLOCK = 15,
     /**
-     * A defect of this library or a machine out of resources. Please report it with the message.
+     * The library has a defect, or the machine is out of resources. Please report the message.
      */
     TANGO_STATUS_INTERNAL = 16,
     /**
-     * A DPoP key cannot be used: it is no private key, of an unknown kind, or not the pair of its public key.
+     * A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its public key.
      */
     TANGO_STATUS_KEY_REJECTED = 17,
     /**
-     * A DPoP key made no signature; a signer of the program's own says why.
+     * A DPoP key could not sign. If a custom signer failed, the message contains its error.
      */
     TANGO_STATUS_SIGNING_FAILED = 18,
     /**
-     * The server refuses the DPoP proof, or wants one that was not sent.
+     * The server refuses the DPoP proof, or requires one and got none.
      */
     TANGO_STATUS_PROOF_REFUSED = 19,
     /**
-     * A proof was sent and DPoP is required, and the server answered with a Bearer token, which was discarded.
+     * DPoP is required, but the server issued a Bearer token, which was discarded.
      */
     TANGO_STATUS_DOWNGRADED = 20,
     /**
-     * The API refuses the token, and asking again would not change that.
+     * The API rejects the token, and another attempt would not change that.
      */
     TANGO_STATUS_TOKEN_REFUSED = 21,
     /**
-     * The shared cache cannot be used, no token is held, and fetching one past it could cost the fleet its token.
+     * The shared cache cannot be used and no token is held. None is fetched, because that could use up the daily limit
+     * of all processes.
      */
     TANGO_STATUS_CACHE_UNAVAILABLE = 22,
 };
@@ -152,7 +155,7 @@ typedef int32_t tango_status;
 #endif // __cplusplus
 
 /**
- * How proofs are signed: the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037 that DPoP is used with.
+ * A signature algorithm for proofs: one of the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037.
  */
 enum tango_algorithm
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -160,7 +163,7 @@ enum tango_algorithm
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * ECDSA on P-256 with SHA-256: short, fast, understood everywhere. The one to choose.
+     * ECDSA on P-256 with SHA-256: short, fast and widely supported. The recommended algorithm.
      */
     TANGO_ALGORITHM_ES256 = 1,
     /**
@@ -168,7 +171,7 @@ enum tango_algorithm
      */
     TANGO_ALGORITHM_ES384 = 2,
     /**
-     * Ed25519 (RFC 8037): the fastest, where the server knows it.
+     * Ed25519 (RFC 8037): the fastest algorithm, if the server supports it.
      */
     TANGO_ALGORITHM_EDDSA = 3,
     /**
@@ -189,7 +192,7 @@ typedef int32_t tango_algorithm;
 #endif // __cplusplus
 
 /**
- * Whether the client sends proofs, and whether it insists on tokens that are bound to its key.
+ * Whether the client sends proofs, and whether it accepts only tokens that are bound to its key.
  */
 enum tango_dpop_mode
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -201,11 +204,11 @@ enum tango_dpop_mode
      */
     TANGO_DPOP_MODE_OFF = 0,
     /**
-     * A proof is sent; a platform that is not enabled for it answers with a Bearer token, which is used.
+     * A proof is sent. A Bearer token, from a platform without DPoP, is used as well.
      */
     TANGO_DPOP_MODE_OPTIONAL = 1,
     /**
-     * A proof is sent, and a Bearer token is refused as a downgrade (RFC 9449 section 5).
+     * A proof is sent. A Bearer token is refused as a downgrade (RFC 9449 section 5).
      */
     TANGO_DPOP_MODE_REQUIRED = 2,
 };
@@ -342,8 +345,8 @@ typedef struct tango_dpop_key tango_dpop_key;
 typedef struct tango_dpop_proof tango_dpop_proof;
 
 /**
- * An access token of a service account (RFC 6749 section 1.4). The handle stays readable until it is freed, also when
- * the token's life is over.
+ * An access token of a service account (RFC 6749 section 1.4). The object stays readable until it is freed, also after
+ * the token has expired.
  */
 typedef struct tango_token tango_token;
 

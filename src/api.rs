@@ -1,4 +1,4 @@
-//! What is known of the APIs that tokens are for: where they may be sent, and what each server wants in a proof.
+//! The APIs that tokens are for: the origins that may get a token, and the nonce and clock of each server.
 
 mod challenge;
 mod origin;

@@ -1,4 +1,4 @@
-//! Demonstrating Proof of Possession (RFC 9449): the key that a token is bound to, and the proofs made with it.
+//! Demonstrating Proof of Possession (RFC 9449): the key that a token is bound to, and the proofs that it signs.
 
 mod algorithm;
 mod ath;

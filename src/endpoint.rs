@@ -1,4 +1,4 @@
-//! The token endpoint (RFC 6749 section 3.2): one POST, and out of it a token or a typed error.
+//! The token endpoint (RFC 6749 section 3.2): sends one POST and returns a token or a typed error.
 
 mod body;
 mod refusal;
@@ -31,12 +31,12 @@ use body::{Sent, TrackedBody};
 pub(crate) use response::TokenResponse;
 use response::{Problem, RequestContext};
 
-/// An answer of this endpoint has a few hundred bytes; what is longer is not one.
-const LONGEST_BODY: usize = 64 * 1024;
+/// A response of a token endpoint has a few hundred bytes. A longer one comes from another server.
+const MAX_BODY_LENGTH: usize = 64 * 1024;
 
-/// Where tokens come from.
+/// The source of tokens, which tests replace.
 pub(crate) trait TokenSource: Send + Sync {
-    /// Asks for one and waits for at most `timeout`. `proof_retries` is one and the same for all requests of a fetch.
+    /// Requests a token and waits at most `timeout`. All requests of a refresh share one `proof_retries`.
     fn request_token<'a>(
         &'a self,
         timeout: Duration,
@@ -54,7 +54,7 @@ impl TokenSource for TokenEndpoint {
     }
 }
 
-/// The server of one client's tokens. It keeps the connection for a request that follows soon.
+/// The token endpoint of one client. It keeps its connection for a short time, for a retry.
 pub(crate) struct TokenEndpoint {
     http: reqwest::Client,
     url: url::Url,
@@ -62,20 +62,20 @@ pub(crate) struct TokenEndpoint {
     requested_scope: String,
     documented_lifetime: Duration,
     binding: Option<Binding>,
-    /// The newest that this server has sent.
+    /// The newest nonce from this server.
     nonce: Nonce,
     server_clock: Arc<ServerClock>,
     redactor: Redactor,
 }
 
-/// Which of the reasons for a new proof were used up in a fetch.
+/// The reasons for a new proof that were used in a refresh. Each may be used once.
 #[derive(Default)]
 pub(crate) struct ProofRetries {
     nonce: bool,
     clock: bool,
 }
 
-/// Why one request brought no token, and what that means for the next.
+/// The reason why a request returned no token, and its kind, which decides about the next request.
 pub(crate) struct Failure {
     pub error: Error,
     pub kind: FailureKind,
@@ -90,7 +90,7 @@ impl Failure {
 }
 
 impl TokenEndpoint {
-    /// Opens nothing and sends nothing.
+    /// Opens no connection and sends nothing.
     pub fn new(settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Self, Error> {
         Ok(Self {
             http: transport::http_client(settings)?,
@@ -105,24 +105,24 @@ impl TokenEndpoint {
         })
     }
 
-    /// Sends the token request (RFC 6749 section 4.3.2) and waits for its answer for at most `timeout`.
+    /// Sends the token request (RFC 6749 section 4.3.2) and waits at most `timeout` for the response.
     ///
-    /// A server that refuses the proof gets the same request with a new one: once in a fetch if it sent a nonce (RFC
-    /// 9449 section 8), once if its clock turns out to be another.
+    /// If the server refuses the proof, the request is repeated with a new one: once in a refresh if the server sent a
+    /// nonce (RFC 9449 section 8), and once if the server's clock turned out to differ.
     async fn request(&self, timeout: Duration, proof_retries: &mut ProofRetries) -> Result<TokenResponse, Failure> {
         let deadline = Instant::now() + timeout;
         loop {
-            let (nonce, iat, made) = (self.nonce.current(), self.server_clock.now(), self.server_clock.moment());
+            let (nonce, iat, made_at) = (self.nonce.current(), self.server_clock.now(), self.server_clock.boot_time());
             let failure = match self.send(deadline, iat, nonce.clone()).await {
                 Err(failure) if self.binding.is_some() && failure.error.status() == Status::ProofRefused => failure,
                 outcome => return outcome,
             };
-            let (used_up, is_new) = if failure.kind == FailureKind::NonceWanted {
+            let (was_used, is_new) = if failure.kind == FailureKind::NonceWanted {
                 (&mut proof_retries.nonce, self.nonce.current() != nonce)
             } else {
-                (&mut proof_retries.clock, self.server_clock.disagrees_with(iat, made, self.server_clock.now()))
+                (&mut proof_retries.clock, self.server_clock.disagrees_with(iat, made_at, self.server_clock.now()))
             };
-            if mem::replace(used_up, true) || !is_new {
+            if mem::replace(was_used, true) || !is_new {
                 return Err(failure);
             }
         }
@@ -143,8 +143,8 @@ impl TokenEndpoint {
         if let Some(proof) = proof {
             request = request.header("DPoP", proof);
         }
-        let sent_at = self.server_clock.moment();
-        let mut response = request.send().await.map_err(|error| self.unanswered(error, &sent))?;
+        let sent_at = self.server_clock.boot_time();
+        let mut response = request.send().await.map_err(|error| self.no_response(error, &sent))?;
         self.nonce.adopt(response.headers());
         if let Some(date) = response.headers().get(DATE).and_then(|date| date.to_str().ok()) {
             self.server_clock.learn(date, sent_at, self.server_clock.now());
@@ -152,45 +152,46 @@ impl TokenEndpoint {
         let status = response.status();
         let body = match read_body(&mut response).await {
             Ok(body) => body,
-            // What a refusal says is useful but not needed to know that it is one.
+            // The body of an error response is useful, but the status is enough to classify it.
             Err(_) if status != StatusCode::OK => Zeroizing::default(),
-            Err(Interrupted::TooLong) => return Err(self.unusable(&response, "is longer than 64 KiB".into())),
-            Err(Interrupted::Broken(error)) => return Err(self.unanswered(error, &sent)),
+            Err(BodyError::TooLong) => return Err(self.unusable(&response, "is longer than 64 KiB".into())),
+            Err(BodyError::Broken(error)) => return Err(self.no_response(error, &sent)),
         };
         if status == StatusCode::OK {
-            let asked = RequestContext {
+            let context = RequestContext {
                 scope: &self.requested_scope,
                 documented_lifetime: self.documented_lifetime,
                 binding: self.binding.as_ref(),
             };
-            response::parse(&body, &asked).map_err(|problem| self.unusable(&response, problem))
+            response::parse(&body, &context).map_err(|problem| self.unusable(&response, problem))
         } else {
             Err(refusal::classify(status, response.headers(), &body, &self.redactor))
         }
     }
 
-    /// A proof for one token request, with the newest nonce of this server.
+    /// Returns the proof for one token request, if the client sends proofs.
     async fn proof(&self, timeout: Duration, iat: i64, nonce: Option<Arc<String>>) -> Result<Option<String>, Failure> {
         let Some(Binding { key, .. }) = &self.binding else { return Ok(None) };
         let (key, url) = (key.clone(), self.url.clone());
         let in_this_process = key.is_in_this_process();
         let prove = move || key.proof_at(iat, "POST", url.as_str(), None, nonce.as_deref().map(String::as_str));
-        // A key service may take its time; the library's thread has others to serve meanwhile.
+        // A custom signer may be slow, and must not delay other tasks of the library's thread.
         let proof = if in_this_process {
             prove()
         } else {
-            let failed = |how: &str| Err(Error::new(Status::SigningFailed, format!("the signer of this key {how}")));
+            let failed =
+                |how: &str| Err(Error::new(Status::SigningFailed, format!("the signer of the DPoP key {how}")));
             match time::timeout(timeout, spawn_blocking(|| forbid_blocking(prove))).await {
                 Ok(Ok(proof)) => proof,
                 Ok(Err(_)) => failed("ended unexpectedly"),
-                Err(_) => failed("made no signature in time"),
+                Err(_) => failed("did not return a signature in time"),
             }
         };
         proof.map(Some).map_err(|error| Failure::new(error, FailureKind::NotTrusted))
     }
 
-    fn unanswered(&self, error: reqwest::Error, sent: &Sent) -> Failure {
-        // What the URL's query holds is nobody's business.
+    fn no_response(&self, error: reqwest::Error, sent: &Sent) -> Failure {
+        // The query of the URL may contain a secret.
         transport::failure(&error.without_url(), sent.is_true(), &self.url, &self.redactor)
     }
 
@@ -199,7 +200,7 @@ impl TokenEndpoint {
     }
 }
 
-/// The request's body, encoded as RFC 6749 appendix B says.
+/// Returns the body of the request in the encoding of RFC 6749 appendix B.
 fn form(request: &TokenRequest) -> Zeroizing<String> {
     let fields = [
         ("client_id", request.client_id.as_str()),
@@ -210,23 +211,24 @@ fn form(request: &TokenRequest) -> Zeroizing<String> {
         ("audience", &request.audience),
         ("grant_type", "password"),
     ];
-    // Sized before it is filled: a growing string would leave copies of the secrets behind.
-    let longest = fields.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
-    let mut form = form_urlencoded::Serializer::new(String::with_capacity(longest));
+    // Allocated once: a string that grows leaves copies of the secrets behind.
+    let capacity = fields.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
+    let mut form = form_urlencoded::Serializer::new(String::with_capacity(capacity));
     Zeroizing::new(form.extend_pairs(fields).finish())
 }
 
-enum Interrupted {
+/// The reason why a body could not be read.
+enum BodyError {
     TooLong,
     Broken(reqwest::Error),
 }
 
-/// Reads to the end, because only a connection whose answer was read can serve the next request.
-async fn read_body(response: &mut Response) -> Result<Zeroizing<Vec<u8>>, Interrupted> {
+/// Reads the body to its end, so that the connection can be used for the next request.
+async fn read_body(response: &mut Response) -> Result<Zeroizing<Vec<u8>>, BodyError> {
     let mut body = Zeroizing::new(Vec::with_capacity(4096));
-    while let Some(chunk) = response.chunk().await.map_err(Interrupted::Broken)? {
-        if body.len() + chunk.len() > LONGEST_BODY {
-            return Err(Interrupted::TooLong);
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
+        if body.len() + chunk.len() > MAX_BODY_LENGTH {
+            return Err(BodyError::TooLong);
         }
         body.extend_from_slice(&chunk);
     }
@@ -238,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_form_is_exact() {
+    fn form_is_encoded_exactly() {
         let request = TokenRequest {
             client_id: "id".into(),
             client_secret: "a+b&c=d%e f".into(),

@@ -37,7 +37,7 @@ pub enum Status {
     RateLimited = 10,
     /// The server failed (HTTP 5xx), and no retry within the call succeeded.
     ServerError = 11,
-    /// The response is not one of a token endpoint, but for example a redirect. Check the token URL.
+    /// The response is not that of a token endpoint, for example a redirect. Check the token URL.
     UnexpectedResponse = 12,
     /// The response reports success, but contains no usable token.
     MalformedResponse = 13,
@@ -49,7 +49,7 @@ pub enum Status {
     Internal = 16,
     /// A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its public key.
     KeyRejected = 17,
-    /// A DPoP key could not sign. If a custom signer failed, the message is its own.
+    /// A DPoP key could not sign. If a custom signer failed, the message contains its error.
     SigningFailed = 18,
     /// The server refuses the DPoP proof, or requires one and got none.
     ProofRefused = 19,

@@ -13,7 +13,7 @@ const QUOTA_WINDOW: Duration = Duration::from_secs(20 * 3600);
 /// The server counts from its response, which is later than the request, and on its own clock.
 const QUOTA_SLACK: Duration = Duration::from_secs(60);
 /// The cool-down after a quota refusal when it is not known when the last token was issued.
-const BLIND_COOL_DOWN: Duration = Duration::from_secs(3600);
+const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(3600);
 /// The shortest cool-down: a `Retry-After` of a few seconds on a daily limit is not believed.
 const MIN_COOL_DOWN: Duration = Duration::from_secs(60);
 /// The longest `Retry-After` that is believed of a quota refusal.
@@ -359,7 +359,7 @@ impl Ledger {
             |spent: &BootTime| self.last_issue.is_some_and(|issued| *spent < issued.after(QUOTA_WINDOW));
         let spent = self.possibly_spent.filter(|spent| !cannot_be_spent(spent)).max(self.last_issue);
         let reset = spent.map(|spent| spent.after(QUOTA_WINDOW + QUOTA_SLACK));
-        reset.filter(|&reset| reset > now).unwrap_or(now.after(BLIND_COOL_DOWN))
+        reset.filter(|&reset| reset > now).unwrap_or(now.after(DEFAULT_COOL_DOWN))
     }
 }
 

@@ -106,7 +106,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_sequence_of_failures_exceeds_the_limits(failures in proptest::collection::vec((any_failure_kind(), 0.0..1.0), 0..30)) {
+        fn no_sequence_of_failures_exceeds_the_limits(
+            failures in proptest::collection::vec((any_failure_kind(), 0.0..1.0), 0..30),
+        ) {
             let mut attempts = Attempts::default();
             let mut remaining = Duration::from_secs(30);
             let (mut sent, mut without_response) = (1, 0);

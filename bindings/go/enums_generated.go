@@ -2,15 +2,15 @@
 
 package tangotoken
 
-// Algorithm: How proofs are signed: the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037 that DPoP is used with.
+// Algorithm: A signature algorithm for proofs: one of the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037.
 type Algorithm int32
 
 const (
-	// AlgorithmES256: ECDSA on P-256 with SHA-256: short, fast, understood everywhere. The one to choose.
+	// AlgorithmES256: ECDSA on P-256 with SHA-256: short, fast and widely supported. The recommended algorithm.
 	AlgorithmES256 Algorithm = 1
 	// AlgorithmES384: ECDSA on P-384 with SHA-384.
 	AlgorithmES384 Algorithm = 2
-	// AlgorithmEdDSA: Ed25519 (RFC 8037): the fastest, where the server knows it.
+	// AlgorithmEdDSA: Ed25519 (RFC 8037): the fastest algorithm, if the server supports it.
 	AlgorithmEdDSA Algorithm = 3
 	// AlgorithmRS256: RSA PKCS#1 v1.5 with SHA-256, for keys that already exist.
 	AlgorithmRS256 Algorithm = 4
@@ -18,15 +18,15 @@ const (
 	AlgorithmPS256 Algorithm = 5
 )
 
-// DPoPMode: Whether the client sends proofs, and whether it insists on tokens that are bound to its key.
+// DPoPMode: Whether the client sends proofs, and whether it accepts only tokens that are bound to its key.
 type DPoPMode int32
 
 const (
 	// DPoPOff: No proof is sent; tokens are Bearer tokens.
 	DPoPOff DPoPMode = 0
-	// DPoPOptional: A proof is sent; a platform that is not enabled for it answers with a Bearer token, which is used.
+	// DPoPOptional: A proof is sent. A Bearer token, from a platform without DPoP, is used as well.
 	DPoPOptional DPoPMode = 1
-	// DPoPRequired: A proof is sent, and a Bearer token is refused as a downgrade (RFC 9449 section 5).
+	// DPoPRequired: A proof is sent. A Bearer token is refused as a downgrade (RFC 9449 section 5).
 	DPoPRequired DPoPMode = 2
 )
 

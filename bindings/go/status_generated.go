@@ -5,77 +5,77 @@ package tangotoken
 // The statuses: one for each cause, the same numbers and names in every language. Each is an error of its own, for
 // [errors.Is].
 const (
-	// StatusOK: The call did what it says.
+	// StatusOK: The call succeeded.
 	StatusOK Status = 0
-	// ErrInvalidArgument: An argument is NULL, is not UTF-8, or is a number outside its enum. Correct the call.
+	// ErrInvalidArgument: An argument is invalid: NULL, not UTF-8, a number outside its enum, or a URL whose origin may get no token.
 	ErrInvalidArgument Status = 1
 	// ErrInvalidConfiguration: The configuration is incomplete or contradicts itself. The message names each setting to change.
 	ErrInvalidConfiguration Status = 2
-	// ErrConnectFailed: No connection to the server or the proxy; nothing was sent. Check host name, network and proxy.
+	// ErrConnectFailed: No connection to the server or the proxy could be made; nothing was sent. Check host name, network and proxy.
 	ErrConnectFailed Status = 3
-	// ErrTLSFailed: The server could not prove who it is, or no common TLS version was found; nothing was sent.
+	// ErrTLSFailed: The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent.
 	ErrTLSFailed Status = 4
-	// ErrTimedOut: A deadline passed before the answer was there.
+	// ErrTimedOut: A deadline passed before a token arrived. If the request had been sent, the server may have issued a token anyway.
 	ErrTimedOut Status = 5
-	// ErrConnectionLost: The connection broke after the request was sent: the server may or may not have issued a token.
+	// ErrConnectionLost: The connection broke after the request was sent. The server may have issued a token anyway.
 	ErrConnectionLost Status = 6
-	// ErrCredentialsRefused: The server does not accept the client's or the service account's credentials.
+	// ErrCredentialsRefused: The server does not accept the client ID, the client secret, the user name or the password.
 	ErrCredentialsRefused Status = 7
-	// ErrQuotaRefused: The daily limit of tokens is used up. Nothing is sent again until the time the error gives.
+	// ErrQuotaRefused: The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the limit resets or, if the library does not know when the last token was issued, about an hour later.
 	ErrQuotaRefused Status = 8
-	// ErrRequestRefused: The server refuses this request for another reason, such as an audience it does not know.
+	// ErrRequestRefused: The server refuses the token request for another reason, such as an unknown audience.
 	ErrRequestRefused Status = 9
-	// ErrRateLimited: The server asks to slow down (HTTP 429).
+	// ErrRateLimited: The server asks the client to send fewer requests (HTTP 429).
 	ErrRateLimited Status = 10
-	// ErrServerError: The server failed (HTTP 5xx), after the retries that make sense.
+	// ErrServerError: The server failed (HTTP 5xx), and no retry within the call succeeded.
 	ErrServerError Status = 11
-	// ErrUnexpectedResponse: An answer that this endpoint never gives, such as a redirect. Check the token URL.
+	// ErrUnexpectedResponse: The response is not that of a token endpoint, for example a redirect. Check the token URL.
 	ErrUnexpectedResponse Status = 12
-	// ErrMalformedResponse: The server's answer says success but holds no usable token.
+	// ErrMalformedResponse: The response reports success, but contains no usable token.
 	ErrMalformedResponse Status = 13
 	// ErrCancelled: The caller cancelled the request.
 	ErrCancelled Status = 14
-	// ErrWouldBlock: The call would have to wait inside a callback that the library waits for. Use the asynchronous call there.
+	// ErrWouldBlock: The call would block inside a callback that the library waits for. Use the asynchronous call there.
 	ErrWouldBlock Status = 15
-	// ErrInternal: A defect of this library or a machine out of resources. Please report it with the message.
+	// ErrInternal: The library has a defect, or the machine is out of resources. Please report the message.
 	ErrInternal Status = 16
-	// ErrKeyRejected: A DPoP key cannot be used: it is no private key, of an unknown kind, or not the pair of its public key.
+	// ErrKeyRejected: A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its public key.
 	ErrKeyRejected Status = 17
-	// ErrSigningFailed: A DPoP key made no signature; a signer of the program's own says why.
+	// ErrSigningFailed: A DPoP key could not sign. If a custom signer failed, the message contains its error.
 	ErrSigningFailed Status = 18
-	// ErrProofRefused: The server refuses the DPoP proof, or wants one that was not sent.
+	// ErrProofRefused: The server refuses the DPoP proof, or requires one and got none.
 	ErrProofRefused Status = 19
-	// ErrDowngraded: A proof was sent and DPoP is required, and the server answered with a Bearer token, which was discarded.
+	// ErrDowngraded: DPoP is required, but the server issued a Bearer token, which was discarded.
 	ErrDowngraded Status = 20
-	// ErrTokenRefused: The API refuses the token, and asking again would not change that.
+	// ErrTokenRefused: The API rejects the token, and another attempt would not change that.
 	ErrTokenRefused Status = 21
-	// ErrCacheUnavailable: The shared cache cannot be used, no token is held, and fetching one past it could cost the fleet its token.
+	// ErrCacheUnavailable: The shared cache cannot be used and no token is held. None is fetched, because that could use up the daily limit of all processes.
 	ErrCacheUnavailable Status = 22
 )
 
 // statuses has what the header says of each status.
 var statuses = map[Status]struct{ name, meaning string }{
-	0:  {"TANGO_STATUS_OK", "The call did what it says."},
-	1:  {"TANGO_STATUS_INVALID_ARGUMENT", "An argument is NULL, is not UTF-8, or is a number outside its enum. Correct the call."},
+	0:  {"TANGO_STATUS_OK", "The call succeeded."},
+	1:  {"TANGO_STATUS_INVALID_ARGUMENT", "An argument is invalid: NULL, not UTF-8, a number outside its enum, or a URL whose origin may get no token."},
 	2:  {"TANGO_STATUS_INVALID_CONFIGURATION", "The configuration is incomplete or contradicts itself. The message names each setting to change."},
-	3:  {"TANGO_STATUS_CONNECT_FAILED", "No connection to the server or the proxy; nothing was sent. Check host name, network and proxy."},
-	4:  {"TANGO_STATUS_TLS_FAILED", "The server could not prove who it is, or no common TLS version was found; nothing was sent."},
-	5:  {"TANGO_STATUS_TIMED_OUT", "A deadline passed before the answer was there."},
-	6:  {"TANGO_STATUS_CONNECTION_LOST", "The connection broke after the request was sent: the server may or may not have issued a token."},
-	7:  {"TANGO_STATUS_CREDENTIALS_REFUSED", "The server does not accept the client's or the service account's credentials."},
-	8:  {"TANGO_STATUS_QUOTA_REFUSED", "The daily limit of tokens is used up. Nothing is sent again until the time the error gives."},
-	9:  {"TANGO_STATUS_REQUEST_REFUSED", "The server refuses this request for another reason, such as an audience it does not know."},
-	10: {"TANGO_STATUS_RATE_LIMITED", "The server asks to slow down (HTTP 429)."},
-	11: {"TANGO_STATUS_SERVER_ERROR", "The server failed (HTTP 5xx), after the retries that make sense."},
-	12: {"TANGO_STATUS_UNEXPECTED_RESPONSE", "An answer that this endpoint never gives, such as a redirect. Check the token URL."},
-	13: {"TANGO_STATUS_MALFORMED_RESPONSE", "The server's answer says success but holds no usable token."},
+	3:  {"TANGO_STATUS_CONNECT_FAILED", "No connection to the server or the proxy could be made; nothing was sent. Check host name, network and proxy."},
+	4:  {"TANGO_STATUS_TLS_FAILED", "The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent."},
+	5:  {"TANGO_STATUS_TIMED_OUT", "A deadline passed before a token arrived. If the request had been sent, the server may have issued a token anyway."},
+	6:  {"TANGO_STATUS_CONNECTION_LOST", "The connection broke after the request was sent. The server may have issued a token anyway."},
+	7:  {"TANGO_STATUS_CREDENTIALS_REFUSED", "The server does not accept the client ID, the client secret, the user name or the password."},
+	8:  {"TANGO_STATUS_QUOTA_REFUSED", "The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the limit resets or, if the library does not know when the last token was issued, about an hour later."},
+	9:  {"TANGO_STATUS_REQUEST_REFUSED", "The server refuses the token request for another reason, such as an unknown audience."},
+	10: {"TANGO_STATUS_RATE_LIMITED", "The server asks the client to send fewer requests (HTTP 429)."},
+	11: {"TANGO_STATUS_SERVER_ERROR", "The server failed (HTTP 5xx), and no retry within the call succeeded."},
+	12: {"TANGO_STATUS_UNEXPECTED_RESPONSE", "The response is not that of a token endpoint, for example a redirect. Check the token URL."},
+	13: {"TANGO_STATUS_MALFORMED_RESPONSE", "The response reports success, but contains no usable token."},
 	14: {"TANGO_STATUS_CANCELLED", "The caller cancelled the request."},
-	15: {"TANGO_STATUS_WOULD_BLOCK", "The call would have to wait inside a callback that the library waits for. Use the asynchronous call there."},
-	16: {"TANGO_STATUS_INTERNAL", "A defect of this library or a machine out of resources. Please report it with the message."},
-	17: {"TANGO_STATUS_KEY_REJECTED", "A DPoP key cannot be used: it is no private key, of an unknown kind, or not the pair of its public key."},
-	18: {"TANGO_STATUS_SIGNING_FAILED", "A DPoP key made no signature; a signer of the program's own says why."},
-	19: {"TANGO_STATUS_PROOF_REFUSED", "The server refuses the DPoP proof, or wants one that was not sent."},
-	20: {"TANGO_STATUS_DOWNGRADED", "A proof was sent and DPoP is required, and the server answered with a Bearer token, which was discarded."},
-	21: {"TANGO_STATUS_TOKEN_REFUSED", "The API refuses the token, and asking again would not change that."},
-	22: {"TANGO_STATUS_CACHE_UNAVAILABLE", "The shared cache cannot be used, no token is held, and fetching one past it could cost the fleet its token."},
+	15: {"TANGO_STATUS_WOULD_BLOCK", "The call would block inside a callback that the library waits for. Use the asynchronous call there."},
+	16: {"TANGO_STATUS_INTERNAL", "The library has a defect, or the machine is out of resources. Please report the message."},
+	17: {"TANGO_STATUS_KEY_REJECTED", "A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its public key."},
+	18: {"TANGO_STATUS_SIGNING_FAILED", "A DPoP key could not sign. If a custom signer failed, the message contains its error."},
+	19: {"TANGO_STATUS_PROOF_REFUSED", "The server refuses the DPoP proof, or requires one and got none."},
+	20: {"TANGO_STATUS_DOWNGRADED", "DPoP is required, but the server issued a Bearer token, which was discarded."},
+	21: {"TANGO_STATUS_TOKEN_REFUSED", "The API rejects the token, and another attempt would not change that."},
+	22: {"TANGO_STATUS_CACHE_UNAVAILABLE", "The shared cache cannot be used and no token is held. None is fetched, because that could use up the daily limit of all processes."},
 }

@@ -1,25 +1,25 @@
-//! `WWW-Authenticate` (RFC 9110 section 11.6.1): what an API says when it refuses a token or a proof.
+//! `WWW-Authenticate` (RFC 9110 section 11.6.1): the reason why an API rejects a token or a proof.
 
 use http_auth::parser::ChallengeParser;
 
-/// Why an API answered 401, in the words of RFC 6750 section 3.1 and RFC 9449 section 7.1.
+/// The reason of a 401 response, with the error codes of RFC 6750 section 3.1 and RFC 9449 section 7.1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub error: String,
     pub description: Option<String>,
 }
 
-/// The refusal among the challenges of all headers, joined by commas: the DPoP challenge's if it gives a reason, else
-/// the Bearer challenge's. Challenges of other schemes, and what cannot be read, are passed over.
+/// Returns the refusal in the challenges of all headers, joined by commas: that of a DPoP challenge if there is one
+/// with an error, else that of a Bearer challenge. Other schemes and malformed challenges are ignored.
 pub(crate) fn refusal(www_authenticate: &str) -> Option<Refusal> {
-    // Quoted texts may hold letters beyond ASCII (RFC 9110 section 5.6.4), at which the parser would give up.
+    // Quoted strings may contain non-ASCII characters (RFC 9110 section 5.6.4), which the parser does not accept.
     let header = www_authenticate.replace(|letter: char| !letter.is_ascii(), "?");
-    let of = |scheme: &str| beginnings(&header).find_map(|rest| refusal_at(rest, scheme));
+    let of = |scheme: &str| challenge_starts(&header).find_map(|rest| refusal_at(rest, scheme));
     of("DPoP").or_else(|| of("Bearer"))
 }
 
-/// Every place where a challenge can begin: the start, and behind each comma that is not quoted.
-fn beginnings(header: &str) -> impl Iterator<Item = &str> {
+/// Returns each place where a challenge can begin: the start, and after each comma outside of quotes.
+fn challenge_starts(header: &str) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     let commas = header.match_indices(move |c: char| {
         let ends_here = c == ',' && !quoted;
@@ -30,7 +30,7 @@ fn beginnings(header: &str) -> impl Iterator<Item = &str> {
     std::iter::once(header).chain(commas.map(|(comma, _)| &header[comma + 1..]))
 }
 
-/// The reason that the first challenge here gives, if it is of this scheme.
+/// Returns the refusal in the first challenge, if it has this scheme.
 fn refusal_at(rest: &str, scheme: &str) -> Option<Refusal> {
     let challenge = ChallengeParser::new(rest.trim_start()).next()?.ok()?;
     if !challenge.scheme.eq_ignore_ascii_case(scheme) {
@@ -38,7 +38,7 @@ fn refusal_at(rest: &str, scheme: &str) -> Option<Refusal> {
     }
     let parameter = |name: &str| {
         let mut same = challenge.params.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
-        // A parameter that stands there twice says nothing (RFC 9110 section 11.2).
+        // A parameter that occurs twice is invalid (RFC 9110 section 11.2).
         same.next().filter(|_| same.next().is_none()).map(|(_, value)| value.to_unescaped())
     };
     Some(Refusal { error: parameter("error")?, description: parameter("error_description") })
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn the_refusals_of_the_rfcs_are_read() {
+    fn refusals_of_the_rfcs_are_read() {
         for (header, expected) in [
             (
                 r#"DPoP error="use_dpop_nonce", error_description="Resource server requires nonce in DPoP proof""#,
@@ -83,9 +83,9 @@ mod tests {
         assert_eq!(described.description.as_deref(), Some(r#"say "nonce""#));
     }
 
-    /// Forty malformed or misleading headers: no error is found where none was said.
+    /// Forty malformed or misleading headers, in which no error may be found.
     #[test]
-    fn hostile_headers_say_nothing() {
+    fn malformed_headers_contain_no_refusal() {
         for header in [
             "",
             " ",
@@ -135,12 +135,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_makes_it_panic(header in "\\PC{0,80}|[DPoPBearr\",=\\\\ \t\r\n]{0,60}") {
+        fn no_header_makes_the_parser_panic(header in "\\PC{0,80}|[DPoPBearr\",=\\\\ \t\r\n]{0,60}") {
             let _ = refusal(&header);
         }
 
         #[test]
-        fn a_challenge_is_found_among_others(before in prop::sample::select(vec!["", "Basic realm=\"x\", ", "Bearer, "]),
+        fn challenge_is_found_among_others(before in prop::sample::select(vec!["", "Basic realm=\"x\", ", "Bearer, "]),
             error_code in "[a-z_]{1,20}", description in "[ -~]{0,20}") {
             let quoted = description.replace('\\', "\\\\").replace('"', "\\\"");
             let header = format!("{before}DPoP error=\"{error_code}\", error_description=\"{quoted}\"");

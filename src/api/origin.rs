@@ -1,4 +1,4 @@
-//! The origins that a token may be sent to, each with the nonce of its server. There are as many as were configured.
+//! The configured origins that may get a token, each with the nonce and the clock of its server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,22 +10,22 @@ use crate::clock::Clock;
 use crate::dpop::{ServerClock, is_nonce, target};
 use crate::error::{Error, Status};
 
-/// Every origin that may get a token.
+/// The origins that may get a token.
 pub(crate) struct Origins(Vec<Arc<Origin>>);
 
-/// Scheme, host and port (RFC 6454), and the newest nonce from there.
+/// Scheme, host and port (RFC 6454), and what the server's responses have told.
 pub(crate) struct Origin {
     name: String,
-    nonce: ArcSwapOption<Nonce>,
+    nonce: ArcSwapOption<NumberedNonce>,
     requests: AtomicU64,
-    /// Servers may disagree about the time.
+    /// Each origin has its own clock.
     pub clock: ServerClock,
 }
 
-struct Nonce {
-    text: String,
-    /// The number of the request whose answer brought it.
-    from: u64,
+struct NumberedNonce {
+    value: String,
+    /// The number of the request whose response contained the nonce.
+    request: u64,
 }
 
 impl Origins {
@@ -44,13 +44,14 @@ impl Origins {
         self.0.iter().map(|origin| &**origin)
     }
 
-    /// The origin of a URL, if tokens may be sent there.
+    /// Returns the origin of a URL, or an error if the origin may get no token.
     pub fn of(&self, url: &str) -> Result<&Arc<Origin>, Error> {
         let refused = |problem: String| Error::new(Status::InvalidArgument, format!("url {problem}"));
         let name = target(url)?.origin().ascii_serialization();
         self.0.iter().find(|origin| origin.name == name).ok_or_else(|| {
             refused(format!(
-                "goes to {name}, which is not the API's; set api_url, or allow that origin, if it may get tokens"
+                "has the origin {name}, which is not that of the API; \
+                 to send tokens there, set api_url or allow the origin"
             ))
         })
     }
@@ -61,30 +62,30 @@ impl Origin {
         &self.name
     }
 
-    /// A number that later requests exceed.
+    /// Returns a number for a request, larger than those of earlier requests.
     pub fn number_request(&self) -> u64 {
         self.requests.fetch_add(1, Relaxed)
     }
 
-    /// The number of the latest request.
+    /// Returns the number of the latest request.
     pub fn last_number(&self) -> u64 {
         self.requests.load(Relaxed).saturating_sub(1)
     }
 
     pub fn nonce(&self) -> Option<String> {
-        self.nonce.load().as_ref().map(|nonce| nonce.text.clone())
+        self.nonce.load().as_ref().map(|nonce| nonce.value.clone())
     }
 
-    /// Takes over a nonce that the answer to a request brought. Not one that cannot be a nonce, and not one that comes
-    /// after that of a later request: an answer that was long under way must not bring back an old nonce.
-    pub fn adopt(&self, text: &str, from: u64) {
-        if !is_nonce(text) {
-            tracing::warn!("the API sent a DPoP-Nonce that cannot be one; it is ignored");
+    /// Stores a nonce from the response to a request. Ignores an invalid nonce, and one that arrives after the nonce of
+    /// a later request: a slow response must not restore an old nonce.
+    pub fn adopt(&self, value: &str, request: u64) {
+        if !is_nonce(value) {
+            tracing::warn!("the API sent an invalid DPoP-Nonce, which is ignored");
             return;
         }
-        let offered = Arc::new(Nonce { text: text.to_owned(), from });
+        let offered = Arc::new(NumberedNonce { value: value.to_owned(), request });
         self.nonce.rcu(|current| match current {
-            Some(current) if current.from > from || current.text == text => Some(Arc::clone(current)),
+            Some(current) if current.request > request || current.value == value => Some(Arc::clone(current)),
             _ => Some(Arc::clone(&offered)),
         });
     }
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_go_to_the_configured_origins_only() {
+    fn only_configured_origins_may_get_a_token() {
         let origins =
             origins(&["https://api.example/raas/v2", "https://other.example:8443/", "https://api.example/more"]);
         assert_eq!(origins.0.len(), 2);
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_answer_never_replaces_a_newer_nonce() {
+    fn late_response_never_replaces_a_newer_nonce() {
         let origins = origins(&["https://api.example/"]);
         let origin = origins.of("https://api.example/").unwrap();
         let (first, second) = (origin.number_request(), origin.number_request());
@@ -134,16 +135,16 @@ mod tests {
         origin.adopt("old", first);
         assert_eq!(origin.nonce().as_deref(), Some("new"));
         origin.adopt("newer", second);
-        assert_eq!(origin.nonce().as_deref(), Some("newer"), "the retried answer included");
+        assert_eq!(origin.nonce().as_deref(), Some("newer"), "the same request may replace its nonce");
     }
 
     #[test]
-    fn what_cannot_be_a_nonce_is_ignored() {
+    fn invalid_nonce_is_ignored() {
         let origins = origins(&["https://api.example/"]);
         let origin = origins.of("https://api.example/").unwrap();
-        for text in ["", "a b", "a\"b", "a\\b", "a\r\nb", "ä", "\u{7f}", &"a".repeat(1_000)] {
-            origin.adopt(text, 1);
-            assert_eq!(origin.nonce(), None, "{text:?}");
+        for value in ["", "a b", "a\"b", "a\\b", "a\r\nb", "ä", "\u{7f}", &"a".repeat(1_000)] {
+            origin.adopt(value, 1);
+            assert_eq!(origin.nonce(), None, "{value:?}");
         }
     }
 }

@@ -142,7 +142,7 @@ impl Client {
         before: Option<(u8, u64)>,
     ) -> Result<Authorization, Error> {
         let (number, nonce) = (origin.number_request(), origin.nonce());
-        let (iat, made) = (self.time_at(&origin), origin.clock.moment());
+        let (iat, made) = (self.time_at(&origin), origin.clock.boot_time());
         let prove = |key: &DpopKey| key.proof_at(iat, method, url, Some(token.value()), nonce.as_deref());
         let proof = token.dpop_key().map(prove).transpose()?.map(|proof| proof + "\0");
         let (retries, first) = before.map_or((0, number), |(retries, first)| (retries.saturating_add(1), first));

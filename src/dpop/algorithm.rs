@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-/// How proofs are signed: the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037 that DPoP is used with.
+/// A signature algorithm for proofs: one of the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Algorithm {
-    /// ECDSA on P-256 with SHA-256: short, fast, understood everywhere. The one to choose.
+    /// ECDSA on P-256 with SHA-256: short, fast and widely supported. The recommended algorithm.
     Es256 = 1,
     /// ECDSA on P-384 with SHA-384.
     Es384 = 2,
-    /// Ed25519 (RFC 8037): the fastest, where the server knows it.
+    /// Ed25519 (RFC 8037): the fastest algorithm, if the server supports it.
     Eddsa = 3,
     /// RSA PKCS#1 v1.5 with SHA-256, for keys that already exist.
     Rs256 = 4,
@@ -21,7 +21,7 @@ pub enum Algorithm {
 impl Algorithm {
     pub(crate) const ALL: [Self; 5] = [Self::Es256, Self::Es384, Self::Eddsa, Self::Rs256, Self::Ps256];
 
-    /// The JOSE name, such as `ES256`.
+    /// Returns the JOSE name, such as `ES256`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",

@@ -1,4 +1,4 @@
-//! `ath`: the hash of the access token that a request presents (RFC 9449 section 4.2).
+//! `ath`: the hash of the access token in a request (RFC 9449 section 4.2).
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 
-/// The hash of the token that was presented last, because the next one is nearly always the same.
+/// The hash of the last token, because the next one is nearly always the same.
 #[derive(Default)]
 pub(super) struct LastToken(ArcSwapOption<Hashed>);
 
@@ -19,7 +19,7 @@ pub(super) struct Hashed {
 }
 
 impl LastToken {
-    /// base64url(SHA-256(ASCII(token))).
+    /// Returns base64url(SHA-256(ASCII(token))).
     pub fn hash(&self, token: &str) -> Arc<Hashed> {
         if let Some(same) = self.0.load().as_ref().filter(|last| last.token.expose_secret() == token) {
             return Arc::clone(same);
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ath_of_rfc_9449_section_7_1_before_and_after_other_tokens() {
+    fn ath_of_rfc_9449_section_7_1_is_the_same_before_and_after_other_tokens() {
         let last = LastToken::default();
         let token = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
         for _ in 0..2 {

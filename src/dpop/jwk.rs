@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::Algorithm;
 
-/// The public part of a key, in the encodings of its JWK.
+/// A public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PublicJwk {
     Ec { curve: Curve, x: Vec<u8>, y: Vec<u8> },
@@ -40,7 +40,7 @@ impl Curve {
 }
 
 impl PublicJwk {
-    /// From an uncompressed point, `04 || x || y`.
+    /// Reads an uncompressed point, `04 || x || y`.
     pub fn from_point(curve: Curve, point: &[u8]) -> Option<Self> {
         let coordinates = point.strip_prefix(&[4])?;
         let (x, y) = coordinates.split_at_checked(curve.coordinate_length())?;
@@ -48,7 +48,7 @@ impl PublicJwk {
     }
 
     pub fn parse(jwk: &Map<String, Value>) -> Result<Self, &'static str> {
-        match (text(jwk, "kty")?, jwk.get("crv").and_then(Value::as_str)) {
+        match (string(jwk, "kty")?, jwk.get("crv").and_then(Value::as_str)) {
             ("EC", Some("P-256")) => Self::parse_ec(Curve::P256, jwk),
             ("EC", Some("P-384")) => Self::parse_ec(Curve::P384, jwk),
             ("EC", _) => Err("has a crv that is neither P-256 nor P-384"),
@@ -64,7 +64,7 @@ impl PublicJwk {
 
     fn parse_ec(curve: Curve, jwk: &Map<String, Value>) -> Result<Self, &'static str> {
         let (x, y) = (bytes(jwk, "x")?.to_vec(), bytes(jwk, "y")?.to_vec());
-        // RFC 7518 section 6.2.1.2: leading zeros stay.
+        // Leading zeros are required (RFC 7518 section 6.2.1.2).
         let right_length = |coordinate: &[u8]| coordinate.len() == curve.coordinate_length();
         if right_length(&x) && right_length(&y) {
             Ok(Self::Ec { curve, x, y })
@@ -73,7 +73,7 @@ impl PublicJwk {
         }
     }
 
-    /// The point that `from_point` reads.
+    /// Returns the encoding of the public key that aws-lc-rs expects; empty for RSA.
     pub fn point(&self) -> Vec<u8> {
         match self {
             Self::Ec { x, y, .. } => [&[4], x.as_slice(), y].concat(),
@@ -82,8 +82,8 @@ impl PublicJwk {
         }
     }
 
-    /// Only the required members, in lexicographic order, without white space: what the thumbprint is made of, and
-    /// what a proof carries.
+    /// Returns the JWK with the required members in lexicographic order and without white space, for the thumbprint and
+    /// for proofs.
     pub fn to_json(&self) -> String {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         match self {
@@ -95,12 +95,12 @@ impl PublicJwk {
         }
     }
 
-    /// RFC 7638, with SHA-256.
+    /// Returns the RFC 7638 thumbprint with SHA-256.
     pub fn thumbprint(&self) -> String {
         URL_SAFE_NO_PAD.encode(digest(&SHA256, self.to_json().as_bytes()))
     }
 
-    /// The algorithms that this kind of key can sign with; the first is the default.
+    /// Returns the algorithms of this kind of key; the first is the default.
     pub fn algorithms(&self) -> &'static [Algorithm] {
         match self {
             Self::Ec { curve: Curve::P256, .. } => &[Algorithm::Es256],
@@ -110,7 +110,7 @@ impl PublicJwk {
         }
     }
 
-    /// Whether `signature` is this key's, in the form that JWS uses (RFC 7518 section 3).
+    /// Returns whether `signature`, in the format of JWS (RFC 7518 section 3), is valid.
     pub fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let with = |verification: &'static dyn VerificationAlgorithm| {
             UnparsedPublicKey::new(verification, self.point()).verify(message, signature).is_ok()
@@ -131,13 +131,13 @@ impl PublicJwk {
     }
 }
 
-fn text<'a>(jwk: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, &'static str> {
+fn string<'a>(jwk: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, &'static str> {
     jwk.get(name).and_then(Value::as_str).ok_or("lacks a member that its kty requires")
 }
 
-/// One member of a key, which may be private.
+/// Returns the bytes of a member, which may be private.
 pub(super) fn bytes(jwk: &Map<String, Value>, name: &'static str) -> Result<Zeroizing<Vec<u8>>, &'static str> {
-    let decoded = URL_SAFE_NO_PAD.decode(text(jwk, name)?);
+    let decoded = URL_SAFE_NO_PAD.decode(string(jwk, name)?);
     decoded.map(Zeroizing::new).map_err(|_| "has a member that is not base64url without padding")
 }
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thumbprint_of_rfc_7638_section_3_1() {
+    fn thumbprint_matches_rfc_7638_section_3_1() {
         let key = parse(
             r#"{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}"#,
         );
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thumbprint_of_rfc_9449_section_6_1() {
+    fn thumbprint_matches_rfc_9449_section_6_1() {
         let key = parse(
             r#"{"kty":"EC","x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs","y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA","crv":"P-256"}"#,
         );
@@ -166,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn the_thumbprint_of_rfc_8037_appendix_a_3() {
+    fn thumbprint_matches_rfc_8037_appendix_a_3() {
         let key = parse(r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#);
         assert_eq!(key.unwrap().thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
 
     #[test]
-    fn what_is_no_public_key_is_refused() {
+    fn invalid_public_jwk_is_refused() {
         for json in [
             "{}",
             r#"{"kty":"oct","k":"AAAA"}"#,

@@ -1,4 +1,4 @@
-//! The key that tokens are bound to: made here, loaded, or kept where nobody can copy it.
+//! The key that tokens are bound to: generated, loaded, or behind a custom signer.
 
 use std::fmt;
 use std::fs;
@@ -19,34 +19,35 @@ use zeroize::{Zeroize, Zeroizing};
 use super::Algorithm;
 use super::ath::LastToken;
 use super::jwk::{Curve, PublicJwk, bytes};
-use super::signer::{Beginning, SignFunction, Signer, SignerError};
+use super::signer::{HashedPrefix, SignFunction, Signer, SignerError};
 use crate::error::{Error, Status};
 use crate::nul_terminated::without_nul;
 
-/// A key pair for DPoP proofs (RFC 9449). Cheap to clone, safe to share between threads.
+/// A key pair for DPoP proofs (RFC 9449). It is cheap to clone and can be shared between threads.
 ///
-/// A private key that this process holds is zeroised with the last clone and never printed. A key remembers the token
-/// that it proved last, until it proves another or ends.
+/// A private key in this process is zeroised with the last clone and never printed. The key keeps the last token that a
+/// proof was made for, until it makes a proof for another.
 #[derive(Clone)]
 pub struct DpopKey(Arc<KeyData>);
 
 pub(super) struct KeyData {
     pub algorithm: Algorithm,
     pub signer: Signer,
-    /// `base64url(JOSE header).`, the same in every proof of this key.
+    /// `base64url(JOSE header).`, the same in each proof of this key.
     pub encoded_header: String,
-    pub beginning: Beginning,
+    pub prefix: HashedPrefix,
     pub last_token: LastToken,
-    /// With a NUL at its end, so that C borrows it as it is.
+    /// Ends with a NUL, so that C can borrow it.
     public_jwk: String,
-    /// With a NUL at its end.
+    /// Ends with a NUL.
     thumbprint: String,
 }
 
 impl DpopKey {
-    /// A new key. RSA keys, of 3,072 bits, take long to make; the others do not.
+    /// Generates a key. RSA keys have 3,072 bits and take long to generate.
     pub fn generate(algorithm: Algorithm) -> Result<Self, Error> {
-        let failed = |_| Error::new(Status::Internal, "no key could be made; the machine may be out of memory");
+        let failed =
+            |_| Error::new(Status::Internal, "the key could not be generated; the machine may be out of memory");
         let signer = match algorithm {
             Algorithm::Es256 => {
                 Signer::Ecdsa(EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?)
@@ -62,13 +63,12 @@ impl DpopKey {
         Self::from_own_key(signer, Some(algorithm))
     }
 
-    /// A private key in PEM: PKCS#8, SEC1 (`EC PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`), not encrypted.
+    /// Reads an unencrypted private key in PEM: PKCS#8, SEC1 (`EC PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`).
     ///
-    /// `algorithm` says how it signs; `None` takes what fits the key, and PS256 for RSA.
+    /// `algorithm` is the signature algorithm; `None` selects the one of the key, and PS256 for RSA.
     pub fn from_pem(pem: &str, algorithm: Option<Algorithm>) -> Result<Self, Error> {
-        let mut der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| {
-            rejected("the text holds no private key in PEM; an encrypted one has to be decrypted first")
-        })?;
+        let mut der = PrivateKeyDer::from_pem_slice(pem.as_bytes())
+            .map_err(|_| rejected("the string holds no private key in PEM; decrypt an encrypted key first"))?;
         let signer = match &der {
             PrivateKeyDer::Pkcs8(key) => signer_from_pkcs8(key.secret_pkcs8_der()),
             PrivateKeyDer::Sec1(key) => from_sec1(key.secret_sec1_der()),
@@ -79,12 +79,12 @@ impl DpopKey {
         Self::from_own_key(signer.ok_or_else(unknown_kind)?, algorithm)
     }
 
-    /// A private key in PKCS#8 without PEM around it.
+    /// Reads a private key in PKCS#8 (DER).
     pub(crate) fn from_pkcs8(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
         Self::from_own_key(signer_from_pkcs8(der).ok_or_else(unknown_kind)?, Some(algorithm))
     }
 
-    /// A private key as a JWK (RFC 7517). Its `alg`, where it has one, says how it signs.
+    /// Reads a private key as a JWK (RFC 7517). Its `alg`, if it has one, is the signature algorithm.
     pub fn from_jwk(jwk: &str) -> Result<Self, Error> {
         let jwk = PrivateJwk::parse(jwk)?;
         let problem = |problem: &str| rejected(&format!("the JWK {problem}"));
@@ -93,20 +93,22 @@ impl DpopKey {
         Self::from_own_key(signer, algorithm)
     }
 
-    /// A private key from a file, in PEM or as a JWK.
+    /// Reads a private key from a file, in PEM or as a JWK.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let in_file = |problem: &dyn fmt::Display| rejected(&format!("{}: {problem}", path.display()));
-        let text = Zeroizing::new(fs::read_to_string(path).map_err(|error| in_file(&error))?);
-        let key = if text.trim_start().starts_with('{') { Self::from_jwk(&text) } else { Self::from_pem(&text, None) };
+        let content = Zeroizing::new(fs::read_to_string(path).map_err(|error| in_file(&error))?);
+        let is_jwk = content.trim_start().starts_with('{');
+        let key = if is_jwk { Self::from_jwk(&content) } else { Self::from_pem(&content, None) };
         key.map_err(|error| in_file(&error))
     }
 
-    /// A key that stays elsewhere, in an HSM, a TPM or a key service: `sign` gets a message and gives its signature.
+    /// Creates a key with a custom signer, such as an HSM, a TPM or a key service: `sign` returns the signature of a
+    /// message.
     ///
-    /// ECDSA signatures may be `R || S` or DER. `sign` is called once here, and what it gives is verified with
-    /// `public_jwk`, so that a wrong key or form is found at once; then once for each proof, on the thread that asks
-    /// for it, on several at once.
+    /// ECDSA signatures may be `R || S` or DER. This function calls `sign` once and verifies the result with
+    /// `public_jwk`, to find a wrong key or format immediately. Later `sign` is called once for each proof, on the
+    /// thread that makes the proof, and on several threads at the same time.
     pub fn from_signer(
         algorithm: Algorithm,
         public_jwk: &str,
@@ -121,22 +123,22 @@ impl DpopKey {
         Self::new(Signer::External(sign), &public, Some(algorithm))
     }
 
-    /// How it signs.
+    /// Returns the signature algorithm.
     pub fn algorithm(&self) -> Algorithm {
         self.0.algorithm
     }
 
-    /// The public key as a JWK, with its required members only.
+    /// Returns the public key as a JWK with the required members only.
     pub fn public_jwk(&self) -> &str {
         without_nul(&self.0.public_jwk)
     }
 
-    /// The RFC 7638 thumbprint, which is the `jkt` that a token is bound to.
+    /// Returns the RFC 7638 thumbprint, which is the `jkt` of a bound token.
     pub fn thumbprint(&self) -> &str {
         without_nul(&self.0.thumbprint)
     }
 
-    /// Whether signing is quick and waits for nobody.
+    /// Returns whether the private key is in this process, so that signing does not block.
     pub(crate) fn is_in_this_process(&self) -> bool {
         !matches!(self.0.signer, Signer::External(_))
     }
@@ -149,23 +151,23 @@ impl DpopKey {
         &self.0.thumbprint
     }
 
-    /// The private key as PKCS#8 in PEM, for keeping it somewhere safe.
+    /// Returns the private key as PKCS#8 in PEM, to store it safely.
     pub fn to_pem(&self) -> Result<SecretString, Error> {
         self.with_pkcs8(pem)
     }
 
-    /// The private key as PKCS#8 in base64, without line breaks.
+    /// Returns the private key as PKCS#8 in base64, without line breaks.
     pub(crate) fn to_base64_pkcs8(&self) -> Result<SecretString, Error> {
         self.with_pkcs8(|der| STANDARD.encode(der).into())
     }
 
-    fn with_pkcs8<T>(&self, use_it: impl FnOnce(&[u8]) -> T) -> Result<T, Error> {
-        let failed = |_| Error::new(Status::Internal, "the key could not be written; the machine may be out of memory");
+    fn with_pkcs8<T>(&self, encode: impl FnOnce(&[u8]) -> T) -> Result<T, Error> {
+        let failed = |_| Error::new(Status::Internal, "the key could not be encoded; the machine may be out of memory");
         match &self.0.signer {
-            Signer::Ecdsa(key) => Ok(use_it(key.to_pkcs8v1().map_err(failed)?.as_ref())),
-            Signer::Ed25519(key) => Ok(use_it(key.to_pkcs8v1().map_err(failed)?.as_ref())),
-            Signer::Rsa(key) => Ok(use_it(AsDer::<Pkcs8V1Der>::as_der(key).map_err(failed)?.as_ref())),
-            Signer::External(_) => Err(rejected("the private key is not here: a signer of the program's own has it")),
+            Signer::Ecdsa(key) => Ok(encode(key.to_pkcs8v1().map_err(failed)?.as_ref())),
+            Signer::Ed25519(key) => Ok(encode(key.to_pkcs8v1().map_err(failed)?.as_ref())),
+            Signer::Rsa(key) => Ok(encode(AsDer::<Pkcs8V1Der>::as_der(key).map_err(failed)?.as_ref())),
+            Signer::External(_) => Err(rejected("the private key is not here: a custom signer has it")),
         }
     }
 
@@ -192,7 +194,7 @@ impl DpopKey {
         }
         let trial = b"tango-token tries a key";
         if !public.verifies(algorithm, trial, &signer.sign(algorithm, trial)?) {
-            return Err(rejected("what the private key signs, the public key does not verify: they are not a pair"));
+            return Err(rejected("the public key does not verify a signature of the private key: they are not a pair"));
         }
         let jwk = public.to_json();
         let header = format!(r#"{{"typ":"dpop+jwt","alg":"{algorithm}","jwk":{jwk}}}"#);
@@ -200,7 +202,7 @@ impl DpopKey {
         Ok(Self(Arc::new(KeyData {
             algorithm,
             signer,
-            beginning: Beginning::new(algorithm, &encoded_header),
+            prefix: HashedPrefix::new(algorithm, &encoded_header),
             encoded_header,
             last_token: LastToken::default(),
             public_jwk: jwk + "\0",
@@ -248,12 +250,12 @@ fn from_sec1(der: &[u8]) -> Option<Signer> {
         .find_map(|algorithm| EcdsaKeyPair::from_private_key_der(algorithm, der).map(Signer::Ecdsa).ok())
 }
 
-/// A private JWK whose members are zeroised with it.
+/// A private JWK. Its members are zeroised when it is dropped.
 struct PrivateJwk(Map<String, Value>);
 
 impl PrivateJwk {
-    fn parse(text: &str) -> Result<Self, Error> {
-        match serde_json::from_str(text) {
+    fn parse(jwk: &str) -> Result<Self, Error> {
+        match serde_json::from_str(jwk) {
             Ok(Value::Object(jwk)) => Ok(Self(jwk)),
             _ => Err(rejected("the JWK is not a JSON object")),
         }
@@ -263,7 +265,7 @@ impl PrivateJwk {
         match self.0.get("alg").and_then(Value::as_str) {
             None => Ok(None),
             Some("Ed25519") => Ok(Some(Algorithm::Eddsa)),
-            Some(name) => Algorithm::from_name(name).map(Some).ok_or("has an alg that proofs cannot be signed with"),
+            Some(name) => Algorithm::from_name(name).map(Some).ok_or("has an alg that is not supported for proofs"),
         }
     }
 
@@ -296,36 +298,36 @@ impl PrivateJwk {
                 rsa::KeyPair::from_components(&components).map(Signer::Rsa).ok()
             }
         };
-        signer.ok_or("holds numbers that are not a key pair")
+        signer.ok_or("contains numbers that are not a key pair")
     }
 }
 
 impl Drop for PrivateJwk {
     fn drop(&mut self) {
         for member in self.0.values_mut() {
-            if let Value::String(text) = member {
-                text.zeroize();
+            if let Value::String(string) = member {
+                string.zeroize();
             }
         }
     }
 }
 
-/// RFC 7468, in lines of 64 characters.
+/// Returns PEM (RFC 7468) with lines of 64 characters.
 fn pem(der: &[u8]) -> SecretString {
     let body = Zeroizing::new(STANDARD.encode(der));
     let (begin, end) = ("-----BEGIN PRIVATE KEY-----\n", "-----END PRIVATE KEY-----\n");
-    // Exactly: what is too long or too short is copied, and the copy stays behind.
-    let mut text = String::with_capacity(begin.len() + body.len() + body.len().div_ceil(64) + end.len());
-    text.push_str(begin);
+    // The exact capacity: a string that grows or shrinks is copied, and a copy of the key stays behind.
+    let mut pem = String::with_capacity(begin.len() + body.len() + body.len().div_ceil(64) + end.len());
+    pem.push_str(begin);
     let mut rest = body.as_str();
     while !rest.is_empty() {
         let (line, after) = rest.split_at(rest.len().min(64));
-        text.push_str(line);
-        text.push('\n');
+        pem.push_str(line);
+        pem.push('\n');
         rest = after;
     }
-    text.push_str(end);
-    text.into()
+    pem.push_str(end);
+    pem.into()
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ fn problem(result: Result<DpopKey, Error>) -> String {
 }
 
 #[test]
-fn a_key_survives_being_written_and_read() {
+fn written_key_is_read_back() {
     for algorithm in Algorithm::ALL {
         let key = DpopKey::generate(algorithm).unwrap();
         let pem = key.to_pem().unwrap();
@@ -28,7 +28,7 @@ fn a_key_survives_being_written_and_read() {
 }
 
 #[test]
-fn the_rfcs_own_private_keys_are_read() {
+fn private_keys_of_the_rfcs_are_read() {
     let ec = DpopKey::from_jwk(RFC_7517_EC).unwrap();
     assert_eq!(ec.algorithm(), Algorithm::Es256);
     let ed25519 = DpopKey::from_jwk(RFC_8037_ED25519).unwrap();
@@ -37,7 +37,7 @@ fn the_rfcs_own_private_keys_are_read() {
 }
 
 #[test]
-fn the_public_jwk_holds_nothing_private() {
+fn public_jwk_contains_no_private_member() {
     let key = DpopKey::from_jwk(RFC_7517_EC).unwrap();
     let jwk: Value = serde_json::from_str(key.public_jwk()).unwrap();
     let expected = json!({"crv": "P-256", "kty": "EC", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
@@ -47,7 +47,7 @@ fn the_public_jwk_holds_nothing_private() {
 }
 
 #[test]
-fn rsa_signs_as_it_is_told() {
+fn rsa_key_uses_the_given_algorithm() {
     let pem = DpopKey::generate(Algorithm::Rs256).unwrap().to_pem().unwrap();
     let algorithm = |wanted| DpopKey::from_pem(pem.expose_secret(), wanted).map(|key| key.algorithm());
     assert_eq!(algorithm(None).unwrap(), Algorithm::Ps256);
@@ -56,10 +56,10 @@ fn rsa_signs_as_it_is_told() {
 }
 
 #[test]
-fn what_is_no_private_key_is_refused_with_what_to_do() {
+fn invalid_private_key_is_refused_with_advice() {
     assert!(problem(DpopKey::from_pem("", None)).contains("PEM"));
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
-    assert!(problem(DpopKey::from_pem(encrypted, None)).contains("decrypted"));
+    assert!(problem(DpopKey::from_pem(encrypted, None)).contains("decrypt an encrypted key"));
     let empty = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
     assert!(problem(DpopKey::from_pem(empty, None)).contains("P-256"));
     assert!(problem(DpopKey::from_jwk("[]")).contains("JSON object"));
@@ -75,7 +75,7 @@ fn what_is_no_private_key_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn a_signer_of_the_programs_own_is_tried_before_it_is_trusted() {
+fn custom_signer_is_verified_before_it_is_used() {
     let inside = DpopKey::generate(Algorithm::Es256).unwrap();
     let public = inside.public_jwk().to_owned();
     let sign = move |message: &[u8]| Ok(inside.sign_for_test(message));

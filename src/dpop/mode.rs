@@ -1,17 +1,17 @@
-//! Whether tokens are bound to a key.
+//! The DPoP mode of a client.
 
 use super::DpopKey;
 
-/// Whether the client sends proofs, and whether it insists on tokens that are bound to its key.
+/// Whether the client sends proofs, and whether it accepts only tokens that are bound to its key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(i32)]
 pub enum DpopMode {
     /// No proof is sent; tokens are Bearer tokens.
     #[default]
     Off = 0,
-    /// A proof is sent; a platform that is not enabled for it answers with a Bearer token, which is used.
+    /// A proof is sent. A Bearer token, from a platform without DPoP, is used as well.
     Optional = 1,
-    /// A proof is sent, and a Bearer token is refused as a downgrade (RFC 9449 section 5).
+    /// A proof is sent. A Bearer token is refused as a downgrade (RFC 9449 section 5).
     Required = 2,
 }
 
@@ -23,7 +23,7 @@ impl TryFrom<i32> for DpopMode {
     }
 }
 
-/// What a client that sends proofs needs: the key, and whether a Bearer token will do.
+/// The key of a client that sends proofs, and whether tokens must be bound to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Binding {
     pub key: DpopKey,

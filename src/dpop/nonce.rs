@@ -1,4 +1,4 @@
-//! The nonces that a server hands out for the proofs it is going to be sent (RFC 9449 section 8).
+//! Nonces, which a server requires in later proofs (RFC 9449 section 8).
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use arc_swap::ArcSwapOption;
 use reqwest::header::HeaderMap;
 
 const DPOP_NONCE: &str = "dpop-nonce";
-/// Longer ones would fill the header of every request.
-const LONGEST: usize = 512;
+/// A longer nonce would be too much for the header of each request.
+const MAX_LENGTH: usize = 512;
 
 /// The newest nonce of one server.
 #[derive(Default)]
@@ -18,12 +18,12 @@ impl Nonce {
         self.0.load_full()
     }
 
-    /// Any answer may bring a new one. True if this one did.
+    /// Stores the nonce of a response. Returns true if it is new.
     pub fn adopt(&self, headers: &HeaderMap) -> bool {
         let mut values = headers.get_all(DPOP_NONCE).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return false };
         let Some(nonce) = value.to_str().ok().filter(|nonce| is_nonce(nonce)) else {
-            tracing::warn!("the server sent a DPoP-Nonce that cannot be one; it is ignored");
+            tracing::warn!("the server sent an invalid DPoP-Nonce, which is ignored");
             return false;
         };
         let is_new = self.current().is_none_or(|current| *current != nonce);
@@ -34,10 +34,10 @@ impl Nonce {
     }
 }
 
-/// `1*NQCHAR` of RFC 6749 appendix A, of which RFC 9449 section 8.1 makes nonces, up to a length that headers can carry.
-pub(crate) fn is_nonce(text: &str) -> bool {
-    (1..=LONGEST).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+/// Returns whether a string is a nonce: `1*NQCHAR` (RFC 9449 section 8.1, RFC 6749 appendix A) of limited length.
+pub(crate) fn is_nonce(string: &str) -> bool {
+    (1..=MAX_LENGTH).contains(&string.len())
+        && string.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }
 
 #[cfg(test)]
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_nonce_is_kept_and_only_a_new_one_counts() {
+    fn newest_nonce_is_kept_and_only_a_new_one_is_reported() {
         let nonce = Nonce::default();
         assert!(nonce.adopt(&headers(&[b"one"])));
         assert!(!nonce.adopt(&headers(&[b"one"])));
@@ -65,8 +65,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_nonce_is_ignored() {
-        let long = [b'a'; LONGEST + 1];
+    fn invalid_nonce_is_ignored() {
+        let long = [b'a'; MAX_LENGTH + 1];
         let nonce = Nonce::default();
         let bad: [&[&[u8]]; 8] =
             [&[b""], &[b"a b"], &[b"a\"b"], &[b"a\\b"], &[b"\xff"], &[b"a\tb"], &[&long], &[b"one", b"two"]];

@@ -1,7 +1,7 @@
 //! Proofs: a JWT for one request, signed with the key that the token is bound to (RFC 9449 section 4).
 //!
-//! This is on the way of every API call, and a signature takes 16 microseconds. So the header is made once for each key
-//! and the token's hash once for each token, and the claims are written by hand, from parts that need no escaping.
+//! Each API call needs a proof, and a signature takes 16 microseconds. Therefore the header is created once for each
+//! key, the hash once for each token, and the claims are written by hand from parts that need no escaping.
 
 use std::fmt::Write;
 
@@ -16,16 +16,15 @@ use super::nonce::is_nonce;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Status};
 
-/// The other claims around `htm`, `htu` and `nonce`, and a margin.
+/// The length of all claims except `htm`, `htu` and `nonce`, with a margin.
 const FIXED_CLAIMS: usize = 160;
-/// The signatures of all but RSA, encoded, with a dot.
+/// The length of an encoded signature with a dot, for all algorithms except RSA.
 const SIGNATURE: usize = 129;
 
 impl DpopKey {
-    /// A proof for one request: `method` as it is sent, the URL that it goes to, the access token that it presents, if
-    /// any, and the nonce that this server gave last, if any. Every request, a repeated one too, needs its own.
-    ///
-    /// The result is the value of the `DPoP` header.
+    /// Returns the value of the `DPoP` header for one request: `method` as it is sent, the URL, the access token in the
+    /// request, if any, and the last nonce from this server, if any. Each request, also a repeated one, needs a new
+    /// proof.
     pub fn proof(
         &self,
         method: &str,
@@ -67,14 +66,14 @@ impl KeyData {
         let mut proof = String::with_capacity(capacity);
         proof.push_str(&self.encoded_header);
         URL_SAFE_NO_PAD.encode_string(claims, &mut proof);
-        let signature = self.signer.sign_after(&self.beginning, self.algorithm, proof.as_bytes())?;
+        let signature = self.signer.sign_with_prefix(&self.prefix, self.algorithm, proof.as_bytes())?;
         proof.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut proof);
         Ok(proof)
     }
 }
 
-/// Each part was checked to be made of characters that JSON takes as they are.
+/// Returns the claims. Each part was checked to need no escaping.
 fn claims(iat: i64, htm: &str, htu: &str, ath: Option<&str>, nonce: Option<&str>) -> Result<String, Error> {
     let mut claims = String::with_capacity(FIXED_CLAIMS + htm.len() + htu.len() + nonce.map_or(0, str::len));
     claims.push_str(r#"{"jti":""#);
@@ -96,18 +95,18 @@ fn claims(iat: i64, htm: &str, htu: &str, ath: Option<&str>, nonce: Option<&str>
     Ok(claims)
 }
 
-/// A method as it can be sent (RFC 9110 section 9.1).
+/// Refuses a string that is not a method (RFC 9110 section 9.1).
 pub(crate) fn check_method(method: &str) -> Result<(), Error> {
     check(method, "method", is_token_character)
 }
 
-fn check(text: &str, name: &str, is_allowed: impl Fn(u8) -> bool) -> Result<(), Error> {
-    if !text.is_empty() && text.bytes().all(is_allowed) { Ok(()) } else { Err(invalid(name)) }
+fn check(string: &str, name: &str, is_allowed: impl Fn(u8) -> bool) -> Result<(), Error> {
+    if !string.is_empty() && string.bytes().all(is_allowed) { Ok(()) } else { Err(invalid(name)) }
 }
 
-/// The text itself may be a secret.
+/// Returns an error without the value, which may be a secret.
 fn invalid(name: &str) -> Error {
-    Error::new(Status::InvalidArgument, format!("{name} is empty or holds a character that it cannot have"))
+    Error::new(Status::InvalidArgument, format!("{name} is empty or contains a character that is not allowed"))
 }
 
 /// `tchar` of RFC 9110 section 5.6.2.

@@ -19,7 +19,7 @@ fn decoded(part: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
-/// Header and claims of a proof whose signature was verified.
+/// Verifies a proof and returns its header and claims.
 fn opened(proof: &str) -> (Value, Value) {
     let (signed, signature) = proof.rsplit_once('.').unwrap();
     let (header, claims) = signed.split_once('.').unwrap();
@@ -31,13 +31,13 @@ fn opened(proof: &str) -> (Value, Value) {
 }
 
 #[test]
-fn the_ath_of_rfc_9449_section_7_1() {
+fn ath_matches_rfc_9449_section_7_1() {
     let (_, claims) = opened(&key().proof("GET", URL, Some(TOKEN), None).unwrap());
     assert_eq!(claims["ath"], "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo");
 }
 
 #[test]
-fn header_and_claims_are_exactly_those_of_the_rfc() {
+fn proof_has_exactly_the_header_and_claims_of_the_rfc() {
     let key = key();
     let (header, claims) =
         opened(&key.proof_at(1_562_262_616, "POST", "https://Server.example.com/token", None, None).unwrap());
@@ -59,7 +59,7 @@ fn header_and_claims_are_exactly_those_of_the_rfc() {
 }
 
 #[test]
-fn every_algorithm_makes_proofs_that_verify() {
+fn proof_of_every_algorithm_verifies() {
     for algorithm in Algorithm::ALL {
         let (header, _) = opened(&DpopKey::generate(algorithm).unwrap().proof("GET", URL, Some(TOKEN), None).unwrap());
         assert_eq!(header["alg"], algorithm.name());
@@ -68,7 +68,7 @@ fn every_algorithm_makes_proofs_that_verify() {
 }
 
 #[test]
-fn no_two_proofs_have_the_same_jti() {
+fn each_proof_has_a_new_jti() {
     let key = key();
     let jti = |_| opened(&key.proof("GET", URL, None, None).unwrap()).1["jti"].as_str().unwrap().to_owned();
     let seen: HashSet<_> = (0..1_000).map(jti).collect();
@@ -77,7 +77,7 @@ fn no_two_proofs_have_the_same_jti() {
 }
 
 #[test]
-fn the_hash_follows_the_token() {
+fn ath_changes_with_the_token() {
     let key = key();
     let ath = |token: &str| opened(&key.proof("GET", URL, Some(token), None).unwrap()).1["ath"].clone();
     let (first, second) = (ath("token-one"), ath("token-two"));
@@ -86,7 +86,7 @@ fn the_hash_follows_the_token() {
 }
 
 #[test]
-fn what_would_break_a_claim_is_refused() {
+fn invalid_argument_is_refused_and_named() {
     let key = key();
     for (method, url, token, nonce, named) in [
         ("", URL, None, None, "method"),
@@ -109,7 +109,7 @@ fn what_would_break_a_claim_is_refused() {
 
 proptest! {
     #[test]
-    fn what_is_accepted_is_signed_as_it_is(
+    fn accepted_arguments_are_signed_unchanged(
         method in "[!-~]{1,12}", path in "[ -~é]{0,30}", nonce in proptest::option::of("[ -~]{0,30}"),
     ) {
         static KEY: std::sync::OnceLock<DpopKey> = std::sync::OnceLock::new();

@@ -1,5 +1,5 @@
-//! The server's clock, as far as its answers tell it: proofs are refused when `iat` is a minute off, and machines with a
-//! wrong clock exist.
+//! The clock of a server, learned from its responses: servers refuse a proof whose `iat` is off by a minute, and some
+//! machines have a wrong clock.
 
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -8,26 +8,27 @@ use arc_swap::ArcSwapOption;
 
 use crate::clock::{BootTime, Clock};
 
-/// Less is within what servers accept, and within what a slow answer makes of a right clock.
-const NOTABLE_SECONDS: i64 = 10;
-/// What an answer that took longer says of the time is too vague.
-const LONGEST_ANSWER_SECONDS: i64 = 60;
-/// More is not a clock that is off, it is one that was never set, or an answer not to be believed.
-const BELIEVED_SECONDS: i64 = 24 * 3600;
+/// Servers accept a smaller difference, and a slow response can seem to cause one.
+const MIN_DIFFERENCE_SECONDS: i64 = 10;
+/// The time in a slower response is too inaccurate.
+const MAX_ROUND_TRIP_SECONDS: i64 = 60;
+/// A larger difference is not believed: a clock was never set, or the response is wrong.
+const MAX_DIFFERENCE_SECONDS: i64 = 24 * 3600;
 
-/// What `iat` is read from: this machine's clock, or the server's where they differ.
+/// The source of `iat`: this machine's clock or, if they differ, the server's.
 ///
-/// The server's clock is carried on by the life clock, so that setting the wall clock, right or wrong, changes nothing.
+/// The boot clock continues the server's clock, so changes of this machine's wall clock have no effect on it.
 pub(crate) struct ServerClock {
     clock: Arc<dyn Clock>,
     reading: ArcSwapOption<Reading>,
 }
 
+/// The server's time in a response.
 struct Reading {
     seconds: i64,
     at: BootTime,
-    /// When the request was sent whose answer told it.
-    sent: BootTime,
+    /// When the request of that response was sent.
+    sent_at: BootTime,
 }
 
 impl ServerClock {
@@ -35,67 +36,75 @@ impl ServerClock {
         Self { clock, reading: ArcSwapOption::empty() }
     }
 
-    /// Seconds since 1970, as the server counts them.
+    /// Returns the server's time in seconds since 1970.
     pub fn now(&self) -> i64 {
         self.known().unwrap_or_else(|| self.clock.wall_seconds())
     }
 
-    /// The same, if the server's clock is known to differ from this machine's.
+    /// Returns the server's time if it is known to differ from this machine's.
     pub fn known(&self) -> Option<i64> {
         let reading = self.reading.load();
         let Reading { seconds, at, .. } = reading.as_deref()?;
         Some(seconds.saturating_add_unsigned(self.clock.now().since(*at).as_secs()))
     }
 
-    /// Learns from the `Date` (RFC 9110 section 6.6.1) of the answer to a request that was sent at `sent`, when this
-    /// clock is believed to show `believed` now.
+    /// Learns from the `Date` (RFC 9110 section 6.6.1) of the response to a request that was sent at `sent_at`.
+    /// `expected` is what the server's clock should show now.
     ///
-    /// The server wrote it at some time since then, so that an answer that took its time, or was observed late, does
-    /// not set a right clock back; one that took longer than a minute, or is older than what is known, tells nothing.
+    /// The server may have written the date at any time since the request was sent, so a slow response, or one that is
+    /// observed late, does not set a correct clock back. A response that took longer than a minute, or that belongs to
+    /// an older request than the last reading, is ignored.
     ///
     /// Returns whether it learned something.
-    pub fn learn(&self, date: &str, sent: BootTime, believed: i64) -> bool {
+    pub fn learn(&self, date: &str, sent_at: BootTime, expected: i64) -> bool {
         let Some(server) = seconds_of(date) else { return false };
         let now = self.clock.now();
-        let underway = i64::try_from(now.since(sent).as_secs()).unwrap_or(i64::MAX);
-        let is_old = self.reading.load().as_ref().is_some_and(|reading| sent < reading.sent);
-        let expected = believed.saturating_sub(underway + NOTABLE_SECONDS)..=believed.saturating_add(NOTABLE_SECONDS);
-        if is_old || underway > LONGEST_ANSWER_SECONDS || expected.contains(&server) {
+        let round_trip = i64::try_from(now.since(sent_at).as_secs()).unwrap_or(i64::MAX);
+        let is_old = self.reading.load().as_ref().is_some_and(|reading| sent_at < reading.sent_at);
+        let earliest = expected.saturating_sub(round_trip + MIN_DIFFERENCE_SECONDS);
+        let is_expected = (earliest..=expected.saturating_add(MIN_DIFFERENCE_SECONDS)).contains(&server);
+        if is_old || round_trip > MAX_ROUND_TRIP_SECONDS || is_expected {
             return false;
         }
         let wall = self.clock.wall_seconds();
-        if server.abs_diff(wall) > BELIEVED_SECONDS.unsigned_abs() {
-            tracing::debug!("the server's clock and this machine's differ by more than a day, which is not believed");
+        if server.abs_diff(wall) > MAX_DIFFERENCE_SECONDS.unsigned_abs() {
+            tracing::debug!(
+                "the server's clock seems to differ from this machine's by more than a day; the response is ignored"
+            );
             return false;
         }
-        tracing::warn!("this machine's clock is {} s off the server's; proofs follow the server's", wall - server);
-        self.reading.store(Some(Arc::new(Reading { seconds: server, at: now, sent })));
+        tracing::warn!(
+            "this machine's clock differs from the server's by {} s; proofs use the server's",
+            wall - server
+        );
+        self.reading.store(Some(Arc::new(Reading { seconds: server, at: now, sent_at })));
         true
     }
 
-    /// Takes over what another process knows: the server's clock shows `seconds` now. What this process learned itself, and
-    /// what is close to this machine's clock, is kept.
+    /// Adopts what another process knows: the server's clock shows `seconds` now. A reading of this process, and a clock
+    /// that is close to this machine's, is kept.
     pub fn adopt(&self, seconds: i64) {
-        let is_notable = seconds.abs_diff(self.clock.wall_seconds()) >= NOTABLE_SECONDS.unsigned_abs();
+        let is_notable = Self::differ(seconds, self.clock.wall_seconds());
         if is_notable && self.reading.load().is_none() {
             let now = self.clock.now();
-            self.reading.store(Some(Arc::new(Reading { seconds, at: now, sent: now })));
+            self.reading.store(Some(Arc::new(Reading { seconds, at: now, sent_at: now })));
         }
     }
 
-    /// Whether two readings of a clock are far enough apart to matter.
+    /// Returns whether two readings of a clock are far enough apart to matter.
     pub fn differ(one: i64, another: i64) -> bool {
-        one.abs_diff(another) >= NOTABLE_SECONDS.unsigned_abs()
+        one.abs_diff(another) >= MIN_DIFFERENCE_SECONDS.unsigned_abs()
     }
 
-    /// Whether a proof that was made at `made` with this `iat` would have another by what is known now.
-    pub fn disagrees_with(&self, iat: i64, made: BootTime, believed: i64) -> bool {
-        let since = i64::try_from(self.clock.now().since(made).as_secs()).unwrap_or(i64::MAX);
-        believed.saturating_sub(since).abs_diff(iat) >= NOTABLE_SECONDS.unsigned_abs()
+    /// Returns whether a proof made at `made_at` with this `iat` would have a notably different `iat` if the server's
+    /// clock shows `expected` now.
+    pub fn disagrees_with(&self, iat: i64, made_at: BootTime, expected: i64) -> bool {
+        let since = i64::try_from(self.clock.now().since(made_at).as_secs()).unwrap_or(i64::MAX);
+        expected.saturating_sub(since).abs_diff(iat) >= MIN_DIFFERENCE_SECONDS.unsigned_abs()
     }
 
-    /// The clock that `sent` and `made` are read from.
-    pub fn moment(&self) -> BootTime {
+    /// Returns the time on the boot clock, for `sent_at` and `made_at`.
+    pub fn boot_time(&self) -> BootTime {
         self.clock.now()
     }
 }
@@ -124,13 +133,13 @@ mod tests {
     impl ServerClock {
         fn learn_now(&self, date: &str) -> bool {
             let before = self.known().is_some().then(|| self.now());
-            self.learn(date, self.moment(), self.now());
+            self.learn(date, self.boot_time(), self.now());
             self.known() != before
         }
     }
 
     #[test]
-    fn a_right_clock_is_kept() {
+    fn correct_clock_is_kept() {
         let (machine, server) = clocks();
         for off in [-9, 0, 9] {
             assert!(!server.learn_now(&date(machine.wall_seconds() + off)));
@@ -139,34 +148,34 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_ten_minutes_off_is_corrected_in_both_directions_once() {
+    fn clock_ten_minutes_off_is_corrected_once_in_both_directions() {
         for off in [-600, 600] {
             let (machine, server) = clocks();
-            let (right, made, iat) = (machine.wall_seconds() + off, server.moment(), server.now());
+            let (right, made, iat) = (machine.wall_seconds() + off, server.boot_time(), server.now());
             assert!(server.learn_now(&date(right)));
-            assert!(!server.learn_now(&date(right)), "nothing new");
-            assert!(server.disagrees_with(iat, made, server.now()), "also for the next proof that was made before");
-            assert!(!server.disagrees_with(server.now(), server.moment(), server.now()));
+            assert!(!server.learn_now(&date(right)), "nothing has changed");
+            assert!(server.disagrees_with(iat, made, server.now()), "for a proof that was made before the correction");
+            assert!(!server.disagrees_with(server.now(), server.boot_time(), server.now()));
             machine.advance(Duration::from_secs(100));
             assert_eq!(server.now(), right + 100);
         }
     }
 
     #[test]
-    fn answers_that_took_their_time_set_no_right_clock_back() {
+    fn slow_response_does_not_set_a_correct_clock_back() {
         for took in [30, 300] {
             let (machine, server) = clocks();
-            let (sent, written) = (server.moment(), date(machine.wall_seconds()));
+            let (sent_at, written) = (server.boot_time(), date(machine.wall_seconds()));
             machine.advance(Duration::from_secs(took));
-            server.learn(&written, sent, server.now());
+            server.learn(&written, sent_at, server.now());
             assert_eq!(server.now(), machine.wall_seconds());
         }
     }
 
     #[test]
-    fn the_answer_to_an_older_request_tells_nothing() {
+    fn response_to_an_older_request_is_ignored() {
         let (machine, server) = clocks();
-        let older = server.moment();
+        let older = server.boot_time();
         machine.advance(Duration::from_secs(1));
         let right = machine.wall_seconds() + 600;
         assert!(server.learn_now(&date(right)));
@@ -175,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn sleep_and_a_wall_clock_that_is_set_do_not_disturb_it() {
+    fn learned_time_ignores_sleep_and_changes_of_the_wall_clock() {
         let (machine, server) = clocks();
         let right = machine.wall_seconds() + 600;
         server.learn_now(&date(right));
@@ -185,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wall_clock_that_jumps_later_is_noticed_with_the_next_answer() {
+    fn wall_clock_that_was_set_is_corrected_with_the_next_response() {
         let (machine, server) = clocks();
         let right = machine.wall_seconds();
         machine.set_wall_back(Duration::from_secs(1800));
@@ -195,13 +204,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_or_not_to_be_believed_changes_nothing() {
+    fn invalid_or_implausible_date_is_ignored() {
         let (machine, server) = clocks();
         let wall = machine.wall_seconds();
-        for text in
+        for date in
             ["", "yesterday", "Sun, 99 Foo 2026 00:00:00 GMT", &date(wall + 90_000), &date(wall - 90_000), &date(0)]
         {
-            assert!(!server.learn_now(text), "{text}");
+            assert!(!server.learn_now(date), "{date}");
         }
         assert_eq!(server.now(), wall);
     }

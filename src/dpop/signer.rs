@@ -1,4 +1,4 @@
-//! Where signatures come from: a key of this process, or somebody else's machine.
+//! The sources of signatures: a key in this process, or a custom signer.
 
 use std::fmt;
 
@@ -12,23 +12,24 @@ use super::Algorithm;
 use super::jwk::Curve;
 use crate::error::{Error, Status};
 
-/// Why a signer of the program's own made no signature, in its own words. They must not hold a secret.
+/// The reason why a custom signer failed. It must not contain a secret.
 #[derive(Clone, Debug)]
 pub struct SignerError(pub String);
 
-/// Signs a message: `R || S` or DER for ECDSA, else as RFC 7518 and RFC 8037 say.
+/// Signs a message. ECDSA signatures may be `R || S` or DER; the others are as RFC 7518 and RFC 8037 define them.
 pub(super) type SignFunction = dyn Fn(&[u8]) -> Result<Vec<u8>, SignerError> + Send + Sync;
 
+/// A source of signatures.
 pub(super) enum Signer {
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
     Rsa(rsa::KeyPair),
-    /// An HSM, TPM or cloud KMS behind a function of the program.
+    /// A custom signer, such as an HSM, a TPM or a key service.
     External(Box<SignFunction>),
 }
 
 impl Signer {
-    /// The signature of a JWS (RFC 7518 section 3).
+    /// Returns the signature of a JWS (RFC 7518 section 3).
     pub fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, Error> {
         match self {
             Self::Ecdsa(key) => key
@@ -45,29 +46,29 @@ impl Signer {
                 Ok(signature)
             }
             Self::External(sign) => {
-                let failed = |why: &str| Error::new(Status::SigningFailed, format!("the signer of this key {why}"));
-                let made = sign(message).map_err(|error| failed(&format!("made no signature: {}", error.0)))?;
-                let signature = fixed_length(algorithm, made);
+                let failed = |why: &str| Error::new(Status::SigningFailed, format!("the signer of the DPoP key {why}"));
+                let returned = sign(message).map_err(|error| failed(&format!("failed: {}", error.0)))?;
+                let signature = fixed_length(algorithm, returned);
                 let is_whole = match algorithm {
                     Algorithm::Es256 | Algorithm::Eddsa => signature.len() == 64,
                     Algorithm::Es384 => signature.len() == 96,
                     Algorithm::Rs256 | Algorithm::Ps256 => signature.len() >= 256,
                 };
-                if is_whole { Ok(signature) } else { Err(failed("gave something that is no signature")) }
+                if is_whole { Ok(signature) } else { Err(failed("returned bytes that are not a signature")) }
             }
         }
     }
 }
 
-/// What all messages of a key begin with, hashed as far as it goes: of a proof that is the header, nearly half of it.
-pub(super) struct Beginning {
+/// The prefix of all messages of a key, already hashed. For proofs it is the header, nearly half of the message.
+pub(super) struct HashedPrefix {
     length: usize,
-    /// For ECDSA; the other algorithms take the message as a whole.
+    /// For ECDSA only; the other algorithms need the whole message.
     hashed: Option<Context>,
 }
 
-impl Beginning {
-    pub fn new(algorithm: Algorithm, text: &str) -> Self {
+impl HashedPrefix {
+    pub fn new(algorithm: Algorithm, prefix: &str) -> Self {
         let hash = match algorithm {
             Algorithm::Es256 => Some(&SHA256),
             Algorithm::Es384 => Some(&SHA384),
@@ -75,19 +76,24 @@ impl Beginning {
         };
         let hashed = hash.map(|hash| {
             let mut context = Context::new(hash);
-            context.update(text.as_bytes());
+            context.update(prefix.as_bytes());
             context
         });
-        Self { length: text.len(), hashed }
+        Self { length: prefix.len(), hashed }
     }
 }
 
 impl Signer {
-    /// The same as `sign`, for a message that has this beginning.
-    pub fn sign_after(&self, beginning: &Beginning, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, Error> {
-        let (Self::Ecdsa(key), Some(hashed)) = (self, &beginning.hashed) else { return self.sign(algorithm, message) };
+    /// Returns the same as `sign`, for a message with this prefix.
+    pub fn sign_with_prefix(
+        &self,
+        prefix: &HashedPrefix,
+        algorithm: Algorithm,
+        message: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let (Self::Ecdsa(key), Some(hashed)) = (self, &prefix.hashed) else { return self.sign(algorithm, message) };
         let mut context = hashed.clone();
-        context.update(&message[beginning.length..]);
+        context.update(&message[prefix.length..]);
         key.sign_digest(&context.finish()).map(|signature| signature.as_ref().to_vec()).map_err(cannot_sign)
     }
 }
@@ -95,17 +101,17 @@ impl Signer {
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Ecdsa(_) | Self::Ed25519(_) | Self::Rsa(_) => "a key of this process",
-            Self::External(_) => "a signer of the program's own",
+            Self::Ecdsa(_) | Self::Ed25519(_) | Self::Rsa(_) => "a key in this process",
+            Self::External(_) => "a custom signer",
         })
     }
 }
 
 fn cannot_sign(_: Unspecified) -> Error {
-    Error::new(Status::SigningFailed, "the key could not sign; the machine may be out of memory")
+    Error::new(Status::SigningFailed, "the DPoP key could not sign; the machine may be out of memory")
 }
 
-/// HSMs and key services give ECDSA signatures in DER, JWS wants `R || S` (RFC 7518 section 3.4).
+/// Converts ECDSA signatures from DER, which HSMs and key services return, to `R || S` (RFC 7518 section 3.4).
 fn fixed_length(algorithm: Algorithm, signature: Vec<u8>) -> Vec<u8> {
     let length = match algorithm {
         Algorithm::Es256 => Curve::P256.coordinate_length(),
@@ -118,7 +124,7 @@ fn fixed_length(algorithm: Algorithm, signature: Vec<u8>) -> Vec<u8> {
     from_der(&signature, length).unwrap_or(signature)
 }
 
-/// `SEQUENCE { INTEGER r, INTEGER s }`, whose lengths all fit into one byte on these curves.
+/// Reads `SEQUENCE { INTEGER r, INTEGER s }`. On these curves each length fits into one byte.
 fn from_der(der: &[u8], length: usize) -> Option<Vec<u8>> {
     let [0x30, sequence_length, numbers @ ..] = der else { return None };
     if usize::from(*sequence_length) != numbers.len() {
@@ -146,10 +152,10 @@ mod tests {
     use crate::dpop::jwk::PublicJwk;
 
     #[test]
-    fn der_signatures_become_those_of_jws() {
+    fn der_signature_is_converted_to_jws() {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
         let public = PublicJwk::from_point(Curve::P256, key.public_key().as_ref()).unwrap();
-        // Many, because some have leading zeros and some a sign byte.
+        // Many signatures, because some have leading zeros and some a sign byte.
         for number in 0..600_u32 {
             let message = number.to_be_bytes();
             let der = key.sign(&SystemRandom::new(), &message).unwrap();
@@ -165,7 +171,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..150)) {
+        fn no_bytes_make_the_der_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..150)) {
             let fixed = fixed_length(Algorithm::Es256, bytes.clone());
             prop_assert!(fixed.len() == 64 || fixed == bytes);
         }

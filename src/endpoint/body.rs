@@ -1,5 +1,5 @@
-//! A request body that knows whether it was sent: an error alone does not tell a timeout while connecting from one
-//! while the server was at work.
+//! A request body that knows whether it was sent. An error alone does not distinguish a timeout of the connection from
+//! a timeout of the server.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// Whether the body was taken up for sending.
+/// Whether the HTTP client began to send the body.
 #[derive(Clone, Default)]
 pub(super) struct Sent(Arc<AtomicBool>);
 
@@ -20,6 +20,7 @@ impl Sent {
     }
 }
 
+/// A body that notes when it is sent.
 pub(super) struct TrackedBody {
     bytes: Bytes,
     sent: Sent,
@@ -35,7 +36,7 @@ impl Body for TrackedBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    /// Polled only once a connection is there to write to.
+    /// Notes that the body is sent: the HTTP client polls it only when it has a connection.
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.sent.0.store(true, Relaxed);
         let bytes = std::mem::take(&mut self.bytes);

@@ -14,7 +14,7 @@ fn refused(status: u16, body: &str) -> Failure {
 }
 
 #[test]
-fn each_answer_has_its_cause() {
+fn each_response_has_its_status() {
     use Status::{
         CredentialsRefused, ProofRefused, QuotaRefused, RateLimited, RequestRefused, ServerError, UnexpectedResponse,
     };
@@ -50,10 +50,10 @@ fn each_answer_has_its_cause() {
 }
 
 #[test]
-fn only_what_may_pass_is_retried() {
+fn each_response_has_its_failure_kind() {
     assert_eq!(refused(503, "").kind, FailureKind::Busy { retry_after: None });
     assert_eq!(refused(429, "").kind, FailureKind::Busy { retry_after: None });
-    for (status, body, cause) in [
+    for (status, body, kind) in [
         (400, "", FailureKind::Refused),
         (401, "", FailureKind::Refused),
         (302, "", FailureKind::Refused),
@@ -62,12 +62,12 @@ fn only_what_may_pass_is_retried() {
         (400, r#"{"error":"invalid_dpop_proof"}"#, FailureKind::Refused),
         (400, "x has exceeded the daily rate limit", FailureKind::Quota { retry_after: None }),
     ] {
-        assert_eq!(refused(status, body).kind, cause, "{status} {body}");
+        assert_eq!(refused(status, body).kind, kind, "{status} {body}");
     }
 }
 
 #[test]
-fn tangos_json_error_is_read_field_by_field() {
+fn fields_of_tangos_json_error_are_read() {
     let body = r#"{"timestamp":"2026-01-01T00:00:00Z","requestId":"r-1","path":"/oauth/token","httpCode":400,
         "httpPhrase":"Bad Request","i18nKey":"","message":"","errors":[{"path":"a","i18nKey":"E.1","message":"no"}]}"#;
     let error = refused(400, body).error;
@@ -77,7 +77,7 @@ fn tangos_json_error_is_read_field_by_field() {
 }
 
 #[test]
-fn oauths_error_is_read_field_by_field() {
+fn fields_of_an_oauth_error_are_read() {
     let error = refused(400, r#"{"error":"invalid_grant","error_description":"wrong the-password"}"#).error;
     assert_eq!(error.oauth_error(), Some("invalid_grant"));
     assert_eq!(error.oauth_error_description(), Some("wrong [redacted]"));
@@ -85,7 +85,7 @@ fn oauths_error_is_read_field_by_field() {
 }
 
 #[test]
-fn html_is_named_and_not_repeated() {
+fn html_body_is_mentioned_but_not_repeated() {
     let html = headers(&[("content-type", "Text/HTML; charset=utf-8"), ("x-request-id", "r-2")]);
     let redactor = Redactor::new([]);
     let error = classify(StatusCode::BAD_GATEWAY, &html, b"<html><script>", &redactor).error;
@@ -102,16 +102,46 @@ fn retry_after_is_seconds_or_a_date() {
     assert_eq!(read(&[("retry-after", "99999999999999999999999")]), Some(u64::MAX));
     assert_eq!(read(&[("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT")]), Some(60));
     assert_eq!(read(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")]), Some(0), "a date that has passed");
-    let servers_clock = ("date", "Sun, 06 Nov 1994 08:50:00 GMT");
-    assert_eq!(read(&[("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT"), servers_clock]), Some(37));
+    let server_date = ("date", "Sun, 06 Nov 1994 08:50:00 GMT");
+    assert_eq!(read(&[("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT"), server_date]), Some(37));
     for junk in ["", "-1", "soon", "1.5", "12 s"] {
         assert_eq!(read(&[("retry-after", junk)]), None, "{junk}");
     }
 }
 
+/// Returns error responses in JSON, with the fields of OAuth and of Tango. Each string may contain the secret.
+fn any_json_error() -> impl Strategy<Value = Value> {
+    let string = || ("[ -~\\x00é]{0,8}", prop::bool::ANY, "[ -~\\x00é]{0,8}");
+    let strings = prop::collection::vec(string(), 8);
+    strings.prop_map(|strings| {
+        let mut strings = strings.into_iter().map(|(before, has_secret, after)| {
+            let secret = if has_secret { "the-password" } else { "" };
+            Value::from(format!("{before}{secret}{after}"))
+        });
+        let mut next = || strings.next().unwrap();
+        serde_json::json!({
+            "error": next(), "error_description": next(), "i18nKey": next(), "message": next(), "requestId": next(),
+            "errors": [{"i18nKey": next(), "message": next(), "path": next()}],
+        })
+    })
+}
+
 proptest! {
     #[test]
-    fn no_body_brings_the_secret_or_a_control_character_out(
+    fn error_from_json_contains_no_secret_and_no_control_character(status in 300_u16..600, body in any_json_error()) {
+        let error = refused(status, &body.to_string()).error;
+        let strings = [
+            Some(error.message()), error.oauth_error(), error.oauth_error_description(), error.i18n_key(),
+            error.server_message(), error.request_id(),
+        ];
+        for string in strings.into_iter().flatten() {
+            prop_assert!(!string.contains("the-password"), "{}", string);
+            prop_assert!(!string.contains(char::is_control), "{}", string);
+        }
+    }
+
+    #[test]
+    fn error_contains_no_secret_and_no_control_character(
         status in 300_u16..600, before in ".{0,60}", after in any::<Vec<u8>>(),
     ) {
         let redactor = Redactor::new(&[SecretString::from("the-password")]);

@@ -1,4 +1,5 @@
-//! The successful answer (RFC 6749 section 5.1), read by hand: a parser's own error could repeat the token.
+//! The successful response (RFC 6749 section 5.1). It is not deserialized by serde, whose errors could repeat the
+//! token.
 
 use std::time::Duration;
 
@@ -15,11 +16,11 @@ use crate::failure_kind::FailureKind;
 use crate::secret::Redactor;
 use crate::token::is_presentable;
 
-/// What the server granted.
+/// The token that the server issued.
 #[derive(Debug)]
 pub(crate) struct TokenResponse {
     pub access_token: SecretString,
-    /// The key that it is bound to.
+    /// The key that the token is bound to.
     pub key: Option<DpopKey>,
     pub scope: String,
     pub lifetime: Duration,
@@ -27,15 +28,15 @@ pub(crate) struct TokenResponse {
     pub proof_ignored: bool,
 }
 
-/// Lives of more than 136 years are taken for what they are, an error.
-const LONGEST_LIFETIME: u64 = u32::MAX as u64;
+/// A lifetime of more than 136 years is an error.
+const MAX_LIFETIME: u64 = u32::MAX as u64;
 
-/// Why an answer brought no token.
+/// The reason why a response contains no usable token.
 #[derive(Debug)]
 pub(super) enum Problem {
-    /// What is wrong with it.
+    /// The response is not a valid one; the string says why.
     Malformed(&'static str),
-    /// It holds this Bearer token, and a bound one is required.
+    /// The response has this Bearer token, but a bound one is required.
     Downgraded(Box<TokenResponse>),
 }
 
@@ -45,51 +46,52 @@ impl From<&'static str> for Problem {
     }
 }
 
-/// What the request was, as far as its answer is read by it.
+/// The parts of the request that are needed to read its response.
 pub(super) struct RequestContext<'a> {
     pub scope: &'a str,
     pub documented_lifetime: Duration,
-    /// The key that a proof was made with.
+    /// The key of the proof, if one was sent.
     pub binding: Option<&'a Binding>,
 }
 
-pub(super) fn parse(body: &[u8], asked: &RequestContext<'_>) -> Result<TokenResponse, Problem> {
+/// Reads the body of a response with status 200.
+pub(super) fn parse(body: &[u8], context: &RequestContext<'_>) -> Result<TokenResponse, Problem> {
     let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else {
         return Err("is not a JSON object".into());
     };
-    // First of all, so that it is zeroised whatever else is wrong.
+    // Read first, so that the token is zeroised if a later field is invalid.
     let access_token = match fields.remove("access_token") {
         Some(Value::String(token)) => SecretString::from(token),
-        Some(_) => return Err("has an access_token that is no string".into()),
+        Some(_) => return Err("has an access_token that is not a string".into()),
         None => return Err("has no access_token".into()),
     };
     match access_token.expose_secret() {
         "" => return Err("has an empty access_token".into()),
         token if !is_presentable(token) => {
-            return Err("has an access_token with characters that no header can carry".into());
+            return Err("has an access_token with characters that a header cannot contain".into());
         }
         _ => {}
     }
-    let key = bound_to(&fields, &access_token, asked.binding)?;
-    let proof_ignored = key.is_none() && asked.binding.is_some();
-    let lifetime = lifetime(&fields)?.unwrap_or(asked.documented_lifetime);
+    let key = bound_to(&fields, &access_token, context.binding)?;
+    let proof_ignored = key.is_none() && context.binding.is_some();
+    let lifetime = lifetime(&fields)?.unwrap_or(context.documented_lifetime);
     if lifetime.is_zero() {
-        return Err("holds a token that has already expired".into());
+        return Err("contains a token that has already expired".into());
     }
     let scope = match fields.remove("scope") {
-        None | Some(Value::Null) => asked.scope.to_owned(),
+        None | Some(Value::Null) => context.scope.to_owned(),
         Some(Value::String(scope)) if !scope.contains(char::is_control) => scope,
-        Some(_) => return Err("has a scope that is no plain text".into()),
+        Some(_) => return Err("has a scope that is not a plain string".into()),
     };
     let response = TokenResponse { access_token, key, scope, lifetime, proof_ignored };
-    if proof_ignored && asked.binding.is_some_and(|binding| binding.required) {
+    if proof_ignored && context.binding.is_some_and(|binding| binding.required) {
         return Err(Problem::Downgraded(Box::new(response)));
     }
     Ok(response)
 }
 
-/// The key of a DPoP token, none for a Bearer token. The type is matched without case, and an unknown one must not be
-/// used (RFC 6749 section 7.1).
+/// Returns the key of a DPoP token, or `None` for a Bearer token. The type is compared without case, and a token of an
+/// unknown type must not be used (RFC 6749 section 7.1).
 fn bound_to(
     fields: &Map<String, Value>,
     access_token: &SecretString,
@@ -100,22 +102,24 @@ fn bound_to(
     match binding {
         Some(binding) if is("bearer") && binding.required => Ok(None),
         Some(_) if is("bearer") => {
-            tracing::warn!("the server answered a proof with a Bearer token: is DPoP enabled for this platform?");
+            tracing::warn!(
+                "the server issued a Bearer token although a DPoP proof was sent; enable DPoP for this platform"
+            );
             Ok(None)
         }
         None if is("bearer") => Ok(None),
         Some(binding) if is("dpop") => match thumbprint_in(access_token.expose_secret()) {
             Some(jkt) if jkt.as_str() != Some(binding.key.thumbprint()) => {
-                Err("holds a token that is bound to another key".into())
+                Err("contains a token that is bound to another key".into())
             }
             _ => Ok(Some(binding.key.clone())),
         },
-        None if is("dpop") => Err("holds a DPoP token although no proof was sent".into()),
+        None if is("dpop") => Err("contains a DPoP token although no proof was sent".into()),
         _ => Err("has an unknown token_type".into()),
     }
 }
 
-/// `cnf.jkt` (RFC 9449 section 6.1), where the token is a JWT that can be read.
+/// Returns `cnf.jkt` (RFC 9449 section 6.1) if the token is a readable JWT.
 fn thumbprint_in(access_token: &str) -> Option<Value> {
     let mut parts = access_token.split('.');
     let (_, Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
@@ -125,23 +129,24 @@ fn thumbprint_in(access_token: &str) -> Option<Value> {
     claims.get("cnf")?.get("jkt").cloned()
 }
 
-/// A non-negative integer, or a string of digits as in Tango's own examples.
+/// Reads `expires_in`: a non-negative integer, or a string of digits as in Tango's examples.
 fn lifetime(fields: &Map<String, Value>) -> Result<Option<Duration>, &'static str> {
     let seconds = match fields.get("expires_in") {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Number(number)) => number.as_u64(),
-        Some(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+        Some(Value::String(digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok(),
         Some(_) => None,
     };
     match seconds {
-        Some(seconds) if seconds <= LONGEST_LIFETIME => Ok(Some(Duration::from_secs(seconds))),
-        _ => Err("has an expires_in that is no number of seconds"),
+        Some(seconds) if seconds <= MAX_LIFETIME => Ok(Some(Duration::from_secs(seconds))),
+        _ => Err("has an expires_in that is not a number of seconds"),
     }
 }
 
-/// HTTP 200 without a usable token: one was probably issued, so that asking again at once could cost another.
+/// Returns the failure of a response with status 200 but without a usable token. The server probably issued one, so
+/// an immediate retry could use up another.
 pub(super) fn unusable(headers: &HeaderMap, problem: Problem, redactor: &Redactor) -> Failure {
-    let answer = ServerResponse {
+    let response = ServerResponse {
         http_status: Some(200),
         request_id: refusal::request_id(headers, redactor),
         ..ServerResponse::default()
@@ -150,20 +155,20 @@ pub(super) fn unusable(headers: &HeaderMap, problem: Problem, redactor: &Redacto
         Problem::Malformed(problem) => (
             Error::new(
                 Status::MalformedResponse,
-                format!("the server's answer {problem}; check that the token URL is right"),
+                format!("the response of the token endpoint {problem}; check token_url"),
             ),
             None,
         ),
         Problem::Downgraded(token) => (
             Error::new(
                 Status::Downgraded,
-                "the server responded to a DPoP proof with a Bearer token, which this client does not use; \
+                "the server issued a Bearer token although a DPoP proof was sent, and this client does not use it; \
                  enable DPoP for this platform, or set dpop to `optional`",
             ),
             Some(token),
         ),
     };
-    Failure { token, ..Failure::new(error.with_response(answer), FailureKind::InvalidResponse) }
+    Failure { token, ..Failure::new(error.with_response(response), FailureKind::InvalidResponse) }
 }
 
 #[cfg(test)]
@@ -176,7 +181,8 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(86_400);
 
-    const CONTEXT: RequestContext = RequestContext { scope: "asked.for", documented_lifetime: DAY, binding: None };
+    const CONTEXT: RequestContext =
+        RequestContext { scope: "requested.scope", documented_lifetime: DAY, binding: None };
 
     fn parse_json(body: &Value) -> Result<TokenResponse, Problem> {
         parse(body.to_string().as_bytes(), &CONTEXT)
@@ -189,16 +195,16 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_answer_is_read() {
-        let issued = with("added_some_day", json!({"x": [1]})).unwrap();
-        assert_eq!(issued.access_token.expose_secret(), "abc");
-        assert_eq!((issued.scope.as_str(), issued.lifetime), ("raas.all", Duration::from_secs(60)));
+    fn documented_response_is_read() {
+        let response = with("added_some_day", json!({"x": [1]})).unwrap();
+        assert_eq!(response.access_token.expose_secret(), "abc");
+        assert_eq!((response.scope.as_str(), response.lifetime), ("raas.all", Duration::from_secs(60)));
     }
 
     #[test]
-    fn what_is_missing_has_the_documented_value() {
-        let issued = parse_json(&json!({"access_token": "abc", "token_type": "bEaReR"})).unwrap();
-        assert_eq!((issued.scope.as_str(), issued.lifetime), ("asked.for", DAY));
+    fn missing_fields_have_documented_defaults() {
+        let response = parse_json(&json!({"access_token": "abc", "token_type": "bEaReR"})).unwrap();
+        assert_eq!((response.scope.as_str(), response.lifetime), ("requested.scope", DAY));
         assert_eq!(with("expires_in", Value::Null).unwrap().lifetime, DAY);
     }
 
@@ -231,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_no_header_can_carry_is_refused() {
+    fn invalid_fields_are_refused() {
         for value in [json!(""), json!("a b"), json!("a\nb"), json!("a\u{0}"), json!("ä"), json!("a\u{7f}"), json!(1)]
         {
             assert!(with("access_token", value.clone()).is_err(), "{value}");
@@ -245,38 +251,77 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_bound_to_the_key_that_proved_itself_and_to_no_other() {
+    fn token_is_bound_to_the_key_of_the_proof_only() {
         let key = DpopKey::generate(Algorithm::Es256).unwrap();
         let jwt = |jkt: &str| {
             let claims = URL_SAFE_NO_PAD.encode(json!({"cnf": {"jkt": jkt}}).to_string());
             format!("e30.{claims}.c2ln")
         };
-        let answer = |token_type: &str, token: &str, required: bool| {
+        let is_bound = |token_type: &str, token: &str, required: bool| {
             let body = json!({"access_token": token, "token_type": token_type});
             let binding = Binding { key: key.clone(), required, is_configured: false };
             parse(body.to_string().as_bytes(), &RequestContext { binding: Some(&binding), ..CONTEXT })
-                .map(|issued| issued.key.is_some())
+                .map(|response| response.key.is_some())
         };
         for required in [false, true] {
-            assert_eq!(answer("dpop", "opaque", required).ok(), Some(true));
-            assert_eq!(answer("DPoP", &jwt(key.thumbprint()), required).ok(), Some(true));
-            assert!(matches!(answer("DPoP", &jwt("another"), required), Err(Problem::Malformed(_))));
-            assert!(matches!(answer("MAC", "opaque", required), Err(Problem::Malformed(_))));
+            assert_eq!(is_bound("dpop", "opaque", required).ok(), Some(true));
+            assert_eq!(is_bound("DPoP", &jwt(key.thumbprint()), required).ok(), Some(true));
+            assert!(matches!(is_bound("DPoP", &jwt("another"), required), Err(Problem::Malformed(_))));
+            assert!(matches!(is_bound("MAC", "opaque", required), Err(Problem::Malformed(_))));
         }
-        assert_eq!(answer("Bearer", "opaque", false).ok(), Some(false));
-        assert!(matches!(answer("bearer", "opaque", true), Err(Problem::Downgraded(token)) if token.proof_ignored));
+        assert_eq!(is_bound("Bearer", "opaque", false).ok(), Some(false));
+        assert!(matches!(is_bound("bearer", "opaque", true), Err(Problem::Downgraded(token)) if token.proof_ignored));
+    }
+
+    const PLANTED: &str = "planted-token";
+
+    /// Returns values of every JSON type, most of which contain the token.
+    fn any_value() -> impl Strategy<Value = Value> {
+        let string = "[aé\n]{0,2}".prop_map(|rest| Value::from(format!("{PLANTED}{rest}")));
+        prop_oneof![
+            6 => string.clone(),
+            1 => prop::collection::vec(string.clone(), 0..3).prop_map(Value::from),
+            1 => string.prop_map(|string| json!({ PLANTED: string })),
+            1 => any::<i64>().prop_map(Value::from),
+            1 => any::<f64>().prop_map(Value::from),
+            1 => prop::sample::select(vec![json!(null), json!(true), json!(""), json!({}), json!("Bearer")]),
+        ]
+    }
+
+    /// Returns responses with the token, of which one field was removed or replaced.
+    fn any_body_with_the_token() -> impl Strategy<Value = Value> {
+        let field = prop::sample::select(vec!["access_token", "token_type", "expires_in", "scope"]);
+        (field, prop::option::weighted(0.9, any_value())).prop_map(|(field, value)| {
+            let mut body =
+                json!({"access_token": PLANTED, "token_type": "Bearer", "expires_in": 60, "refresh_token": PLANTED});
+            let fields = body.as_object_mut().unwrap();
+            match value {
+                Some(value) => fields.insert(field.into(), value),
+                None => fields.remove(field),
+            };
+            body
+        })
     }
 
     proptest! {
         #[test]
-        fn no_body_makes_it_panic_or_repeat_what_it_read(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn no_bytes_make_the_parser_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse(&body, &CONTEXT);
         }
 
         #[test]
-        fn a_token_that_is_accepted_can_be_written_into_a_header(token in ".{0,20}") {
-            if let Ok(issued) = with("access_token", json!(token)) {
-                prop_assert!(reqwest::header::HeaderValue::from_str(issued.access_token.expose_secret()).is_ok());
+        fn error_for_an_unusable_response_never_repeats_the_token(body in any_body_with_the_token()) {
+            if let Err(problem) = parse(body.to_string().as_bytes(), &CONTEXT) {
+                let error = unusable(&HeaderMap::new(), problem, &Redactor::new([])).error;
+                let shown = format!("{problem:?} {error} {error:?}");
+                prop_assert!(!shown.contains(PLANTED), "{}", shown);
+            }
+        }
+
+        #[test]
+        fn accepted_token_can_be_written_into_a_header(token in ".{0,20}") {
+            if let Ok(response) = with("access_token", json!(token)) {
+                prop_assert!(reqwest::header::HeaderValue::from_str(response.access_token.expose_secret()).is_ok());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The HTTP client, and what its failures mean.
+//! The HTTP client, and the classification of its failures.
 
 use std::error::Error as StdError;
 use std::io;
@@ -14,9 +14,10 @@ use crate::error::{Error, Status};
 use crate::failure_kind::FailureKind;
 use crate::secret::Redactor;
 
-/// Tokens are fetched hours apart: a connection is kept for a retry, not for the next token.
+/// A connection is kept for a retry only: the next token is requested hours later.
 const IDLE_CONNECTION: Duration = Duration::from_secs(10);
 
+/// Creates the HTTP client for the token endpoint.
 pub(super) fn http_client(settings: &Settings) -> Result<reqwest::Client, Error> {
     let transport = &settings.transport;
     let mut builder = reqwest::Client::builder()
@@ -42,39 +43,40 @@ pub(super) fn http_client(settings: &Settings) -> Result<reqwest::Client, Error>
 }
 
 fn unusable(error: &reqwest::Error) -> Error {
-    let cause = innermost(error).to_string();
+    let reason = innermost(error).to_string();
     Error::new(
         Status::InvalidConfiguration,
-        format!("the HTTP client cannot be set up: {cause}; check ca_file, proxy and the system's certificates"),
+        format!("the HTTP client cannot be created: {reason}; check ca_file, proxy and the system's certificates"),
     )
 }
 
-/// A request that brought no answer: told apart by whether the server can have seen it.
+/// Returns the failure of a request without a response. `sent` tells whether the server may have received the request.
 pub(super) fn failure(error: &reqwest::Error, sent: bool, url: &Url, redactor: &Redactor) -> Failure {
     let server = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
     let reason = redactor.clean(&innermost(error).to_string());
-    let untrusted = causes(error).any(<dyn StdError>::is::<rustls::Error>);
-    let (status, cause, message) = match (sent, error.is_timeout()) {
+    let is_untrusted = causes(error).any(<dyn StdError>::is::<rustls::Error>);
+    let (status, kind, message) = match (sent, error.is_timeout()) {
         (true, true) => (
             Status::TimedOut,
             FailureKind::NoResponse,
-            format!("{server} did not answer in time; it may have issued a token all the same"),
+            format!("{server} did not answer in time; it may have issued a token anyway"),
         ),
         (true, false) => (
             Status::ConnectionLost,
             FailureKind::NoResponse,
-            format!("the connection to {server} broke: {reason}; the server may have issued a token all the same"),
+            format!("the connection to {server} broke: {reason}; the server may have issued a token anyway"),
         ),
         (false, true) => (
             Status::TimedOut,
             FailureKind::NotSent,
-            format!("no connection to {server} in time; check the network and the proxy"),
+            format!("no connection to {server} could be made in time; check the network and the proxy"),
         ),
-        (false, false) if untrusted => (
+        (false, false) if is_untrusted => (
             Status::TlsFailed,
             FailureKind::NotTrusted,
             format!(
-                "no secure connection to {server}: {reason}; check its name, ca_file, and the system's certificates and clock"
+                "no secure connection to {server}: {reason}; \
+                 check the host name, ca_file, and the certificates and the clock of this machine"
             ),
         ),
         (false, false) => (
@@ -83,10 +85,11 @@ pub(super) fn failure(error: &reqwest::Error, sent: bool, url: &Url, redactor: &
             format!("cannot connect to {server}: {reason}; check the host name, the network and the proxy"),
         ),
     };
-    Failure::new(Error::new(status, message), cause)
+    Failure::new(Error::new(status, message), kind)
 }
 
-/// The errors behind an error, the wrapped ones inside an `io::Error` included, from the outermost to the innermost.
+/// Returns the chain of sources of an error, including those wrapped in an `io::Error`, from the outermost to the
+/// innermost.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| {
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);

@@ -2,14 +2,14 @@
 
 namespace TangoToken
 {
-    /// <summary>How proofs are signed: the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037 that DPoP is used with.</summary>
+    /// <summary>A signature algorithm for proofs: one of the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037.</summary>
     public enum DpopAlgorithm
     {
-        /// <summary>ECDSA on P-256 with SHA-256: short, fast, understood everywhere. The one to choose.</summary>
+        /// <summary>ECDSA on P-256 with SHA-256: short, fast and widely supported. The recommended algorithm.</summary>
         ES256 = 1,
         /// <summary>ECDSA on P-384 with SHA-384.</summary>
         ES384 = 2,
-        /// <summary>Ed25519 (RFC 8037): the fastest, where the server knows it.</summary>
+        /// <summary>Ed25519 (RFC 8037): the fastest algorithm, if the server supports it.</summary>
         EdDSA = 3,
         /// <summary>RSA PKCS#1 v1.5 with SHA-256, for keys that already exist.</summary>
         RS256 = 4,
@@ -17,14 +17,14 @@ namespace TangoToken
         PS256 = 5,
     }
 
-    /// <summary>Whether the client sends proofs, and whether it insists on tokens that are bound to its key.</summary>
+    /// <summary>Whether the client sends proofs, and whether it accepts only tokens that are bound to its key.</summary>
     public enum DpopMode
     {
         /// <summary>No proof is sent; tokens are Bearer tokens.</summary>
         Off = 0,
-        /// <summary>A proof is sent; a platform that is not enabled for it answers with a Bearer token, which is used.</summary>
+        /// <summary>A proof is sent. A Bearer token, from a platform without DPoP, is used as well.</summary>
         Optional = 1,
-        /// <summary>A proof is sent, and a Bearer token is refused as a downgrade (RFC 9449 section 5).</summary>
+        /// <summary>A proof is sent. A Bearer token is refused as a downgrade (RFC 9449 section 5).</summary>
         Required = 2,
     }
 

@@ -2,54 +2,54 @@
 
 namespace TangoToken
 {
-    /// <summary>One number per cause. The numbers are the C ABI's and are never reused or moved.</summary>
+    /// <summary>The result of a call. The numbers are part of the C ABI: a number is never reused, and never given another meaning.</summary>
     public enum TangoStatus
     {
-        /// <summary>The call did what it says.</summary>
+        /// <summary>The call succeeded.</summary>
         Ok = 0,
-        /// <summary>An argument is NULL, is not UTF-8, or is a number outside its enum. Correct the call.</summary>
+        /// <summary>An argument is invalid: NULL, not UTF-8, a number outside its enum, or a URL whose origin may get no token.</summary>
         InvalidArgument = 1,
         /// <summary>The configuration is incomplete or contradicts itself. The message names each setting to change.</summary>
         InvalidConfiguration = 2,
-        /// <summary>No connection to the server or the proxy; nothing was sent. Check host name, network and proxy.</summary>
+        /// <summary>No connection to the server or the proxy could be made; nothing was sent. Check host name, network and proxy.</summary>
         ConnectFailed = 3,
-        /// <summary>The server could not prove who it is, or no common TLS version was found; nothing was sent.</summary>
+        /// <summary>The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent.</summary>
         TlsFailed = 4,
-        /// <summary>A deadline passed before the answer was there.</summary>
+        /// <summary>A deadline passed before a token arrived. If the request had been sent, the server may have issued a token anyway.</summary>
         TimedOut = 5,
-        /// <summary>The connection broke after the request was sent: the server may or may not have issued a token.</summary>
+        /// <summary>The connection broke after the request was sent. The server may have issued a token anyway.</summary>
         ConnectionLost = 6,
-        /// <summary>The server does not accept the client's or the service account's credentials.</summary>
+        /// <summary>The server does not accept the client ID, the client secret, the user name or the password.</summary>
         CredentialsRefused = 7,
-        /// <summary>The daily limit of tokens is used up. Nothing is sent again until the time the error gives.</summary>
+        /// <summary>The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the limit resets or, if the library does not know when the last token was issued, about an hour later.</summary>
         QuotaRefused = 8,
-        /// <summary>The server refuses this request for another reason, such as an audience it does not know.</summary>
+        /// <summary>The server refuses the token request for another reason, such as an unknown audience.</summary>
         RequestRefused = 9,
-        /// <summary>The server asks to slow down (HTTP 429).</summary>
+        /// <summary>The server asks the client to send fewer requests (HTTP 429).</summary>
         RateLimited = 10,
-        /// <summary>The server failed (HTTP 5xx), after the retries that make sense.</summary>
+        /// <summary>The server failed (HTTP 5xx), and no retry within the call succeeded.</summary>
         ServerError = 11,
-        /// <summary>An answer that this endpoint never gives, such as a redirect. Check the token URL.</summary>
+        /// <summary>The response is not that of a token endpoint, for example a redirect. Check the token URL.</summary>
         UnexpectedResponse = 12,
-        /// <summary>The server's answer says success but holds no usable token.</summary>
+        /// <summary>The response reports success, but contains no usable token.</summary>
         MalformedResponse = 13,
         /// <summary>The caller cancelled the request.</summary>
         Cancelled = 14,
-        /// <summary>The call would have to wait inside a callback that the library waits for. Use the asynchronous call there.</summary>
+        /// <summary>The call would block inside a callback that the library waits for. Use the asynchronous call there.</summary>
         WouldBlock = 15,
-        /// <summary>A defect of this library or a machine out of resources. Please report it with the message.</summary>
+        /// <summary>The library has a defect, or the machine is out of resources. Please report the message.</summary>
         Internal = 16,
-        /// <summary>A DPoP key cannot be used: it is no private key, of an unknown kind, or not the pair of its public key.</summary>
+        /// <summary>A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its public key.</summary>
         KeyRejected = 17,
-        /// <summary>A DPoP key made no signature; a signer of the program's own says why.</summary>
+        /// <summary>A DPoP key could not sign. If a custom signer failed, the message contains its error.</summary>
         SigningFailed = 18,
-        /// <summary>The server refuses the DPoP proof, or wants one that was not sent.</summary>
+        /// <summary>The server refuses the DPoP proof, or requires one and got none.</summary>
         ProofRefused = 19,
-        /// <summary>A proof was sent and DPoP is required, and the server answered with a Bearer token, which was discarded.</summary>
+        /// <summary>DPoP is required, but the server issued a Bearer token, which was discarded.</summary>
         Downgraded = 20,
-        /// <summary>The API refuses the token, and asking again would not change that.</summary>
+        /// <summary>The API rejects the token, and another attempt would not change that.</summary>
         TokenRefused = 21,
-        /// <summary>The shared cache cannot be used, no token is held, and fetching one past it could cost the fleet its token.</summary>
+        /// <summary>The shared cache cannot be used and no token is held. None is fetched, because that could use up the daily limit of all processes.</summary>
         CacheUnavailable = 22,
     }
 

@@ -34,7 +34,7 @@ __all__ = [
 
 
 class InvalidArgument(TangoError):
-    """An argument is None, is not UTF-8, or is a number outside its enum. Correct the call."""
+    """An argument is invalid: None, not UTF-8, a number outside its enum, or a URL whose origin may get no token."""
 
 
 class InvalidConfiguration(TangoError):
@@ -42,47 +42,47 @@ class InvalidConfiguration(TangoError):
 
 
 class ConnectFailed(TangoError):
-    """No connection to the server or the proxy; nothing was sent. Check host name, network and proxy."""
+    """No connection to the server or the proxy could be made; nothing was sent. Check host name, network and proxy."""
 
 
 class TlsFailed(TangoError):
-    """The server could not prove who it is, or no common TLS version was found; nothing was sent."""
+    """The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent."""
 
 
 class TimedOut(TangoError):
-    """A deadline passed before the answer was there."""
+    """A deadline passed before a token arrived. If the request had been sent, the server may have issued a token anyway."""
 
 
 class ConnectionLost(TangoError):
-    """The connection broke after the request was sent: the server may or may not have issued a token."""
+    """The connection broke after the request was sent. The server may have issued a token anyway."""
 
 
 class CredentialsRefused(TangoError):
-    """The server does not accept the client's or the service account's credentials."""
+    """The server does not accept the client ID, the client secret, the user name or the password."""
 
 
 class QuotaRefused(TangoError):
-    """The daily limit of tokens is used up. Nothing is sent again until the time the error gives."""
+    """The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the limit resets or, if the library does not know when the last token was issued, about an hour later."""
 
 
 class RequestRefused(TangoError):
-    """The server refuses this request for another reason, such as an audience it does not know."""
+    """The server refuses the token request for another reason, such as an unknown audience."""
 
 
 class RateLimited(TangoError):
-    """The server asks to slow down (HTTP 429)."""
+    """The server asks the client to send fewer requests (HTTP 429)."""
 
 
 class ServerError(TangoError):
-    """The server failed (HTTP 5xx), after the retries that make sense."""
+    """The server failed (HTTP 5xx), and no retry within the call succeeded."""
 
 
 class UnexpectedResponse(TangoError):
-    """An answer that this endpoint never gives, such as a redirect. Check the token URL."""
+    """The response is not that of a token endpoint, for example a redirect. Check the token URL."""
 
 
 class MalformedResponse(TangoError):
-    """The server's answer says success but holds no usable token."""
+    """The response reports success, but contains no usable token."""
 
 
 class Cancelled(TangoError):
@@ -90,32 +90,32 @@ class Cancelled(TangoError):
 
 
 class WouldBlock(TangoError):
-    """The call would have to wait inside a callback that the library waits for. Use the asynchronous call there."""
+    """The call would block inside a callback that the library waits for. Use the asynchronous call there."""
 
 
 class Internal(TangoError):
-    """A defect of this library or a machine out of resources. Please report it with the message."""
+    """The library has a defect, or the machine is out of resources. Please report the message."""
 
 
 class KeyRejected(TangoError):
-    """A DPoP key cannot be used: it is no private key, of an unknown kind, or not the pair of its public key."""
+    """A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its public key."""
 
 
 class SigningFailed(TangoError):
-    """A DPoP key made no signature; a signer of the program's own says why."""
+    """A DPoP key could not sign. If a custom signer failed, the message contains its error."""
 
 
 class ProofRefused(TangoError):
-    """The server refuses the DPoP proof, or wants one that was not sent."""
+    """The server refuses the DPoP proof, or requires one and got none."""
 
 
 class Downgraded(TangoError):
-    """A proof was sent and DPoP is required, and the server answered with a Bearer token, which was discarded."""
+    """DPoP is required, but the server issued a Bearer token, which was discarded."""
 
 
 class TokenRefused(TangoError):
-    """The API refuses the token, and asking again would not change that."""
+    """The API rejects the token, and another attempt would not change that."""
 
 
 class CacheUnavailable(TangoError):
-    """The shared cache cannot be used, no token is held, and fetching one past it could cost the fleet its token."""
+    """The shared cache cannot be used and no token is held. None is fetched, because that could use up the daily limit of all processes."""
