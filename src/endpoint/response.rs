@@ -312,8 +312,9 @@ mod tests {
         #[test]
         fn error_for_an_unusable_response_never_repeats_the_token(body in any_body_with_the_token()) {
             if let Err(problem) = parse(body.to_string().as_bytes(), &CONTEXT) {
+                let described = format!("{problem:?}");
                 let error = unusable(&HeaderMap::new(), problem, &Redactor::new([])).error;
-                let shown = format!("{problem:?} {error} {error:?}");
+                let shown = format!("{described} {error} {error:?}");
                 prop_assert!(!shown.contains(PLANTED), "{}", shown);
             }
         }
