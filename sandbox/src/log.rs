@@ -81,3 +81,9 @@ pub fn event(message: &str) {
         None => io::stderr().write_all(line.as_bytes()),
     };
 }
+
+/// Tells the user on standard error, wherever the log goes, why the program ends.
+pub fn complain(message: &str) {
+    // Not `eprintln!`: it panics when standard error is closed.
+    let _ = writeln!(io::stderr(), "tango-sandbox: {message}");
+}

@@ -35,7 +35,6 @@ mod tango_error;
 mod token_endpoint;
 
 use std::error::Error;
-use std::io::{self, Write};
 
 use clap::Parser;
 
@@ -49,7 +48,7 @@ fn main() {
     let command_line = CommandLine::parse();
     let failure = if matches!(command_line.command, Some(Command::Run(_))) { RUN_FAILURE } else { FAILURE };
     let status = execute(command_line).unwrap_or_else(|error| {
-        complain(&error.to_string());
+        log::complain(&error.to_string());
         failure
     });
     // Not an `ExitCode`: that one is too small for the exit codes of Windows.
@@ -64,9 +63,4 @@ fn execute(command_line: CommandLine) -> Result<i32, Box<dyn Error>> {
         Some(Command::Get(options)) => runtime.block_on(get::get(&options)).map(|()| 0),
         None => runtime.block_on(serve::serve(command_line.serve)).map(|()| 0),
     }
-}
-
-fn complain(message: &str) {
-    // Not `eprintln!`: it panics when standard error is closed.
-    let _ = writeln!(io::stderr(), "tango-sandbox: {message}");
 }

@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 
 use tokio::process::{Child, Command};
 
+use crate::log;
 use crate::options::RunOptions;
 use crate::server::Server;
 use crate::signals::Signals;
@@ -27,7 +28,7 @@ pub async fn run(options: RunOptions) -> Result<i32, Box<dyn Error>> {
     match child {
         Ok(child) => Ok(exit_status(wait(child, signals).await?)),
         Err(error) => {
-            crate::complain(&format!("cannot run {}: {error}", program.display()));
+            log::complain(&format!("cannot run {}: {error}", program.display()));
             Ok(if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE })
         }
     }
