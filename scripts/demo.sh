@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds everything and lets the C example get a token from a sandbox over TLS and call a protected API with it. Needs Rust,
-# a C compiler and make; leaves nothing behind except the build.
+# Builds everything and lets the C example get a token from a sandbox over TLS and call a protected API with it. Needs
+# Rust, a C compiler and make; leaves nothing behind except the build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

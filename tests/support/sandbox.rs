@@ -39,6 +39,14 @@ impl Sandbox {
         &self.variables[name]
     }
 
+    /// Gives a command the variables of this server, and no other `TANGO_` variable.
+    pub fn configure(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TANGO_")) {
+            command.env_remove(name);
+        }
+        command.envs(&self.variables);
+    }
+
     /// The same for a program in Rust.
     pub fn config(&self) -> Config {
         let mut config = Config::new();

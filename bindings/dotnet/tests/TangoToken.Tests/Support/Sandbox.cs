@@ -16,7 +16,8 @@ namespace TangoToken.Tests
 
         private Sandbox(string arguments)
         {
-            process = Processes.Start(Processes.Required("TANGO_SANDBOX"), "--until-stdin-closes --format json " + arguments);
+            string options = "--until-stdin-closes --format json " + arguments;
+            process = Processes.Start(Processes.Required("TANGO_SANDBOX"), options);
             string json = process.StandardOutput.ReadLine();
             Check.That(json != null, "the sandbox starts");
             // One object of strings, without a dependency for it.
