@@ -10,7 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// In a process group of its own, so that no terminal of the person who runs the tests has a part in the signals.
+/// Runs in a process group of its own: in the foreground of a terminal, SIGINT would not be passed on.
 fn run(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tango-sandbox"));
     command.arg("run").args(arguments).stdin(Stdio::null()).process_group(0);
@@ -21,7 +21,7 @@ fn run_shell(script: &str) -> Output {
     run(&["--", "sh", "-c", script]).output().unwrap()
 }
 
-/// Starts a command that prints a line when it is ready, waits for the line, and sends a signal to the sandbox.
+/// Starts a command that prints `ready`, and then sends a signal to the sandbox.
 fn signal_when_ready(script: &str, signal: Signal) -> (Child, BufReader<std::process::ChildStdout>) {
     let mut child = run(&["--", "sh", "-c", script]).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -64,7 +64,7 @@ async fn command_has_the_variables_of_a_server_that_ends_with_it() {
 }
 
 #[test]
-fn command_gets_a_token_from_the_server() {
+fn command_reaches_the_server() {
     let get = r#"printf 'Authorization: Bearer x\n' | "$0" get "$TANGO_API_URL/accounts" --ca-file "$TANGO_CA_FILE""#;
     let ended = run(&["--", "sh", "-c", get, env!("CARGO_BIN_EXE_tango-sandbox")]).output().unwrap();
     assert!(ended.stdout.starts_with(b"401 Unauthorized\n"), "{ended:?}");

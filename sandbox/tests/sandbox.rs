@@ -309,7 +309,7 @@ async fn held_response_waits_for_release() {
         assert_eq!(response.await.unwrap().status(), status);
         sandbox.control_post("/hold", "").await;
     }
-    // The API is held as well, and a client that goes away takes its response with it.
+    // Responses of the API are held as well, until the client goes away.
     tokio::select! {
         _ = sandbox.call("/accounts", None) => panic!("a response"),
         () = sandbox.wait_for("api_requests", 1) => (),

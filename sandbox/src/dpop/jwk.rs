@@ -52,7 +52,7 @@ type Parsed = Result<(String, Result<DecodingKey, jsonwebtoken::errors::Error>),
 
 fn elliptic_curve(jwk: &Map<String, Value>, curve: &str, bytes: usize) -> Parsed {
     if string(jwk, "kty") != Some("EC") || string(jwk, "crv") != Some(curve) {
-        return Err(format!("jwk is not an EC key on {curve}, which alg asks for").into());
+        return Err(format!("jwk is not an EC key on {curve}, which alg requires").into());
     }
     let coordinate = |name| member(jwk, name, |value| value.len() == bytes);
     let (x, y) = (coordinate("x")?, coordinate("y")?);
@@ -62,7 +62,7 @@ fn elliptic_curve(jwk: &Map<String, Value>, curve: &str, bytes: usize) -> Parsed
 
 fn octet_key_pair(jwk: &Map<String, Value>) -> Parsed {
     if string(jwk, "kty") != Some("OKP") || string(jwk, "crv") != Some("Ed25519") {
-        return Err("jwk is not an OKP key on Ed25519, which alg asks for".into());
+        return Err("jwk is not an OKP key on Ed25519, which alg requires".into());
     }
     let x = member(jwk, "x", |value| value.len() == 32)?;
     Ok((format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#), DecodingKey::from_ed_components(x)))
@@ -70,7 +70,7 @@ fn octet_key_pair(jwk: &Map<String, Value>) -> Parsed {
 
 fn rsa(jwk: &Map<String, Value>) -> Parsed {
     if string(jwk, "kty") != Some("RSA") {
-        return Err("jwk is not an RSA key, which alg asks for".into());
+        return Err("jwk is not an RSA key, which alg requires".into());
     }
     // A leading zero would give one key two thumbprints (RFC 7518 section 6.3.1.1).
     let minimal = |value: &[u8]| value.first().is_some_and(|&byte| byte != 0);
@@ -156,10 +156,10 @@ mod tests {
     #[test]
     fn key_of_another_kind_than_the_algorithm_is_refused() {
         for (jwk, algorithm, why) in [
-            (p256(), Algorithm::ES384, "jwk is not an EC key on P-384, which alg asks for"),
-            (ed25519(), Algorithm::ES256, "jwk is not an EC key on P-256, which alg asks for"),
-            (p256(), Algorithm::EdDSA, "jwk is not an OKP key on Ed25519, which alg asks for"),
-            (p256(), Algorithm::PS256, "jwk is not an RSA key, which alg asks for"),
+            (p256(), Algorithm::ES384, "jwk is not an EC key on P-384, which alg requires"),
+            (ed25519(), Algorithm::ES256, "jwk is not an EC key on P-256, which alg requires"),
+            (p256(), Algorithm::EdDSA, "jwk is not an OKP key on Ed25519, which alg requires"),
+            (p256(), Algorithm::PS256, "jwk is not an RSA key, which alg requires"),
             (p256(), Algorithm::HS256, "alg is not supported"),
         ] {
             assert_eq!(key(&jwk, algorithm).err().unwrap(), why);
