@@ -87,7 +87,7 @@ built=$(environment sdist-trial "$newest" pip)
 "$built" -c 'import tango_token; tango_token.DpopKey.generate()'
 
 step "what the tests talk to"
-[ -x "$target/release/tango-sandbox" ] || make --no-print-directory sandbox
+make --no-print-directory sandbox
 if ! cmp --silent tests/oidc-provider/package-lock.json tests/oidc-provider/node_modules/.installed; then
     npm ci --silent --prefix tests/oidc-provider
     cp tests/oidc-provider/package-lock.json tests/oidc-provider/node_modules/.installed

@@ -68,15 +68,13 @@ impl Way {
         Self { name, command: Box::new(command) }
     }
 
-    /// A program and its arguments, in the sandbox's environment and no other but for these variables.
+    /// A program and its arguments, with the variables of the sandbox and these, and no other `TANGO_` variable.
     fn program<const N: usize>(name: &'static str, program: &[&Path], variables: [(&'static str, PathBuf); N]) -> Self {
         let program: Vec<_> = program.iter().map(|&part| part.to_owned()).collect();
         Self::new(name, move |sandbox| {
             let mut command = Command::new(&program[0]);
-            for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TANGO_")) {
-                command.env_remove(name);
-            }
-            command.args(&program[1..]).envs(&sandbox.variables).env("TANGO_PROXY", "none").envs(variables.clone());
+            sandbox.configure(&mut command);
+            command.args(&program[1..]).envs(variables.clone());
             command
         })
     }

@@ -42,7 +42,7 @@ fn compile(prefix: &Path, executable: &Path, link: &[String]) {
 fn run(executable: &Path, library_path: Option<&Path>) -> bool {
     let sandbox = Sandbox::start(&[]);
     let mut program = Command::new(executable);
-    program.envs(&sandbox.variables).env("TANGO_PROXY", "none");
+    sandbox.configure(&mut program);
     if let Some(path) = library_path {
         program.env("LD_LIBRARY_PATH", path);
     }

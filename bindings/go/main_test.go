@@ -19,7 +19,6 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Setenv("TANGO_PROXY", "none")
 	for name, value := range server.Variables {
 		os.Setenv(name, value)
 	}

@@ -136,10 +136,7 @@ impl Program {
                 valgrind
             }
         };
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TANGO_")) {
-            command.env_remove(name);
-        }
-        command.envs(&sandbox.variables).env("TANGO_PROXY", "none");
+        sandbox.configure(&mut command);
         command
     }
 

@@ -195,7 +195,7 @@ def test_the_end_comes_with_a_refresh_in_flight(start_sandbox: Callable[..., San
         client = Client.from_env()
         held = client.acquire()
         url = os.environ["TANGO_SANDBOX_CONTROL_URL"]
-        urllib.request.urlopen(url + "/answers", json.dumps([{"status": 503, "delay_ms": 300}]).encode())
+        urllib.request.urlopen(url + "/responses", json.dumps([{"status": 503, "delay_ms": 300}]).encode())
         while json.load(urllib.request.urlopen(url + "/stats"))["token_requests"] < 2:
             assert client.acquire() == held, "served while the next one is fetched"
             time.sleep(0.01)

@@ -68,7 +68,7 @@ namespace TangoToken.Tests
 
         private static Dictionary<string, string> Environment(Sandbox sandbox)
         {
-            return new Dictionary<string, string>(sandbox.Variables) { { "TANGO_PROXY", "none" } };
+            return new Dictionary<string, string>(sandbox.Variables);
         }
     }
 }

@@ -1,28 +1,28 @@
-//! Why a request is refused for its proof, or for the lack of one.
+//! The errors of a request with a wrong proof, or without one.
 
 use std::borrow::Cow;
 
-/// Each is an `error` of RFC 9449 with a description of printable ASCII without quotes and backslashes, which repeats
-/// nothing of the request.
+/// An `error` of RFC 9449. Its description is printable ASCII without quotes and backslashes, and does not repeat any
+/// part of the request.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is no proof, and there must be one.
+pub enum ProofError {
+    /// The request has no proof and needs one.
     Missing,
     /// The proof failed a check.
     Invalid(Cow<'static, str>),
-    /// The proof is good but for its nonce (sections 8 and 9).
+    /// The proof is valid except for its nonce (sections 8 and 9).
     UseNonce(&'static str),
-    /// The proof is good, and its key is not the one that the access token is bound to (section 7.1).
+    /// The proof is valid, but the access token is bound to another key (section 7.1).
     OtherKey,
 }
 
-impl Refusal {
-    /// A check that failed.
+impl ProofError {
+    /// Makes the error of a check that failed.
     pub fn invalid(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid(reason.into())
     }
 
-    /// The `error`.
+    /// Returns the `error`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Missing | Self::Invalid(_) => "invalid_dpop_proof",
@@ -31,7 +31,7 @@ impl Refusal {
         }
     }
 
-    /// The `error_description`.
+    /// Returns the `error_description`.
     pub fn description(self) -> Cow<'static, str> {
         match self {
             Self::Missing => "a DPoP proof is required".into(),
