@@ -12,14 +12,15 @@ use crate::config::Config;
 use crate::error::Status;
 use crate::store::{CacheError, SharedCache};
 
-/// Reads the value of a name. `*value_length` is the room in `value` and becomes the length of what was written, 0 where
-/// there is none. Returns 0, or any other number on failure.
+/// Reads the value stored under `name`. `*value_length` is the size of `value` in bytes; the function sets it to the
+/// length of what it wrote, or to 0 if nothing is stored. `user_data` and `name` stay the library's. Returns 0, or any
+/// other number on failure.
 pub type CacheLoad = Option<
     unsafe extern "C" fn(user_data: *mut c_void, name: *const c_char, value: *mut u8, value_length: *mut usize) -> i32,
 >;
 
-/// Puts a value in the place of an earlier one, in one step; a NULL `value` removes it. It has to be kept for `keep_ms`,
-/// and may be forgotten after. Returns 0, or any other number on failure.
+/// Stores a value under `name`, atomically replacing an earlier one; a NULL `value` removes it. The value has to be
+/// kept for `keep_ms` milliseconds and may be dropped after that. Returns 0, or any other number on failure.
 pub type CacheSave = Option<
     unsafe extern "C" fn(
         user_data: *mut c_void,
@@ -30,26 +31,31 @@ pub type CacheSave = Option<
     ) -> i32,
 >;
 
-/// Takes the lock of a name for `owner`, or extends it if `owner` has it. Returns 0 then, 1 at once if another has it, any
-/// other number on failure. The lock has to open by itself `lease_ms` later: its owner may be gone.
+/// Takes the lock called `name` for `owner`, or extends it if `owner` holds it. Returns 0 if `owner` now holds it, 1 at
+/// once if another owner does, and any other number on failure. The lock has to expire `lease_ms` milliseconds later by
+/// itself, because the process of its owner may have died.
 pub type CacheLock = Option<
     unsafe extern "C" fn(user_data: *mut c_void, name: *const c_char, owner: *const c_char, lease_ms: u64) -> i32,
 >;
 
-/// Opens the lock of a name if `owner` has it. Returns 0, also if it does not, or any other number on failure.
+/// Releases the lock called `name` if `owner` holds it. Returns 0, also if `owner` does not hold it, or any other
+/// number on failure.
 pub type CacheUnlock =
     Option<unsafe extern "C" fn(user_data: *mut c_void, name: *const c_char, owner: *const c_char) -> i32>;
 
-/// Ends the `user_data` of a cache. Called exactly once, on any thread.
+/// Frees the `user_data` of a cache. Called exactly once, on any thread.
 pub type CacheRelease = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
-/// Shares the token in a database that these four functions reach, instead of `tango_config_set_cache`.
+/// Shares the token through a store of the program's choice, reached by these four functions, instead of
+/// `tango_config_set_cache`.
 ///
-/// They are called on the library's own threads, several at once, and waited for for five seconds; none may throw or jump
-/// out. Give them shorter time limits of their own: a value that is saved late can replace what another process wrote
-/// meanwhile. Names are of letters, digits, `.` and `-`; values are sealed or hold no secret, and have at most 128 KiB.
-/// `release`, which may be NULL, ends `user_data` once no configuration, client or call uses it; when this call fails, at
-/// once.
+/// The library calls them on its own threads, several at once, and waits for each call for at most five seconds. Give
+/// each a shorter time limit: a value that is saved late can overwrite a newer one of another process. They must
+/// neither throw nor longjmp. Names consist of letters, digits, `.` and `-`. Values are sealed or hold no secret, and
+/// have at most 128 KiB.
+///
+/// The library takes over `user_data`: `release`, which may be NULL, frees it once no configuration, client or call
+/// uses it, or at once if this call fails. INVALID_ARGUMENT if `config` or one of the four functions is NULL.
 #[unsafe(no_mangle)]
 #[allow(clippy::too_many_arguments)]
 pub unsafe extern "C" fn tango_config_set_cache_callbacks(

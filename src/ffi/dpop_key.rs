@@ -12,16 +12,17 @@ use super::{Out, end, fork, guard, invalid, required, text};
 use crate::dpop::{Algorithm, DpopKey, SignerError};
 use crate::error::{Error, Status};
 
-/// A key pair for DPoP proofs (RFC 9449). A private key that this process holds is zeroised with its last handle.
+/// A key pair for DPoP proofs (RFC 9449). A private key in this process is wiped from memory with its last handle.
 pub struct KeyObject {
     pub(super) key: DpopKey,
     /// Written at the first request, because a text out is borrowed from its object.
     pem: OnceLock<SecretString>,
 }
 
-/// Signs a message for a key that stays elsewhere. `*signature_length` is the room in `signature`, 1,024 bytes or more, and
-/// becomes what was written: `R || S` or DER for ECDSA, else as RFC 7518 says. Returns 0, or any other number on failure. Called on any
-/// thread, several at once; it must not throw or jump out.
+/// Signs a message with a private key that this process does not hold. `*signature_length` is the size of `signature`
+/// in bytes, at least 1,024; the function sets it to the length of what it wrote: `R || S` or DER for ECDSA, otherwise
+/// the format of RFC 7518. Returns 0, or any other number on failure. Called on any thread, several at once; it must
+/// neither throw nor longjmp.
 pub type DpopSign = Option<
     unsafe extern "C" fn(
         user_data: *mut c_void,
@@ -32,10 +33,11 @@ pub type DpopSign = Option<
     ) -> i32,
 >;
 
-/// Ends the `user_data` of a signer. Called exactly once, on any thread.
+/// Frees the `user_data` of a signer. Called exactly once, on any thread.
 pub type DpopRelease = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
-/// Makes a new key; `algorithm` is a `tango_algorithm`. The caller owns `*key` and ends it with `tango_dpop_key_free`.
+/// Generates a key; `algorithm` is a `tango_algorithm`. The caller owns `*key` and frees it with `tango_dpop_key_free`.
+/// INVALID_ARGUMENT for NULL and for an unknown algorithm; INTERNAL if the machine is out of memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_key_generate(
     algorithm: i32,
@@ -46,8 +48,11 @@ pub unsafe extern "C" fn tango_dpop_key_generate(
     unsafe { make(key, error, || DpopKey::generate(known(algorithm)?)) }
 }
 
-/// Reads a private key in PEM: PKCS#8, SEC1 or PKCS#1, not encrypted. `algorithm` is a `tango_algorithm`, or 0 for what
-/// fits the key (PS256 for RSA). KEY_REJECTED says what is wrong with the key.
+/// Reads an unencrypted private key in PEM: PKCS#8, SEC1 or PKCS#1. `algorithm` is a `tango_algorithm`, or 0 for the
+/// one that fits the key (PS256 for RSA).
+///
+/// The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL and for an unknown
+/// algorithm; KEY_REJECTED says what is wrong with the key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_key_from_pem(
     pem: *const c_char,
@@ -64,7 +69,10 @@ pub unsafe extern "C" fn tango_dpop_key_from_pem(
     }
 }
 
-/// Reads a private key as a JWK (RFC 7517). Its `alg`, where it has one, says how it signs. KEY_REJECTED as above.
+/// Reads a private key as a JWK (RFC 7517), whose `alg` member, if it has one, chooses the algorithm.
+///
+/// The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL; KEY_REJECTED says what is
+/// wrong with the key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_key_from_jwk(
     jwk: *const c_char,
@@ -75,7 +83,10 @@ pub unsafe extern "C" fn tango_dpop_key_from_jwk(
     unsafe { make(key, error, || DpopKey::from_jwk(text(jwk, "jwk")?)) }
 }
 
-/// Reads a private key from a file, in PEM or as a JWK. KEY_REJECTED names the file and what is wrong with it.
+/// Reads a private key from a file, in PEM or as a JWK.
+///
+/// The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL; KEY_REJECTED names the
+/// file and says what is wrong with it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_key_from_file(
     path: *const c_char,
@@ -86,11 +97,14 @@ pub unsafe extern "C" fn tango_dpop_key_from_file(
     unsafe { make(key, error, || DpopKey::from_file(text(path, "path")?)) }
 }
 
-/// A key that stays elsewhere, in an HSM, a TPM or a key service, behind a function that signs.
+/// Makes a key whose private part this process does not hold: it stays in an HSM, a TPM or a key service, and `sign`
+/// signs with it.
 ///
-/// `sign` is called once here, and what it gives is verified with `public_jwk`; then once for each proof. `release`,
-/// which may be NULL, ends `user_data` once the last handle is gone and no proof is under way; when this call fails, at
-/// once. KEY_REJECTED and SIGNING_FAILED say what is wrong.
+/// `public_jwk` is the public key as a JWK. `sign` is called once here, to check its signature with `public_jwk`, and
+/// then once for each proof. The library takes over `user_data`: `release`, which may be NULL, frees it once the last
+/// handle is freed and no proof is being signed, or at once if this call fails. The caller owns `*key` and frees it
+/// with `tango_dpop_key_free`. INVALID_ARGUMENT for any other NULL and for an unknown algorithm; KEY_REJECTED if
+/// `public_jwk` cannot be used or does not fit the signature; SIGNING_FAILED if `sign` fails.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_key_from_signer(
     algorithm: i32,
@@ -113,32 +127,33 @@ pub unsafe extern "C" fn tango_dpop_key_from_signer(
     }
 }
 
-/// Another handle of the same key, with a `tango_dpop_key_free` of its own. NULL for NULL.
+/// Returns another handle of the same key, which the caller frees with `tango_dpop_key_free`. NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_key_clone(key: Option<&KeyObject>) -> Option<Box<KeyObject>> {
     key.map(|object| Box::new(KeyObject::new(object.key.clone())))
 }
 
-/// How it signs, a `tango_algorithm`; 0 for NULL.
+/// Returns the algorithm of the key's signatures, a `tango_algorithm`; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_key_algorithm(key: Option<&KeyObject>) -> i32 {
     key.map_or(0, |object| object.key.algorithm() as i32)
 }
 
-/// The public key as a JWK, with its required members only. Borrowed from the key; NULL for NULL.
+/// Returns the public key as a JWK with its required members only. Borrowed from the key; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_key_public_jwk(key: Option<&KeyObject>) -> *const c_char {
     key.map_or(ptr::null(), |object| object.key.public_jwk_with_nul().as_ptr().cast())
 }
 
-/// The RFC 7638 thumbprint, the `jkt` that tokens are bound to. Borrowed from the key; NULL for NULL.
+/// Returns the JWK thumbprint (RFC 7638), which is the `jkt` that tokens are bound to. Borrowed from the key; NULL for
+/// NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_key_thumbprint(key: Option<&KeyObject>) -> *const c_char {
     key.map_or(ptr::null(), |object| object.key.thumbprint_with_nul().as_ptr().cast())
 }
 
-/// The private key as PKCS#8 in PEM: a secret. Borrowed from the key and zeroised with it. KEY_REJECTED for a key that
-/// stays elsewhere.
+/// Writes the private key to `*pem`, as PKCS#8 in PEM: a secret. Borrowed from the key and wiped from memory with it.
+/// INVALID_ARGUMENT for NULL; KEY_REJECTED for a key made from a signer, whose private part this process does not hold.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_key_to_pem(
     key: Option<&KeyObject>,
@@ -160,7 +175,7 @@ pub unsafe extern "C" fn tango_dpop_key_to_pem(
     })
 }
 
-/// Ends this handle. Clients and proofs made with the key stay. NULL is fine.
+/// Frees this handle and the strings borrowed from it. Clients and proofs made with the key stay valid. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_key_free(key: Option<Box<KeyObject>>) {
     end(key);

@@ -9,15 +9,16 @@ use super::error::ErrorObject;
 use super::{Out, end, guard, optional_text, required, text};
 use crate::error::Status;
 
-/// A DPoP proof (RFC 9449 section 4): a JWT for one request and no other.
+/// A DPoP proof (RFC 9449 section 4): a JWT that is valid for one request.
 pub struct Proof(String);
 
-/// Makes a proof for one request: the method as it is sent, and the URL that it goes to.
+/// Makes a proof for one request with this HTTP method, exactly as it is sent, to this URL. Every request needs a new
+/// proof, also one that is sent again.
 ///
-/// `access_token` is the token that the request presents, NULL for a token request; `nonce` is the `DPoP-Nonce` that
-/// this server gave last, NULL if it gave none. Every request, a repeated one too, needs a proof of its own. The caller
-/// owns `*proof` and ends it with `tango_dpop_proof_free`. INVALID_ARGUMENT for what no proof can hold, SIGNING_FAILED
-/// where the key made no signature.
+/// `access_token` is the token that the request presents, or NULL for a token request. `nonce` is the last `DPoP-Nonce`
+/// of this server, or NULL if it sent none. The caller owns `*proof` and frees it with `tango_dpop_proof_free`.
+/// INVALID_ARGUMENT for any other NULL and for a value that a proof cannot contain; SIGNING_FAILED if the key makes no
+/// signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_proof_new(
     key: Option<&KeyObject>,
@@ -46,13 +47,13 @@ pub unsafe extern "C" fn tango_dpop_proof_new(
     })
 }
 
-/// The value of the `DPoP` header. Borrowed from the proof; NULL for NULL.
+/// Returns the value of the `DPoP` header. Borrowed from the proof; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_proof_value(proof: Option<&Proof>) -> *const c_char {
     proof.map_or(ptr::null(), |proof| proof.0.as_ptr().cast())
 }
 
-/// Ends the proof. NULL is fine.
+/// Frees the proof and the string borrowed from it. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_proof_free(proof: Option<Box<Proof>>) {
     end(proof);

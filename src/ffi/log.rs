@@ -32,14 +32,17 @@ pub enum LogLevel {
     Trace = 5,
 }
 
-/// Receives one line of the log: a `tango_log_level` and a text that is borrowed until it returns. Called on any
-/// thread, several at once; it must not throw or jump out, and what it logs through this library is dropped.
+/// Receives one line of the log: its `tango_log_level`, and a message that is borrowed until the function returns.
+/// Called on any thread, several at once; it must neither throw nor longjmp. Lines that the library would log from
+/// inside it are dropped.
 pub type LogCallback = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
 
-/// Where the log of the whole process goes, up to a `tango_log_level`. NULL as `callback` ends it.
+/// Sends the log of the whole process to `callback`, up to `max_level`, a `tango_log_level`. A NULL `callback` stops
+/// it.
 ///
-/// No line holds a secret. A call of the previous callback may still be under way in another thread when this
-/// returns, so its `user_data` must outlive the program's last call. INVALID_ARGUMENT for an unknown level.
+/// No line contains a secret. `user_data` stays the caller's. A call of the previous callback may still be running on
+/// another thread when this function returns, so keep `user_data` valid until no call can use it. INVALID_ARGUMENT for
+/// an unknown level; INVALID_CONFIGURATION if a Rust part of the program already receives the log through `tracing`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_log_set_callback(
     max_level: i32,
