@@ -1,11 +1,11 @@
-//! `tango_authorization`: the headers of one API call, and what its answer teaches.
+//! `tango_authorization`: the headers of one API request, and what the client learns from its response.
 
 use std::ptr;
 
 use libc::c_char;
 
 use super::error::ErrorObject;
-use super::{Out, end, guard, invalid, required, servers_text, text};
+use super::{Out, free, guard, invalid, required, server_string, string};
 use crate::client::{Authorization, Client, Observation, Verdict};
 use crate::error::Status;
 
@@ -26,9 +26,9 @@ pub unsafe extern "C" fn tango_client_authorize(
     error: *mut *mut ErrorObject,
 ) -> Status {
     guard(error, || {
-        // SAFETY: the header's contract for out-parameters and texts.
+        // SAFETY: the header's contract for out-parameters and strings.
         let (out, method, url) =
-            unsafe { (Out::new(authorization, "authorization")?, text(method, "method")?, text(url, "url")?) };
+            unsafe { (Out::new(authorization, "authorization")?, string(method, "method")?, string(url, "url")?) };
         out.give(Box::into_raw(Box::new(required(client, "client")?.authorize(method, url)?)));
         Ok(())
     })
@@ -73,12 +73,13 @@ pub unsafe extern "C" fn tango_client_observe(
 ) -> Status {
     guard(error, || {
         let (client, authorization) = (required(client, "client")?, required(authorization, "authorization")?);
-        let known = u16::try_from(http_status).ok().filter(|status| (100..=599).contains(status));
-        // SAFETY: the header's contract for texts.
+        let valid = u16::try_from(http_status).ok().filter(|status| (100..=599).contains(status));
+        // SAFETY: the header's contract for strings.
         let (dpop_nonce, www_authenticate, date) =
-            unsafe { (servers_text(dpop_nonce), servers_text(www_authenticate), servers_text(date)) };
-        let answer = Observation {
-            http_status: known.ok_or_else(|| invalid("http_status", &format!("{http_status} is none")))?,
+            unsafe { (server_string(dpop_nonce), server_string(www_authenticate), server_string(date)) };
+        let response = Observation {
+            http_status: valid
+                .ok_or_else(|| invalid("http_status", &format!("{http_status} is not an HTTP status")))?,
             dpop_nonce: dpop_nonce.as_deref(),
             www_authenticate: www_authenticate.as_deref(),
             date: date.as_deref(),
@@ -86,8 +87,8 @@ pub unsafe extern "C" fn tango_client_observe(
         if verdict.is_null() {
             return Err(invalid("verdict", "is NULL"));
         }
-        let observed: Verdict = client.observe(authorization, &answer)?;
-        // SAFETY: not NULL, so a place for a number by the header's contract.
+        let observed: Verdict = client.observe(authorization, &response)?;
+        // SAFETY: not NULL, so by the header's contract a number may be written there.
         unsafe { verdict.write(observed as i32) };
         Ok(())
     })
@@ -109,5 +110,5 @@ pub extern "C" fn tango_authorization_dpop(authorization: Option<&Authorization>
 /// Frees the authorization and the strings borrowed from it. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_authorization_free(authorization: Option<Box<Authorization>>) {
-    end(authorization);
+    free(authorization);
 }

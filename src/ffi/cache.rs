@@ -1,4 +1,4 @@
-//! A shared cache behind functions of the program's own.
+//! A custom shared cache behind callbacks of the program.
 
 use std::ffi::{CString, c_void};
 use std::ptr;
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn tango_config_set_cache_callbacks(
     user_data: *mut c_void,
     error: *mut *mut ErrorObject,
 ) -> Status {
-    // Before anything can fail: whatever happens, the data is released once.
+    // Owned before anything can fail, so that the data is released exactly once.
     let data = UserData { release, user_data };
     guard(error, move || {
         let config = required(config, "config")?;
@@ -96,15 +96,15 @@ struct UserData {
     user_data: *mut c_void,
 }
 
-// SAFETY: the header says that all functions are called on any thread; `user_data` is only carried there.
+// SAFETY: the header says that the callbacks run on any thread; the library only passes `user_data` on.
 unsafe impl Send for UserData {}
-// SAFETY: as above, and that several threads may call them at once.
+// SAFETY: as above; the header also says that several threads may call them at once.
 unsafe impl Sync for UserData {}
 
 impl Drop for UserData {
     fn drop(&mut self) {
         if let Some(release) = self.release {
-            // SAFETY: of the type that the header names, and given by the caller to be called once with this.
+            // SAFETY: the caller gave this function, of the type in the header, to be called once with this data.
             unsafe { release(self.user_data) };
         }
     }
@@ -112,30 +112,30 @@ impl Drop for UserData {
 
 impl SharedCache for Callbacks {
     fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
-        const ROOM: usize = 128 * 1024;
-        let name = c_text(name)?;
-        let mut value = vec![0; ROOM];
-        let mut length = ROOM;
-        // SAFETY: of the type that the header names, with the room that it may write, which outlives the call.
+        const CAPACITY: usize = 128 * 1024;
+        let name = c_string(name)?;
+        let mut value = vec![0; CAPACITY];
+        let mut length = CAPACITY;
+        // SAFETY: a function of the type in the header; `value` outlives the call and has the size that it is told.
         let code = unsafe { (self.load)(self.data.user_data, name.as_ptr(), value.as_mut_ptr(), &raw mut length) };
         done(code, "load")?;
-        if length > ROOM {
-            return Err(CacheError(format!("load gave a length of {length} bytes, more than there was room for")));
+        if length > CAPACITY {
+            return Err(CacheError(format!("load set a length of {length} bytes, more than its buffer holds")));
         }
         value.truncate(length);
         Ok(Some(value).filter(|value| !value.is_empty()))
     }
 
     fn save(&self, name: &str, value: Option<&[u8]>, keep: Duration) -> Result<(), CacheError> {
-        let name = c_text(name)?;
+        let name = c_string(name)?;
         let (start, length) = value.map_or((ptr::null(), 0), |value| (value.as_ptr(), value.len()));
-        // SAFETY: of the type that the header names, with a value that outlives the call, or NULL and no length.
+        // SAFETY: a function of the type in the header; the value outlives the call, or is NULL with length 0.
         done(unsafe { (self.save)(self.data.user_data, name.as_ptr(), start, length, ms(keep)) }, "save")
     }
 
     fn lock(&self, name: &str, owner: &str, lease: Duration) -> Result<bool, CacheError> {
-        let (name, owner) = (c_text(name)?, c_text(owner)?);
-        // SAFETY: of the type that the header names, with texts that outlive the call.
+        let (name, owner) = (c_string(name)?, c_string(owner)?);
+        // SAFETY: a function of the type in the header; the strings outlive the call.
         match unsafe { (self.lock)(self.data.user_data, name.as_ptr(), owner.as_ptr(), ms(lease)) } {
             1 => Ok(false),
             code => done(code, "lock").map(|()| true),
@@ -143,14 +143,14 @@ impl SharedCache for Callbacks {
     }
 
     fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError> {
-        let (name, owner) = (c_text(name)?, c_text(owner)?);
-        // SAFETY: of the type that the header names, with texts that outlive the call.
+        let (name, owner) = (c_string(name)?, c_string(owner)?);
+        // SAFETY: a function of the type in the header; the strings outlive the call.
         done(unsafe { (self.unlock)(self.data.user_data, name.as_ptr(), owner.as_ptr()) }, "unlock")
     }
 }
 
-fn c_text(text: &str) -> Result<CString, CacheError> {
-    CString::new(text).map_err(|_| CacheError("a name has a NUL in it".into()))
+fn c_string(name: &str) -> Result<CString, CacheError> {
+    CString::new(name).map_err(|_| CacheError("a name contains a NUL".into()))
 }
 
 fn ms(span: Duration) -> u64 {

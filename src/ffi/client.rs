@@ -3,7 +3,7 @@
 use libc::c_char;
 
 use super::error::ErrorObject;
-use super::{Out, end, fork, guard, optional_text, required};
+use super::{Out, fork, free, guard, optional_string, required};
 use crate::client::Client;
 use crate::config::{Config, Credentials};
 use crate::error::{Error, Status};
@@ -39,7 +39,7 @@ pub extern "C" fn tango_client_clone(client: Option<&Client>) -> Option<Box<Clie
 /// Frees this handle. Tokens, pending requests and other handles of the client stay valid. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_client_free(client: Option<Box<Client>>) {
-    end(client);
+    free(client);
 }
 
 /// Replaces the credentials of the client: the client ID and secret, the service account, or both. The strings are
@@ -59,13 +59,13 @@ pub unsafe extern "C" fn tango_client_set_credentials(
 ) -> Status {
     guard(error, || {
         let client = required(client, "client")?;
-        // SAFETY: the header's contract for texts.
+        // SAFETY: the header's contract for strings.
         let (id, secret, name, password) = unsafe {
             (
-                optional_text(client_id, "client_id")?,
-                optional_text(client_secret, "client_secret")?,
-                optional_text(username, "username")?,
-                optional_text(password, "password")?,
+                optional_string(client_id, "client_id")?,
+                optional_string(client_secret, "client_secret")?,
+                optional_string(username, "username")?,
+                optional_string(password, "password")?,
             )
         };
         let mut credentials = Credentials::new();
@@ -79,15 +79,16 @@ pub unsafe extern "C" fn tango_client_set_credentials(
     })
 }
 
+/// Both strings of a pair, or none of them.
 fn pair<'a>(
-    name: Option<&'a str>,
-    called: &str,
+    identity: Option<&'a str>,
+    identity_argument: &str,
     secret: Option<&'a str>,
-    secret_called: &str,
+    secret_argument: &str,
 ) -> Result<Option<(&'a str, &'a str)>, Error> {
-    match (name, secret) {
+    match (identity, secret) {
         (None, None) => Ok(None),
-        (name, secret) => Ok(Some((required(name, called)?, required(secret, secret_called)?))),
+        (identity, secret) => Ok(Some((required(identity, identity_argument)?, required(secret, secret_argument)?))),
     }
 }
 
@@ -104,7 +105,7 @@ pub unsafe extern "C" fn tango_client_invalidate(
 ) -> Status {
     guard(error, || {
         let client = required(client, "client")?;
-        // SAFETY: NULL or a token of this library that was not freed, by the header's contract.
+        // SAFETY: by the header's contract NULL, or a token of this library that was not freed.
         let token = required(unsafe { super::token::cloned(token) }, "token")?;
         client.invalidate(&Token::from_replica(token));
         Ok(())

@@ -6,7 +6,7 @@ use libc::c_char;
 
 use super::dpop_key::KeyObject;
 use super::error::ErrorObject;
-use super::{end, guard, invalid, required, text};
+use super::{free, guard, invalid, required, string};
 use crate::config::{Config, Environment};
 use crate::dpop::DpopMode;
 use crate::error::{Error, Status};
@@ -20,7 +20,7 @@ pub extern "C" fn tango_config_new() -> Box<Config> {
 /// Ends the configuration; clients made from it stay. NULL is fine.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_config_free(config: Option<Box<Config>>) {
-    end(config);
+    free(config);
 }
 
 /// Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty: ENVIRONMENT
@@ -329,7 +329,7 @@ unsafe fn set(
 ) -> Status {
     guard(error, || {
         // SAFETY: this function's own contract.
-        apply(required(config, "config")?, unsafe { text(value, name) }?);
+        apply(required(config, "config")?, unsafe { string(value, name) }?);
         Ok(())
     })
 }

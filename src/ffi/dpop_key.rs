@@ -8,14 +8,14 @@ use libc::c_char;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::ErrorObject;
-use super::{Out, end, fork, guard, invalid, required, text};
+use super::{Out, fork, free, guard, invalid, required, string};
 use crate::dpop::{Algorithm, DpopKey, SignerError};
 use crate::error::{Error, Status};
 
 /// A key pair for DPoP proofs (RFC 9449). A private key in this process is wiped from memory with its last handle.
 pub struct KeyObject {
     pub(super) key: DpopKey,
-    /// Written at the first request, because a text out is borrowed from its object.
+    /// Set by the first `tango_dpop_key_to_pem`, because the string is borrowed from this object.
     pem: OnceLock<SecretString>,
 }
 
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn tango_dpop_key_generate(
     error: *mut *mut ErrorObject,
 ) -> Status {
     // SAFETY: the header's contract for out-parameters.
-    unsafe { make(key, error, || DpopKey::generate(known(algorithm)?)) }
+    unsafe { make(key, error, || DpopKey::generate(known_algorithm(algorithm)?)) }
 }
 
 /// Reads an unencrypted private key in PEM: PKCS#8, SEC1 or PKCS#1. `algorithm` is a `tango_algorithm`, or 0 for the
@@ -60,11 +60,11 @@ pub unsafe extern "C" fn tango_dpop_key_from_pem(
     key: *mut *mut KeyObject,
     error: *mut *mut ErrorObject,
 ) -> Status {
-    // SAFETY: the header's contract for texts and out-parameters.
+    // SAFETY: the header's contract for strings and out-parameters.
     unsafe {
         make(key, error, || {
-            let algorithm = if algorithm == 0 { None } else { Some(known(algorithm)?) };
-            DpopKey::from_pem(text(pem, "pem")?, algorithm)
+            let algorithm = if algorithm == 0 { None } else { Some(known_algorithm(algorithm)?) };
+            DpopKey::from_pem(string(pem, "pem")?, algorithm)
         })
     }
 }
@@ -79,8 +79,8 @@ pub unsafe extern "C" fn tango_dpop_key_from_jwk(
     key: *mut *mut KeyObject,
     error: *mut *mut ErrorObject,
 ) -> Status {
-    // SAFETY: the header's contract for texts and out-parameters.
-    unsafe { make(key, error, || DpopKey::from_jwk(text(jwk, "jwk")?)) }
+    // SAFETY: the header's contract for strings and out-parameters.
+    unsafe { make(key, error, || DpopKey::from_jwk(string(jwk, "jwk")?)) }
 }
 
 /// Reads a private key from a file, in PEM or as a JWK.
@@ -93,8 +93,8 @@ pub unsafe extern "C" fn tango_dpop_key_from_file(
     key: *mut *mut KeyObject,
     error: *mut *mut ErrorObject,
 ) -> Status {
-    // SAFETY: the header's contract for texts and out-parameters.
-    unsafe { make(key, error, || DpopKey::from_file(text(path, "path")?)) }
+    // SAFETY: the header's contract for strings and out-parameters.
+    unsafe { make(key, error, || DpopKey::from_file(string(path, "path")?)) }
 }
 
 /// Makes a key whose private part this process does not hold: it stays in an HSM, a TPM or a key service, and `sign`
@@ -115,14 +115,14 @@ pub unsafe extern "C" fn tango_dpop_key_from_signer(
     key: *mut *mut KeyObject,
     error: *mut *mut ErrorObject,
 ) -> Status {
-    // Before anything can fail: whatever happens, the data is released once.
+    // Owned before anything can fail, so that the data is released exactly once.
     let signer = CallbackSigner { sign, release, user_data };
-    // SAFETY: the header's contract for texts and out-parameters.
+    // SAFETY: the header's contract for strings and out-parameters.
     unsafe {
         make(key, error, move || {
             required(signer.sign, "sign")?;
-            let public_jwk = text(public_jwk, "public_jwk")?;
-            DpopKey::from_signer(known(algorithm)?, public_jwk, move |message| signer.signature(message))
+            let public_jwk = string(public_jwk, "public_jwk")?;
+            DpopKey::from_signer(known_algorithm(algorithm)?, public_jwk, move |message| signer.signature(message))
         })
     }
 }
@@ -162,11 +162,11 @@ pub unsafe extern "C" fn tango_dpop_key_to_pem(
 ) -> Status {
     guard(error, || {
         let object = required(key, "key")?;
-        // SAFETY: the header's contract for out-parameters; a place for a const pointer is one for a pointer.
+        // SAFETY: the header's contract for out-parameters; const and mutable pointers have one layout.
         let out = unsafe { Out::new(pem.cast::<*mut c_char>(), "pem") }?;
         if object.pem.get().is_none() {
             let pem = object.key.to_pem()?;
-            // Another thread may have been faster, with the same text.
+            // Another thread may have set it meanwhile, to the same string.
             let _ = object.pem.set(with_nul(&pem));
         }
         let pem = object.pem.get().map_or(ptr::null(), |pem| pem.expose_secret().as_ptr());
@@ -178,7 +178,7 @@ pub unsafe extern "C" fn tango_dpop_key_to_pem(
 /// Frees this handle and the strings borrowed from it. Clients and proofs made with the key stay valid. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_key_free(key: Option<Box<KeyObject>>) {
-    end(key);
+    free(key);
 }
 
 impl KeyObject {
@@ -188,7 +188,7 @@ impl KeyObject {
 }
 
 /// # Safety
-/// `key` is NULL or a place for a pointer.
+/// `key` is NULL or may be written.
 unsafe fn make(
     key: *mut *mut KeyObject,
     error: *mut *mut ErrorObject,
@@ -203,47 +203,47 @@ unsafe fn make(
     })
 }
 
-fn known(algorithm: i32) -> Result<Algorithm, Error> {
+fn known_algorithm(algorithm: i32) -> Result<Algorithm, Error> {
     Algorithm::try_from(algorithm).map_err(|number| invalid("algorithm", &format!("{number} is not known")))
 }
 
-/// Sized before it is filled: a growing string would leave copies of the secret behind.
+/// Allocates the whole string first: one that grows leaves copies of the secret in freed memory.
 fn with_nul(secret: &SecretString) -> SecretString {
     let secret = secret.expose_secret();
-    let mut text = String::with_capacity(secret.len() + 1);
-    text.push_str(secret);
-    text.push('\0');
-    text.into()
+    let mut terminated = String::with_capacity(secret.len() + 1);
+    terminated.push_str(secret);
+    terminated.push('\0');
+    terminated.into()
 }
 
-/// The caller's function and its data, which are released with it.
+/// The caller's signing function and its data, which is released on drop.
 struct CallbackSigner {
     sign: DpopSign,
     release: DpopRelease,
     user_data: *mut c_void,
 }
 
-// SAFETY: the header says that both functions are called on any thread; `user_data` is only carried there.
+// SAFETY: the header says that both functions run on any thread; the library only passes `user_data` on.
 unsafe impl Send for CallbackSigner {}
-// SAFETY: as above, and that `sign` is called by several threads at once.
+// SAFETY: as above; the header also says that several threads call `sign` at once.
 unsafe impl Sync for CallbackSigner {}
 
 impl CallbackSigner {
     fn signature(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
         /// An RSA signature of 8,192 bits.
         const LONGEST: usize = 1024;
-        let sign = self.sign.ok_or_else(|| SignerError("there is none".into()))?;
+        let sign = self.sign.ok_or_else(|| SignerError("it is NULL".into()))?;
         let mut signature = vec![0; LONGEST];
         let mut length = LONGEST;
-        // SAFETY: of the type that the header names, and given by the caller to be called like this, with the lengths
-        // of what it may read and write.
+        // SAFETY: the caller gave this function, of the type in the header; both buffers outlive the call and have the
+        // lengths that it is told.
         let code =
             unsafe { sign(self.user_data, message.as_ptr(), message.len(), signature.as_mut_ptr(), &raw mut length) };
         if code != 0 {
             return Err(SignerError(format!("it returned {code}")));
         }
         if length > LONGEST {
-            return Err(SignerError(format!("it gave a length of {length} bytes, more than there was room for")));
+            return Err(SignerError(format!("it set a length of {length} bytes, more than its buffer holds")));
         }
         signature.truncate(length);
         Ok(signature)
@@ -253,7 +253,7 @@ impl CallbackSigner {
 impl Drop for CallbackSigner {
     fn drop(&mut self) {
         if let Some(release) = self.release {
-            // SAFETY: of the type that the header names, and given by the caller to be called once with this.
+            // SAFETY: the caller gave this function, of the type in the header, to be called once with this data.
             unsafe { release(self.user_data) };
         }
     }
@@ -266,7 +266,7 @@ mod tests {
 
     use super::*;
 
-    /// What the signer of the program's own has: a key that the library sees only the public part of.
+    /// Stands for an HSM: holds a key of which the library sees only the public part.
     struct Module {
         key: DpopKey,
         code: i32,
@@ -280,7 +280,7 @@ mod tests {
         into: *mut u8,
         room: *mut usize,
     ) -> i32 {
-        // SAFETY: the test hands in a module that outlives the key; the library, what may be read and written.
+        // SAFETY: the test's module outlives the key; the library passes buffers and their lengths.
         unsafe {
             let module = &*module.cast::<Module>();
             let message = std::slice::from_raw_parts(message, length);
@@ -302,7 +302,7 @@ mod tests {
         let mut key = ptr::null_mut();
         let data = (&raw const *module).cast_mut().cast();
         let algorithm = Algorithm::Es256 as i32;
-        // SAFETY: texts and places of this function.
+        // SAFETY: the strings and places are this function's own.
         let status = unsafe {
             tango_dpop_key_from_signer(
                 algorithm,
@@ -318,11 +318,11 @@ mod tests {
     }
 
     #[test]
-    fn a_signer_is_used_and_released_once() {
+    fn signer_is_released_once_when_the_last_handle_is_freed() {
         let module = Module { key: DpopKey::generate(Algorithm::Es256).unwrap(), code: 0, released: AtomicU32::new(0) };
         let (status, key) = from_signer(&module);
         assert_eq!(status, Status::Ok);
-        // SAFETY: the key was made a line ago and is freed once.
+        // SAFETY: the key was just made and is freed once.
         let key = unsafe { Box::from_raw(key) };
         let clone = tango_dpop_key_clone(Some(&key));
         assert!(key.key.proof("GET", "https://host.example/", None, None).is_ok());
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signer_that_fails_is_released_at_once() {
+    fn signer_that_fails_is_released_at_once() {
         let module = Module { key: DpopKey::generate(Algorithm::Es256).unwrap(), code: 7, released: AtomicU32::new(0) };
         let (status, key) = from_signer(&module);
         assert_eq!((status, key), (Status::SigningFailed, ptr::null_mut()));

@@ -6,7 +6,7 @@ use libc::c_char;
 
 use super::dpop_key::KeyObject;
 use super::error::ErrorObject;
-use super::{Out, end, guard, optional_text, required, text};
+use super::{Out, free, guard, optional_string, required, string};
 use crate::error::Status;
 
 /// A DPoP proof (RFC 9449 section 4): a JWT that is valid for one request.
@@ -30,14 +30,14 @@ pub unsafe extern "C" fn tango_dpop_proof_new(
     error: *mut *mut ErrorObject,
 ) -> Status {
     guard(error, || {
-        // SAFETY: the header's contract for out-parameters and texts.
+        // SAFETY: the header's contract for out-parameters and strings.
         let (out, method, url, access_token, nonce) = unsafe {
             (
                 Out::new(proof, "proof")?,
-                text(method, "method")?,
-                text(url, "url")?,
-                optional_text(access_token, "access_token")?,
-                optional_text(nonce, "nonce")?,
+                string(method, "method")?,
+                string(url, "url")?,
+                optional_string(access_token, "access_token")?,
+                optional_string(nonce, "nonce")?,
             )
         };
         let mut value = required(key, "key")?.key.proof(method, url, access_token, nonce)?;
@@ -56,5 +56,5 @@ pub extern "C" fn tango_dpop_proof_value(proof: Option<&Proof>) -> *const c_char
 /// Frees the proof and the string borrowed from it. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_proof_free(proof: Option<Box<Proof>>) {
-    end(proof);
+    free(proof);
 }

@@ -1,4 +1,4 @@
-//! `tango_error`: why a call failed.
+//! `tango_error`: the reason why a call failed.
 
 use std::ffi::{CStr, CString};
 use std::ptr;
@@ -22,14 +22,14 @@ pub struct ErrorObject {
 
 impl ErrorObject {
     pub(super) fn into_raw(error: &Error) -> *mut Self {
-        let optional = |text: Option<&str>| text.map(c_text);
+        let optional = |field: Option<&str>| field.map(c_string);
         Box::into_raw(Box::new(Self {
             status: error.status(),
             http_status: error.http_status().map_or(0, i32::from),
             retry_after_seconds: error
                 .retry_after()
                 .map_or(-1, |wait| ceil_seconds(wait).try_into().unwrap_or(i64::MAX)),
-            message: c_text(error.message()),
+            message: c_string(error.message()),
             oauth_error: optional(error.oauth_error()),
             oauth_error_description: optional(error.oauth_error_description()),
             i18n_key: optional(error.i18n_key()),
@@ -39,12 +39,12 @@ impl ErrorObject {
     }
 }
 
-fn c_text(text: &str) -> CString {
-    CString::new(text.replace('\0', " ")).unwrap_or_default()
+fn c_string(field: &str) -> CString {
+    CString::new(field.replace('\0', " ")).unwrap_or_default()
 }
 
-fn borrowed(text: Option<&CStr>) -> *const c_char {
-    text.map_or(ptr::null(), CStr::as_ptr)
+fn borrowed(field: Option<&CStr>) -> *const c_char {
+    field.map_or(ptr::null(), CStr::as_ptr)
 }
 
 /// Returns the status of the error; `TANGO_STATUS_OK` for NULL, so that a callback need not check first.
@@ -109,5 +109,5 @@ pub extern "C" fn tango_error_retry_after_seconds(error: Option<&ErrorObject>) -
 /// Frees the error and the strings borrowed from it. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_free(error: Option<Box<ErrorObject>>) {
-    super::end(error);
+    super::free(error);
 }

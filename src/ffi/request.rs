@@ -1,4 +1,4 @@
-//! `tango_request`: an acquire that does not block.
+//! `tango_request`: an asynchronous acquire.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -10,7 +10,7 @@ use libc::c_void;
 use tokio::sync::Notify;
 
 use super::error::ErrorObject;
-use super::{end, guard, panicked, required, token};
+use super::{free, guard, panicked, required, token};
 use crate::client::Client;
 use crate::error::{Error, Status};
 use crate::process::ProcessId;
@@ -26,7 +26,7 @@ pub type AcquireDone =
 /// An asynchronous acquire in flight.
 pub struct Request {
     cancelled: Arc<Notify>,
-    /// A forked child must not touch it: the thread that would be woken is its parent's.
+    /// The process that made it: in a forked child, the thread to wake does not exist.
     process: ProcessId,
 }
 
@@ -49,10 +49,10 @@ pub unsafe extern "C" fn tango_token_acquire_start(
         required(done, "done")?;
         let runtime = Runtime::current()?;
         let cancelled = Arc::new(Notify::new());
-        // From here on nothing fails. The handle comes before `done` can run, which may free it.
+        // Nothing below fails. The handle is written before `done` can run, because `done` may free it.
         if !request.is_null() {
             let handle = Box::new(Request { cancelled: Arc::clone(&cancelled), process: ProcessId::current() });
-            // SAFETY: not NULL, so a place for a pointer by the header's contract.
+            // SAFETY: not NULL, so by the header's contract a pointer may be written there.
             unsafe { request.write(Box::into_raw(handle)) };
         }
         let mut done = Done { callback: done, user_data };
@@ -74,7 +74,7 @@ pub extern "C" fn tango_request_cancel(request: Option<&Request>) {
 /// Frees the handle and does not cancel the request: `done` is still called. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_request_free(request: Option<Box<Request>>) {
-    end(request);
+    free(request);
 }
 
 async fn unless_cancelled(
@@ -90,13 +90,13 @@ async fn unless_cancelled(
     .await
 }
 
-/// The caller's function and its data, called once, even if the task that carries it ends early.
+/// The caller's callback and its data. It is called exactly once, even if the task that owns it is dropped early.
 struct Done {
     callback: AcquireDone,
     user_data: *mut c_void,
 }
 
-// SAFETY: the header says that `done` runs on the library's thread; `user_data` is only carried there.
+// SAFETY: the header says that `done` runs on the library's thread; the library only passes `user_data` on.
 unsafe impl Send for Done {}
 
 impl Done {
@@ -106,7 +106,7 @@ impl Done {
                 Ok(token) => (token::into_raw(token), ptr::null_mut()),
                 Err(error) => (ptr::null_mut(), ErrorObject::into_raw(&error)),
             };
-            // SAFETY: not NULL, of the type that the header names, and given by the caller to be called like this.
+            // SAFETY: not NULL; the caller gave this function, of the type in the header, to be called once with this.
             unsafe { callback(self.user_data, token, error) };
         }
     }

@@ -1,4 +1,4 @@
-//! What this library is, and the names of its statuses.
+//! The version of the library, and the names of its statuses.
 
 use libc::c_char;
 
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_and_numbers_are_those_of_the_header_and_none_is_left_out() {
+    fn status_names_and_numbers_equal_those_of_the_header() {
         let header = include_str!("../../include/tango_token.h");
         for (status, name) in Status::NAMES {
             let line = format!("{} = {},", name.to_str().unwrap(), status as i32);
