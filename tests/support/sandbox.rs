@@ -1,4 +1,4 @@
-//! A sandbox of the test's own, which ends with it.
+//! A sandbox process for one test, which ends with the test.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,7 +15,7 @@ use super::{root, succeed};
 
 pub struct Sandbox {
     process: Child,
-    /// The variables that it prints: what a program needs to use it.
+    /// The variables that it prints, with which a program uses it.
     pub variables: HashMap<String, String>,
 }
 
@@ -45,7 +45,7 @@ impl Sandbox {
         &self.variables[name]
     }
 
-    /// What a program needs to use it, for one written in Rust.
+    /// The same variables as a configuration.
     pub fn config(&self) -> Config {
         let mut config = Config::new();
         config.token_url(self.variable("TANGO_TOKEN_URL")).api_url(self.variable("TANGO_API_URL"));
@@ -63,17 +63,17 @@ impl Sandbox {
         self.control("GET", "/stats", "")[name].as_u64().unwrap()
     }
 
-    /// Everything that it was sent, oldest first.
+    /// The requests that it received, oldest first.
     pub fn requests(&self) -> Vec<Value> {
         serde_json::from_value(self.control("GET", "/requests", "")).unwrap()
     }
 
-    /// Until this statistic has got there.
+    /// Waits until a statistic has reached this number.
     pub fn wait_for(&self, name: &str, count: u64) {
         wait_until(&format!("{count} {name}"), || self.statistic(name) >= count);
     }
 
-    /// Forgets what it counted, and lets the quota begin anew.
+    /// Resets its statistics, records, script and quota.
     pub fn reset(&self) {
         self.control("POST", "/reset", "");
     }
@@ -86,10 +86,10 @@ impl Sandbox {
         self.control("POST", "/revoke", "");
     }
 
-    /// Forgets everything, then gives these answers to the next token requests.
-    pub fn script(&self, answers: &Value) {
+    /// Resets it and scripts its responses to the next token requests.
+    pub fn script(&self, responses: &Value) {
         self.reset();
-        self.control("POST", "/answers", &answers.to_string());
+        self.control("POST", "/answers", &responses.to_string());
     }
 
     fn control(&self, method: &str, path: &str, body: &str) -> Value {
@@ -98,17 +98,17 @@ impl Sandbox {
         let length = body.len();
         write!(stream, "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n").unwrap();
         write!(stream, "content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 2"), "{answer}");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 2"), "{response}");
         serde_json::from_str(body).unwrap_or(Value::Null)
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // It ends with its standard input and takes its files along.
+        // It exits and removes its files when its standard input is closed.
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
@@ -123,7 +123,7 @@ fn binary() -> &'static PathBuf {
     })
 }
 
-/// Undoes the quoting of a POSIX shell, as far as the sandbox uses it.
+/// Removes the POSIX shell quoting that the sandbox uses.
 fn unquoted(value: &str) -> String {
     match value.strip_prefix('\'').and_then(|value| value.strip_suffix('\'')) {
         Some(quoted) => quoted.replace(r"'\''", "'"),
