@@ -694,113 +694,232 @@ public:
     /// An empty configuration.
     config() noexcept : handle(tango_config_new()) {}
 
-    /// Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty.
+    /// Reads the options that the program does not set from the `TANGO_*` environment variables. What a setter sets
+    /// wins, whether it is called before or after this function. Another call forgets what the last one read.
     config &load_env() & { return keep(tango_config_load_env); }
 
-    /// Which of Tango's environments to use.
-    config &set_environment(tango_environment environment) & { return keep(tango_config_set_environment, environment); }
+    // Each setter is there twice: for an object with a name, and for one without, so that the whole chain can be kept:
+    // `auto config = tango::config()...`.
+    [[nodiscard]] config load_env() && { return std::move(load_env()); }
 
-    /// The token endpoint as an absolute URL, instead of the environment's. HTTPS, except for loopback hosts.
+    // Begin of the options: made from src/config/options.toml by scripts/interface, do not edit.
+    /// Selects one of Tango's environments. Required unless `token_url` is set.
+    ///
+    /// Variable: `TANGO_ENVIRONMENT`.
+    config &set_environment(tango_environment environment) & { return keep(tango_config_set_environment, environment); }
+    [[nodiscard]] config set_environment(tango_environment environment) &&
+    {
+        return std::move(set_environment(environment));
+    }
+
+    /// The token endpoint (RFC 6749 section 3.2) as an absolute URL. HTTPS, except for loopback hosts.
+    ///
+    /// Default: that of the environment. Variable: `TANGO_TOKEN_URL`.
     config &set_token_url(std::string_view token_url) &
     {
         return keep(tango_config_set_token_url, detail::text("token_url", token_url));
     }
+    [[nodiscard]] config set_token_url(std::string_view token_url) && { return std::move(set_token_url(token_url)); }
 
-    /// The client ID from the Tango portal.
+    /// The client ID, from the Tango portal under OAuth client credentials. Required.
+    ///
+    /// Variable: `TANGO_CLIENT_ID`.
     config &set_client_id(std::string_view client_id) &
     {
         return keep(tango_config_set_client_id, detail::text("client_id", client_id));
     }
+    [[nodiscard]] config set_client_id(std::string_view client_id) && { return std::move(set_client_id(client_id)); }
 
-    /// The client secret that belongs to the client ID.
+    /// The client secret that belongs to the client ID. Required.
+    ///
+    /// Variable: `TANGO_CLIENT_SECRET`.
     config &set_client_secret(std::string_view client_secret) &
     {
         return keep(tango_config_set_client_secret, detail::text("client_secret", client_secret));
     }
+    [[nodiscard]] config set_client_secret(std::string_view client_secret) &&
+    {
+        return std::move(set_client_secret(client_secret));
+    }
 
-    /// The service account's user name.
+    /// The user name of the service account, from the Tango portal under OAuth service accounts. Required.
+    ///
+    /// Variable: `TANGO_USERNAME`.
     config &set_username(std::string_view username) &
     {
         return keep(tango_config_set_username, detail::text("username", username));
     }
+    [[nodiscard]] config set_username(std::string_view username) && { return std::move(set_username(username)); }
 
-    /// The service account's password.
+    /// The password of the service account. Required.
+    ///
+    /// Variable: `TANGO_PASSWORD`.
     config &set_password(std::string_view password) &
     {
         return keep(tango_config_set_password, detail::text("password", password));
     }
+    [[nodiscard]] config set_password(std::string_view password) && { return std::move(set_password(password)); }
 
-    /// `24h` (the default) or `5min` for a token of that life, or any other audience, sent exactly as written.
+    /// The audience: `24h` or `5min` for a token of that lifetime; any other audience is sent exactly as written.
+    ///
+    /// Default: `24h`. Variable: `TANGO_AUDIENCE`.
     config &set_audience(std::string_view audience) &
     {
         return keep(tango_config_set_audience, detail::text("audience", audience));
     }
+    [[nodiscard]] config set_audience(std::string_view audience) && { return std::move(set_audience(audience)); }
 
-    /// The scope to ask for, instead of `raas.all`.
+    /// The scope to request (RFC 6749 section 3.3).
+    ///
+    /// Default: `raas.all`. Variable: `TANGO_SCOPE`.
     config &set_scope(std::string_view scope) & { return keep(tango_config_set_scope, detail::text("scope", scope)); }
+    [[nodiscard]] config set_scope(std::string_view scope) && { return std::move(set_scope(scope)); }
 
-    /// A PEM file of the certification authorities to trust instead of the system's.
+    /// A PEM file of the certification authorities to trust for the token endpoint.
+    ///
+    /// Default: the system's certificates. Variable: `TANGO_CA_FILE`.
     config &set_ca_file(std::string_view path) & { return keep(tango_config_set_ca_file, detail::text("path", path)); }
+    [[nodiscard]] config set_ca_file(std::string_view path) && { return std::move(set_ca_file(path)); }
 
-    /// `system` (the default), `none`, or the URL of an HTTP or SOCKS proxy.
+    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can
+    /// contain a password.
+    ///
+    /// Default: `system`. Variable: `TANGO_PROXY`.
     config &set_proxy(std::string_view proxy) & { return keep(tango_config_set_proxy, detail::text("proxy", proxy)); }
+    [[nodiscard]] config set_proxy(std::string_view proxy) && { return std::move(set_proxy(proxy)); }
 
-    /// The `User-Agent` to send, instead of `tango-token/VERSION`.
+    /// The `User-Agent` header to send.
+    ///
+    /// Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
     config &set_user_agent(std::string_view user_agent) &
     {
         return keep(tango_config_set_user_agent, detail::text("user_agent", user_agent));
     }
+    [[nodiscard]] config set_user_agent(std::string_view user_agent) &&
+    {
+        return std::move(set_user_agent(user_agent));
+    }
 
-    /// How long one connection may take to be ready, TLS included: 1 ms to 10 min; 5 s unless set.
+    /// The time limit for one connection to be established, TLS included. 1 ms to 10 min.
+    ///
+    /// Default: 5 s. Variable: `TANGO_CONNECT_TIMEOUT_MS`.
     template <class Rep, class Period>
     config &set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
         return keep(tango_config_set_connect_timeout_ms, ms_of(timeout));
     }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_connect_timeout(timeout));
+    }
 
-    /// How long one request may take, answer included: 1 ms to 10 min; 10 s unless set.
+    /// The time limit for one request, response included. 1 ms to 10 min.
+    ///
+    /// Default: 10 s. Variable: `TANGO_ATTEMPT_TIMEOUT_MS`.
     template <class Rep, class Period>
     config &set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
         return keep(tango_config_set_attempt_timeout_ms, ms_of(timeout));
     }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_attempt_timeout(timeout));
+    }
 
-    /// How long a caller may wait, retries included: 1 ms to 10 min; 30 s unless set.
+    /// The time limit for one call, retries included. 1 ms to 10 min.
+    ///
+    /// Default: 30 s. Variable: `TANGO_TOTAL_TIMEOUT_MS`.
     template <class Rep, class Period>
     config &set_total_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
         return keep(tango_config_set_total_timeout_ms, ms_of(timeout));
     }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_total_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_total_timeout(timeout));
+    }
 
-    /// Allows a token URL without TLS on a host that is not loopback: secrets then cross the network readable.
+    /// Allows URLs without TLS on hosts that are not loopback. Secrets then cross the network unencrypted.
+    ///
+    /// Default: no. Variable: `TANGO_ALLOW_PLAIN_HTTP`.
     config &set_allow_plain_http(bool allowed) & { return keep(tango_config_set_allow_plain_http, allowed ? 1 : 0); }
+    [[nodiscard]] config set_allow_plain_http(bool allowed) && { return std::move(set_allow_plain_http(allowed)); }
 
-    /// The API that tokens are for, instead of the environment's. `authorize` makes headers for its origin only.
+    /// The API that tokens are for, as an absolute URL. Headers are made for its origin only.
+    ///
+    /// Default: that of the environment. Variable: `TANGO_API_URL`.
     config &set_api_url(std::string_view api_url) &
     {
         return keep(tango_config_set_api_url, detail::text("api_url", api_url));
     }
+    [[nodiscard]] config set_api_url(std::string_view api_url) && { return std::move(set_api_url(api_url)); }
 
-    /// Another origin that may get tokens, as a URL of it. Can be called several times.
+    /// Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed
+    /// in code replace those of the variable.
+    ///
+    /// Variable: `TANGO_ALLOWED_ORIGINS`.
     config &allow_origin(std::string_view url) & { return keep(tango_config_allow_origin, detail::text("url", url)); }
+    [[nodiscard]] config allow_origin(std::string_view url) && { return std::move(allow_origin(url)); }
 
-    /// Whether tokens are bound to a key (RFC 9449); not unless set.
+    /// Whether tokens are bound to a key (RFC 9449).
+    ///
+    /// Default: `off`. Variable: `TANGO_DPOP`.
     config &set_dpop(tango_dpop_mode mode) & { return keep(tango_config_set_dpop, mode); }
+    [[nodiscard]] config set_dpop(tango_dpop_mode mode) && { return std::move(set_dpop(mode)); }
 
-    /// The key that tokens are bound to. Where none is given, each client makes an ES256 key of its own.
+    /// The key to which tokens are bound, instead of `dpop_key_file`.
+    ///
+    /// Default: each client generates an ES256 key.
     config &set_dpop_key(const dpop_key &key) & { return keep(tango_config_set_dpop_key, key.native()); }
+    [[nodiscard]] config set_dpop_key(const dpop_key &key) && { return std::move(set_dpop_key(key)); }
 
-    /// The same from a file, in PEM or as a JWK.
+    /// A file with the key to which tokens are bound, in PEM or as a JWK.
+    ///
+    /// Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
     config &set_dpop_key_file(std::string_view path) &
     {
         return keep(tango_config_set_dpop_key_file, detail::text("path", path));
     }
+    [[nodiscard]] config set_dpop_key_file(std::string_view path) && { return std::move(set_dpop_key_file(path)); }
 
-    /// Where the token outlives the process and is shared: `memory` (the default: nowhere), `file`, `file:/a/folder`,
-    /// or the URL of a Redis server.
+    /// Where the token outlives the process and is shared: `memory` (nowhere), `file` (a directory in the user's cache
+    /// directory), `file:/another/directory`, or the URL of a Redis server, `redis://` or
+    /// `rediss://[user:password@]host[:port][/db]`. With `?cluster=true` the server is a node of a cluster, and the
+    /// URLs of further nodes can follow after spaces; with `?prefix=` keys begin with another string than
+    /// `tango-token:`.
+    ///
+    /// Default: `memory`. Variable: `TANGO_CACHE`.
     config &set_cache(std::string_view cache) & { return keep(tango_config_set_cache, detail::text("cache", cache)); }
+    [[nodiscard]] config set_cache(std::string_view cache) && { return std::move(set_cache(cache)); }
 
-    /// The same in a database of the program's own. Kept until no configuration, client or call uses it.
+    /// A PEM file of the certification authorities to trust for a `rediss://` cache.
+    ///
+    /// Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
+    config &set_cache_ca_file(std::string_view path) &
+    {
+        return keep(tango_config_set_cache_ca_file, detail::text("path", path));
+    }
+    [[nodiscard]] config set_cache_ca_file(std::string_view path) && { return std::move(set_cache_ca_file(path)); }
+
+    /// Requests a token even if the cache cannot be used, instead of failing with CACHE_UNAVAILABLE. Each process then
+    /// requests a token of its own, which the server's daily limit may refuse.
+    ///
+    /// Default: no. Variable: `TANGO_ALLOW_FETCH_WITHOUT_CACHE`.
+    config &set_allow_fetch_without_cache(bool allowed) &
+    {
+        return keep(tango_config_set_allow_fetch_without_cache, allowed ? 1 : 0);
+    }
+    [[nodiscard]] config set_allow_fetch_without_cache(bool allowed) &&
+    {
+        return std::move(set_allow_fetch_without_cache(allowed));
+    }
+
+    // End of the options.
+
+    /// A custom cache, in any database that the program can reach. Kept until no configuration, client or call uses it.
     config &set_shared_cache(std::shared_ptr<shared_cache> cache) &
     {
         if (cache == nullptr)
@@ -808,71 +927,15 @@ public:
         return keep(tango_config_set_cache_callbacks, &load_for_c, &save_for_c, &lock_for_c, &unlock_for_c,
                     &detail::end<std::shared_ptr<shared_cache>>, new std::shared_ptr<shared_cache>(std::move(cache)));
     }
-
-    /// A PEM file of the certification authorities to trust for `rediss://` instead of the system's.
-    config &set_cache_ca_file(std::string_view path) &
+    [[nodiscard]] config set_shared_cache(std::shared_ptr<shared_cache> cache) &&
     {
-        return keep(tango_config_set_cache_ca_file, detail::text("path", path));
+        return std::move(set_shared_cache(std::move(cache)));
     }
-
-    /// Fetches a token past a cache that cannot be used, instead of CACHE_UNAVAILABLE.
-    config &set_allow_fetch_without_cache(bool anyway) & { return keep(tango_config_set_allow_fetch_without_cache, anyway ? 1 : 0); }
 
     /// The first thing that was set wrong, if any, for those who want to know before they make a client, and for those
     /// who hand native() to C, which does not know of it.
     const std::optional<error> &failure() const & noexcept TANGO_TOKEN_BORROWED { return failure_; }
     std::optional<error> failure() && noexcept { return failure_; }
-
-    // The same on an object without a name, so that the whole chain can be kept: `auto config = tango::config()...`.
-    [[nodiscard]] config load_env() && { return std::move(load_env()); }
-    [[nodiscard]] config set_environment(tango_environment environment) &&
-    {
-        return std::move(set_environment(environment));
-    }
-    [[nodiscard]] config set_token_url(std::string_view token_url) && { return std::move(set_token_url(token_url)); }
-    [[nodiscard]] config set_client_id(std::string_view client_id) && { return std::move(set_client_id(client_id)); }
-    [[nodiscard]] config set_client_secret(std::string_view client_secret) &&
-    {
-        return std::move(set_client_secret(client_secret));
-    }
-    [[nodiscard]] config set_username(std::string_view username) && { return std::move(set_username(username)); }
-    [[nodiscard]] config set_password(std::string_view password) && { return std::move(set_password(password)); }
-    [[nodiscard]] config set_audience(std::string_view audience) && { return std::move(set_audience(audience)); }
-    [[nodiscard]] config set_scope(std::string_view scope) && { return std::move(set_scope(scope)); }
-    [[nodiscard]] config set_ca_file(std::string_view path) && { return std::move(set_ca_file(path)); }
-    [[nodiscard]] config set_proxy(std::string_view proxy) && { return std::move(set_proxy(proxy)); }
-    [[nodiscard]] config set_user_agent(std::string_view user_agent) &&
-    {
-        return std::move(set_user_agent(user_agent));
-    }
-    template <class Rep, class Period>
-    [[nodiscard]] config set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &&
-    {
-        return std::move(set_connect_timeout(timeout));
-    }
-    template <class Rep, class Period>
-    [[nodiscard]] config set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &&
-    {
-        return std::move(set_attempt_timeout(timeout));
-    }
-    template <class Rep, class Period>
-    [[nodiscard]] config set_total_timeout(std::chrono::duration<Rep, Period> timeout) &&
-    {
-        return std::move(set_total_timeout(timeout));
-    }
-    [[nodiscard]] config set_allow_plain_http(bool allowed) && { return std::move(set_allow_plain_http(allowed)); }
-    [[nodiscard]] config set_api_url(std::string_view api_url) && { return std::move(set_api_url(api_url)); }
-    [[nodiscard]] config allow_origin(std::string_view url) && { return std::move(allow_origin(url)); }
-    [[nodiscard]] config set_dpop(tango_dpop_mode mode) && { return std::move(set_dpop(mode)); }
-    [[nodiscard]] config set_dpop_key(const dpop_key &key) && { return std::move(set_dpop_key(key)); }
-    [[nodiscard]] config set_dpop_key_file(std::string_view path) && { return std::move(set_dpop_key_file(path)); }
-    [[nodiscard]] config set_cache(std::string_view cache) && { return std::move(set_cache(cache)); }
-    [[nodiscard]] config set_shared_cache(std::shared_ptr<shared_cache> cache) &&
-    {
-        return std::move(set_shared_cache(std::move(cache)));
-    }
-    [[nodiscard]] config set_cache_ca_file(std::string_view path) && { return std::move(set_cache_ca_file(path)); }
-    [[nodiscard]] config set_allow_fetch_without_cache(bool anyway) && { return std::move(set_allow_fetch_without_cache(anyway)); }
 
 private:
     template <class Function, class... Arguments>

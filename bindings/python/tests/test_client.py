@@ -96,8 +96,8 @@ def test_one_error_names_everything_that_is_missing() -> None:
 @pytest.mark.parametrize(
     ("option", "value", "named"),
     [
-        ("environment", "moon", "environment must be one of sandbox, production"),
-        ("dpop", "maybe", "dpop must be one of off, optional, required"),
+        ("environment", "moon", "environment must be `sandbox` or `production`"),
+        ("dpop", "maybe", "dpop must be `off`, `optional` or `required`"),
         ("connect_timeout", -1.0, "timeout"),
         ("total_timeout", float("nan"), "timeout"),
     ],
