@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import cpp
+import docs
 import dotnet
 import go
 import header
@@ -21,8 +22,6 @@ import options
 import python
 import rust
 from words import json_text
-
-import docs
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = Path("include/tango_token.h")

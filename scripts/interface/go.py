@@ -84,8 +84,8 @@ def comment(text: str, indent: str = "\t") -> str:
 
 def statuses(members: list[dict]) -> str:
     text = head(FROM_HEADER)
-    text += "\n// The statuses: one for each cause, with the same numbers and names in every language. Each is an error, for\n"
-    text += "// [errors.Is].\nconst (\n"
+    about = "The statuses: one for each cause, with the same numbers and names in every language. Each is an error."
+    text += "\n" + comment(about, "") + "const (\n"
     for member in members:
         name = member["name"].removeprefix("TANGO_STATUS_")
         name = "StatusOK" if name == "OK" else "Err" + pascal(name, SPELLING)
