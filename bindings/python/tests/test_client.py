@@ -113,7 +113,7 @@ def test_wrong_types_and_names_are_those_of_python() -> None:
     with pytest.raises(TypeError, match="client_idd"):
         Client(client_idd="x")  # type: ignore[call-arg]
     with pytest.raises(TypeError):
-        Client("sandbox")  # type: ignore[call-arg]
+        Client("sandbox")  # type: ignore[arg-type, call-arg]
 
 
 def test_a_closed_client_is_done_and_its_tokens_stay_readable(sandbox: Sandbox) -> None:
