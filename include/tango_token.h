@@ -567,8 +567,8 @@ void tango_config_free(tango_config *config);
 tango_status tango_config_load_env(tango_config *config, tango_error **error);
 
 /**
- * Selects one of Tango's environments. Required unless `token_url` is set. A `tango_environment`; any other number is
- * INVALID_ARGUMENT.
+ * Tango's environment, sandbox or production. Required unless `token_url` is set. A `tango_environment`; any other
+ * number is INVALID_ARGUMENT.
  *
  * Variable: `TANGO_ENVIRONMENT`.
  */
@@ -691,18 +691,12 @@ tango_status tango_config_set_api_url(tango_config *config, const char *api_url,
 tango_status tango_config_allow_origin(tango_config *config, const char *url, tango_error **error);
 
 /**
- * Whether tokens are bound to a key (RFC 9449). A `tango_dpop_mode`; any other number is INVALID_ARGUMENT.
+ * Whether tokens are bound to a key (RFC 9449): off, optional or required. A `tango_dpop_mode`; any other number is
+ * INVALID_ARGUMENT.
  *
  * Default: `off`. Variable: `TANGO_DPOP`.
  */
 tango_status tango_config_set_dpop(tango_config *config, int32_t mode, tango_error **error);
-
-/**
- * The key to which tokens are bound, instead of `dpop_key_file`. The caller still owns `key`, and may free it at once.
- *
- * Default: each client generates an ES256 key.
- */
-tango_status tango_config_set_dpop_key(tango_config *config, const tango_dpop_key *key, tango_error **error);
 
 /**
  * A file with the key to which tokens are bound, in PEM or as a JWK. Read by `tango_client_new`. Copied.
@@ -710,6 +704,13 @@ tango_status tango_config_set_dpop_key(tango_config *config, const tango_dpop_ke
  * Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
  */
 tango_status tango_config_set_dpop_key_file(tango_config *config, const char *path, tango_error **error);
+
+/**
+ * The key to which tokens are bound, instead of `dpop_key_file`. The caller still owns `key`, and may free it at once.
+ *
+ * Default: each client generates an ES256 key.
+ */
+tango_status tango_config_set_dpop_key(tango_config *config, const tango_dpop_key *key, tango_error **error);
 
 /**
  * Where the token outlives the process and is shared: `memory` (nowhere), `file` (a directory in the user's cache

@@ -703,7 +703,7 @@ public:
     [[nodiscard]] config load_env() && { return std::move(load_env()); }
 
     // Begin of the options: made from src/config/options.toml by scripts/interface, do not edit.
-    /// Selects one of Tango's environments. Required unless `token_url` is set.
+    /// Tango's environment, sandbox or production. Required unless `token_url` is set.
     ///
     /// Variable: `TANGO_ENVIRONMENT`.
     config &set_environment(tango_environment environment) & { return keep(tango_config_set_environment, environment); }
@@ -802,7 +802,7 @@ public:
 
     /// The time limit for one connection to be established, TLS included. 1 ms to 10 min.
     ///
-    /// Default: 5 s. Variable: `TANGO_CONNECT_TIMEOUT_MS`.
+    /// Default: 5 seconds. Variable: `TANGO_CONNECT_TIMEOUT_MS`.
     template <class Rep, class Period>
     config &set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
@@ -816,7 +816,7 @@ public:
 
     /// The time limit for one request, response included. 1 ms to 10 min.
     ///
-    /// Default: 10 s. Variable: `TANGO_ATTEMPT_TIMEOUT_MS`.
+    /// Default: 10 seconds. Variable: `TANGO_ATTEMPT_TIMEOUT_MS`.
     template <class Rep, class Period>
     config &set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
@@ -830,7 +830,7 @@ public:
 
     /// The time limit for one call, retries included. 1 ms to 10 min.
     ///
-    /// Default: 30 s. Variable: `TANGO_TOTAL_TIMEOUT_MS`.
+    /// Default: 30 seconds. Variable: `TANGO_TOTAL_TIMEOUT_MS`.
     template <class Rep, class Period>
     config &set_total_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
@@ -864,17 +864,11 @@ public:
     config &allow_origin(std::string_view url) & { return keep(tango_config_allow_origin, detail::text("url", url)); }
     [[nodiscard]] config allow_origin(std::string_view url) && { return std::move(allow_origin(url)); }
 
-    /// Whether tokens are bound to a key (RFC 9449).
+    /// Whether tokens are bound to a key (RFC 9449): off, optional or required.
     ///
     /// Default: `off`. Variable: `TANGO_DPOP`.
     config &set_dpop(tango_dpop_mode mode) & { return keep(tango_config_set_dpop, mode); }
     [[nodiscard]] config set_dpop(tango_dpop_mode mode) && { return std::move(set_dpop(mode)); }
-
-    /// The key to which tokens are bound, instead of `dpop_key_file`.
-    ///
-    /// Default: each client generates an ES256 key.
-    config &set_dpop_key(const dpop_key &key) & { return keep(tango_config_set_dpop_key, key.native()); }
-    [[nodiscard]] config set_dpop_key(const dpop_key &key) && { return std::move(set_dpop_key(key)); }
 
     /// A file with the key to which tokens are bound, in PEM or as a JWK.
     ///
@@ -884,6 +878,12 @@ public:
         return keep(tango_config_set_dpop_key_file, detail::text("path", path));
     }
     [[nodiscard]] config set_dpop_key_file(std::string_view path) && { return std::move(set_dpop_key_file(path)); }
+
+    /// The key to which tokens are bound, instead of `dpop_key_file`.
+    ///
+    /// Default: each client generates an ES256 key.
+    config &set_dpop_key(const dpop_key &key) & { return keep(tango_config_set_dpop_key, key.native()); }
+    [[nodiscard]] config set_dpop_key(const dpop_key &key) && { return std::move(set_dpop_key(key)); }
 
     /// Where the token outlives the process and is shared: `memory` (nowhere), `file` (a directory in the user's cache
     /// directory), `file:/another/directory`, or the URL of a Redis server, `redis://` or

@@ -11,7 +11,7 @@ type Config struct {
 	// its variable.
 	LoadEnv bool
 
-	// Selects one of Tango's environments. Required unless TokenURL is set. Variable: TANGO_ENVIRONMENT.
+	// Tango's environment, sandbox or production. Required unless TokenURL is set. Variable: TANGO_ENVIRONMENT.
 	Environment Environment
 
 	// The token endpoint (RFC 6749 section 3.2) as an absolute URL. HTTPS, except for loopback hosts. Default: that of
@@ -49,15 +49,16 @@ type Config struct {
 	// The User-Agent header to send. Default: tango-token/VERSION. Variable: TANGO_USER_AGENT.
 	UserAgent string
 
-	// The time limit for one connection to be established, TLS included. 1 ms to 10 min. Default: 5 s. Variable:
+	// The time limit for one connection to be established, TLS included. 1 ms to 10 min. Default: 5 seconds. Variable:
 	// TANGO_CONNECT_TIMEOUT_MS.
 	ConnectTimeout time.Duration
 
-	// The time limit for one request, response included. 1 ms to 10 min. Default: 10 s. Variable:
+	// The time limit for one request, response included. 1 ms to 10 min. Default: 10 seconds. Variable:
 	// TANGO_ATTEMPT_TIMEOUT_MS.
 	AttemptTimeout time.Duration
 
-	// The time limit for one call, retries included. 1 ms to 10 min. Default: 30 s. Variable: TANGO_TOTAL_TIMEOUT_MS.
+	// The time limit for one call, retries included. 1 ms to 10 min. Default: 30 seconds. Variable:
+	// TANGO_TOTAL_TIMEOUT_MS.
 	TotalTimeout time.Duration
 
 	// Allows URLs without TLS on hosts that are not loopback. Secrets then cross the network unencrypted. Default: no.
@@ -72,15 +73,15 @@ type Config struct {
 	// Variable: TANGO_ALLOWED_ORIGINS.
 	AllowedOrigins []string
 
-	// Whether tokens are bound to a key (RFC 9449). Default: off. Variable: TANGO_DPOP.
+	// Whether tokens are bound to a key (RFC 9449): off, optional or required. Default: off. Variable: TANGO_DPOP.
 	DPoP DPoPMode
-
-	// The key to which tokens are bound, instead of DPoPKeyFile. Default: each client generates an ES256 key.
-	DPoPKey *Key
 
 	// A file with the key to which tokens are bound, in PEM or as a JWK. Default: each client generates an ES256 key.
 	// Variable: TANGO_DPOP_KEY_FILE.
 	DPoPKeyFile string
+
+	// The key to which tokens are bound, instead of DPoPKeyFile. Default: each client generates an ES256 key.
+	DPoPKey *Key
 
 	// Where the token outlives the process and is shared: memory (nowhere), file (a directory in the user's cache
 	// directory), file:/another/directory, or the URL of a Redis server, redis:// or
@@ -122,8 +123,8 @@ func (c Config) apply(set *setter) {
 	set.text(c.APIURL, set.library.ConfigSetAPIURL)
 	set.texts(c.AllowedOrigins, set.library.ConfigAllowOrigin)
 	set.number(int32(c.DPoP), set.library.ConfigSetDPoP)
-	set.key(c.DPoPKey)
 	set.text(c.DPoPKeyFile, set.library.ConfigSetDPoPKeyFile)
+	set.key(c.DPoPKey)
 	set.text(c.Cache, set.library.ConfigSetCache)
 	set.cache(c.CustomCache)
 	set.text(c.CacheCAFile, set.library.ConfigSetCacheCAFile)

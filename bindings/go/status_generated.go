@@ -2,8 +2,7 @@
 
 package tangotoken
 
-// The statuses: one for each cause, with the same numbers and names in every language. Each is an error, for
-// [errors.Is].
+// The statuses: one for each cause, with the same numbers and names in every language. Each is an error.
 const (
 	// StatusOK: The call did what it says.
 	StatusOK Status = 0

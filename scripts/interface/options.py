@@ -75,7 +75,7 @@ class Option:
 
         `gap` stands before the default: a space, or an empty line for a paragraph of its own.
         """
-        milliseconds = "{:,}".format if language == "c" else lambda ms: f"{ms // 1000} s"
+        milliseconds = "{:,}".format if language == "c" else lambda ms: f"{ms // 1000} seconds"
         default, limits = self.default_text(milliseconds), "1 ms to 10 min." if self.type == "timeout" else ""
         first = [
             self.setter_doc if one_call and self.setter_doc else self.doc,

@@ -30,22 +30,29 @@ class @NAME@(TangoError):
     """@DOC@"""
 '''
 
-# For each type: its annotation in Python, and how Rust takes it from `value`.
-STRING = ("str", "extract::<String>(name, value)?")
-PATH = ("str | PathLike[str]", "extract::<PathBuf>(name, value)?")
+# For each type: its annotation in Python, and how Rust takes its value from the keyword.
+STRING = ("str", "extract::<String>()?")
+PATH = ("str | PathLike[str]", "extract::<PathBuf>()?")
 TYPES = {
     "string": STRING,
     "secret": STRING,
     "url": STRING,
     "cache": STRING,
-    "urls": ("Sequence[str]", "extract::<Vec<String>>(name, value)?"),
+    "urls": ("Sequence[str]", "extract::<Vec<String>>()?"),
     "file": PATH,
     "key_file": PATH,
-    "bool": ("bool", "extract::<bool>(name, value)?"),
-    "timeout": ("float | timedelta", "extract_timeout(name, value)?"),
-    "environment": ('Literal["sandbox", "production"]', "extract_name(name, value)?"),
-    "dpop_mode": ('Literal["off", "optional", "required"]', "extract_name(name, value)?"),
-    "key": ("DpopKey", "extract::<PyDpopKey>(name, value)?.0"),
+    "bool": ("bool", "extract::<bool>()?"),
+    "timeout": ("float | timedelta", "timeout()?"),
+    "environment": ('Literal["sandbox", "production"]', "parse()?"),
+    "dpop_mode": ('Literal["off", "optional", "required"]', "parse()?"),
+    "key": ("DpopKey", "extract::<PyDpopKey>()?.0"),
+}
+
+# What Python says further of an option of each type.
+NOTES = {
+    "environment": '`"sandbox"` or `"production"`.',
+    "dpop_mode": '`"off"`, `"optional"` or `"required"`.',
+    "timeout": "In seconds or as a `timedelta`, 1 ms to 10 min.",
 }
 
 OPTIONS = """//! The options of the core as keywords of Python.
@@ -57,17 +64,18 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use tango_token::Config;
 
-use crate::config::{extract, extract_name, extract_timeout, unknown};
+use crate::config::Keywords;
 use crate::dpop::PyDpopKey;
 
-/// Sets the option `name`.
-pub fn set(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-    match name {
-        @ARMS@
-        _ => return Err(unknown(name)),
-    };
+/// Sets each option that is among the keywords.
+pub fn set(config: &mut Config, keywords: &Keywords<'_>) -> PyResult<()> {
+    @ARMS@
     Ok(())
 }
+"""
+ARM = """    if let Some(keyword) = keywords.take("@NAME@")? {
+        @WORK@
+    }
 """
 
 
@@ -99,7 +107,7 @@ def stub(options: list[Option]) -> str:
 def docstring(options: list[Option]) -> str:
     lines = []
     for option in options:
-        text = replace_code(option.describe(reference, "python"), "``{}``")
+        text = replace_code(option.describe(reference, "python", NOTES.get(option.type, "")), "``{}``")
         first, *more = wrapped(f"{option.name}: {text}", "        ")
         # The continuation is indented further, so it is wrapped again in the room that is left.
         lines += [first, *wrapped(paragraph(" ".join(more)), "            ")] if more else [first]
@@ -112,11 +120,12 @@ def reference(name: str) -> str:
 
 
 def rust(options: list[Option]) -> str:
-    return rust_formatted(filled(OPTIONS, ARMS="\n".join(arm(option) for option in options)))
+    return rust_formatted(filled(OPTIONS, ARMS="".join(arm(option) for option in options)))
 
 
 def arm(option: Option) -> str:
-    method, value = option.setter or option.name, TYPES[option.type][1]
+    method, value = option.setter or option.name, f"keyword.{TYPES[option.type][1]}"
+    work = f"config.{method}({value});"
     if option.type == "urls":
-        return f'"{option.name}" => {value}.into_iter().fold(config, |config, url| config.{method}(url)),'
-    return f'"{option.name}" => config.{method}({value}),'
+        work = f"for url in {value} {{ config.{method}(url); }}"
+    return filled(ARM, NAME=option.name, WORK=work)

@@ -107,7 +107,7 @@ impl Options {
 }
 
 impl Config {
-    /// Selects one of Tango's environments. Required unless [`token_url`](Self::token_url) is set.
+    /// Tango's environment, sandbox or production. Required unless [`token_url`](Self::token_url) is set.
     ///
     /// Variable: `TANGO_ENVIRONMENT`.
     pub fn environment(&mut self, value: Environment) -> &mut Self {
@@ -198,7 +198,7 @@ impl Config {
 
     /// The time limit for one connection to be established, TLS included. 1 ms to 10 min.
     ///
-    /// Default: 5 s. Variable: `TANGO_CONNECT_TIMEOUT_MS`.
+    /// Default: 5 seconds. Variable: `TANGO_CONNECT_TIMEOUT_MS`.
     pub fn connect_timeout(&mut self, value: Duration) -> &mut Self {
         self.set.connect_timeout = Some(value);
         self
@@ -206,7 +206,7 @@ impl Config {
 
     /// The time limit for one request, response included. 1 ms to 10 min.
     ///
-    /// Default: 10 s. Variable: `TANGO_ATTEMPT_TIMEOUT_MS`.
+    /// Default: 10 seconds. Variable: `TANGO_ATTEMPT_TIMEOUT_MS`.
     pub fn attempt_timeout(&mut self, value: Duration) -> &mut Self {
         self.set.attempt_timeout = Some(value);
         self
@@ -214,7 +214,7 @@ impl Config {
 
     /// The time limit for one call, retries included. 1 ms to 10 min.
     ///
-    /// Default: 30 s. Variable: `TANGO_TOTAL_TIMEOUT_MS`.
+    /// Default: 30 seconds. Variable: `TANGO_TOTAL_TIMEOUT_MS`.
     pub fn total_timeout(&mut self, value: Duration) -> &mut Self {
         self.set.total_timeout = Some(value);
         self
@@ -245,19 +245,11 @@ impl Config {
         self
     }
 
-    /// Whether tokens are bound to a key (RFC 9449).
+    /// Whether tokens are bound to a key (RFC 9449): off, optional or required.
     ///
     /// Default: `off`. Variable: `TANGO_DPOP`.
     pub fn dpop(&mut self, value: DpopMode) -> &mut Self {
         self.set.dpop = Some(value);
-        self
-    }
-
-    /// The key to which tokens are bound, instead of [`dpop_key_file`](Self::dpop_key_file).
-    ///
-    /// Default: each client generates an ES256 key.
-    pub fn dpop_key(&mut self, value: DpopKey) -> &mut Self {
-        self.set.dpop_key = Some(KeySource::Given(value));
         self
     }
 
@@ -266,6 +258,14 @@ impl Config {
     /// Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
     pub fn dpop_key_file(&mut self, value: impl Into<PathBuf>) -> &mut Self {
         self.set.dpop_key = Some(KeySource::File(value.into()));
+        self
+    }
+
+    /// The key to which tokens are bound, instead of [`dpop_key_file`](Self::dpop_key_file).
+    ///
+    /// Default: each client generates an ES256 key.
+    pub fn dpop_key(&mut self, value: DpopKey) -> &mut Self {
+        self.set.dpop_key = Some(KeySource::Given(value));
         self
     }
 

@@ -34,8 +34,8 @@ impl PyClient {
 impl PyClient {
     #[new]
     #[pyo3(signature = (*, load_env = false, **options))]
-    fn new(py: Python<'_>, load_env: bool, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let config = config::from_options(py, load_env, options)?;
+    fn new(py: Python<'_>, load_env: bool, options: Option<Bound<'_, PyDict>>) -> PyResult<Self> {
+        let config = config::from_keywords(py, load_env, options)?;
         // In this order: what is registered last is called first before a fork, when `logging` does not hold its lock yet.
         logging::connect(py)?;
         watch(py)?;

@@ -12,13 +12,12 @@ use tango_token::Config;
 use crate::errors::{OrRaise, invalid_argument};
 use crate::options;
 
-/// A configuration with these keywords. An option that is `None` is not set.
-pub fn from_options(py: Python<'_>, load_env: bool, options: Option<&Bound<'_, PyDict>>) -> PyResult<Config> {
+/// Makes a configuration of these keywords.
+pub fn from_keywords(py: Python<'_>, load_env: bool, keywords: Option<Bound<'_, PyDict>>) -> PyResult<Config> {
     let mut config = Config::new();
-    for (name, value) in options.into_iter().flatten() {
-        if !value.is_none() {
-            options::set(&mut config, &name.extract::<String>()?, &value)?;
-        }
+    if let Some(keywords) = keywords.map(Keywords) {
+        options::set(&mut config, &keywords)?;
+        keywords.end()?;
     }
     if load_env {
         config.load_env().or_raise(py)?;
@@ -26,41 +25,57 @@ pub fn from_options(py: Python<'_>, load_env: bool, options: Option<&Bound<'_, P
     Ok(config)
 }
 
-/// The error for a keyword that is not an option, as Python itself words it.
-pub fn unknown(name: &str) -> PyErr {
-    PyTypeError::new_err(format!("Client() got an unexpected keyword argument '{name}'"))
+/// The keywords of one call, which are taken out one after the other.
+pub struct Keywords<'py>(Bound<'py, PyDict>);
+
+impl<'py> Keywords<'py> {
+    /// Takes a keyword out. One that is `None` counts as one that is not given.
+    pub fn take(&self, name: &'static str) -> PyResult<Option<Keyword<'py>>> {
+        let Some(value) = self.0.get_item(name)? else { return Ok(None) };
+        self.0.del_item(name)?;
+        Ok((!value.is_none()).then_some(Keyword { name, value }))
+    }
+
+    /// Fails if a keyword is left that nothing has taken, with the words of Python itself.
+    fn end(self) -> PyResult<()> {
+        self.0.keys().into_iter().next().map_or(Ok(()), |name| {
+            Err(PyTypeError::new_err(format!("Client() got an unexpected keyword argument '{name}'")))
+        })
+    }
 }
 
-/// Takes the value of a keyword. A wrong type is an error that names the keyword.
-pub fn extract<'py, T: FromPyObjectOwned<'py>>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<T> {
-    let py = value.py();
-    value.extract::<T>().map_err(|error| {
-        let error: PyErr = error.into();
-        if !error.is_instance_of::<PyTypeError>(py) {
-            return error;
+pub struct Keyword<'py> {
+    name: &'static str,
+    value: Bound<'py, PyAny>,
+}
+
+impl<'py> Keyword<'py> {
+    /// Returns the value. A wrong type is an error that names the keyword.
+    pub fn extract<T: FromPyObjectOwned<'py>>(&self) -> PyResult<T> {
+        let py = self.value.py();
+        self.value.extract::<T>().map_err(|error| {
+            let error: PyErr = error.into();
+            if !error.is_instance_of::<PyTypeError>(py) {
+                return error;
+            }
+            let named = PyTypeError::new_err(format!("argument '{}': {}", self.name, error.value(py)));
+            named.set_cause(py, error.cause(py));
+            named
+        })
+    }
+
+    /// Returns the value of one of the core's enumerations by its name.
+    pub fn parse<T: FromStr<Err = &'static str>>(&self) -> PyResult<T> {
+        by_name(self.value.py(), self.name, &self.extract::<String>()?)
+    }
+
+    /// Returns a timeout: seconds, whole or not, or a `datetime.timedelta`.
+    pub fn timeout(&self) -> PyResult<Duration> {
+        match self.extract()? {
+            Timeout::Delta(delta) => Ok(delta),
+            Timeout::Seconds(seconds) => Duration::try_from_secs_f64(seconds)
+                .map_err(|error| invalid_argument(self.value.py(), &format!("{} cannot be used: {error}", self.name))),
         }
-        let named = PyTypeError::new_err(format!("argument '{name}': {}", error.value(py)));
-        named.set_cause(py, error.cause(py));
-        named
-    })
-}
-
-/// Takes a value of one of the core's enumerations by its name.
-pub fn extract_name<T: FromStr<Err = &'static str>>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
-    by_name(value.py(), name, &extract::<String>(name, value)?)
-}
-
-/// Parses the name of a value of one of the core's enumerations.
-pub fn by_name<T: FromStr<Err = &'static str>>(py: Python<'_>, argument: &str, name: &str) -> PyResult<T> {
-    name.parse().map_err(|expected| invalid_argument(py, &format!("{argument} must be {expected}")))
-}
-
-/// Takes a timeout: seconds, whole or not, or a `datetime.timedelta`.
-pub fn extract_timeout(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    match extract(name, value)? {
-        Timeout::Delta(delta) => Ok(delta),
-        Timeout::Seconds(seconds) => Duration::try_from_secs_f64(seconds)
-            .map_err(|error| invalid_argument(value.py(), &format!("{name} cannot be used: {error}"))),
     }
 }
 
@@ -70,4 +85,9 @@ enum Timeout {
     Seconds(f64),
     #[pyo3(transparent)]
     Delta(Duration),
+}
+
+/// Parses the name of a value of one of the core's enumerations.
+pub fn by_name<T: FromStr<Err = &'static str>>(py: Python<'_>, argument: &str, name: &str) -> PyResult<T> {
+    name.parse().map_err(|expected| invalid_argument(py, &format!("{argument} must be {expected}")))
 }

@@ -7,38 +7,82 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use tango_token::Config;
 
-use crate::config::{extract, extract_name, extract_timeout, unknown};
+use crate::config::Keywords;
 use crate::dpop::PyDpopKey;
 
-/// Sets the option `name`.
-pub fn set(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-    match name {
-        "environment" => config.environment(extract_name(name, value)?),
-        "token_url" => config.token_url(extract::<String>(name, value)?),
-        "client_id" => config.client_id(extract::<String>(name, value)?),
-        "client_secret" => config.client_secret(extract::<String>(name, value)?),
-        "username" => config.username(extract::<String>(name, value)?),
-        "password" => config.password(extract::<String>(name, value)?),
-        "audience" => config.audience(extract::<String>(name, value)?),
-        "scope" => config.scope(extract::<String>(name, value)?),
-        "ca_file" => config.ca_file(extract::<PathBuf>(name, value)?),
-        "proxy" => config.proxy(extract::<String>(name, value)?),
-        "user_agent" => config.user_agent(extract::<String>(name, value)?),
-        "connect_timeout" => config.connect_timeout(extract_timeout(name, value)?),
-        "attempt_timeout" => config.attempt_timeout(extract_timeout(name, value)?),
-        "total_timeout" => config.total_timeout(extract_timeout(name, value)?),
-        "allow_plain_http" => config.allow_plain_http(extract::<bool>(name, value)?),
-        "api_url" => config.api_url(extract::<String>(name, value)?),
-        "allowed_origins" => {
-            extract::<Vec<String>>(name, value)?.into_iter().fold(config, |config, url| config.allow_origin(url))
+/// Sets each option that is among the keywords.
+pub fn set(config: &mut Config, keywords: &Keywords<'_>) -> PyResult<()> {
+    if let Some(keyword) = keywords.take("environment")? {
+        config.environment(keyword.parse()?);
+    }
+    if let Some(keyword) = keywords.take("token_url")? {
+        config.token_url(keyword.extract::<String>()?);
+    }
+    if let Some(keyword) = keywords.take("client_id")? {
+        config.client_id(keyword.extract::<String>()?);
+    }
+    if let Some(keyword) = keywords.take("client_secret")? {
+        config.client_secret(keyword.extract::<String>()?);
+    }
+    if let Some(keyword) = keywords.take("username")? {
+        config.username(keyword.extract::<String>()?);
+    }
+    if let Some(keyword) = keywords.take("password")? {
+        config.password(keyword.extract::<String>()?);
+    }
+    if let Some(keyword) = keywords.take("audience")? {
+        config.audience(keyword.extract::<String>()?);
+    }
+    if let Some(keyword) = keywords.take("scope")? {
+        config.scope(keyword.extract::<String>()?);
+    }
+    if let Some(keyword) = keywords.take("ca_file")? {
+        config.ca_file(keyword.extract::<PathBuf>()?);
+    }
+    if let Some(keyword) = keywords.take("proxy")? {
+        config.proxy(keyword.extract::<String>()?);
+    }
+    if let Some(keyword) = keywords.take("user_agent")? {
+        config.user_agent(keyword.extract::<String>()?);
+    }
+    if let Some(keyword) = keywords.take("connect_timeout")? {
+        config.connect_timeout(keyword.timeout()?);
+    }
+    if let Some(keyword) = keywords.take("attempt_timeout")? {
+        config.attempt_timeout(keyword.timeout()?);
+    }
+    if let Some(keyword) = keywords.take("total_timeout")? {
+        config.total_timeout(keyword.timeout()?);
+    }
+    if let Some(keyword) = keywords.take("allow_plain_http")? {
+        config.allow_plain_http(keyword.extract::<bool>()?);
+    }
+    if let Some(keyword) = keywords.take("api_url")? {
+        config.api_url(keyword.extract::<String>()?);
+    }
+    if let Some(keyword) = keywords.take("allowed_origins")? {
+        for url in keyword.extract::<Vec<String>>()? {
+            config.allow_origin(url);
         }
-        "dpop" => config.dpop(extract_name(name, value)?),
-        "dpop_key" => config.dpop_key(extract::<PyDpopKey>(name, value)?.0),
-        "dpop_key_file" => config.dpop_key_file(extract::<PathBuf>(name, value)?),
-        "cache" => config.cache(extract::<String>(name, value)?),
-        "cache_ca_file" => config.cache_ca_file(extract::<PathBuf>(name, value)?),
-        "allow_fetch_without_cache" => config.allow_fetch_without_cache(extract::<bool>(name, value)?),
-        _ => return Err(unknown(name)),
-    };
+    }
+    if let Some(keyword) = keywords.take("dpop")? {
+        config.dpop(keyword.parse()?);
+    }
+    if let Some(keyword) = keywords.take("dpop_key_file")? {
+        config.dpop_key_file(keyword.extract::<PathBuf>()?);
+    }
+    if let Some(keyword) = keywords.take("dpop_key")? {
+        config.dpop_key(keyword.extract::<PyDpopKey>()?.0);
+    }
+    if let Some(keyword) = keywords.take("cache")? {
+        config.cache(keyword.extract::<String>()?);
+    }
+    if let Some(keyword) = keywords.take("cache_ca_file")? {
+        config.cache_ca_file(keyword.extract::<PathBuf>()?);
+    }
+    if let Some(keyword) = keywords.take("allow_fetch_without_cache")? {
+        config.allow_fetch_without_cache(keyword.extract::<bool>()?);
+    }
+
     Ok(())
 }

@@ -10,8 +10,8 @@ use crate::error::Status;
 use crate::ffi::dpop_key::KeyObject;
 use crate::ffi::error::ErrorObject;
 
-/// Selects one of Tango's environments. Required unless `token_url` is set. A `tango_environment`; any other number is
-/// INVALID_ARGUMENT.
+/// Tango's environment, sandbox or production. Required unless `token_url` is set. A `tango_environment`; any other
+/// number is INVALID_ARGUMENT.
 ///
 /// Variable: `TANGO_ENVIRONMENT`.
 #[unsafe(no_mangle)]
@@ -231,7 +231,8 @@ pub unsafe extern "C" fn tango_config_allow_origin(
     unsafe { set(config, "url", url, error, |config, value| config.allow_origin(value)) }
 }
 
-/// Whether tokens are bound to a key (RFC 9449). A `tango_dpop_mode`; any other number is INVALID_ARGUMENT.
+/// Whether tokens are bound to a key (RFC 9449): off, optional or required. A `tango_dpop_mode`; any other number is
+/// INVALID_ARGUMENT.
 ///
 /// Default: `off`. Variable: `TANGO_DPOP`.
 #[unsafe(no_mangle)]
@@ -241,18 +242,6 @@ pub unsafe extern "C" fn tango_config_set_dpop(
     error: *mut *mut ErrorObject,
 ) -> Status {
     set_number(config, "mode", mode, error, Config::dpop)
-}
-
-/// The key to which tokens are bound, instead of `dpop_key_file`. The caller still owns `key`, and may free it at once.
-///
-/// Default: each client generates an ES256 key.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn tango_config_set_dpop_key(
-    config: Option<&mut Config>,
-    key: Option<&KeyObject>,
-    error: *mut *mut ErrorObject,
-) -> Status {
-    set_key(config, key, error)
 }
 
 /// A file with the key to which tokens are bound, in PEM or as a JWK. Read by `tango_client_new`. Copied.
@@ -266,6 +255,18 @@ pub unsafe extern "C" fn tango_config_set_dpop_key_file(
 ) -> Status {
     // SAFETY: the header's contract for strings.
     unsafe { set(config, "path", path, error, |config, value| config.dpop_key_file(value)) }
+}
+
+/// The key to which tokens are bound, instead of `dpop_key_file`. The caller still owns `key`, and may free it at once.
+///
+/// Default: each client generates an ES256 key.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_config_set_dpop_key(
+    config: Option<&mut Config>,
+    key: Option<&KeyObject>,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    set_key(config, key, error)
 }
 
 /// Where the token outlives the process and is shared: `memory` (nowhere), `file` (a directory in the user's cache

@@ -25,8 +25,8 @@ namespace TangoToken
             foreach (string one in options.AllowedOrigins)
                 Set(config, one, NativeMethods.tango_config_allow_origin);
             Set(config, (int?)options.Dpop, NativeMethods.tango_config_set_dpop);
-            Set(config, options.DpopKey);
             Set(config, options.DpopKeyFile, NativeMethods.tango_config_set_dpop_key_file);
+            Set(config, options.DpopKey);
             Set(config, options.Cache, NativeMethods.tango_config_set_cache);
             Set(config, options.CustomCache);
             Set(config, options.CacheCaFile, NativeMethods.tango_config_set_cache_ca_file);

@@ -137,10 +137,10 @@ namespace TangoToken
         internal static extern TangoStatus tango_config_set_dpop(ConfigHandle config, int mode, out IntPtr error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern TangoStatus tango_config_set_dpop_key(ConfigHandle config, DpopKeyHandle key, out IntPtr error);
+        internal static extern TangoStatus tango_config_set_dpop_key_file(ConfigHandle config, byte[] path, out IntPtr error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern TangoStatus tango_config_set_dpop_key_file(ConfigHandle config, byte[] path, out IntPtr error);
+        internal static extern TangoStatus tango_config_set_dpop_key(ConfigHandle config, DpopKeyHandle key, out IntPtr error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern TangoStatus tango_config_set_cache(ConfigHandle config, byte[] cache, out IntPtr error);

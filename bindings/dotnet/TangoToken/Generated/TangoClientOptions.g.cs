@@ -8,7 +8,7 @@ namespace TangoToken
     public sealed partial class TangoClientOptions
     {
         /// <summary>
-        /// Selects one of Tango's environments. Required unless <see cref="TokenUrl"/> is set. Variable:
+        /// Tango's environment, sandbox or production. Required unless <see cref="TokenUrl"/> is set. Variable:
         /// <c>TANGO_ENVIRONMENT</c>.
         /// </summary>
         public TangoEnvironment? Environment { get; set; }
@@ -72,19 +72,19 @@ namespace TangoToken
         public string UserAgent { get; set; }
 
         /// <summary>
-        /// The time limit for one connection to be established, TLS included. 1 ms to 10 min. Default: 5 s.
+        /// The time limit for one connection to be established, TLS included. 1 ms to 10 min. Default: 5 seconds.
         /// Variable: <c>TANGO_CONNECT_TIMEOUT_MS</c>.
         /// </summary>
         public TimeSpan? ConnectTimeout { get; set; }
 
         /// <summary>
-        /// The time limit for one request, response included. 1 ms to 10 min. Default: 10 s. Variable:
+        /// The time limit for one request, response included. 1 ms to 10 min. Default: 10 seconds. Variable:
         /// <c>TANGO_ATTEMPT_TIMEOUT_MS</c>.
         /// </summary>
         public TimeSpan? AttemptTimeout { get; set; }
 
         /// <summary>
-        /// The time limit for one call, retries included. 1 ms to 10 min. Default: 30 s. Variable:
+        /// The time limit for one call, retries included. 1 ms to 10 min. Default: 30 seconds. Variable:
         /// <c>TANGO_TOTAL_TIMEOUT_MS</c>.
         /// </summary>
         public TimeSpan? TotalTimeout { get; set; }
@@ -108,21 +108,22 @@ namespace TangoToken
         public IList<string> AllowedOrigins { get; } = new List<string>();
 
         /// <summary>
-        /// Whether tokens are bound to a key (RFC 9449). Default: <c>off</c>. Variable: <c>TANGO_DPOP</c>.
+        /// Whether tokens are bound to a key (RFC 9449): off, optional or required. Default: <c>off</c>. Variable:
+        /// <c>TANGO_DPOP</c>.
         /// </summary>
         public DpopMode? Dpop { get; set; }
-
-        /// <summary>
-        /// The key to which tokens are bound, instead of <see cref="DpopKeyFile"/>. The caller still owns it, and
-        /// may dispose it once the client is made. Default: each client generates an ES256 key.
-        /// </summary>
-        public DpopKey DpopKey { get; set; }
 
         /// <summary>
         /// A file with the key to which tokens are bound, in PEM or as a JWK. Default: each client generates an
         /// ES256 key. Variable: <c>TANGO_DPOP_KEY_FILE</c>.
         /// </summary>
         public string DpopKeyFile { get; set; }
+
+        /// <summary>
+        /// The key to which tokens are bound, instead of <see cref="DpopKeyFile"/>. The caller still owns it, and
+        /// may dispose it once the client is made. Default: each client generates an ES256 key.
+        /// </summary>
+        public DpopKey DpopKey { get; set; }
 
         /// <summary>
         /// Where the token outlives the process and is shared: <c>memory</c> (nowhere), <c>file</c> (a directory in

@@ -40,8 +40,8 @@ type Library struct {
 	ConfigSetAPIURL                 func(config Config, apiURL *byte, failure *Error) int32
 	ConfigAllowOrigin               func(config Config, url *byte, failure *Error) int32
 	ConfigSetDPoP                   func(config Config, mode int32, failure *Error) int32
-	ConfigSetDPoPKey                func(config Config, key DPoPKey, failure *Error) int32
 	ConfigSetDPoPKeyFile            func(config Config, path *byte, failure *Error) int32
+	ConfigSetDPoPKey                func(config Config, key DPoPKey, failure *Error) int32
 	ConfigSetCache                  func(config Config, cache *byte, failure *Error) int32
 	ConfigSetCacheCAFile            func(config Config, path *byte, failure *Error) int32
 	ConfigSetAllowFetchWithoutCache func(config Config, allowed int32, failure *Error) int32
@@ -127,8 +127,8 @@ func (l *Library) symbols() []symbol {
 		{"tango_config_set_api_url", &l.ConfigSetAPIURL},
 		{"tango_config_allow_origin", &l.ConfigAllowOrigin},
 		{"tango_config_set_dpop", &l.ConfigSetDPoP},
-		{"tango_config_set_dpop_key", &l.ConfigSetDPoPKey},
 		{"tango_config_set_dpop_key_file", &l.ConfigSetDPoPKeyFile},
+		{"tango_config_set_dpop_key", &l.ConfigSetDPoPKey},
 		{"tango_config_set_cache", &l.ConfigSetCache},
 		{"tango_config_set_cache_ca_file", &l.ConfigSetCacheCAFile},
 		{"tango_config_set_allow_fetch_without_cache", &l.ConfigSetAllowFetchWithoutCache},

@@ -18,8 +18,8 @@ class Client(_native.Client):
     the configuration; it starts no thread and sends nothing. As a context manager it is closed at the end.
 
     Args:
-        environment: Selects one of Tango's environments. Required unless ``token_url`` is set. Variable:
-            ``TANGO_ENVIRONMENT``.
+        environment: Tango's environment, sandbox or production. Required unless ``token_url`` is set. ``"sandbox"`` or
+            ``"production"``. Variable: ``TANGO_ENVIRONMENT``.
         token_url: The token endpoint (RFC 6749 section 3.2) as an absolute URL. HTTPS, except for loopback hosts.
             Default: that of the environment. Variable: ``TANGO_TOKEN_URL``.
         client_id: The client ID, from the Tango portal under OAuth client credentials. Required. Variable:
@@ -36,23 +36,24 @@ class Client(_native.Client):
         proxy: ``system`` (``HTTPS_PROXY``, ``NO_PROXY`` and the like), ``none``, or the URL of an HTTP or SOCKS proxy,
             which can contain a password. Default: ``system``. Variable: ``TANGO_PROXY``.
         user_agent: The ``User-Agent`` header to send. Default: ``tango-token/VERSION``. Variable: ``TANGO_USER_AGENT``.
-        connect_timeout: The time limit for one connection to be established, TLS included. 1 ms to 10 min. Default: 5
-            s. Variable: ``TANGO_CONNECT_TIMEOUT_MS``.
-        attempt_timeout: The time limit for one request, response included. 1 ms to 10 min. Default: 10 s. Variable:
-            ``TANGO_ATTEMPT_TIMEOUT_MS``.
-        total_timeout: The time limit for one call, retries included. 1 ms to 10 min. Default: 30 s. Variable:
-            ``TANGO_TOTAL_TIMEOUT_MS``.
+        connect_timeout: The time limit for one connection to be established, TLS included. In seconds or as a
+            ``timedelta``, 1 ms to 10 min. Default: 5 seconds. Variable: ``TANGO_CONNECT_TIMEOUT_MS``.
+        attempt_timeout: The time limit for one request, response included. In seconds or as a ``timedelta``, 1 ms to 10
+            min. Default: 10 seconds. Variable: ``TANGO_ATTEMPT_TIMEOUT_MS``.
+        total_timeout: The time limit for one call, retries included. In seconds or as a ``timedelta``, 1 ms to 10 min.
+            Default: 30 seconds. Variable: ``TANGO_TOTAL_TIMEOUT_MS``.
         allow_plain_http: Allows URLs without TLS on hosts that are not loopback. Secrets then cross the network
             unencrypted. Default: no. Variable: ``TANGO_ALLOW_PLAIN_HTTP``.
         api_url: The API that tokens are for, as an absolute URL. Headers are made for its origin only. Default: that of
             the environment. Variable: ``TANGO_API_URL``.
         allowed_origins: Further origins that may receive tokens, each given as a URL. In code they replace those of the
             variable. Variable: ``TANGO_ALLOWED_ORIGINS``.
-        dpop: Whether tokens are bound to a key (RFC 9449). Default: ``off``. Variable: ``TANGO_DPOP``.
-        dpop_key: The key to which tokens are bound, instead of ``dpop_key_file``. Default: each client generates an
-            ES256 key.
+        dpop: Whether tokens are bound to a key (RFC 9449): off, optional or required. ``"off"``, ``"optional"`` or
+            ``"required"``. Default: ``off``. Variable: ``TANGO_DPOP``.
         dpop_key_file: A file with the key to which tokens are bound, in PEM or as a JWK. Default: each client generates
             an ES256 key. Variable: ``TANGO_DPOP_KEY_FILE``.
+        dpop_key: The key to which tokens are bound, instead of ``dpop_key_file``. Default: each client generates an
+            ES256 key.
         cache: Where the token outlives the process and is shared: ``memory`` (nowhere), ``file`` (a directory in the
             user's cache directory), ``file:/another/directory``, or the URL of a Redis server, ``redis://`` or
             ``rediss://[user:password@]host[:port][/db]``. With ``?cluster=true`` the server is a node of a cluster, and

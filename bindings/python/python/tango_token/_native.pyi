@@ -31,8 +31,8 @@ class Options(TypedDict, total=False):
     api_url: str | None
     allowed_origins: Sequence[str] | None
     dpop: Literal["off", "optional", "required"] | None
-    dpop_key: DpopKey | None
     dpop_key_file: str | PathLike[str] | None
+    dpop_key: DpopKey | None
     cache: str | None
     cache_ca_file: str | PathLike[str] | None
     allow_fetch_without_cache: bool | None
