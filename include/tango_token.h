@@ -272,7 +272,7 @@ typedef int32_t tango_verdict;
 #endif // __cplusplus
 
 /**
- * Tango's two environments, each with its authorization server.
+ * Tango's two environments, each with its own authorization server.
  */
 enum tango_environment
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -284,7 +284,8 @@ enum tango_environment
      */
     TANGO_ENVIRONMENT_SANDBOX = 1,
     /**
-     * `https://auth.tangocard.com`. Tango asks to confirm this host before going live; `token_url` overrides it.
+     * `https://auth.tangocard.com`. Tango asks its clients to confirm this host before going live; `token_url`
+     * overrides it.
      */
     TANGO_ENVIRONMENT_PRODUCTION = 2,
 };
@@ -305,19 +306,19 @@ enum tango_log_level
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * Something that needs a person.
+     * A problem that a person has to solve.
      */
     TANGO_LOG_LEVEL_ERROR = 1,
     /**
-     * Something went wrong that the library deals with, such as a failed refresh.
+     * A problem that the library handles, such as a failed refresh.
      */
     TANGO_LOG_LEVEL_WARN = 2,
     /**
-     * What happens a few times a day, such as a new token.
+     * An event that happens a few times a day, such as a new token.
      */
     TANGO_LOG_LEVEL_INFO = 3,
     /**
-     * What helps to find a mistake.
+     * Details that help to find a mistake.
      */
     TANGO_LOG_LEVEL_DEBUG = 4,
     /**
@@ -348,10 +349,11 @@ typedef struct tango_authorization tango_authorization;
 typedef struct tango_client tango_client;
 
 /**
- * Everything a program says once, before it asks for tokens.
+ * Everything that a program says once, before it requests tokens.
  *
- * Setters only store; making a client checks the whole and names everything that is missing or wrong. Secrets are
- * zeroised with it and never printed.
+ * Setters only store a value; making a client checks all of them and names everything that is missing or wrong. An
+ * option that the program sets wins over its environment variable, whether it is set before or after `load_env`.
+ * Secrets are zeroised with the configuration and never printed.
  */
 typedef struct tango_config tango_config;
 
@@ -588,156 +590,198 @@ tango_status tango_client_set_credentials(const tango_client *client,
 tango_status tango_client_invalidate(const tango_client *client, const tango_token *token, tango_error **error);
 
 /**
- * An empty configuration. The caller owns it and ends it with `tango_config_free`. Never NULL.
+ * Returns an empty configuration, which the caller frees with `tango_config_free`. Never NULL.
  */
 tango_config *tango_config_new(void);
 
 /**
- * Ends the configuration; clients made from it stay. NULL is fine.
+ * Frees the configuration. Clients made from it stay valid. Accepts NULL.
  */
 void tango_config_free(tango_config *config);
 
 /**
- * Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty: ENVIRONMENT
- * (`sandbox` or `production`), TOKEN_URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PASSWORD, AUDIENCE, SCOPE, CA_FILE, PROXY,
- * USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`), DPOP (`off`,
- * `optional` or `required`), DPOP_KEY_FILE, API_URL, ALLOWED_ORIGINS (URLs, separated by spaces), CACHE, CACHE_CA_FILE,
- * ALLOW_FETCH_WITHOUT_CACHE (`true` or `false`).
- * INVALID_CONFIGURATION names a variable that cannot be understood, and then nothing was changed.
+ * Reads the options that the program does not set from the `TANGO_*` environment variables.
+ *
+ * The description of each setter names its variable; an empty variable counts as one that is not set. What a setter
+ * sets wins, whether it is called before or after this function. Options are independent of each other: TOKEN_URL
+ * still overrides the address of an environment that the program sets. Another call reads all variables again and
+ * forgets what the last one read. INVALID_CONFIGURATION names a variable that cannot be understood; then nothing
+ * changes.
  */
-tango_status tango_config_load_env(tango_config *config,
-                                   tango_error **error);
+tango_status tango_config_load_env(tango_config *config, tango_error **error);
 
 /**
- * Which of Tango's environments to use, a `tango_environment`. INVALID_ARGUMENT for any other number.
+ * Tango's environment, sandbox or production. Required unless `token_url` is set. A `tango_environment`; any other
+ * number is INVALID_ARGUMENT.
+ *
+ * Variable: `TANGO_ENVIRONMENT`.
  */
 tango_status tango_config_set_environment(tango_config *config, int32_t environment, tango_error **error);
 
 /**
- * The token endpoint as an absolute URL, instead of the environment's. HTTPS, except for loopback hosts.
+ * The token endpoint (RFC 6749 section 3.2) as an absolute URL. HTTPS, except for loopback hosts. Copied.
+ *
+ * Default: that of the environment. Variable: `TANGO_TOKEN_URL`.
  */
 tango_status tango_config_set_token_url(tango_config *config, const char *token_url, tango_error **error);
 
 /**
- * The client ID from the Tango portal. Copied.
+ * The client ID, from the Tango portal under OAuth client credentials. Required. Copied.
+ *
+ * Variable: `TANGO_CLIENT_ID`.
  */
 tango_status tango_config_set_client_id(tango_config *config, const char *client_id, tango_error **error);
 
 /**
- * The client secret that belongs to the client ID. Copied, and zeroised when no longer needed.
+ * The client secret that belongs to the client ID. Required. Copied, and zeroised when no longer needed.
+ *
+ * Variable: `TANGO_CLIENT_SECRET`.
  */
 tango_status tango_config_set_client_secret(tango_config *config, const char *client_secret, tango_error **error);
 
 /**
- * The service account's user name. Copied.
+ * The user name of the service account, from the Tango portal under OAuth service accounts. Required. Copied.
+ *
+ * Variable: `TANGO_USERNAME`.
  */
 tango_status tango_config_set_username(tango_config *config, const char *username, tango_error **error);
 
 /**
- * The service account's password. Copied, and zeroised when no longer needed.
+ * The password of the service account. Required. Copied, and zeroised when no longer needed.
+ *
+ * Variable: `TANGO_PASSWORD`.
  */
 tango_status tango_config_set_password(tango_config *config, const char *password, tango_error **error);
 
 /**
- * `24h` (the default) or `5min` for a token of that life, or any other audience, sent exactly as written. Copied.
+ * The audience: `24h` or `5min` for a token of that lifetime; any other audience is sent exactly as written. Copied.
+ *
+ * Default: `24h`. Variable: `TANGO_AUDIENCE`.
  */
 tango_status tango_config_set_audience(tango_config *config, const char *audience, tango_error **error);
 
 /**
- * The scope to ask for, instead of `raas.all`. Copied.
+ * The scope to request (RFC 6749 section 3.3). Copied.
+ *
+ * Default: `raas.all`. Variable: `TANGO_SCOPE`.
  */
 tango_status tango_config_set_scope(tango_config *config, const char *scope, tango_error **error);
 
 /**
- * A PEM file of the certification authorities to trust instead of the system's. Read by `tango_client_new`. Copied.
+ * A PEM file of the certification authorities to trust for the token endpoint. Read by `tango_client_new`. Copied.
+ *
+ * Default: the system's certificates. Variable: `TANGO_CA_FILE`.
  */
 tango_status tango_config_set_ca_file(tango_config *config, const char *path, tango_error **error);
 
 /**
- * `system` (the default: `HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy. Copied.
+ * `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can contain a
+ * password. Copied, and zeroised when no longer needed.
+ *
+ * Default: `system`. Variable: `TANGO_PROXY`.
  */
 tango_status tango_config_set_proxy(tango_config *config, const char *proxy, tango_error **error);
 
 /**
- * The `User-Agent` to send, instead of `tango-token/VERSION`. Copied.
+ * The `User-Agent` header to send. Copied.
+ *
+ * Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
  */
 tango_status tango_config_set_user_agent(tango_config *config, const char *user_agent, tango_error **error);
 
 /**
- * How long one connection may take to be ready, TLS included, in milliseconds: 1 to 600,000, which `tango_client_new`
- * checks; 5,000 unless set.
+ * The time limit for one connection to be established, TLS included. In milliseconds: 1 to 600,000, which
+ * `tango_client_new` checks.
+ *
+ * Default: 5,000. Variable: `TANGO_CONNECT_TIMEOUT_MS`.
  */
 tango_status tango_config_set_connect_timeout_ms(tango_config *config, uint32_t timeout_ms, tango_error **error);
 
 /**
- * How long one request may take, answer included, in milliseconds: 1 to 600,000, which `tango_client_new`
- * checks; 10,000 unless set.
+ * The time limit for one request, response included. In milliseconds: 1 to 600,000, which `tango_client_new` checks.
+ *
+ * Default: 10,000. Variable: `TANGO_ATTEMPT_TIMEOUT_MS`.
  */
 tango_status tango_config_set_attempt_timeout_ms(tango_config *config, uint32_t timeout_ms, tango_error **error);
 
 /**
- * How long a caller may wait, retries included, in milliseconds: 1 to 600,000, which `tango_client_new` checks;
- * 30,000 unless set.
+ * The time limit for one call, retries included. In milliseconds: 1 to 600,000, which `tango_client_new` checks.
+ *
+ * Default: 30,000. Variable: `TANGO_TOTAL_TIMEOUT_MS`.
  */
 tango_status tango_config_set_total_timeout_ms(tango_config *config, uint32_t timeout_ms, tango_error **error);
 
 /**
- * 1 allows a token URL without TLS on a host that is not loopback: secrets then cross the network readable. 0 does
- * not. INVALID_ARGUMENT for any other number.
+ * Allows URLs without TLS on hosts that are not loopback. Secrets then cross the network unencrypted. 1 for yes, 0 for
+ * no; any other number is INVALID_ARGUMENT.
+ *
+ * Default: no. Variable: `TANGO_ALLOW_PLAIN_HTTP`.
  */
 tango_status tango_config_set_allow_plain_http(tango_config *config, int32_t allowed, tango_error **error);
 
 /**
- * The API that tokens are for, instead of the environment's. `tango_client_authorize` makes headers for its origin
- * only. Copied.
+ * The API that tokens are for, as an absolute URL. Headers are made for its origin only. Copied.
+ *
+ * Default: that of the environment. Variable: `TANGO_API_URL`.
  */
 tango_status tango_config_set_api_url(tango_config *config, const char *api_url, tango_error **error);
 
 /**
- * Another origin that may get tokens, as a URL of it. Can be called several times. Copied.
+ * Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed in
+ * code replace those of the variable. Copied.
+ *
+ * Variable: `TANGO_ALLOWED_ORIGINS`.
  */
 tango_status tango_config_allow_origin(tango_config *config, const char *url, tango_error **error);
 
 /**
- * Whether tokens are bound to a key (RFC 9449), a `tango_dpop_mode`; not unless set. INVALID_ARGUMENT for any other
- * number.
+ * Whether tokens are bound to a key (RFC 9449): off, optional or required. A `tango_dpop_mode`; any other number is
+ * INVALID_ARGUMENT.
+ *
+ * Default: `off`. Variable: `TANGO_DPOP`.
  */
 tango_status tango_config_set_dpop(tango_config *config, int32_t mode, tango_error **error);
 
 /**
- * The key that tokens are bound to. Where none is given, each client makes an ES256 key of its own. The caller still
- * owns `key`, and may free it at once.
- */
-tango_status tango_config_set_dpop_key(tango_config *config, const tango_dpop_key *key, tango_error **error);
-
-/**
- * The same from a file, in PEM or as a JWK. Read by `tango_client_new`. Copied.
+ * A file with the key to which tokens are bound, in PEM or as a JWK. Read by `tango_client_new`. Copied.
+ *
+ * Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
  */
 tango_status tango_config_set_dpop_key_file(tango_config *config, const char *path, tango_error **error);
 
 /**
- * Where the token outlives the process and is shared: `memory` (the default: nowhere), `file` (a folder in the user's
- * cache directory), `file:/another/folder`, or `redis://` or `rediss://[user:password@]host[:port][/db]`. With
- * `?cluster=true` the server is a node of a cluster, of which further ones may follow after spaces; with `?prefix=` keys
- * begin with another text than `tango-token:`. Checked by `tango_client_new`. Copied.
+ * The key to which tokens are bound, instead of `dpop_key_file`. The caller still owns `key`, and may free it at once.
+ *
+ * Default: each client generates an ES256 key.
  */
-tango_status tango_config_set_cache(tango_config *config,
-                                    const char *cache,
-                                    tango_error **error);
+tango_status tango_config_set_dpop_key(tango_config *config, const tango_dpop_key *key, tango_error **error);
 
 /**
- * A PEM file of the certification authorities to trust for `rediss://` instead of the system's. Read by
- * `tango_client_new`. Copied.
+ * Where the token outlives the process and is shared: `memory` (nowhere), `file` (a directory in the user's cache
+ * directory), `file:/another/directory`, or the URL of a Redis server, `redis://` or
+ * `rediss://[user:password@]host[:port][/db]`. With `?cluster=true` the server is a node of a cluster, and the URLs of
+ * further nodes can follow after spaces; with `?prefix=` keys begin with another string than `tango-token:`. Checked
+ * by `tango_client_new`. Copied.
+ *
+ * Default: `memory`. Variable: `TANGO_CACHE`.
+ */
+tango_status tango_config_set_cache(tango_config *config, const char *cache, tango_error **error);
+
+/**
+ * A PEM file of the certification authorities to trust for a `rediss://` cache. Read by `tango_client_new`. Copied.
+ *
+ * Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
  */
 tango_status tango_config_set_cache_ca_file(tango_config *config, const char *path, tango_error **error);
 
 /**
- * 1 fetches a token past a cache that cannot be used, instead of CACHE_UNAVAILABLE: each process that does so asks for one
- * of its own, which the server's daily limit may refuse. 0 does not. INVALID_ARGUMENT for any other number.
+ * Requests a token even if the cache cannot be used, instead of failing with CACHE_UNAVAILABLE. Each process then
+ * requests a token of its own, which the server's daily limit may refuse. 1 for yes, 0 for no; any other number is
+ * INVALID_ARGUMENT.
+ *
+ * Default: no. Variable: `TANGO_ALLOW_FETCH_WITHOUT_CACHE`.
  */
-tango_status tango_config_set_allow_fetch_without_cache(tango_config *config,
-                                                        int32_t anyway,
-                                                        tango_error **error);
+tango_status tango_config_set_allow_fetch_without_cache(tango_config *config, int32_t allowed, tango_error **error);
 
 /**
  * Generates a key; `algorithm` is a `tango_algorithm`. The caller owns `*key` and frees it with `tango_dpop_key_free`.

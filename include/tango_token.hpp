@@ -702,116 +702,233 @@ public:
     /// Makes an empty configuration.
     config() noexcept : handle(tango_config_new()) {}
 
-    /// Reads the options that the program does not set from the `TANGO_*` environment variables. A setter wins, whether
-    /// it is called before or after this.
+    /// Reads the options that the program does not set from the `TANGO_*` environment variables. What a setter sets
+    /// wins, whether it is called before or after this function. Another call forgets what the last one read.
     config &load_env() & { return keep(tango_config_load_env); }
 
-    /// Sets which of Tango's environments to use.
-    config &set_environment(tango_environment environment) & { return keep(tango_config_set_environment, environment); }
+    // Each setter exists twice, for named and for temporary objects, so that a whole chain can be stored:
+    // `auto config = tango::config()...`.
+    [[nodiscard]] config load_env() && { return std::move(load_env()); }
 
-    /// Sets the token endpoint, an absolute URL, instead of the environment's. HTTPS, except for loopback hosts.
+    // Begin of the options: made from src/config/options.toml by scripts/interface, do not edit.
+    /// Tango's environment, sandbox or production. Required unless `token_url` is set.
+    ///
+    /// Variable: `TANGO_ENVIRONMENT`.
+    config &set_environment(tango_environment environment) & { return keep(tango_config_set_environment, environment); }
+    [[nodiscard]] config set_environment(tango_environment environment) &&
+    {
+        return std::move(set_environment(environment));
+    }
+
+    /// The token endpoint (RFC 6749 section 3.2) as an absolute URL. HTTPS, except for loopback hosts.
+    ///
+    /// Default: that of the environment. Variable: `TANGO_TOKEN_URL`.
     config &set_token_url(std::string_view token_url) &
     {
         return keep(tango_config_set_token_url, detail::string("token_url", token_url));
     }
+    [[nodiscard]] config set_token_url(std::string_view token_url) && { return std::move(set_token_url(token_url)); }
 
-    /// Sets the client ID from the Tango portal.
+    /// The client ID, from the Tango portal under OAuth client credentials. Required.
+    ///
+    /// Variable: `TANGO_CLIENT_ID`.
     config &set_client_id(std::string_view client_id) &
     {
         return keep(tango_config_set_client_id, detail::string("client_id", client_id));
     }
+    [[nodiscard]] config set_client_id(std::string_view client_id) && { return std::move(set_client_id(client_id)); }
 
-    /// Sets the client secret that belongs to the client ID.
+    /// The client secret that belongs to the client ID. Required.
+    ///
+    /// Variable: `TANGO_CLIENT_SECRET`.
     config &set_client_secret(std::string_view client_secret) &
     {
         return keep(tango_config_set_client_secret, detail::string("client_secret", client_secret));
     }
+    [[nodiscard]] config set_client_secret(std::string_view client_secret) &&
+    {
+        return std::move(set_client_secret(client_secret));
+    }
 
-    /// Sets the user name of the service account.
+    /// The user name of the service account, from the Tango portal under OAuth service accounts. Required.
+    ///
+    /// Variable: `TANGO_USERNAME`.
     config &set_username(std::string_view username) &
     {
         return keep(tango_config_set_username, detail::string("username", username));
     }
+    [[nodiscard]] config set_username(std::string_view username) && { return std::move(set_username(username)); }
 
-    /// Sets the password of the service account.
+    /// The password of the service account. Required.
+    ///
+    /// Variable: `TANGO_PASSWORD`.
     config &set_password(std::string_view password) &
     {
         return keep(tango_config_set_password, detail::string("password", password));
     }
+    [[nodiscard]] config set_password(std::string_view password) && { return std::move(set_password(password)); }
 
-    /// Sets the audience: `24h` (the default) or `5min` for a token of that lifetime; any other value is sent as it is.
+    /// The audience: `24h` or `5min` for a token of that lifetime; any other audience is sent exactly as written.
+    ///
+    /// Default: `24h`. Variable: `TANGO_AUDIENCE`.
     config &set_audience(std::string_view audience) &
     {
         return keep(tango_config_set_audience, detail::string("audience", audience));
     }
+    [[nodiscard]] config set_audience(std::string_view audience) && { return std::move(set_audience(audience)); }
 
-    /// Sets the scope to request instead of `raas.all`.
+    /// The scope to request (RFC 6749 section 3.3).
+    ///
+    /// Default: `raas.all`. Variable: `TANGO_SCOPE`.
     config &set_scope(std::string_view scope) & { return keep(tango_config_set_scope, detail::string("scope", scope)); }
+    [[nodiscard]] config set_scope(std::string_view scope) && { return std::move(set_scope(scope)); }
 
-    /// Sets a PEM file of the certificate authorities to trust for the token endpoint, instead of the system's. The
-    /// program's own HTTP client, which calls the API, needs its own setting.
+    /// A PEM file of the certification authorities to trust for the token endpoint.
+    ///
+    /// Default: the system's certificates. Variable: `TANGO_CA_FILE`.
     config &set_ca_file(std::string_view path) &
     {
         return keep(tango_config_set_ca_file, detail::string("path", path));
     }
+    [[nodiscard]] config set_ca_file(std::string_view path) && { return std::move(set_ca_file(path)); }
 
-    /// Sets the proxy: `system` (the default), `none`, or the URL of an HTTP or SOCKS proxy.
+    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can
+    /// contain a password.
+    ///
+    /// Default: `system`. Variable: `TANGO_PROXY`.
     config &set_proxy(std::string_view proxy) & { return keep(tango_config_set_proxy, detail::string("proxy", proxy)); }
+    [[nodiscard]] config set_proxy(std::string_view proxy) && { return std::move(set_proxy(proxy)); }
 
-    /// Sets the `User-Agent` to send instead of `tango-token/VERSION`.
+    /// The `User-Agent` header to send.
+    ///
+    /// Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
     config &set_user_agent(std::string_view user_agent) &
     {
         return keep(tango_config_set_user_agent, detail::string("user_agent", user_agent));
     }
+    [[nodiscard]] config set_user_agent(std::string_view user_agent) &&
+    {
+        return std::move(set_user_agent(user_agent));
+    }
 
-    /// Limits the time to set up one connection, TLS included: 1 ms to 10 min; 5 s by default.
+    /// The time limit for one connection to be established, TLS included. 1 ms to 10 min.
+    ///
+    /// Default: 5 seconds. Variable: `TANGO_CONNECT_TIMEOUT_MS`.
     template <class Rep, class Period>
     config &set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
         return keep(tango_config_set_connect_timeout_ms, ms_of(timeout));
     }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_connect_timeout(timeout));
+    }
 
-    /// Limits the time of one request, response included: 1 ms to 10 min; 10 s by default.
+    /// The time limit for one request, response included. 1 ms to 10 min.
+    ///
+    /// Default: 10 seconds. Variable: `TANGO_ATTEMPT_TIMEOUT_MS`.
     template <class Rep, class Period>
     config &set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
         return keep(tango_config_set_attempt_timeout_ms, ms_of(timeout));
     }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_attempt_timeout(timeout));
+    }
 
-    /// Limits the time that a caller waits, retries included: 1 ms to 10 min; 30 s by default.
+    /// The time limit for one call, retries included. 1 ms to 10 min.
+    ///
+    /// Default: 30 seconds. Variable: `TANGO_TOTAL_TIMEOUT_MS`.
     template <class Rep, class Period>
     config &set_total_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
         return keep(tango_config_set_total_timeout_ms, ms_of(timeout));
     }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_total_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_total_timeout(timeout));
+    }
 
-    /// Allows a token URL without TLS on a host that is not loopback: the network can then read the secrets.
+    /// Allows URLs without TLS on hosts that are not loopback. Secrets then cross the network unencrypted.
+    ///
+    /// Default: no. Variable: `TANGO_ALLOW_PLAIN_HTTP`.
     config &set_allow_plain_http(bool allowed) & { return keep(tango_config_set_allow_plain_http, allowed ? 1 : 0); }
+    [[nodiscard]] config set_allow_plain_http(bool allowed) && { return std::move(set_allow_plain_http(allowed)); }
 
-    /// Sets the URL of the API, instead of the environment's. `authorize` makes headers for its origin only.
+    /// The API that tokens are for, as an absolute URL. Headers are made for its origin only.
+    ///
+    /// Default: that of the environment. Variable: `TANGO_API_URL`.
     config &set_api_url(std::string_view api_url) &
     {
         return keep(tango_config_set_api_url, detail::string("api_url", api_url));
     }
+    [[nodiscard]] config set_api_url(std::string_view api_url) && { return std::move(set_api_url(api_url)); }
 
-    /// Allows `authorize` to make headers for one more origin, given as any URL of it. Can be called several times.
+    /// Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed
+    /// in code replace those of the variable.
+    ///
+    /// Variable: `TANGO_ALLOWED_ORIGINS`.
     config &allow_origin(std::string_view url) & { return keep(tango_config_allow_origin, detail::string("url", url)); }
+    [[nodiscard]] config allow_origin(std::string_view url) && { return std::move(allow_origin(url)); }
 
-    /// Sets whether tokens are bound to a key (RFC 9449); off by default.
+    /// Whether tokens are bound to a key (RFC 9449): off, optional or required.
+    ///
+    /// Default: `off`. Variable: `TANGO_DPOP`.
     config &set_dpop(tango_dpop_mode mode) & { return keep(tango_config_set_dpop, mode); }
+    [[nodiscard]] config set_dpop(tango_dpop_mode mode) && { return std::move(set_dpop(mode)); }
 
-    /// Sets the key that tokens are bound to. Without one, each client generates an ES256 key.
-    config &set_dpop_key(const dpop_key &key) & { return keep(tango_config_set_dpop_key, key.native()); }
-
-    /// Sets the key that tokens are bound to, as a file in PEM or a JWK.
+    /// A file with the key to which tokens are bound, in PEM or as a JWK.
+    ///
+    /// Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
     config &set_dpop_key_file(std::string_view path) &
     {
         return keep(tango_config_set_dpop_key_file, detail::string("path", path));
     }
+    [[nodiscard]] config set_dpop_key_file(std::string_view path) && { return std::move(set_dpop_key_file(path)); }
 
-    /// Sets where the token is shared with other processes: `memory` (the default) shares nothing; `file`,
-    /// `file:/a/directory`, or the URL of a Redis server.
+    /// The key to which tokens are bound, instead of `dpop_key_file`.
+    ///
+    /// Default: each client generates an ES256 key.
+    config &set_dpop_key(const dpop_key &key) & { return keep(tango_config_set_dpop_key, key.native()); }
+    [[nodiscard]] config set_dpop_key(const dpop_key &key) && { return std::move(set_dpop_key(key)); }
+
+    /// Where the token outlives the process and is shared: `memory` (nowhere), `file` (a directory in the user's cache
+    /// directory), `file:/another/directory`, or the URL of a Redis server, `redis://` or
+    /// `rediss://[user:password@]host[:port][/db]`. With `?cluster=true` the server is a node of a cluster, and the
+    /// URLs of further nodes can follow after spaces; with `?prefix=` keys begin with another string than
+    /// `tango-token:`.
+    ///
+    /// Default: `memory`. Variable: `TANGO_CACHE`.
     config &set_cache(std::string_view cache) & { return keep(tango_config_set_cache, detail::string("cache", cache)); }
+    [[nodiscard]] config set_cache(std::string_view cache) && { return std::move(set_cache(cache)); }
+
+    /// A PEM file of the certification authorities to trust for a `rediss://` cache.
+    ///
+    /// Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
+    config &set_cache_ca_file(std::string_view path) &
+    {
+        return keep(tango_config_set_cache_ca_file, detail::string("path", path));
+    }
+    [[nodiscard]] config set_cache_ca_file(std::string_view path) && { return std::move(set_cache_ca_file(path)); }
+
+    /// Requests a token even if the cache cannot be used, instead of failing with CACHE_UNAVAILABLE. Each process then
+    /// requests a token of its own, which the server's daily limit may refuse.
+    ///
+    /// Default: no. Variable: `TANGO_ALLOW_FETCH_WITHOUT_CACHE`.
+    config &set_allow_fetch_without_cache(bool allowed) &
+    {
+        return keep(tango_config_set_allow_fetch_without_cache, allowed ? 1 : 0);
+    }
+    [[nodiscard]] config set_allow_fetch_without_cache(bool allowed) &&
+    {
+        return std::move(set_allow_fetch_without_cache(allowed));
+    }
+
+    // End of the options.
 
     /// Sets a custom shared cache. It is kept until no configuration, client or call uses it.
     config &set_shared_cache(std::shared_ptr<shared_cache> cache) &
@@ -821,76 +938,14 @@ public:
         return keep(tango_config_set_cache_callbacks, &load_for_c, &save_for_c, &lock_for_c, &unlock_for_c,
                     &detail::end<std::shared_ptr<shared_cache>>, new std::shared_ptr<shared_cache>(std::move(cache)));
     }
-
-    /// Sets a PEM file of the certificate authorities to trust for `rediss://`, instead of the system's.
-    config &set_cache_ca_file(std::string_view path) &
+    [[nodiscard]] config set_shared_cache(std::shared_ptr<shared_cache> cache) &&
     {
-        return keep(tango_config_set_cache_ca_file, detail::string("path", path));
-    }
-
-    /// Allows fetching a token while the shared cache cannot be used, instead of failing with CACHE_UNAVAILABLE.
-    config &set_allow_fetch_without_cache(bool allowed) &
-    {
-        return keep(tango_config_set_allow_fetch_without_cache, allowed ? 1 : 0);
+        return std::move(set_shared_cache(std::move(cache)));
     }
 
     /// Returns the first error of a setter, if any. Check it before passing native() to C, which does not know of it.
     const std::optional<error> &failure() const & noexcept TANGO_TOKEN_BORROWED { return failure_; }
     std::optional<error> failure() && noexcept { return failure_; }
-
-    // The same setters for temporary objects, so that a whole chain can be stored: `auto config = tango::config()...`.
-    [[nodiscard]] config load_env() && { return std::move(load_env()); }
-    [[nodiscard]] config set_environment(tango_environment environment) &&
-    {
-        return std::move(set_environment(environment));
-    }
-    [[nodiscard]] config set_token_url(std::string_view token_url) && { return std::move(set_token_url(token_url)); }
-    [[nodiscard]] config set_client_id(std::string_view client_id) && { return std::move(set_client_id(client_id)); }
-    [[nodiscard]] config set_client_secret(std::string_view client_secret) &&
-    {
-        return std::move(set_client_secret(client_secret));
-    }
-    [[nodiscard]] config set_username(std::string_view username) && { return std::move(set_username(username)); }
-    [[nodiscard]] config set_password(std::string_view password) && { return std::move(set_password(password)); }
-    [[nodiscard]] config set_audience(std::string_view audience) && { return std::move(set_audience(audience)); }
-    [[nodiscard]] config set_scope(std::string_view scope) && { return std::move(set_scope(scope)); }
-    [[nodiscard]] config set_ca_file(std::string_view path) && { return std::move(set_ca_file(path)); }
-    [[nodiscard]] config set_proxy(std::string_view proxy) && { return std::move(set_proxy(proxy)); }
-    [[nodiscard]] config set_user_agent(std::string_view user_agent) &&
-    {
-        return std::move(set_user_agent(user_agent));
-    }
-    template <class Rep, class Period>
-    [[nodiscard]] config set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &&
-    {
-        return std::move(set_connect_timeout(timeout));
-    }
-    template <class Rep, class Period>
-    [[nodiscard]] config set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &&
-    {
-        return std::move(set_attempt_timeout(timeout));
-    }
-    template <class Rep, class Period>
-    [[nodiscard]] config set_total_timeout(std::chrono::duration<Rep, Period> timeout) &&
-    {
-        return std::move(set_total_timeout(timeout));
-    }
-    [[nodiscard]] config set_allow_plain_http(bool allowed) && { return std::move(set_allow_plain_http(allowed)); }
-    [[nodiscard]] config set_api_url(std::string_view api_url) && { return std::move(set_api_url(api_url)); }
-    [[nodiscard]] config allow_origin(std::string_view url) && { return std::move(allow_origin(url)); }
-    [[nodiscard]] config set_dpop(tango_dpop_mode mode) && { return std::move(set_dpop(mode)); }
-    [[nodiscard]] config set_dpop_key(const dpop_key &key) && { return std::move(set_dpop_key(key)); }
-    [[nodiscard]] config set_dpop_key_file(std::string_view path) && { return std::move(set_dpop_key_file(path)); }
-    [[nodiscard]] config set_cache(std::string_view cache) && { return std::move(set_cache(cache)); }
-    [[nodiscard]] config set_shared_cache(std::shared_ptr<shared_cache> cache) &&
-    {
-        return std::move(set_shared_cache(std::move(cache)));
-    }
-    [[nodiscard]] config set_cache_ca_file(std::string_view path) && { return std::move(set_cache_ca_file(path)); }
-    [[nodiscard]] config set_allow_fetch_without_cache(bool allowed) &&
-    {
-        return std::move(set_allow_fetch_without_cache(allowed));
-    }
 
 private:
     template <class Function, class... Arguments>

@@ -74,7 +74,7 @@ static void setters(tango_config *config)
     STRING_SETTER(tango_config_set_cache, "cache");
     STRING_SETTER(tango_config_set_cache_ca_file, "path");
     INVALID("config", tango_config_set_allow_fetch_without_cache, NULL, 1);
-    INVALID("anyway", tango_config_set_allow_fetch_without_cache, config, 2);
+    INVALID("allowed", tango_config_set_allow_fetch_without_cache, config, 2);
     INVALID("config", tango_config_set_cache_callbacks, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
     INVALID("load", tango_config_set_cache_callbacks, config, NULL, NULL, NULL, NULL, NULL, NULL);
 }

@@ -15,6 +15,8 @@ use super::support::sandbox::Sandbox;
 /// Longer than any deadline of the library.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+const FIELDS: [&str; 7] = ["name", "options", "environment", "client", "answers", "calls", "requests"];
+
 pub struct Case {
     pub subject: String,
     pub name: String,
@@ -38,7 +40,7 @@ impl Case {
     pub fn new(subject: &str, description: &Value) -> Self {
         let name = description["name"].as_str().unwrap().into();
         for field in description.as_object().unwrap().keys() {
-            let is_known = ["name", "environment", "client", "answers", "calls", "requests"].contains(&field.as_str());
+            let is_known = FIELDS.contains(&field.as_str());
             assert!(is_known, "«{name}» has a field {field}");
         }
         Self { subject: subject.into(), name, description: description.clone() }
@@ -49,6 +51,9 @@ impl Case {
         sandbox.script(&case["answers"].as_array().into_iter().flatten().map(scripted_response).collect());
         for (name, value) in case["environment"].as_object().into_iter().flatten() {
             command.env(name, value.as_str().unwrap());
+        }
+        for option in case.get("options").unwrap_or(&json!(["load_env"])).as_array().unwrap() {
+            command.arg(option.as_str().unwrap());
         }
         let mut runner = Runner::start(command);
         let outcome = talk(&mut runner, &case);

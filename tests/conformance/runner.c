@@ -200,13 +200,37 @@ static int run(char *const *fields)
     return 1;
 }
 
-int main(void)
+/* Configures the client as one argument says: `load_env`, or NAME=VALUE for an option that is set in code. */
+static tango_status configure(tango_config *config, const char *argument, tango_error **error)
+{
+    static const struct {
+        const char *name;
+        tango_status (*set)(tango_config *, const char *, tango_error **);
+    } strings[] = {
+        {"audience=", tango_config_set_audience},
+        {"user_agent=", tango_config_set_user_agent},
+        {"allowed_origins=", tango_config_allow_origin},
+    };
+    if (strcmp(argument, "load_env") == 0)
+        return tango_config_load_env(config, error);
+    if (strcmp(argument, "allow_plain_http=true") == 0)
+        return tango_config_set_allow_plain_http(config, 1, error);
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+        if (strncmp(argument, strings[i].name, strlen(strings[i].name)) == 0)
+            return strings[i].set(config, argument + strlen(strings[i].name), error);
+    fprintf(stderr, "unknown option: %s\n", argument);
+    exit(1);
+}
+
+int main(int argc, char **argv)
 {
     static char line[LONGEST_LINE];
     tango_config *config = tango_config_new();
     tango_error *error = NULL;
-    if (tango_config_load_env(config, &error) != TANGO_STATUS_OK ||
-        tango_client_new(config, &client, &error) != TANGO_STATUS_OK) {
+    tango_status status = TANGO_STATUS_OK;
+    for (int i = 1; i < argc && status == TANGO_STATUS_OK; i++)
+        status = configure(config, argv[i], &error);
+    if (status != TANGO_STATUS_OK || tango_client_new(config, &client, &error) != TANGO_STATUS_OK) {
         print_error(error);
         tango_config_free(config);
         return 0;

@@ -1,4 +1,5 @@
 // The runner of C++: executes the calls that it reads, one per line, and prints each outcome as JSON. See README.md.
+#include <algorithm>
 #include <array>
 #include <iostream>
 #include <optional>
@@ -120,9 +121,33 @@ static fields split(std::string_view line)
     return fields_of_line;
 }
 
-static int run()
+/// Configures a client as the arguments say: `load_env`, or NAME=VALUE for an option that is set in code.
+static tango::config configured(int argc, char **argv)
 {
-    auto client = tango::client::try_make(tango::config().load_env());
+    tango::config config;
+    for (int i = 1; i < argc; i++) {
+        const std::string_view argument = argv[i];
+        const std::string_view name = argument.substr(0, argument.find('='));
+        const std::string_view value = argument.substr(std::min(argument.size(), name.size() + 1));
+        if (argument == "load_env")
+            config.load_env();
+        else if (name == "audience")
+            config.set_audience(value);
+        else if (name == "user_agent")
+            config.set_user_agent(value);
+        else if (name == "allowed_origins")
+            config.allow_origin(value);
+        else if (name == "allow_plain_http")
+            config.set_allow_plain_http(value == "true");
+        else
+            throw std::invalid_argument("unknown option");
+    }
+    return config;
+}
+
+static int run(int argc, char **argv)
+{
+    auto client = tango::client::try_make(configured(argc, argv));
     std::cout << (client ? "{\"client\": true}" : json(client.error())) << std::endl;
     if (!client)
         return 0;
@@ -137,10 +162,10 @@ static int run()
     return 0;
 }
 
-int main()
+int main(int argc, char **argv)
 {
     try {
-        return run();
+        return run(argc, argv);
     } catch (const std::exception &error) {
         std::cerr << error.what() << '\n';
         return 1;

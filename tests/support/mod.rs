@@ -59,6 +59,14 @@ pub fn entry(directory: &Path, kind: &str) -> Option<PathBuf> {
     files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == kind))
 }
 
+/// Returns the names of the functions in the header, in its order.
+pub fn functions_of_the_header() -> Vec<String> {
+    let json = std::fs::read_to_string(root().join("include/tango_token.json")).unwrap();
+    let interface: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let functions = interface["functions"].as_array().unwrap().iter();
+    functions.map(|function| function["name"].as_str().unwrap().to_owned()).collect()
+}
+
 /// Runs a command that must succeed. Panics with its output otherwise.
 pub fn succeed(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
