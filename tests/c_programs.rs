@@ -135,14 +135,14 @@ fn header_compiles_in_every_c_and_cpp_standard() {
 }
 
 #[test]
-fn exported_symbols_are_the_committed_ones() {
+fn exported_symbols_are_the_functions_of_the_header() {
     let library = support::installed_prefix().join("lib/libtango_token.so");
     let table = succeed(Command::new("nm").args(["--dynamic", "--defined-only", "--format=posix"]).arg(library));
     let mut exported: Vec<_> = printed(&table).lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
     exported.sort();
-    let mut committed = support::functions_of_the_header();
-    committed.sort();
-    assert_eq!(exported, committed);
+    let mut declared = support::functions_of_the_header();
+    declared.sort();
+    assert_eq!(exported, declared);
 }
 
 /// The whole programs among a document's C blocks.
