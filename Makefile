@@ -1,6 +1,7 @@
 # make demo      builds everything and shows it at work against a local server
 # make test      runs every test; says what it needs, or installs it where it may
 # make conformance  runs the cases of tests/conformance in every language, and writes docs/conformance.md
+# make header    writes every generated file: options, header, bindings, reference
 # make check     format, lints, and whether generated files are up to date
 # make install   PREFIX=/usr/local DESTDIR=
 
@@ -41,10 +42,11 @@ conformance:
 check:
 	scripts/check.sh
 
-# And its reference, docs/c-api.md.
+# The options in Rust, the header, and everything that is made from these two: bindings, docs. See scripts/interface.
 header:
+	python3 scripts/interface --rust
 	$(CARGO) build --features header --package tango-token
-	scripts/c_api.py < include/tango_token.h > docs/c-api.md
+	python3 scripts/interface
 
 install: lib
 	install -d $(INCLUDE) $(LIB)/pkgconfig $(LIB)/cmake/TangoToken

@@ -1,5 +1,5 @@
-//! A program builds against an installed prefix as its author would: with pkg-config and with CMake, linked
-//! dynamically and statically, and then runs.
+//! Builds a program with an installed prefix as its author would, with pkg-config and with CMake, linked dynamically
+//! and statically, and runs it.
 
 mod support;
 
@@ -12,7 +12,7 @@ use support::{installed_prefix, root, scratch, succeed};
 
 const SOURCE: &str = "examples/c/acquire.c";
 
-/// A copy at another place: an installed tree can be moved, as packagers do.
+/// Copies the installed tree to another place, as packagers do.
 fn moved_prefix(name: &str) -> PathBuf {
     let moved = fresh(name);
     succeed(Command::new("cp").arg("-a").arg(installed_prefix().join(".")).arg(&moved));
@@ -20,10 +20,10 @@ fn moved_prefix(name: &str) -> PathBuf {
 }
 
 fn fresh(name: &str) -> PathBuf {
-    let folder = scratch().join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
+    let directory = scratch().join(name);
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    directory
 }
 
 fn pkg_config(prefix: &Path, options: &[&str]) -> Vec<String> {
@@ -38,7 +38,7 @@ fn compile(prefix: &Path, executable: &Path, link: &[String]) {
     succeed(compiler.args(link).arg("-o").arg(executable));
 }
 
-/// Gets a token, and says whether the program needs the shared library.
+/// Runs the program, which gets a token, and returns whether it needs the shared library.
 fn run(executable: &Path, library_path: Option<&Path>) -> bool {
     let sandbox = Sandbox::start(&[]);
     let mut program = Command::new(executable);
@@ -53,7 +53,7 @@ fn run(executable: &Path, library_path: Option<&Path>) -> bool {
 }
 
 #[test]
-fn with_pkg_config() {
+fn program_builds_with_pkg_config() {
     let prefix = moved_prefix("moved-for-pkg-config");
     let executable = scratch().join("pkg-config-dynamic");
     compile(&prefix, &executable, &pkg_config(&prefix, &["--libs"]));
@@ -68,7 +68,7 @@ fn with_pkg_config() {
 }
 
 #[test]
-fn with_cmake() {
+fn program_builds_with_cmake() {
     let prefix = moved_prefix("moved-for-cmake");
     let project = root().join("tests/cmake");
     let build = fresh("cmake-build");
@@ -77,15 +77,15 @@ fn with_cmake() {
     configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()));
     succeed(configure.arg(format!("-DSOURCE={}", root().join(SOURCE).display())));
     succeed(Command::new("cmake").arg("--build").arg(&build));
-    assert!(run(&build.join("dynamic"), None), "CMake writes the library's place into the program");
+    assert!(run(&build.join("dynamic"), None), "CMake writes the library's path into the program");
     assert!(!run(&build.join("static"), None));
 }
 
-/// What `make install` says a static program needs is what the compiler says.
+/// The libraries in the .pc file, for static linking, are those that rustc reports.
 #[test]
-fn the_documented_link_line_is_the_compilers_own() {
+fn static_link_line_of_pkg_config_is_that_of_the_compiler() {
     let mut ask = Command::new(env!("CARGO"));
-    // In the profile of the tests: the answer does not depend on it, and the installed build stays as it is.
+    // In the profile of the tests: the list does not depend on it, and the installed build stays as it is.
     ask.args(["rustc", "--package", "tango-token", "--lib", "--crate-type", "staticlib", "--quiet"]);
     ask.args(["--", "--print", "native-static-libs"]).current_dir(root());
     let said = String::from_utf8(succeed(&mut ask).stderr).unwrap();

@@ -11,5 +11,3 @@
 //
 // Everything here may be used by many goroutines at once. Objects that are not closed are freed by the garbage collector.
 package tangotoken
-
-//go:generate go run ./internal/generate

@@ -13,6 +13,10 @@ import sys
 
 from tango_token import Authorization, Client, TangoError, Token
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tango_token._native import Options
+
 
 def status_name(error: TangoError) -> str:
     """``QuotaRefused`` is ``TANGO_STATUS_QUOTA_REFUSED`` in C."""
@@ -107,10 +111,28 @@ def say(result: dict[str, object]) -> None:
     print(json.dumps(result), flush=True)
 
 
+def configured(arguments: list[str]) -> Client:
+    """Does what the arguments say: ``load_env``, or NAME=VALUE for an option that is set in code."""
+    options: Options = {}
+    for name, _, value in (argument.partition("=") for argument in arguments):
+        if name == "audience":
+            options["audience"] = value
+        elif name == "user_agent":
+            options["user_agent"] = value
+        elif name == "allowed_origins":
+            options["allowed_origins"] = [value]
+        elif name == "allow_plain_http":
+            options["allow_plain_http"] = value == "true"
+        elif name != "load_env":
+            raise ValueError(f"not an option that a runner knows: {name}")
+    return Client.from_env(**options) if "load_env" in arguments else Client(**options)
+
+
 def main() -> None:
-    kind = AsyncioRunner if sys.argv[1:] == ["--asyncio"] else Runner
+    arguments = sys.argv[1:]
+    kind = AsyncioRunner if "--asyncio" in arguments else Runner
     try:
-        runner = kind(Client.from_env())
+        runner = kind(configured([argument for argument in arguments if argument != "--asyncio"]))
     except TangoError as failed:
         say(error(failed))
         return

@@ -1,6 +1,5 @@
 //! `Client`: the native half. Its coroutines are in `tango_token/_client.py`, because only Python makes real ones.
 
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
@@ -10,8 +9,7 @@ use tango_token::{Authorization, Client, Credentials, Observation, Verdict};
 use crate::asyncio::awaitable;
 use crate::attach::{away, enter, watch};
 use crate::authorization::PyAuthorization;
-use crate::config::{Options, Span};
-use crate::dpop::PyDpopKey;
+use crate::config;
 use crate::errors::{OrRaise, invalid_argument};
 use crate::logging;
 use crate::token::PyToken;
@@ -35,71 +33,12 @@ impl PyClient {
 #[pymethods]
 impl PyClient {
     #[new]
-    #[pyo3(signature = (
-        *, environment = None, client_id = None, client_secret = None, username = None, password = None,
-        audience = None, scope = None, dpop = None, dpop_key = None, dpop_key_file = None, token_url = None,
-        api_url = None, allowed_origins = None, ca_file = None, proxy = None, user_agent = None,
-        connect_timeout = None, attempt_timeout = None, total_timeout = None, allow_plain_http = None,
-        cache = None, cache_ca_file = None, allow_fetch_without_cache = None, load_env = false,
-    ))]
-    #[expect(clippy::too_many_arguments, reason = "one for each option, which Python calls by name")]
-    fn new(
-        py: Python<'_>,
-        environment: Option<String>,
-        client_id: Option<String>,
-        client_secret: Option<String>,
-        username: Option<String>,
-        password: Option<String>,
-        audience: Option<String>,
-        scope: Option<String>,
-        dpop: Option<String>,
-        dpop_key: Option<PyDpopKey>,
-        dpop_key_file: Option<PathBuf>,
-        token_url: Option<String>,
-        api_url: Option<String>,
-        allowed_origins: Option<Vec<String>>,
-        ca_file: Option<PathBuf>,
-        proxy: Option<String>,
-        user_agent: Option<String>,
-        connect_timeout: Option<Span>,
-        attempt_timeout: Option<Span>,
-        total_timeout: Option<Span>,
-        allow_plain_http: Option<bool>,
-        cache: Option<String>,
-        cache_ca_file: Option<PathBuf>,
-        allow_fetch_without_cache: Option<bool>,
-        load_env: bool,
-    ) -> PyResult<Self> {
-        let options = Options {
-            environment,
-            client_id,
-            client_secret,
-            username,
-            password,
-            audience,
-            scope,
-            dpop,
-            dpop_key,
-            dpop_key_file,
-            token_url,
-            api_url,
-            allowed_origins,
-            ca_file,
-            proxy,
-            user_agent,
-            connect_timeout,
-            attempt_timeout,
-            total_timeout,
-            allow_plain_http,
-            cache,
-            cache_ca_file,
-            allow_fetch_without_cache,
-            load_env,
-        };
+    #[pyo3(signature = (*, load_env = false, **options))]
+    fn new(py: Python<'_>, load_env: bool, options: Option<Bound<'_, PyDict>>) -> PyResult<Self> {
+        let config = config::from_keywords(py, load_env, options)?;
         // In this order: what is registered last is called first before a fork, when `logging` does not hold its lock yet.
         logging::connect(py)?;
         watch(py)?;
-        let config = options.into_config(py)?;
         let client = away(py, || Client::new(&config)).or_raise(py)?;
         Ok(Self { client: Mutex::new(Some(client)) })
     }

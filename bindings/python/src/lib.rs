@@ -14,6 +14,7 @@ mod config;
 mod dpop;
 mod errors;
 mod logging;
+mod options;
 mod token;
 mod wait;
 

@@ -96,8 +96,8 @@ def test_one_error_names_everything_that_is_missing() -> None:
 @pytest.mark.parametrize(
     ("option", "value", "named"),
     [
-        ("environment", "moon", "environment must be one of sandbox, production"),
-        ("dpop", "maybe", "dpop must be one of off, optional, required"),
+        ("environment", "moon", "environment must be `sandbox` or `production`"),
+        ("dpop", "maybe", "dpop must be `off`, `optional` or `required`"),
         ("connect_timeout", -1.0, "timeout"),
         ("total_timeout", float("nan"), "timeout"),
     ],
@@ -113,7 +113,7 @@ def test_wrong_types_and_names_are_those_of_python() -> None:
     with pytest.raises(TypeError, match="client_idd"):
         Client(client_idd="x")  # type: ignore[call-arg]
     with pytest.raises(TypeError):
-        Client("sandbox")  # type: ignore[call-arg]
+        Client("sandbox")  # type: ignore[arg-type, call-arg]
 
 
 def test_a_closed_client_is_done_and_its_tokens_stay_readable(sandbox: Sandbox) -> None:

@@ -11,7 +11,7 @@ namespace TangoToken.Conformance
         private static AccessToken token;
         private static Authorization authorization;
 
-        public static int Main()
+        public static int Main(string[] arguments)
         {
             var utf8 = new UTF8Encoding(false);
             var input = new System.IO.StreamReader(Console.OpenStandardInput(), utf8);
@@ -19,7 +19,7 @@ namespace TangoToken.Conformance
             TangoClient client = null;
             string made = Outcome(() =>
             {
-                client = TangoClient.FromEnvironment();
+                client = new TangoClient(Configured(arguments));
                 return "{\"client\": true}";
             });
             output.WriteLine(made);
@@ -31,6 +31,37 @@ namespace TangoToken.Conformance
                 output.WriteLine(Outcome(() => Call(client, fields)));
             }
             return 0;
+        }
+
+        /// <summary>Does what the arguments say: load_env, or NAME=VALUE for an option that is set in code.</summary>
+        private static TangoClientOptions Configured(string[] arguments)
+        {
+            var options = new TangoClientOptions();
+            foreach (string argument in arguments)
+            {
+                string[] parts = argument.Split(new[] { '=' }, 2);
+                switch (parts[0])
+                {
+                    case "load_env":
+                        options.LoadEnvironment = true;
+                        break;
+                    case "audience":
+                        options.Audience = parts[1];
+                        break;
+                    case "user_agent":
+                        options.UserAgent = parts[1];
+                        break;
+                    case "allowed_origins":
+                        options.AllowedOrigins.Add(parts[1]);
+                        break;
+                    case "allow_plain_http":
+                        options.AllowPlainHttp = parts[1] == "true";
+                        break;
+                    default:
+                        throw new ArgumentException("not an option that a runner knows: " + argument);
+                }
+            }
+            return options;
         }
 
         private static string Call(TangoClient client, string[] fields)

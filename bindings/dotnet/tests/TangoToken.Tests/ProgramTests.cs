@@ -45,7 +45,7 @@ namespace TangoToken.Tests
         public static void The_conformance_runner_answers_each_line()
         {
             using (Sandbox sandbox = Sandbox.Start())
-            using (var process = Processes.StartManaged(Processes.Beside("Conformance.dll"), "", Environment(sandbox)))
+            using (var process = Processes.StartManaged(Processes.Beside("Conformance.dll"), "load_env", Environment(sandbox)))
             {
                 process.StandardInput.Write(
                     "acquire\nacquire_async\nauthorize\tGET\t" + sandbox.ApiUrl + "/accounts\nobserve\t200\t\t\t\n"

@@ -121,7 +121,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void The_environment_is_read_and_comes_second()
+        public static void Options_that_are_set_win_over_the_environment()
         {
             using (Sandbox sandbox = Sandbox.Start())
             {

@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	client, err := tangotoken.FromEnv()
+	client, err := tangotoken.New(configured(os.Args[1:]))
 	if err != nil {
 		print(failure(err))
 		return
@@ -29,6 +29,27 @@ func main() {
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		print(runner.do(strings.Split(lines.Text(), "\t")))
 	}
+}
+
+// configured does what the arguments say: load_env, or NAME=VALUE for an option that is set in code.
+func configured(arguments []string) (config tangotoken.Config) {
+	for _, argument := range arguments {
+		switch name, value, _ := strings.Cut(argument, "="); name {
+		case "load_env":
+			config.LoadEnv = true
+		case "audience":
+			config.Audience = value
+		case "user_agent":
+			config.UserAgent = value
+		case "allowed_origins":
+			config.AllowedOrigins = []string{value}
+		case "allow_plain_http":
+			config.AllowPlainHTTP = value == "true"
+		default:
+			panic("not an option that a runner knows: " + argument)
+		}
+	}
+	return config
 }
 
 type object map[string]any

@@ -27,7 +27,7 @@ func run(t *testing.T, environ []string) *program {
 	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	command := exec.Command(binary)
+	command := exec.Command(binary, "load_env")
 	command.Env, command.Stderr = environ, os.Stderr
 	stdin, err := command.StdinPipe()
 	if err != nil {
