@@ -6,7 +6,7 @@ use std::process::Command;
 
 use support::programs::{EVERY_TOOL, Program, Under};
 use support::sandbox::Sandbox;
-use support::{root, succeed};
+use support::succeed;
 
 fn printed(output: &std::process::Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()

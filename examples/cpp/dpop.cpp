@@ -4,6 +4,7 @@
 //     dpop URL...
 //
 // Who asks and where is read from the TANGO_* environment variables.
+#include <cstdlib>
 #include <iostream>
 
 #include "http.hpp"
@@ -42,8 +43,12 @@ static void explain(const tango::error &error)
 int main(int argc, char **argv)
 {
     try {
-        // What the environment says of it counts more.
-        const tango::client client(tango::config().set_dpop(TANGO_DPOP_MODE_REQUIRED).load_env());
+        tango::config config;
+        config.load_env();
+        // What is set in code wins over the environment, so the default of this program is set only without a variable.
+        if (std::getenv("TANGO_DPOP") == nullptr)
+            config.set_dpop(TANGO_DPOP_MODE_REQUIRED);
+        const tango::client client(config);
         for (int i = 1; i < argc; i++) {
             const auto response = get(client, argv[i]);
             std::cerr << response.answer.http_status << '\n';
