@@ -614,8 +614,8 @@ void tango_config_free(tango_config *config);
 tango_status tango_config_load_env(tango_config *config, tango_error **error);
 
 /**
- * Tango's environment, sandbox or production. Required unless `token_url` is set. A `tango_environment`; any other
- * number is INVALID_ARGUMENT.
+ * Tango's environment. Required unless `token_url` is set. A `tango_environment`; any other number is
+ * INVALID_ARGUMENT.
  *
  * Variable: `TANGO_ENVIRONMENT`.
  */
@@ -671,7 +671,8 @@ tango_status tango_config_set_audience(tango_config *config, const char *audienc
 tango_status tango_config_set_scope(tango_config *config, const char *scope, tango_error **error);
 
 /**
- * A PEM file of the certification authorities to trust for the token endpoint. Read by `tango_client_new`. Copied.
+ * A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls the API has a
+ * setting of its own. Read by `tango_client_new`. Copied.
  *
  * Default: the system's certificates. Variable: `TANGO_CA_FILE`.
  */
@@ -738,8 +739,7 @@ tango_status tango_config_set_api_url(tango_config *config, const char *api_url,
 tango_status tango_config_allow_origin(tango_config *config, const char *url, tango_error **error);
 
 /**
- * Whether tokens are bound to a key (RFC 9449): off, optional or required. A `tango_dpop_mode`; any other number is
- * INVALID_ARGUMENT.
+ * Whether tokens are bound to a key (RFC 9449). A `tango_dpop_mode`; any other number is INVALID_ARGUMENT.
  *
  * Default: `off`. Variable: `TANGO_DPOP`.
  */
@@ -771,7 +771,7 @@ tango_status tango_config_set_dpop_key(tango_config *config, const tango_dpop_ke
 tango_status tango_config_set_cache(tango_config *config, const char *cache, tango_error **error);
 
 /**
- * A PEM file of the certification authorities to trust for a `rediss://` cache. Read by `tango_client_new`. Copied.
+ * A PEM file of the certificate authorities to trust for a `rediss://` cache. Read by `tango_client_new`. Copied.
  *
  * Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
  */

@@ -711,7 +711,7 @@ public:
     [[nodiscard]] config load_env() && { return std::move(load_env()); }
 
     // Begin of the options: made from src/config/options.toml by scripts/interface, do not edit.
-    /// Tango's environment, sandbox or production. Required unless `token_url` is set.
+    /// Tango's environment. Required unless `token_url` is set.
     ///
     /// Variable: `TANGO_ENVIRONMENT`.
     config &set_environment(tango_environment environment) & { return keep(tango_config_set_environment, environment); }
@@ -783,7 +783,8 @@ public:
     config &set_scope(std::string_view scope) & { return keep(tango_config_set_scope, detail::string("scope", scope)); }
     [[nodiscard]] config set_scope(std::string_view scope) && { return std::move(set_scope(scope)); }
 
-    /// A PEM file of the certification authorities to trust for the token endpoint.
+    /// A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls the API
+    /// has a setting of its own.
     ///
     /// Default: the system's certificates. Variable: `TANGO_CA_FILE`.
     config &set_ca_file(std::string_view path) &
@@ -875,7 +876,7 @@ public:
     config &allow_origin(std::string_view url) & { return keep(tango_config_allow_origin, detail::string("url", url)); }
     [[nodiscard]] config allow_origin(std::string_view url) && { return std::move(allow_origin(url)); }
 
-    /// Whether tokens are bound to a key (RFC 9449): off, optional or required.
+    /// Whether tokens are bound to a key (RFC 9449).
     ///
     /// Default: `off`. Variable: `TANGO_DPOP`.
     config &set_dpop(tango_dpop_mode mode) & { return keep(tango_config_set_dpop, mode); }
@@ -906,7 +907,7 @@ public:
     config &set_cache(std::string_view cache) & { return keep(tango_config_set_cache, detail::string("cache", cache)); }
     [[nodiscard]] config set_cache(std::string_view cache) && { return std::move(set_cache(cache)); }
 
-    /// A PEM file of the certification authorities to trust for a `rediss://` cache.
+    /// A PEM file of the certificate authorities to trust for a `rediss://` cache.
     ///
     /// Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
     config &set_cache_ca_file(std::string_view path) &

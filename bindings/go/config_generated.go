@@ -11,7 +11,7 @@ type Config struct {
 	// its variable.
 	LoadEnv bool
 
-	// Tango's environment, sandbox or production. Required unless TokenURL is set. Variable: TANGO_ENVIRONMENT.
+	// Tango's environment. Required unless TokenURL is set. Variable: TANGO_ENVIRONMENT.
 	Environment Environment
 
 	// The token endpoint (RFC 6749 section 3.2) as an absolute URL. HTTPS, except for loopback hosts. Default: that of
@@ -38,8 +38,8 @@ type Config struct {
 	// The scope to request (RFC 6749 section 3.3). Default: raas.all. Variable: TANGO_SCOPE.
 	Scope string
 
-	// A PEM file of the certification authorities to trust for the token endpoint. Default: the system's certificates.
-	// Variable: TANGO_CA_FILE.
+	// A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls the API has
+	// a setting of its own. Default: the system's certificates. Variable: TANGO_CA_FILE.
 	CAFile string
 
 	// system (HTTPS_PROXY, NO_PROXY and the like), none, or the URL of an HTTP or SOCKS proxy, which can contain a
@@ -73,7 +73,7 @@ type Config struct {
 	// Variable: TANGO_ALLOWED_ORIGINS.
 	AllowedOrigins []string
 
-	// Whether tokens are bound to a key (RFC 9449): off, optional or required. Default: off. Variable: TANGO_DPOP.
+	// Whether tokens are bound to a key (RFC 9449). Default: off. Variable: TANGO_DPOP.
 	DPoP DPoPMode
 
 	// A file with the key to which tokens are bound, in PEM or as a JWK. Default: each client generates an ES256 key.
@@ -93,7 +93,7 @@ type Config struct {
 	// A custom cache, in any database that the program can reach, instead of Cache.
 	CustomCache Cache
 
-	// A PEM file of the certification authorities to trust for a rediss:// cache. Default: the system's certificates.
+	// A PEM file of the certificate authorities to trust for a rediss:// cache. Default: the system's certificates.
 	// Variable: TANGO_CACHE_CA_FILE.
 	CacheCAFile string
 

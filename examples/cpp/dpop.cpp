@@ -45,7 +45,7 @@ int main(int argc, char **argv)
     try {
         tango::config config;
         config.load_env();
-        // Without a choice in the environment, only a bound token will do.
+        // A setter would win over the environment, so this program sets its default only where TANGO_DPOP is unset.
         if (std::getenv("TANGO_DPOP") == nullptr)
             config.set_dpop(TANGO_DPOP_MODE_REQUIRED);
         const tango::client client(config);

@@ -158,8 +158,8 @@ def described(option: Option) -> str:
     form = {
         "timeout": "In milliseconds, 1 to 600,000.",
         "bool": "`true` or `false`.",
-        "environment": "A name in any case.",
-        "dpop_mode": "A name in any case.",
+        "environment": "`sandbox` or `production`.",
+        "dpop_mode": "`off`, `optional` or `required`.",
         "urls": "Separated by spaces.",
     }
     unit = "_MS" if option.type == "timeout" else ""

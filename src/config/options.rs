@@ -107,7 +107,7 @@ impl Options {
 }
 
 impl Config {
-    /// Tango's environment, sandbox or production. Required unless [`token_url`](Self::token_url) is set.
+    /// Tango's environment. Required unless [`token_url`](Self::token_url) is set.
     ///
     /// Variable: `TANGO_ENVIRONMENT`.
     pub fn environment(&mut self, value: Environment) -> &mut Self {
@@ -171,7 +171,8 @@ impl Config {
         self
     }
 
-    /// A PEM file of the certification authorities to trust for the token endpoint.
+    /// A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls the API
+    /// has a setting of its own.
     ///
     /// Default: the system's certificates. Variable: `TANGO_CA_FILE`.
     pub fn ca_file(&mut self, value: impl Into<PathBuf>) -> &mut Self {
@@ -245,7 +246,7 @@ impl Config {
         self
     }
 
-    /// Whether tokens are bound to a key (RFC 9449): off, optional or required.
+    /// Whether tokens are bound to a key (RFC 9449).
     ///
     /// Default: `off`. Variable: `TANGO_DPOP`.
     pub fn dpop(&mut self, value: DpopMode) -> &mut Self {
@@ -287,7 +288,7 @@ impl Config {
         self
     }
 
-    /// A PEM file of the certification authorities to trust for a `rediss://` cache.
+    /// A PEM file of the certificate authorities to trust for a `rediss://` cache.
     ///
     /// Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
     pub fn cache_ca_file(&mut self, value: impl Into<PathBuf>) -> &mut Self {

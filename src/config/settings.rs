@@ -94,7 +94,7 @@ impl TokenRequest {
 
 #[derive(Clone)]
 pub(crate) struct Transport {
-    /// The certification authorities to trust instead of the system's.
+    /// The certificate authorities to trust instead of the system's.
     pub authorities: Option<Vec<Certificate>>,
     pub proxy: Proxy,
     pub user_agent: HeaderValue,

@@ -10,8 +10,8 @@ use crate::error::Status;
 use crate::ffi::dpop_key::KeyObject;
 use crate::ffi::error::ErrorObject;
 
-/// Tango's environment, sandbox or production. Required unless `token_url` is set. A `tango_environment`; any other
-/// number is INVALID_ARGUMENT.
+/// Tango's environment. Required unless `token_url` is set. A `tango_environment`; any other number is
+/// INVALID_ARGUMENT.
 ///
 /// Variable: `TANGO_ENVIRONMENT`.
 #[unsafe(no_mangle)]
@@ -114,7 +114,8 @@ pub unsafe extern "C" fn tango_config_set_scope(
     unsafe { set(config, "scope", scope, error, |config, value| config.scope(value)) }
 }
 
-/// A PEM file of the certification authorities to trust for the token endpoint. Read by `tango_client_new`. Copied.
+/// A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls the API has a
+/// setting of its own. Read by `tango_client_new`. Copied.
 ///
 /// Default: the system's certificates. Variable: `TANGO_CA_FILE`.
 #[unsafe(no_mangle)]
@@ -231,8 +232,7 @@ pub unsafe extern "C" fn tango_config_allow_origin(
     unsafe { set(config, "url", url, error, |config, value| config.allow_origin(value)) }
 }
 
-/// Whether tokens are bound to a key (RFC 9449): off, optional or required. A `tango_dpop_mode`; any other number is
-/// INVALID_ARGUMENT.
+/// Whether tokens are bound to a key (RFC 9449). A `tango_dpop_mode`; any other number is INVALID_ARGUMENT.
 ///
 /// Default: `off`. Variable: `TANGO_DPOP`.
 #[unsafe(no_mangle)]
@@ -286,7 +286,7 @@ pub unsafe extern "C" fn tango_config_set_cache(
     unsafe { set(config, "cache", cache, error, |config, value| config.cache(value)) }
 }
 
-/// A PEM file of the certification authorities to trust for a `rediss://` cache. Read by `tango_client_new`. Copied.
+/// A PEM file of the certificate authorities to trust for a `rediss://` cache. Read by `tango_client_new`. Copied.
 ///
 /// Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
 #[unsafe(no_mangle)]

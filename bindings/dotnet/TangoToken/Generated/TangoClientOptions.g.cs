@@ -8,8 +8,7 @@ namespace TangoToken
     public sealed partial class TangoClientOptions
     {
         /// <summary>
-        /// Tango's environment, sandbox or production. Required unless <see cref="TokenUrl"/> is set. Variable:
-        /// <c>TANGO_ENVIRONMENT</c>.
+        /// Tango's environment. Required unless <see cref="TokenUrl"/> is set. Variable: <c>TANGO_ENVIRONMENT</c>.
         /// </summary>
         public TangoEnvironment? Environment { get; set; }
 
@@ -53,8 +52,8 @@ namespace TangoToken
         public string Scope { get; set; }
 
         /// <summary>
-        /// A PEM file of the certification authorities to trust for the token endpoint. Default: the system's
-        /// certificates. Variable: <c>TANGO_CA_FILE</c>.
+        /// A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls
+        /// the API has a setting of its own. Default: the system's certificates. Variable: <c>TANGO_CA_FILE</c>.
         /// </summary>
         public string CaFile { get; set; }
 
@@ -108,8 +107,7 @@ namespace TangoToken
         public IList<string> AllowedOrigins { get; } = new List<string>();
 
         /// <summary>
-        /// Whether tokens are bound to a key (RFC 9449): off, optional or required. Default: <c>off</c>. Variable:
-        /// <c>TANGO_DPOP</c>.
+        /// Whether tokens are bound to a key (RFC 9449). Default: <c>off</c>. Variable: <c>TANGO_DPOP</c>.
         /// </summary>
         public DpopMode? Dpop { get; set; }
 
@@ -143,7 +141,7 @@ namespace TangoToken
         public ITangoCache CustomCache { get; set; }
 
         /// <summary>
-        /// A PEM file of the certification authorities to trust for a <c>rediss://</c> cache. Default: the system's
+        /// A PEM file of the certificate authorities to trust for a <c>rediss://</c> cache. Default: the system's
         /// certificates. Variable: <c>TANGO_CACHE_CA_FILE</c>.
         /// </summary>
         public string CacheCaFile { get; set; }

@@ -18,8 +18,8 @@ class Client(_native.Client):
     the configuration; it starts no thread and sends nothing. As a context manager it is closed at the end.
 
     Args:
-        environment: Tango's environment, sandbox or production. Required unless ``token_url`` is set. ``"sandbox"`` or
-            ``"production"``. Variable: ``TANGO_ENVIRONMENT``.
+        environment: Tango's environment. Required unless ``token_url`` is set. ``"sandbox"`` or ``"production"``.
+            Variable: ``TANGO_ENVIRONMENT``.
         token_url: The token endpoint (RFC 6749 section 3.2) as an absolute URL. HTTPS, except for loopback hosts.
             Default: that of the environment. Variable: ``TANGO_TOKEN_URL``.
         client_id: The client ID, from the Tango portal under OAuth client credentials. Required. Variable:
@@ -31,8 +31,8 @@ class Client(_native.Client):
         audience: The audience: ``24h`` or ``5min`` for a token of that lifetime; any other audience is sent exactly as
             written. Default: ``24h``. Variable: ``TANGO_AUDIENCE``.
         scope: The scope to request (RFC 6749 section 3.3). Default: ``raas.all``. Variable: ``TANGO_SCOPE``.
-        ca_file: A PEM file of the certification authorities to trust for the token endpoint. Default: the system's
-            certificates. Variable: ``TANGO_CA_FILE``.
+        ca_file: A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls
+            the API has a setting of its own. Default: the system's certificates. Variable: ``TANGO_CA_FILE``.
         proxy: ``system`` (``HTTPS_PROXY``, ``NO_PROXY`` and the like), ``none``, or the URL of an HTTP or SOCKS proxy,
             which can contain a password. Default: ``system``. Variable: ``TANGO_PROXY``.
         user_agent: The ``User-Agent`` header to send. Default: ``tango-token/VERSION``. Variable: ``TANGO_USER_AGENT``.
@@ -48,8 +48,8 @@ class Client(_native.Client):
             the environment. Variable: ``TANGO_API_URL``.
         allowed_origins: Further origins that may receive tokens, each given as a URL. In code they replace those of the
             variable. Variable: ``TANGO_ALLOWED_ORIGINS``.
-        dpop: Whether tokens are bound to a key (RFC 9449): off, optional or required. ``"off"``, ``"optional"`` or
-            ``"required"``. Default: ``off``. Variable: ``TANGO_DPOP``.
+        dpop: Whether tokens are bound to a key (RFC 9449). ``"off"``, ``"optional"`` or ``"required"``. Default:
+            ``off``. Variable: ``TANGO_DPOP``.
         dpop_key_file: A file with the key to which tokens are bound, in PEM or as a JWK. Default: each client generates
             an ES256 key. Variable: ``TANGO_DPOP_KEY_FILE``.
         dpop_key: The key to which tokens are bound, instead of ``dpop_key_file``. Default: each client generates an
@@ -59,7 +59,7 @@ class Client(_native.Client):
             ``rediss://[user:password@]host[:port][/db]``. With ``?cluster=true`` the server is a node of a cluster, and
             the URLs of further nodes can follow after spaces; with ``?prefix=`` keys begin with another string than
             ``tango-token:``. Default: ``memory``. Variable: ``TANGO_CACHE``.
-        cache_ca_file: A PEM file of the certification authorities to trust for a ``rediss://`` cache. Default: the
+        cache_ca_file: A PEM file of the certificate authorities to trust for a ``rediss://`` cache. Default: the
             system's certificates. Variable: ``TANGO_CACHE_CA_FILE``.
         allow_fetch_without_cache: Requests a token even if the cache cannot be used, instead of failing with
             ``CacheUnavailable``. Each process then requests a token of its own, which the server's daily limit may
