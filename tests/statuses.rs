@@ -1,5 +1,5 @@
-//! The statuses exist once, in src/error.rs. The header is made from there, and what Python, Go, .NET and docs/c-api.md say of
-//! them from the header; each of these is compared where it is tested. What people wrote of them is compared here.
+//! The statuses exist once, in src/error.rs. The header is generated from there, and Python, Go, .NET and docs/c-api.md from
+//! the header; each of these is compared where it is tested. The documents that people write are compared here.
 
 use std::fs;
 use std::path::Path;
@@ -18,24 +18,45 @@ fn names() -> Vec<String> {
 }
 
 #[test]
-fn the_readme_says_of_each_status_once_what_to_do() {
-    let readme = read("README.md");
-    let (_, section) = readme.split_once("### When it fails").unwrap();
+fn the_table_of_errors_has_each_status_once() {
+    let page = read("docs/errors.md");
+    let (_, section) = page.split_once("## When it fails").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
     let first_cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(" |"));
-    let mut said: Vec<_> =
+    let mut listed: Vec<_> =
         first_cells.flat_map(|(cell, _)| cell.split(", ")).map(|name| name.trim_matches('`')).collect();
-    said.push("OK");
-    said.sort_unstable();
+    listed.push("OK");
+    listed.sort_unstable();
     let mut names = names();
     names.sort_unstable();
-    assert_eq!(said, names);
+    assert_eq!(listed, names);
 }
 
-/// The others come of what a program does (cancels, waits inside a callback, brings a key or a signer), or are a defect; the
-/// tests of each language bring them about.
 #[test]
-fn every_status_that_a_server_can_bring_about_is_in_a_case_of_conformance() {
+fn troubleshooting_has_a_section_for_each_status() {
+    let page = read("docs/troubleshooting.md");
+    let sections: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let mut lacking = names();
+    lacking.retain(|name| !sections.contains(&name.as_str()));
+    assert_eq!(lacking, ["OK"]);
+}
+
+#[test]
+fn glossary_names_files_that_exist() {
+    let page = read("docs/glossary.md");
+    let rows = page.lines().filter(|line| line.starts_with('|'));
+    let quoted = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
+    let missing: Vec<_> = quoted
+        .filter(|path| path.ends_with(".rs") || path.ends_with('/'))
+        .filter(|path| !Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path).exists())
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// The program causes the other ones (it cancels, waits inside a callback, passes a key or a signer), or a defect does; the
+/// tests of each language cover them.
+#[test]
+fn conformance_has_a_case_for_each_status_that_a_server_can_cause() {
     let cases = read("tests/conformance/cases.json");
     let mut lacking = names();
     lacking.retain(|name| !cases.contains(&format!("\"TANGO_STATUS_{name}\"")));
