@@ -2,7 +2,6 @@
 # make test      runs every test; says what it needs, or installs it where it may
 # make conformance  runs the cases of tests/conformance in every language, and writes docs/conformance.md
 # make check     format, lints, and whether generated files are up to date
-# make docs      builds the documents as a site in target/docs, and checks their links
 # make install   PREFIX=/usr/local DESTDIR=
 
 PREFIX  ?= /usr/local
@@ -19,7 +18,7 @@ LIB     := $(DESTDIR)$(PREFIX)/lib
 INCLUDE := $(DESTDIR)$(PREFIX)/include
 fill    := sed -e 's|@VERSION@|$(VERSION)|' -e 's|@ABI_VERSION@|$(ABI_VERSION)|' -e 's|@STATIC_LIBS@|$(STATIC_LIBS)|'
 
-.PHONY: all lib sandbox demo test conformance check docs header install clean
+.PHONY: all lib sandbox demo test conformance check header install clean
 
 all: lib sandbox
 
@@ -42,6 +41,8 @@ conformance:
 check:
 	scripts/check.sh
 
+# The site, in target/docs.
+.PHONY: docs
 docs:
 	scripts/docs.sh
 
