@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds the documents as a site in target/docs. Fails on a link or an anchor that leads nowhere, and on a page that
-# would load something from another host. Needs Python 3.11 with venv, npm or PyPI, and git.
+# would load something from another host. Needs git and Python 3.9 with venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/toolchains.sh
+command -v npm >/dev/null || need_node
 
 target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
 site=$target/docs
