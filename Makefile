@@ -42,6 +42,11 @@ conformance:
 check:
 	scripts/check.sh
 
+# The site, in target/docs.
+.PHONY: docs
+docs:
+	scripts/docs.sh
+
 # The options in Rust, the header, and everything that is made from these two: bindings, docs. See scripts/interface.
 header:
 	python3 scripts/interface --rust

@@ -40,6 +40,27 @@ fn readme_names_only_statuses_that_exist() {
     assert!(!shown.is_empty() && shown.iter().all(|shown| names.iter().any(|name| name == shown)), "{shown:?}");
 }
 
+#[test]
+fn troubleshooting_has_a_section_for_each_status() {
+    let page = read("docs/troubleshooting.md");
+    let sections: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let mut lacking = names();
+    lacking.retain(|name| !sections.contains(&name.as_str()));
+    assert_eq!(lacking, ["OK"]);
+}
+
+#[test]
+fn glossary_names_files_that_exist() {
+    let page = read("docs/glossary.md");
+    let rows = page.lines().filter(|line| line.starts_with('|'));
+    let quoted = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
+    let missing: Vec<_> = quoted
+        .filter(|path| path.ends_with(".rs") || path.ends_with('/'))
+        .filter(|path| !Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path).exists())
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// Returns the names in the first column of a table.
 fn first_cells(table: &str) -> Vec<&str> {
     let cells = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(" |"));

@@ -2,12 +2,7 @@
 
 package tangotoken
 
-<<<<<<< HEAD
 // Algorithm: A signature algorithm for proofs: one of the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037.
-=======
-// Algorithm: How proofs are signed: the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037 that DPoP is used
-// with.
->>>>>>> ffi-with-interface
 type Algorithm int32
 
 const (

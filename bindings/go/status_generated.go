@@ -6,27 +6,28 @@ package tangotoken
 const (
 	// StatusOK: The call succeeded.
 	StatusOK Status = 0
-	// ErrInvalidArgument: An argument is invalid: NULL, not UTF-8, a number outside its enum, or a URL whose origin may get no token.
+	// ErrInvalidArgument: An argument is invalid: NULL, not UTF-8, a number outside its enum, or a URL whose origin may
+	// get no token.
 	ErrInvalidArgument Status = 1
 	// ErrInvalidConfiguration: The configuration is incomplete or contradicts itself. The message names each setting to
 	// change.
 	ErrInvalidConfiguration Status = 2
-	// ErrConnectFailed: No connection to the server or the proxy could be made; nothing was sent. Check host name, network and proxy.
+	// ErrConnectFailed: No connection to the server or the proxy could be made; nothing was sent. Check host name,
+	// network and proxy.
 	ErrConnectFailed Status = 3
-	// ErrTLSFailed: The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent.
+	// ErrTLSFailed: The TLS handshake failed: the certificate is not trusted, or there is no common TLS version.
+	// Nothing was sent.
 	ErrTLSFailed Status = 4
-	// ErrTimedOut: A deadline passed before a token arrived. If the request had been sent, the server may have issued a token anyway.
+	// ErrTimedOut: A deadline passed before a token arrived. If the request had been sent, the server may have issued a
+	// token anyway.
 	ErrTimedOut Status = 5
-<<<<<<< HEAD
 	// ErrConnectionLost: The connection broke after the request was sent. The server may have issued a token anyway.
-=======
-	// ErrConnectionLost: The connection broke after the request was sent: the server may or may not have issued a
-	// token.
->>>>>>> ffi-with-interface
 	ErrConnectionLost Status = 6
-	// ErrCredentialsRefused: The server does not accept the client ID, the client secret, the user name or the password.
+	// ErrCredentialsRefused: The server does not accept the client ID, the client secret, the user name or the
+	// password.
 	ErrCredentialsRefused Status = 7
-	// ErrQuotaRefused: The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the limit resets or, if the library does not know when the last token was issued, about an hour later.
+	// ErrQuotaRefused: The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when
+	// the limit resets or, if the library does not know when the last token was issued, about an hour later.
 	ErrQuotaRefused Status = 8
 	// ErrRequestRefused: The server refuses the token request for another reason, such as an unknown audience.
 	ErrRequestRefused Status = 9
@@ -40,41 +41,24 @@ const (
 	ErrMalformedResponse Status = 13
 	// ErrCancelled: The caller cancelled the request.
 	ErrCancelled Status = 14
-<<<<<<< HEAD
-	// ErrWouldBlock: The call would block inside a callback that the library waits for. Use the asynchronous call there.
-=======
-	// ErrWouldBlock: The call would have to wait inside a callback that the library waits for. Use the asynchronous
-	// call there.
->>>>>>> ffi-with-interface
+	// ErrWouldBlock: The call would block inside a callback that the library waits for. Use the asynchronous call
+	// there.
 	ErrWouldBlock Status = 15
 	// ErrInternal: The library has a defect, or the machine is out of resources. Please report the message.
 	ErrInternal Status = 16
-<<<<<<< HEAD
-	// ErrKeyRejected: A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its public key.
-=======
-	// ErrKeyRejected: A DPoP key cannot be used: it is no private key, of an unknown kind, or not the pair of its
-	// public key.
->>>>>>> ffi-with-interface
+	// ErrKeyRejected: A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match
+	// its public key.
 	ErrKeyRejected Status = 17
 	// ErrSigningFailed: A DPoP key could not sign. If a custom signer failed, the message contains its error.
 	ErrSigningFailed Status = 18
 	// ErrProofRefused: The server refuses the DPoP proof, or requires one and got none.
 	ErrProofRefused Status = 19
-<<<<<<< HEAD
 	// ErrDowngraded: DPoP is required, but the server issued a Bearer token, which was discarded.
-=======
-	// ErrDowngraded: A proof was sent and DPoP is required, and the server answered with a Bearer token, which was
-	// discarded.
->>>>>>> ffi-with-interface
 	ErrDowngraded Status = 20
 	// ErrTokenRefused: The API rejects the token, and another attempt would not change that.
 	ErrTokenRefused Status = 21
-<<<<<<< HEAD
-	// ErrCacheUnavailable: The shared cache cannot be used and no token is held. None is fetched, because that could use up the daily limit of all processes.
-=======
-	// ErrCacheUnavailable: The shared cache cannot be used, no token is held, and fetching one past it could cost the
-	// fleet its token.
->>>>>>> ffi-with-interface
+	// ErrCacheUnavailable: The shared cache cannot be used and no token is held. None is fetched, because that could
+	// use up the daily limit of all processes.
 	ErrCacheUnavailable Status = 22
 )
 

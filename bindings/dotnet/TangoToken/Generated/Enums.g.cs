@@ -2,17 +2,14 @@
 
 namespace TangoToken
 {
-<<<<<<< HEAD
-    /// <summary>A signature algorithm for proofs: one of the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037.</summary>
-=======
     /// <summary>
-    /// How proofs are signed: the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037 that DPoP is used
-    /// with.
+    /// A signature algorithm for proofs: one of the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037.
     /// </summary>
->>>>>>> ffi-with-interface
     public enum DpopAlgorithm
     {
-        /// <summary>ECDSA on P-256 with SHA-256: short, fast and widely supported. The recommended algorithm.</summary>
+        /// <summary>
+        /// ECDSA on P-256 with SHA-256: short, fast and widely supported. The recommended algorithm.
+        /// </summary>
         ES256 = 1,
         /// <summary>ECDSA on P-384 with SHA-384.</summary>
         ES384 = 2,
@@ -24,24 +21,14 @@ namespace TangoToken
         PS256 = 5,
     }
 
-<<<<<<< HEAD
-    /// <summary>Whether the client sends proofs, and whether it accepts only tokens that are bound to its key.</summary>
-=======
     /// <summary>
-    /// Whether the client sends proofs, and whether it insists on tokens that are bound to its key.
+    /// Whether the client sends proofs, and whether it accepts only tokens that are bound to its key.
     /// </summary>
->>>>>>> ffi-with-interface
     public enum DpopMode
     {
         /// <summary>No proof is sent; tokens are Bearer tokens.</summary>
         Off = 0,
-<<<<<<< HEAD
         /// <summary>A proof is sent. A Bearer token, from a platform without DPoP, is used as well.</summary>
-=======
-        /// <summary>
-        /// A proof is sent; a platform that is not enabled for it answers with a Bearer token, which is used.
-        /// </summary>
->>>>>>> ffi-with-interface
         Optional = 1,
         /// <summary>A proof is sent. A Bearer token is refused as a downgrade (RFC 9449 section 5).</summary>
         Required = 2,

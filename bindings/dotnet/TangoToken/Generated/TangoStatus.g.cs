@@ -2,110 +2,90 @@
 
 namespace TangoToken
 {
-    /// <summary>The result of a call. The numbers are part of the C ABI: a number is never reused, and never given another meaning.</summary>
+    /// <summary>
+    /// The result of a call. The numbers are part of the C ABI: a number is never reused, and never given another
+    /// meaning.
+    /// </summary>
     public enum TangoStatus
     {
         /// <summary>The call succeeded.</summary>
         Ok = 0,
-        /// <summary>An argument is invalid: NULL, not UTF-8, a number outside its enum, or a URL whose origin may get no token.</summary>
+        /// <summary>
+        /// An argument is invalid: NULL, not UTF-8, a number outside its enum, or a URL whose origin may get no
+        /// token.
+        /// </summary>
         InvalidArgument = 1,
         /// <summary>
         /// The configuration is incomplete or contradicts itself. The message names each setting to change.
         /// </summary>
         InvalidConfiguration = 2,
-<<<<<<< HEAD
-        /// <summary>No connection to the server or the proxy could be made; nothing was sent. Check host name, network and proxy.</summary>
-        ConnectFailed = 3,
-        /// <summary>The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent.</summary>
-=======
         /// <summary>
-        /// No connection to the server or the proxy; nothing was sent. Check host name, network and proxy.
+        /// No connection to the server or the proxy could be made; nothing was sent. Check host name, network and
+        /// proxy.
         /// </summary>
         ConnectFailed = 3,
         /// <summary>
-        /// The server could not prove who it is, or no common TLS version was found; nothing was sent.
+        /// The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was
+        /// sent.
         /// </summary>
->>>>>>> ffi-with-interface
         TlsFailed = 4,
-        /// <summary>A deadline passed before a token arrived. If the request had been sent, the server may have issued a token anyway.</summary>
-        TimedOut = 5,
-<<<<<<< HEAD
-        /// <summary>The connection broke after the request was sent. The server may have issued a token anyway.</summary>
-=======
         /// <summary>
-        /// The connection broke after the request was sent: the server may or may not have issued a token.
+        /// A deadline passed before a token arrived. If the request had been sent, the server may have issued a
+        /// token anyway.
         /// </summary>
->>>>>>> ffi-with-interface
+        TimedOut = 5,
+        /// <summary>
+        /// The connection broke after the request was sent. The server may have issued a token anyway.
+        /// </summary>
         ConnectionLost = 6,
-        /// <summary>The server does not accept the client ID, the client secret, the user name or the password.</summary>
+        /// <summary>
+        /// The server does not accept the client ID, the client secret, the user name or the password.
+        /// </summary>
         CredentialsRefused = 7,
-<<<<<<< HEAD
-        /// <summary>The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the limit resets or, if the library does not know when the last token was issued, about an hour later.</summary>
+        /// <summary>
+        /// The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the
+        /// limit resets or, if the library does not know when the last token was issued, about an hour later.
+        /// </summary>
         QuotaRefused = 8,
         /// <summary>The server refuses the token request for another reason, such as an unknown audience.</summary>
-=======
-        /// <summary>
-        /// The daily limit of tokens is used up. Nothing is sent again until the time the error gives.
-        /// </summary>
-        QuotaRefused = 8,
-        /// <summary>
-        /// The server refuses this request for another reason, such as an audience it does not know.
-        /// </summary>
->>>>>>> ffi-with-interface
         RequestRefused = 9,
         /// <summary>The server asks the client to send fewer requests (HTTP 429).</summary>
         RateLimited = 10,
         /// <summary>The server failed (HTTP 5xx), and no retry within the call succeeded.</summary>
         ServerError = 11,
-        /// <summary>The response is not that of a token endpoint, for example a redirect. Check the token URL.</summary>
+        /// <summary>
+        /// The response is not that of a token endpoint, for example a redirect. Check the token URL.
+        /// </summary>
         UnexpectedResponse = 12,
         /// <summary>The response reports success, but contains no usable token.</summary>
         MalformedResponse = 13,
         /// <summary>The caller cancelled the request.</summary>
         Cancelled = 14,
-<<<<<<< HEAD
-        /// <summary>The call would block inside a callback that the library waits for. Use the asynchronous call there.</summary>
-        WouldBlock = 15,
-        /// <summary>The library has a defect, or the machine is out of resources. Please report the message.</summary>
-        Internal = 16,
-        /// <summary>A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its public key.</summary>
-=======
         /// <summary>
-        /// The call would have to wait inside a callback that the library waits for. Use the asynchronous call
-        /// there.
+        /// The call would block inside a callback that the library waits for. Use the asynchronous call there.
         /// </summary>
         WouldBlock = 15,
         /// <summary>
-        /// A defect of this library or a machine out of resources. Please report it with the message.
+        /// The library has a defect, or the machine is out of resources. Please report the message.
         /// </summary>
         Internal = 16,
         /// <summary>
-        /// A DPoP key cannot be used: it is no private key, of an unknown kind, or not the pair of its public key.
+        /// A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its
+        /// public key.
         /// </summary>
->>>>>>> ffi-with-interface
         KeyRejected = 17,
         /// <summary>A DPoP key could not sign. If a custom signer failed, the message contains its error.</summary>
         SigningFailed = 18,
         /// <summary>The server refuses the DPoP proof, or requires one and got none.</summary>
         ProofRefused = 19,
-<<<<<<< HEAD
         /// <summary>DPoP is required, but the server issued a Bearer token, which was discarded.</summary>
-=======
-        /// <summary>
-        /// A proof was sent and DPoP is required, and the server answered with a Bearer token, which was discarded.
-        /// </summary>
->>>>>>> ffi-with-interface
         Downgraded = 20,
         /// <summary>The API rejects the token, and another attempt would not change that.</summary>
         TokenRefused = 21,
-<<<<<<< HEAD
-        /// <summary>The shared cache cannot be used and no token is held. None is fetched, because that could use up the daily limit of all processes.</summary>
-=======
         /// <summary>
-        /// The shared cache cannot be used, no token is held, and fetching one past it could cost the fleet its
-        /// token.
+        /// The shared cache cannot be used and no token is held. None is fetched, because that could use up the
+        /// daily limit of all processes.
         /// </summary>
->>>>>>> ffi-with-interface
         CacheUnavailable = 22,
     }
 
