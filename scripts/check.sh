@@ -31,7 +31,7 @@ step "header and its reference"
 generated=(include/tango_token.h docs/c-api.md)
 before=$(sha256sum "${generated[@]}")
 make --no-print-directory header
-[ "$(sha256sum "${generated[@]}")" = "$before" ] || fail "${generated[*]} were out of date: commit what \`make header\` wrote"
+[ "$(sha256sum "${generated[@]}")" = "$before" ] || fail "${generated[*]}: not what the source makes: commit them"
 
 if grep '^typedef.* [A-Z][a-zA-Z]*;' include/tango_token.h; then
     fail "the header declares an internal type: cbindgen exports every type that is \`pub\`"
