@@ -28,7 +28,7 @@ all: lib sandbox
 help:
 	@echo 'make                  builds the library and the sandbox, as released'
 	@echo 'make demo             builds both and shows them at work: a local server, a token, an API call'
-	@echo 'make test             runs every test; as root on Debian it installs what it needs, elsewhere it names it'
+	@echo 'make test             runs every test; installs what it needs (Debian, as root) or names it'
 	@echo 'make test-core        the core and the sandbox; needs Rust and a C compiler'
 	@echo 'make test-c           C and C++ programs, valgrind, sanitizers, the installed files'
 	@echo 'make test-fleet       processes that share a directory or Redis'
@@ -37,8 +37,9 @@ help:
 	@echo 'make test-conformance the same cases in every language'
 	@echo 'make conformance      runs these cases and writes docs/conformance.md'
 	@echo 'make check            format, lints, spelling, and whether generated files are up to date'
+	@echo 'make docs             builds the documents as a site, and checks their links'
 	@echo 'make header           writes the files that are generated from the source'
-	@echo 'make install          PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR)'
+	@echo 'make install          after `make`; PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR)'
 	@echo 'make uninstall        removes what `make install` wrote; takes the same variables'
 	@echo 'make clean            removes what was built'
 
@@ -69,7 +70,8 @@ header:
 	$(CARGO) build --features header --package tango-token
 	scripts/c_api.py < include/tango_token.h > docs/c-api.md
 
-install: lib sandbox
+# Without cargo, as under sudo, this installs what `make` built before.
+install: $(if $(shell command -v $(CARGO)),lib sandbox)
 	install -d $(BIN) $(INCLUDE) $(LIB)/pkgconfig $(LIB)/cmake/TangoToken
 	install -m 755 $(TARGET)/release/tango-sandbox $(BIN)/
 	install -m 644 include/tango_token.h include/tango_token.hpp $(INCLUDE)/

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks everything that is not a test: format, lints, documentation, words, scripts, and whether generated files are those
-# that the source makes.
+# Checks everything that is not a test: format, lints, documentation, words, scripts, and that generated files are
+# up to date.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh

@@ -4,8 +4,8 @@
 #
 #     scripts/test-dotnet.sh [PART OF A TEST'S NAME...]
 #
-# TANGO_TOKEN_LIBRARY and TANGO_SANDBOX can name a library and a sandbox; those that they do not name are built here. Mono
-# comes from Debian, CoreCLR from PyPI. The programs stay in target/dotnet/netstandard and target/dotnet/netcore.
+# TANGO_TOKEN_LIBRARY and TANGO_SANDBOX can name a library and a sandbox; those that they do not name are built here.
+# Mono comes from Debian, CoreCLR from PyPI. The programs stay in target/dotnet/netstandard and target/dotnet/netcore.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -24,8 +24,8 @@ coreclr8=$out/python/dnv/net/runtime/.net
 if ! cmp --quiet "$runtimes" "$out/python/runtimes.txt"; then
     rm -rf "$out/python"
     python3 -m venv --clear "$out/venv"
-    "$out/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement "$runtimes" \
-        --target "$out/python"
+    "$out/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes --target "$out/python" \
+        --requirement "$runtimes"
     chmod +x "$coreclr3/dotnet" "$coreclr8/dotnet"
     cp "$runtimes" "$out/python/runtimes.txt"
 fi
@@ -62,10 +62,10 @@ JSON
 step ".NET: compile"
 framework=$(echo "$coreclr3"/shared/Microsoft.NETCore.App/*)
 references=()
-for name in Private.CoreLib Private.Uri Runtime Runtime.Extensions Runtime.InteropServices Console Collections Linq Net.Http \
-    Net.Primitives Net.Sockets Threading Threading.Tasks Threading.Tasks.Parallel Threading.Thread Threading.ThreadPool \
-    Diagnostics.Process ComponentModel.Primitives IO.FileSystem Text.RegularExpressions Text.Encoding.Extensions \
-    Collections.Specialized Collections.Concurrent; do
+for name in Private.CoreLib Private.Uri Runtime Runtime.Extensions Runtime.InteropServices Console \
+    Collections Collections.Concurrent Collections.Specialized Linq Net.Http Net.Primitives Net.Sockets \
+    Threading Threading.Tasks Threading.Tasks.Parallel Threading.Thread Threading.ThreadPool \
+    Diagnostics.Process ComponentModel.Primitives IO.FileSystem Text.RegularExpressions Text.Encoding.Extensions; do
     references+=(-r:"$framework/System.$name.dll")
 done
 compile "$out/netstandard" -r:System.Net.Http.dll

