@@ -48,6 +48,7 @@ need_typos
 typos
 
 step "retired words"
+python3 -B scripts/check_words_test.py
 scripts/check_words.py
 
 step "shell scripts"
