@@ -60,10 +60,10 @@ class Runner:
         return self._authorized(self._client.authorize_again(self.authorization))
 
     def observe(self, status: str, nonce: str | None, challenges: str | None, date: str | None) -> dict[str, object]:
-        wants_another = self._client.observe(
+        should_retry = self._client.observe(
             self.authorization, int(status), dpop_nonce=nonce, www_authenticate=challenges, date=date
         )
-        return {"verdict": "retry" if wants_another else "done"}
+        return {"verdict": "retry" if should_retry else "done"}
 
     def invalidate(self) -> dict[str, object]:
         self._client.invalidate(self.token)
