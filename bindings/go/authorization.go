@@ -46,7 +46,8 @@ func (a *Authorization) String() string {
 	return fmt.Sprint(a)
 }
 
-// Authorize returns the headers of one API call: it gets a token, and makes a DPoP proof if the token is bound to a key.
+// Authorize returns the headers of one API call: it gets a token, and makes a DPoP proof if the token is bound to a
+// key.
 //
 // The method and the URL are those of the request. The URL's origin has to be the API's or one of AllowedOrigins;
 // another one fails with [ErrInvalidArgument], so that no token reaches a wrong host by mistake.
@@ -68,8 +69,8 @@ func (c *Client) AuthorizeAgain(ctx context.Context, refused *Authorization) (*A
 
 // Observe learns from a response of the API, and says whether to send the request a second time.
 //
-// Call it for every response, including successful ones, with its status and headers. It fails with [ErrProofRefused] or
-// [ErrTokenRefused] if a second request would be refused as well; the message says why.
+// Call it for every response, including successful ones, with its status and headers. It fails with [ErrProofRefused]
+// or [ErrTokenRefused] if a second request would be refused as well; the message says why.
 func (c *Client) Observe(authorization *Authorization, status int, header http.Header) (Verdict, error) {
 	var verdict int32
 	err := c.call(func(client native.Client, failure *native.Error) {

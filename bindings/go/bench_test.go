@@ -6,7 +6,7 @@ import (
 	tangotoken "github.com/tango-token/tango-token/bindings/go"
 )
 
-// BenchmarkTokenThroughTheLibrary measures a call that the token cache cannot serve, which each client makes once a second.
+// BenchmarkTokenThroughTheLibrary measures a call that the token cache cannot serve: once a second for each client.
 func BenchmarkTokenThroughTheLibrary(b *testing.B) {
 	client := newClient(b, configOf(start(b)))
 	for b.Loop() {

@@ -116,8 +116,8 @@ func (c *Client) call(function func(native.Client, *native.Error)) error {
 	return taken(c.library, failure)
 }
 
-// lend returns a handle's object for one call, and the function that ends its use; 0, which the library refuses with the
-// argument's name, if there is no object. The caller has to keep the handle's owner alive.
+// lend returns a handle's object for one call, and the function that ends its use. If there is no object it returns 0,
+// which the library refuses with the argument's name. The caller has to keep the handle's owner alive.
 func lend[T ~uintptr](handle *native.Handle[T]) (T, func()) {
 	if handle != nil {
 		if object, isOpen := handle.Use(); isOpen {

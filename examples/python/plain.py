@@ -20,8 +20,8 @@ def main() -> int:
             token = client.acquire()
             elapsed_ms = (time.perf_counter() - start) * 1000
             print(
-                f"{number}. {token.token_type} token for {token.scope}, valid until {token.expires_at:%Y-%m-%d %H:%M %Z}, "
-                f"in {elapsed_ms:.4f} ms"
+                f"{number}. {token.token_type} token for {token.scope}, "
+                f"valid until {token.expires_at:%Y-%m-%d %H:%M %Z}, in {elapsed_ms:.4f} ms"
             )
         url = os.environ["TANGO_API_URL"] + "/accounts"
         print(f"headers of an API call: {', '.join(client.headers('GET', url))}")

@@ -89,7 +89,9 @@ def test_proof_refused_twice_raises_proof_refused(call: Caller, sandbox: Sandbox
     assert len(api_requests(sandbox)) == 2
 
 
-def test_rejected_token_raises_quota_refused_when_no_other_can_be_fetched(call: Caller, start_sandbox: Callable[..., Sandbox]) -> None:
+def test_rejected_token_raises_quota_refused_when_no_other_can_be_fetched(
+    call: Caller, start_sandbox: Callable[..., Sandbox]
+) -> None:
     sandbox = start_sandbox()
     client = Client(**sandbox.options)
     assert call(client, sandbox.ca_file, sandbox.accounts) == 200

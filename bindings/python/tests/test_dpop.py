@@ -105,7 +105,9 @@ def test_custom_signer_signs_token_requests_and_api_calls(
         key.to_pem()
 
 
-def test_exception_of_a_custom_signer_is_the_cause_of_signing_failed(sandbox: Sandbox, external_key: tuple[dict[str, Any], Sign]) -> None:
+def test_exception_of_a_custom_signer_is_the_cause_of_signing_failed(
+    sandbox: Sandbox, external_key: tuple[dict[str, Any], Sign]
+) -> None:
     public, sign = external_key
     is_broken = False
 

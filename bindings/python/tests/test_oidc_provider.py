@@ -35,7 +35,9 @@ def test_provider_accepts_bearer_tokens_and_proofs(call: Caller, start_provider:
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "ES384", "EdDSA", "RS256", "PS256"])
-def test_provider_that_requires_nonces_accepts_every_algorithm(algorithm: str, start_provider: Callable[..., Provider]) -> None:
+def test_provider_that_requires_nonces_accepts_every_algorithm(
+    algorithm: str, start_provider: Callable[..., Provider]
+) -> None:
     provider = start_provider("--dpop", "--require-nonce", "--dpop-bound")
     key = DpopKey.generate(algorithm)  # type: ignore[arg-type]
     client = Client(**provider.options, dpop="required", dpop_key=key)

@@ -46,7 +46,9 @@ def token_type():
 
 
 @contextmanager
-def server(command: list[str | Path], directory: Path, sandbox: Sandbox, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def server(
+    command: list[str | Path], directory: Path, sandbox: Sandbox, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     variables = {**os.environ, **sandbox.environment, **environment}
     with open(directory / "server.log", "wb") as log:
         process = subprocess.Popen(command, cwd=directory, env=variables, stdout=log, stderr=log)

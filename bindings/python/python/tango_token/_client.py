@@ -22,7 +22,7 @@ class Client(_native.Client):
         environment: ``"sandbox"`` or ``"production"``. Required unless ``token_url`` is given.
         client_id, client_secret: from the Tango portal, OAuth client credentials.
         username, password: from the Tango portal, OAuth service accounts.
-        audience: ``"24h"`` (the default) or ``"5min"`` for a token of that lifetime; any other audience is sent as it is.
+        audience: ``"24h"`` (the default) or ``"5min"`` for a token of that lifetime; any other is sent as it is.
         scope: the requested scope; ``"raas.all"`` by default.
         dpop: ``"off"`` (the default), ``"optional"`` or ``"required"``: whether tokens are bound to a key (RFC 9449).
         dpop_key: the key to bind tokens to; by default each client generates an ES256 key.
@@ -39,8 +39,8 @@ class Client(_native.Client):
         total_timeout: limit for one call, retries included. 30 s by default.
         allow_plain_http: allows URLs without TLS on hosts other than loopback. Anyone on the network can then read the
             secrets.
-        cache: where tokens are kept for other processes: ``"memory"`` (the default: nowhere), ``"file"`` (a directory in
-            the user's cache directory), ``"file:/a/directory"``, or the URL of a Redis server (``rediss://...``).
+        cache: where tokens are kept for other processes: ``"memory"`` (the default: nowhere), ``"file"`` (a directory
+            in the user's cache directory), ``"file:/a/directory"``, or the URL of a Redis server (``rediss://...``).
         cache_ca_file: a PEM file of the certificate authorities to trust for ``rediss://``, instead of the system's.
         allow_fetch_without_cache: fetches a token if the cache is unavailable, instead of raising ``CacheUnavailable``.
         load_env: reads the ``TANGO_*`` environment variables too, as ``from_env`` does. Arguments take precedence.
