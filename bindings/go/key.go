@@ -20,8 +20,8 @@ func GenerateKey(algorithm Algorithm) (*Key, error) {
 	})
 }
 
-// KeyFromPEM reads a private key in PEM: PKCS#8, SEC1 or PKCS#1, not encrypted. The algorithm 0 chooses the one that fits
-// the key, PS256 for RSA.
+// KeyFromPEM reads a private key in PEM: PKCS#8, SEC1 or PKCS#1, not encrypted. The algorithm 0 chooses the one that
+// fits the key, PS256 for RSA.
 func KeyFromPEM(pem string, algorithm Algorithm) (*Key, error) {
 	return newKey(func(library *native.Library, key *native.DPoPKey, failure *native.Error) {
 		library.DPoPKeyFromPEM(native.Text(pem), int32(algorithm), key, failure)

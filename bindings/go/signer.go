@@ -62,7 +62,8 @@ var releaseSigner = sync.OnceValue(func() uintptr {
 	return purego.NewCallback(func(number uintptr) { signers.Take(number) })
 })
 
-// sign signs as RFC 7518 section 3 and RFC 8037 section 3.1 require, but for ECDSA in DER, which the library accepts too.
+// sign signs as RFC 7518 section 3 and RFC 8037 section 3.1 require, but for ECDSA in DER, which the library accepts
+// too.
 func (s signing) sign(message []byte) ([]byte, error) {
 	switch s.algorithm {
 	case AlgorithmEdDSA:

@@ -9,8 +9,8 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/native"
 )
 
-// Token is an access token of a service account (RFC 6749 section 1.4). It stays readable after it has expired and after
-// its client was closed. It prints without its value.
+// Token is an access token of a service account (RFC 6749 section 1.4). It stays readable after it has expired and
+// after its client was closed. It prints without its value.
 type Token struct {
 	library *native.Library
 	handle  *native.Handle[native.Token]

@@ -14,8 +14,8 @@ var ErrNotSentAgain = errors.New("tangotoken: the API refused the request and wo
 // Transport is an [http.RoundTripper] that sends each request with the client's token: an Authorization header and, for
 // a token that is bound to a key, a DPoP proof. It learns nonces and the API's clock from every response.
 //
-// A request that the API refuses because of its nonce, its clock or its token is sent a second time, if its body can be:
-// requests with a body need GetBody, which [http.NewRequest] sets for bodies in memory. The caller gets every other
+// A request that the API refuses because of its nonce, its clock or its token is sent a second time, if its body can
+// be: requests with a body need GetBody, which [http.NewRequest] sets for bodies in memory. The caller gets every other
 // response, refusals included; [Refusal] says why the API refused.
 //
 // Requests to origins other than the API's, also by redirects, fail with [ErrInvalidArgument] and are not sent. The
@@ -23,8 +23,9 @@ var ErrNotSentAgain = errors.New("tangotoken: the API refused the request and wo
 type Transport struct {
 	// Client provides the tokens.
 	Client *Client
-	// Base sends the requests; [http.DefaultTransport] if nil. The CAFile of the configuration is for the token endpoint
-	// alone: for an API with a private certificate authority set Base, with that authority in its TLSClientConfig.
+	// Base sends the requests; [http.DefaultTransport] if nil. The CAFile of the configuration is for the token
+	// endpoint alone: for an API with a private certificate authority set Base, with that authority in its
+	// TLSClientConfig.
 	Base http.RoundTripper
 }
 

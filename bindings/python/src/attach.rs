@@ -68,8 +68,8 @@ fn park_forever() -> ! {
 
 /// Counts one attached thread, which finalization waits for.
 ///
-/// A thread increments the count and then reads `FINALIZING`; the finalizing thread sets `FINALIZING` and then reads the
-/// count. So at least one of the two sees the other.
+/// A thread increments the count and then reads `FINALIZING`; the finalizing thread sets `FINALIZING` and then reads
+/// the count. So at least one of the two sees the other.
 pub struct InterpreterGuard;
 
 impl InterpreterGuard {

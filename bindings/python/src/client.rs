@@ -96,8 +96,8 @@ impl PyClient {
             allow_fetch_without_cache,
             load_env,
         };
-        // Python calls `before` hooks in reverse order of registration, and ours must run before that of `logging`, which
-        // takes its lock. So `logging` is imported first.
+        // Python calls `before` hooks in reverse order of registration, and ours must run before that of `logging`,
+        // which takes its lock. So `logging` is imported first.
         logging::connect(py)?;
         register_hooks(py)?;
         let config = options.into_config(py)?;

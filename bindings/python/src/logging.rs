@@ -21,8 +21,8 @@ thread_local! {
 
 /// Connects the log to Python's `logging`, once.
 ///
-/// Called when a client is created, so that `logging` is imported on the caller's thread: on the library's thread a fork
-/// could happen in the middle of the import.
+/// Called when a client is created, so that `logging` is imported on the caller's thread: on the library's thread a
+/// fork could happen in the middle of the import.
 pub fn connect(py: Python<'_>) -> PyResult<()> {
     LOGGER.get_or_try_init(py, || {
         let logger = py.import("logging")?.call_method1("getLogger", ("tango_token",))?;
@@ -77,8 +77,8 @@ impl Subscriber for PythonLogger {
 
 /// Hands a record to the logger's handlers.
 ///
-/// `makeRecord` is called directly because `Logger.log` would look for its caller on the Python stack. The record has no
-/// arguments, so a percent sign in the message is not a placeholder.
+/// `makeRecord` is called directly because `Logger.log` would look for its caller on the Python stack. The record has
+/// no arguments, so a percent sign in the message is not a placeholder.
 fn deliver(py: Python<'_>, event: &Metadata<'_>, line: &str) -> PyResult<()> {
     let Some(logger) = LOGGER.get(py).map(|logger| logger.bind(py)) else { return Ok(()) };
     let level = number(*event.level());

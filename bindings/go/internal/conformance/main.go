@@ -1,5 +1,5 @@
-// Conformance is the Go runner of tests/conformance/README.md: it reads one call a line, makes it, and prints the result
-// as one line of JSON.
+// Conformance is the Go runner of tests/conformance/README.md: it reads one call a line, makes it, and prints the
+// result as one line of JSON.
 package main
 
 import (

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// Handle owns one object of the library and frees it exactly once: when the handle is closed and no call uses the object.
-// So neither Close nor the garbage collector frees an object that another goroutine's call still uses.
+// Handle owns one object of the library and frees it exactly once: when the handle is closed and no call uses the
+// object. So neither Close nor the garbage collector frees an object that another goroutine's call still uses.
 type Handle[T ~uintptr] struct {
 	mutex    sync.Mutex
 	object   T

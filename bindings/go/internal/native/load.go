@@ -75,8 +75,8 @@ func loadFirst(places []place) (*Library, error) {
 	return nil, failure
 }
 
-// open loads one file and checks that it has this package's ABI version. It does not close a file that it refuses, since
-// the library cannot be unloaded.
+// open loads one file and checks that it has this package's ABI version. It does not close a file that it refuses,
+// since the library cannot be unloaded.
 func open(path string) (*Library, error) {
 	opened, err := dlopen(path)
 	if err != nil {
