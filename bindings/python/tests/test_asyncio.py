@@ -33,6 +33,12 @@ def run_on_anyio(main: Any) -> Any:
     return anyio.run(awaited)
 
 
+async def until_requested(sandbox: Sandbox) -> None:
+    """Waits until the first token request has reached the sandbox."""
+    while not sandbox.token_requests:
+        await asyncio.sleep(0.01)
+
+
 @pytest.fixture(params=[asyncio.run, run_on_uvloop, run_on_anyio], ids=["asyncio", "uvloop", "anyio"])
 def run(request: pytest.FixtureRequest) -> Run:
     return request.param  # type: ignore[no-any-return]
@@ -75,7 +81,7 @@ def test_other_tasks_get_the_token_when_one_is_cancelled(run: Run, sandbox: Sand
 
     async def main() -> Token:
         first, second = (asyncio.ensure_future(client.aacquire()) for _ in range(2))
-        await asyncio.sleep(0.05)
+        await until_requested(sandbox)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
@@ -115,7 +121,7 @@ def test_fetch_completes_when_the_event_loop_that_started_it_is_closed(sandbox: 
 
     async def main() -> None:
         asyncio.ensure_future(client.aacquire())
-        await asyncio.sleep(0.05)
+        await until_requested(sandbox)
 
     asyncio.run(main())
     assert asyncio.run(client.aacquire()) == client.acquire(), "the next loop gets the token"
@@ -175,7 +181,7 @@ def test_no_future_is_leaked(sandbox: Sandbox, client: Client) -> None:
 
         loop.create_future = create_future  # type: ignore[method-assign]
         waiting = [asyncio.ensure_future(client.aacquire()) for _ in range(10)]
-        await asyncio.sleep(0.05)
+        await until_requested(sandbox)
         waiting[0].cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
 
