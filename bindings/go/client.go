@@ -103,7 +103,7 @@ func (c *Client) Invalidate(token *Token) error {
 	})
 }
 
-// call calls the library with the client's object, which is not freed meanwhile.
+// call makes one call of the library with the client's object, which is not freed meanwhile.
 func (c *Client) call(function func(native.Client, *native.Error)) error {
 	client, isOpen := c.handle.Use()
 	if !isOpen {
