@@ -5,7 +5,7 @@ using System.Text;
 
 namespace TangoToken.Conformance
 {
-    /// <summary>The runner of .NET for tests/conformance: reads calls, a line each, and prints what came of them as JSON.</summary>
+    /// <summary>The .NET runner of tests/conformance: reads one call a line, makes it, and prints its result as JSON.</summary>
     public static class Program
     {
         private static AccessToken token;
@@ -94,13 +94,13 @@ namespace TangoToken.Conformance
 
         private static string Show(AccessToken acquired)
         {
-            return "{\"token\": {\"value\": " + Text(acquired.Value) + ", \"type\": " + Text(acquired.TokenType)
-                + ", \"scope\": " + Text(acquired.Scope) + ", \"expires_in_seconds\": " + Seconds(acquired.ExpiresIn) + "}}";
+            return "{\"token\": {\"value\": " + Quote(acquired.Value) + ", \"type\": " + Quote(acquired.TokenType)
+                + ", \"scope\": " + Quote(acquired.Scope) + ", \"expires_in_seconds\": " + Seconds(acquired.ExpiresIn) + "}}";
         }
 
         private static string Show(Authorization made)
         {
-            return "{\"authorization\": {\"value\": " + Text(made.Value) + ", \"dpop\": " + Text(made.Dpop) + "}}";
+            return "{\"authorization\": {\"value\": " + Quote(made.Value) + ", \"dpop\": " + Quote(made.Dpop) + "}}";
         }
 
         private static string Outcome(Func<string> call)
@@ -111,17 +111,17 @@ namespace TangoToken.Conformance
             }
             catch (TangoTokenException error)
             {
-                return "{\"error\": {\"status\": " + Text(error.Status.ToName()) + ", \"message\": " + Text(error.Message)
+                return "{\"error\": {\"status\": " + Quote(error.Status.ToName()) + ", \"message\": " + Quote(error.Message)
                     + ", \"http_status\": " + (error.HttpStatus.HasValue ? error.HttpStatus.Value.ToString(CultureInfo.InvariantCulture) : "null")
-                    + ", \"oauth_error\": " + Text(error.OAuthError)
-                    + ", \"oauth_error_description\": " + Text(error.OAuthErrorDescription)
-                    + ", \"i18n_key\": " + Text(error.I18nKey) + ", \"server_message\": " + Text(error.ServerMessage)
-                    + ", \"request_id\": " + Text(error.RequestId)
+                    + ", \"oauth_error\": " + Quote(error.OAuthError)
+                    + ", \"oauth_error_description\": " + Quote(error.OAuthErrorDescription)
+                    + ", \"i18n_key\": " + Quote(error.I18nKey) + ", \"server_message\": " + Quote(error.ServerMessage)
+                    + ", \"request_id\": " + Quote(error.RequestId)
                     + ", \"retry_after_seconds\": " + Seconds(error.RetryAfter) + "}}";
             }
             catch (Exception failure)
             {
-                return "{\"failed\": " + Text(failure.ToString()) + "}"; // Of the binding, not of the library: no case expects it.
+                return "{\"failed\": " + Quote(failure.ToString()) + "}"; // An error of the binding, which no case expects.
             }
         }
 
@@ -130,12 +130,12 @@ namespace TangoToken.Conformance
             return span.HasValue ? ((long)span.Value.TotalSeconds).ToString(CultureInfo.InvariantCulture) : "null";
         }
 
-        private static string Text(string text)
+        private static string Quote(string value)
         {
-            if (text == null)
+            if (value == null)
                 return "null";
             var json = new StringBuilder("\"");
-            foreach (char character in text)
+            foreach (char character in value)
             {
                 if (character == '"' || character == '\\')
                     json.Append('\\').Append(character);

@@ -1,4 +1,4 @@
-"""The client's coroutines. All else of it is native."""
+"""The client's coroutines; the rest of the client is native."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 class Client(_native.Client):
-    """Gets tokens for one set of credentials, and keeps the current one for every caller in the process.
+    """Gets tokens for one set of credentials, and keeps the current one for all callers in the process.
 
-    Make one and share it: it is safe in threads and coroutines, and a forked child can go on using it. Making one checks
-    the configuration; it starts no thread and sends nothing. As a context manager it is closed at the end.
+    Create one client and share it: threads and coroutines may use it at once, and a forked child can go on using it.
+    The constructor checks the configuration; it starts no thread and sends nothing. Used as a context manager, the
+    client is closed at the end of the block.
 
     Args:
         environment: Tango's environment. Required unless ``token_url`` is set. ``"sandbox"`` or ``"production"``.
@@ -67,19 +68,19 @@ class Client(_native.Client):
         load_env: reads the options that are not given from the ``TANGO_*`` environment variables, as ``from_env`` does.
 
     Raises:
-        InvalidConfiguration: names everything that is missing or wrong.
-        InvalidArgument: a value is not one of those above.
+        InvalidConfiguration: settings are missing or wrong; the message names all of them.
+        InvalidArgument: the value of an argument is not valid.
     """
 
     __slots__ = ()
 
     @classmethod
     def from_env(cls, **options: Unpack[Options]) -> Self:
-        """A client from the ``TANGO_*`` environment variables. An option that is given here wins over its variable."""
+        """Creates a client from the ``TANGO_*`` environment variables. Arguments take precedence over them."""
         return cls(load_env=True, **options)
 
     async def aacquire(self) -> Token:
-        """``acquire`` for asyncio. A task that is cancelled stops waiting and disturbs nobody else."""
+        """``acquire`` for asyncio. Cancelling the task does not affect others that wait for the same token."""
         return await self._acquire()
 
     async def aauthorize(self, method: str, url: str) -> Authorization:

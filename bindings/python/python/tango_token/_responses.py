@@ -1,4 +1,4 @@
-"""What the adapters have in common."""
+"""The part that the adapters share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from tango_token import Authorization, Client
 
 
-def wants_another(
+def should_retry(
     client: Client, authorization: Authorization, http_status: int, header: Callable[[str], str | None]
 ) -> bool:
-    """``observe`` with the headers of an answer, each with its values joined by ``", "``.
+    """Calls ``observe`` for a response. ``header`` returns a header's values joined by ``", "``.
 
-    A status that is none of HTTP's counts as a failure of the server (RFC 9110 section 15), and is the program's to see.
+    A status outside 100 to 599 is observed as 500, as RFC 9110 section 15 asks; the program sees the original.
     """
     return client.observe(
         authorization,
