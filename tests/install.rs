@@ -149,7 +149,7 @@ fn libraries_are_installed_into_libdir_and_uninstall_removes_every_file() {
     assert_gets_token(&mut Command::new(build.join("dynamic")));
 
     make("uninstall");
-    assert_eq!(files(&prefix), [PathBuf::new(); 0]);
+    assert_eq!(files(&prefix), Vec::<PathBuf>::new());
 }
 
 /// In a mount namespace of its own, this sees an empty /usr/local and a copy of /etc, and ends with the program.
