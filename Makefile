@@ -1,26 +1,47 @@
-# make demo      builds everything and shows it at work against a local server
-# make test      runs every test; says what it needs, or installs it where it may
-# make conformance  runs the cases of tests/conformance in every language, and writes docs/conformance.md
-# make check     format, lints, and whether generated files are up to date
-# make install   PREFIX=/usr/local DESTDIR=
+# `make help` lists the targets.
 
 PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
 CARGO   ?= cargo
 
 TARGET      := $(or $(CARGO_TARGET_DIR),target)
 VERSION     := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 ABI_VERSION := $(shell sed -n 's/^pub const TANGO_ABI_VERSION: i32 = \(.*\);/\1/p' src/ffi/abi.rs)
-# What rustc names for a static library (cargo rustc --crate-type staticlib -- --print native-static-libs).
+# What rustc prints for a static library (cargo rustc --crate-type staticlib -- --print native-static-libs).
 STATIC_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 
-LIB     := $(DESTDIR)$(PREFIX)/lib
+BIN     := $(DESTDIR)$(PREFIX)/bin
 INCLUDE := $(DESTDIR)$(PREFIX)/include
-fill    := sed -e 's|@VERSION@|$(VERSION)|' -e 's|@ABI_VERSION@|$(ABI_VERSION)|' -e 's|@STATIC_LIBS@|$(STATIC_LIBS)|'
+LIB     := $(DESTDIR)$(LIBDIR)
+# The installed files refer to each other by relative paths, so that a packager can move the tree.
+PREFIX_FROM_LIBDIR = $(shell realpath --canonicalize-missing --no-symlinks --relative-to=$(LIBDIR) $(PREFIX))
+fill = sed -e 's|@VERSION@|$(VERSION)|' -e 's|@ABI_VERSION@|$(ABI_VERSION)|' -e 's|@STATIC_LIBS@|$(STATIC_LIBS)|' \
+	-e 's|@PREFIX_FROM_LIBDIR@|$(PREFIX_FROM_LIBDIR)|'
 
-.PHONY: all lib sandbox demo test conformance check header install clean
+TEST_PARTS := core c fleet interop go dotnet python conformance
+
+.PHONY: all help lib sandbox demo test $(TEST_PARTS:%=test-%) conformance check header install uninstall clean
 
 all: lib sandbox
+
+help:
+	@echo 'make                  builds the library and the sandbox, as released'
+	@echo 'make demo             builds both and shows them at work: a local server, a token, an API call'
+	@echo 'make test             runs every test; installs what it needs (Debian, as root) or names it'
+	@echo 'make test-core        the core and the sandbox; needs Rust and a C compiler'
+	@echo 'make test-c           C and C++ programs, valgrind, sanitizers, the installed files'
+	@echo 'make test-fleet       processes that share a directory or Redis'
+	@echo 'make test-interop     third-party authorization servers and proof verifiers'
+	@echo 'make test-go, test-dotnet, test-python    one binding each'
+	@echo 'make test-conformance the same cases in every language'
+	@echo 'make conformance      runs these cases and writes docs/conformance.md'
+	@echo 'make check            format, lints, spelling, and whether generated files are up to date'
+	@echo 'make docs             builds the documents as a site, and checks their links'
+	@echo 'make header           writes the files that are generated from the source'
+	@echo 'make install          after `make`; PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR)'
+	@echo 'make uninstall        removes what `make install` wrote; takes the same variables'
+	@echo 'make clean            removes what was built'
 
 # Without the rlib, which would keep cargo from optimising across crates.
 lib:
@@ -33,21 +54,32 @@ demo:
 	scripts/demo.sh
 
 test:
-	scripts/test.sh
+	scripts/test.sh $(TEST_PARTS)
+
+$(TEST_PARTS:%=test-%): test-%:
+	scripts/test.sh $*
 
 conformance:
-	CONFORMANCE_TABLE=write $(CARGO) test --test conformance
+	CONFORMANCE_TABLE=write scripts/test.sh conformance
 
 check:
 	scripts/check.sh
 
-# And its reference, docs/c-api.md.
-header:
-	$(CARGO) build --features header --package tango-token
-	scripts/c_api.py < include/tango_token.h > docs/c-api.md
+# The site, in target/docs.
+.PHONY: docs
+docs:
+	scripts/docs.sh
 
-install: lib
-	install -d $(INCLUDE) $(LIB)/pkgconfig $(LIB)/cmake/TangoToken
+# The options in Rust, the header, and everything that is made from these two: bindings, docs. See scripts/interface.
+header:
+	python3 scripts/interface --rust
+	$(CARGO) build --features header --package tango-token
+	python3 scripts/interface
+
+# Without cargo, as under sudo, this installs what `make` built before.
+install: $(if $(shell command -v $(CARGO)),lib sandbox)
+	install -d $(BIN) $(INCLUDE) $(LIB)/pkgconfig $(LIB)/cmake/TangoToken
+	install -m 755 $(TARGET)/release/tango-sandbox $(BIN)/
 	install -m 644 include/tango_token.h include/tango_token.hpp $(INCLUDE)/
 	install -m 755 $(TARGET)/release/libtango_token.so $(LIB)/libtango_token.so.$(VERSION)
 	ln -sf libtango_token.so.$(VERSION) $(LIB)/libtango_token.so.$(ABI_VERSION)
@@ -56,6 +88,14 @@ install: lib
 	$(fill) packaging/tango-token.pc.in > $(LIB)/pkgconfig/tango-token.pc
 	$(fill) packaging/TangoTokenConfig.cmake.in > $(LIB)/cmake/TangoToken/TangoTokenConfig.cmake
 	$(fill) packaging/TangoTokenConfigVersion.cmake.in > $(LIB)/cmake/TangoToken/TangoTokenConfigVersion.cmake
+	$(if $(DESTDIR),,@scripts/update_linker_cache.sh $(LIBDIR))
+
+# Directories that other packages use as well stay, and so does the cache directory of TANGO_CACHE=file.
+uninstall:
+	rm -f $(BIN)/tango-sandbox $(INCLUDE)/tango_token.h $(INCLUDE)/tango_token.hpp
+	rm -f $(LIB)/libtango_token.so $(LIB)/libtango_token.so.$(ABI_VERSION) $(LIB)/libtango_token.so.$(VERSION)
+	rm -f $(LIB)/libtango_token.a $(LIB)/pkgconfig/tango-token.pc
+	rm -rf $(LIB)/cmake/TangoToken
 
 clean:
 	$(CARGO) clean

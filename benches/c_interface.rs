@@ -7,7 +7,7 @@ mod support;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::fresh_folder;
+use support::fresh_directory;
 use support::programs::Program;
 use support::redis::Redis;
 use support::sandbox::Sandbox;
@@ -49,7 +49,7 @@ fn first_token() {
 fn cold_start() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
     let (redis, tls) = (Redis::start(), Redis::start_with_tls_and_a_user("bench:"));
-    let directory = format!("file:{}", fresh_folder("bench-cache").display());
+    let directory = format!("file:{}", fresh_directory("bench-cache").display());
     let program = Program::build_optimised("examples/c/acquire.c");
     let caches = [
         ("fetched", vec![]),

@@ -1,32 +1,61 @@
 /*
  * tango-token: service-account tokens of the Tango API.
  *
- *     tango_config *config = tango_config_new();
- *     tango_config_load_env(config, &error);              TANGO_CLIENT_ID, TANGO_CLIENT_SECRET, ...
- *     tango_client_new(config, &client, &error);          one for each set of credentials, shared by all threads
- *     tango_token_acquire(client, &token, &error);        held, renewed and fetched once for all callers
- *     tango_token_value(token);
- *     tango_token_free(token);
+ *     #include <stdio.h>
+ *     #include <tango_token.h>
+ *
+ *     int main(void)
+ *     {
+ *         tango_config *config = tango_config_new();
+ *         tango_client *client = NULL;
+ *         tango_token *token = NULL;
+ *         tango_error *error = NULL;
+ *
+ *         // Reads TANGO_CLIENT_ID, TANGO_CLIENT_SECRET and the other TANGO_* variables.
+ *         tango_status status = tango_config_load_env(config, &error);
+ *         // Make one client for each set of credentials and share it between threads.
+ *         if (status == TANGO_STATUS_OK)
+ *             status = tango_client_new(config, &client, &error);
+ *         // The token is fetched once for all callers and refreshed before it expires.
+ *         if (status == TANGO_STATUS_OK)
+ *             status = tango_token_acquire(client, &token, &error);
+ *         if (status == TANGO_STATUS_OK)
+ *             printf("Authorization: %s %s\n", tango_token_type(token), tango_token_value(token));
+ *         else
+ *             fprintf(stderr, "%s: %s\n", tango_status_name(status), tango_error_message(error));
+ *
+ *         tango_token_free(token);
+ *         tango_client_free(client);
+ *         tango_config_free(config);
+ *         tango_error_free(error);
+ *         return status != TANGO_STATUS_OK;
+ *     }
  *
  * The contract, once for all functions:
  *
- * Objects   are opaque. What _new, _clone or an out-parameter hands out belongs to the caller, who ends it with its
- *           own _free. NULL is fine for every _free. Objects may be freed in any order.
- * Texts     are UTF-8 and end with NUL. Texts in are copied. Texts out are borrowed: they live until their object's
- *           _free, and the caller never frees them.
- * Errors    A call that can fail returns a tango_status, and takes as its last argument a place for a tango_error,
- *           which may be NULL. Out-parameters are written on success only, the error on failure only: set it to NULL
- *           first, and free it. Asking a NULL object for a value gives NULL, 0 or what its line says.
- * Bad input NULL where an object or a text is required, a text that is not UTF-8, and a number outside its enum are
- *           TANGO_STATUS_INVALID_ARGUMENT, with a message. Enums arrive as int32_t.
- * Threads   A tango_config may be used by one thread at a time, every other object by many at once. What no caller
- *           may do is to free a handle while another thread still uses that same handle: _clone gives each its own.
- *           The library starts one thread, with the first call that has to wait, and short-lived ones where a host
- *           name is resolved or a shared cache is asked. Nobody may change the environment (setenv) while another
- *           thread loads a configuration or makes a client.
- * Callbacks run outside of the library's locks: `done` on its own thread, the log on any.
- * Fork      A forked child may go on using every object. Requests that were under way stay with the parent.
- * Secrets   are in no message, no log line and no error. tango_token_value is one: keep it out of yours.
+ * Objects   are opaque. The caller owns every object that a _new or _clone function returns or an out-parameter
+ *           receives, and frees it with the _free function of its type, which accepts NULL. Objects may be freed in any
+ *           order.
+ * Strings   are NUL-terminated UTF-8. Strings passed in are copied. Strings handed out are borrowed: they are valid
+ *           until their object is freed, and the caller never frees them.
+ * Errors    A function that can fail returns a tango_status and takes a place for a tango_error as its last argument,
+ *           which may be NULL. It writes out-parameters on success only and the error on failure only: initialise the
+ *           error to NULL, and free it. Any of these functions can return TANGO_STATUS_INTERNAL. A getter called with a
+ *           NULL object returns NULL, 0 or what its description says.
+ * Bad input NULL where an object or a string is required, a string that is not UTF-8, and a number outside its enum
+ *           give TANGO_STATUS_INVALID_ARGUMENT with a message. Enums are passed as int32_t.
+ * Threads   A tango_config is for one thread at a time; any number of threads may use every other object at once. The
+ *           one rule: do not free a handle while another thread uses that same handle; _clone gives each its own. Do
+ *           not change the environment (setenv) while another thread loads a configuration or makes a client. The
+ *           library starts one thread when a call first needs the network, the shared cache or a callback, and keeps it
+ *           until the process ends. Further threads are short-lived: while a host name is resolved or a tango_dpop_sign
+ *           signs a token request (up to 16 in the process), and while a cache in a directory or behind callbacks is in
+ *           use (one per refresh; up to 8 per client where calls hang).
+ * Callbacks run while the library holds no lock: tango_acquire_done on the library's thread, all others on any thread.
+ *           They must neither throw nor longjmp.
+ * Fork      A forked child may use every object. Requests in flight stay with the parent.
+ * Secrets   are in no message, log line or error. The strings of tango_token_value, tango_authorization_value and
+ *           tango_dpop_key_to_pem are secrets: keep them out of logs.
  */
 
 #ifndef TANGO_TOKEN_H
@@ -38,7 +67,7 @@
 #include <stdint.h>
 
 /**
- * Grows when a program that was built against an older header could break. New functions do not change it.
+ * Changes when a program built against an older header could break. New functions do not change it.
  */
 #define TANGO_ABI_VERSION 1
 
@@ -246,7 +275,7 @@ typedef int32_t tango_verdict;
 #endif // __cplusplus
 
 /**
- * Tango's two environments, each with its authorization server.
+ * Tango's two environments, each with its own authorization server.
  */
 enum tango_environment
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -258,7 +287,8 @@ enum tango_environment
      */
     TANGO_ENVIRONMENT_SANDBOX = 1,
     /**
-     * `https://auth.tangocard.com`. Tango asks to confirm this host before going live; `token_url` overrides it.
+     * `https://auth.tangocard.com`. Tango asks its clients to confirm this host before going live; `token_url`
+     * overrides it.
      */
     TANGO_ENVIRONMENT_PRODUCTION = 2,
 };
@@ -279,19 +309,19 @@ enum tango_log_level
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * Something that needs a person.
+     * A problem that a person has to solve.
      */
     TANGO_LOG_LEVEL_ERROR = 1,
     /**
-     * Something went wrong that the library deals with, such as a failed refresh.
+     * A problem that the library handles, such as a failed refresh.
      */
     TANGO_LOG_LEVEL_WARN = 2,
     /**
-     * What happens a few times a day, such as a new token.
+     * An event that happens a few times a day, such as a new token.
      */
     TANGO_LOG_LEVEL_INFO = 3,
     /**
-     * What helps to find a mistake.
+     * Details that help to find a mistake.
      */
     TANGO_LOG_LEVEL_DEBUG = 4,
     /**
@@ -322,25 +352,26 @@ typedef struct tango_authorization tango_authorization;
 typedef struct tango_client tango_client;
 
 /**
- * Everything a program says once, before it asks for tokens.
+ * Everything that a program says once, before it requests tokens.
  *
- * Setters only store; making a client checks the whole and names everything that is missing or wrong. Secrets are
- * zeroised with it and never printed.
+ * Setters only store a value; making a client checks all of them and names everything that is missing or wrong. An
+ * option that the program sets wins over its environment variable, whether it is set before or after `load_env`.
+ * Secrets are zeroised with the configuration and never printed.
  */
 typedef struct tango_config tango_config;
 
 /**
- * Why a call failed, and what to do about it. Never holds a secret.
+ * The reason why a call failed, and what to do about it. Never contains a secret.
  */
 typedef struct tango_error tango_error;
 
 /**
- * A key pair for DPoP proofs (RFC 9449). A private key that this process holds is zeroised with its last handle.
+ * A key pair for DPoP proofs (RFC 9449). A private key in this process is wiped from memory with its last handle.
  */
 typedef struct tango_dpop_key tango_dpop_key;
 
 /**
- * A DPoP proof (RFC 9449 section 4): a JWT for one request and no other.
+ * A DPoP proof (RFC 9449 section 4): a JWT that is valid for one request.
  */
 typedef struct tango_dpop_proof tango_dpop_proof;
 
@@ -351,19 +382,20 @@ typedef struct tango_dpop_proof tango_dpop_proof;
 typedef struct tango_token tango_token;
 
 /**
- * An asynchronous acquire under way.
+ * An asynchronous acquire in flight.
  */
 typedef struct tango_request tango_request;
 
 /**
- * Reads the value of a name. `*value_length` is the room in `value` and becomes the length of what was written, 0 where
- * there is none. Returns 0, or any other number on failure.
+ * Reads the value stored under `name`. `*value_length` is the size of `value` in bytes; the function sets it to the
+ * length of what it wrote, or to 0 if nothing is stored. `user_data` and `name` stay the library's. Returns 0, or any
+ * other number on failure.
  */
 typedef int32_t (*tango_cache_load)(void *user_data, const char *name, uint8_t *value, size_t *value_length);
 
 /**
- * Puts a value in the place of an earlier one, in one step; a NULL `value` removes it. It has to be kept for `keep_ms`,
- * and may be forgotten after. Returns 0, or any other number on failure.
+ * Stores a value under `name`, atomically replacing an earlier one; a NULL `value` removes it. The value has to be
+ * kept for `keep_ms` milliseconds and may be dropped after that. Returns 0, or any other number on failure.
  */
 typedef int32_t (*tango_cache_save)(void *user_data,
                                     const char *name,
@@ -372,25 +404,28 @@ typedef int32_t (*tango_cache_save)(void *user_data,
                                     uint64_t keep_ms);
 
 /**
- * Takes the lock of a name for `owner`, or extends it if `owner` has it. Returns 0 then, 1 at once if another has it, any
- * other number on failure. The lock has to open by itself `lease_ms` later: its owner may be gone.
+ * Takes the lock called `name` for `owner`, or extends it if `owner` holds it. Returns 0 if `owner` now holds it, 1 at
+ * once if another owner does, and any other number on failure. The lock has to expire `lease_ms` milliseconds later by
+ * itself, because the process of its owner may have died.
  */
 typedef int32_t (*tango_cache_lock)(void *user_data, const char *name, const char *owner, uint64_t lease_ms);
 
 /**
- * Opens the lock of a name if `owner` has it. Returns 0, also if it does not, or any other number on failure.
+ * Releases the lock called `name` if `owner` holds it. Returns 0, also if `owner` does not hold it, or any other
+ * number on failure.
  */
 typedef int32_t (*tango_cache_unlock)(void *user_data, const char *name, const char *owner);
 
 /**
- * Ends the `user_data` of a cache. Called exactly once, on any thread.
+ * Frees the `user_data` of a cache. Called exactly once, on any thread.
  */
 typedef void (*tango_cache_release)(void *user_data);
 
 /**
- * Signs a message for a key that stays elsewhere. `*signature_length` is the room in `signature`, 1,024 bytes or more, and
- * becomes what was written: `R || S` or DER for ECDSA, else as RFC 7518 says. Returns 0, or any other number on failure. Called on any
- * thread, several at once; it must not throw or jump out.
+ * Signs a message with a private key that this process does not hold. `*signature_length` is the size of `signature`
+ * in bytes, at least 1,024; the function sets it to the length of what it wrote: `R || S` or DER for ECDSA, otherwise
+ * the format of RFC 7518. Returns 0, or any other number on failure. Called on any thread, several at once; it must
+ * neither throw nor longjmp.
  */
 typedef int32_t (*tango_dpop_sign)(void *user_data,
                                    const uint8_t *message,
@@ -399,20 +434,21 @@ typedef int32_t (*tango_dpop_sign)(void *user_data,
                                    size_t *signature_length);
 
 /**
- * Ends the `user_data` of a signer. Called exactly once, on any thread.
+ * Frees the `user_data` of a signer. Called exactly once, on any thread.
  */
 typedef void (*tango_dpop_release)(void *user_data);
 
 /**
- * Receives one line of the log: a `tango_log_level` and a text that is borrowed until it returns. Called on any
- * thread, several at once; it must not throw or jump out, and what it logs through this library is dropped.
+ * Receives one line of the log: its `tango_log_level`, and a message that is borrowed until the function returns.
+ * Called on any thread, several at once; it must neither throw nor longjmp. Lines that the library would log from
+ * inside it are dropped.
  */
 typedef void (*tango_log_callback)(void *user_data, int32_t level, const char *message);
 
 /**
- * Ends an asynchronous acquire: with a token and NULL, or with NULL and an error. The callee owns what it is given
- * and frees it. Called exactly once, on the library's thread: it must not wait, throw or jump out. It may call any
- * function of this library, except that a blocking acquire that would wait gives WOULD_BLOCK.
+ * Completes an asynchronous acquire, with a token and NULL, or with NULL and an error. The callback owns both and
+ * frees them. Called exactly once, on the library's thread: it must not wait, throw or longjmp. It may call any
+ * function of this library; a blocking acquire that would have to wait returns WOULD_BLOCK.
  */
 typedef void (*tango_acquire_done)(void *user_data, tango_token *token, tango_error *error);
 
@@ -433,11 +469,14 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Makes the headers of one call of the API: acquires a token if none is held, and a proof if it is bound to a key.
+ * Makes the headers for one request to the API: acquires a token if none is held, and signs a proof if the token is
+ * bound to a key.
  *
- * `method` as it is sent, `url` where it goes. A URL whose origin is neither the API's nor was allowed is
- * INVALID_ARGUMENT, so that no token is sent to a wrong host by mistake. Waits and fails as `tango_token_acquire` does.
- * The caller owns `*authorization` and ends it with `tango_authorization_free`.
+ * `method` is the HTTP method exactly as it is sent, and `url` the URL that the request goes to. Waits for at most the
+ * total timeout. The caller owns `*authorization` and frees it with `tango_authorization_free`. INVALID_ARGUMENT for
+ * NULL, for an invalid method or URL, and for a URL whose origin is neither the API's nor allowed by the
+ * configuration, so that no token reaches the wrong host by mistake; SIGNING_FAILED if the key makes no signature;
+ * otherwise the errors of `tango_token_acquire`.
  */
 tango_status tango_client_authorize(const tango_client *client,
                                     const char *method,
@@ -446,20 +485,23 @@ tango_status tango_client_authorize(const tango_client *client,
                                     tango_error **error);
 
 /**
- * Makes the headers for sending the same request once more, after `TANGO_VERDICT_RETRY`. The caller owns `*again`, and
- * still owns `refused`. Fails as `tango_client_authorize` does.
+ * Makes the headers for sending the same request once more, after `TANGO_VERDICT_RETRY`.
+ *
+ * The caller owns `*authorization` and frees it with `tango_authorization_free`; `rejected`, the authorization that
+ * the API rejected, stays the caller's. INVALID_ARGUMENT for NULL; otherwise the errors of `tango_client_authorize`.
  */
 tango_status tango_client_authorize_again(const tango_client *client,
-                                          const tango_authorization *refused,
-                                          tango_authorization **again,
+                                          const tango_authorization *rejected,
+                                          tango_authorization **authorization,
                                           tango_error **error);
 
 /**
- * Learns from the API's answer, and says in `*verdict`, a `tango_verdict`, whether to send the request once more.
+ * Learns from the API's response, and writes to `*verdict`, a `tango_verdict`, whether to send the request once more.
  *
- * Call it for every answer, a successful one too. `dpop_nonce`, `www_authenticate` (several headers joined by `, `) and
- * `date` are the headers of that name, NULL where there is none. PROOF_REFUSED and TOKEN_REFUSED say why to give up:
- * sending the request again would bring the same answer. INVALID_ARGUMENT for what is no HTTP status.
+ * Call it for every response, also for a successful one. `dpop_nonce`, `www_authenticate` (several headers joined by
+ * `, `) and `date` are the response headers of these names, or NULL for a header that the response does not have; all
+ * arguments stay the caller's. PROOF_REFUSED and TOKEN_REFUSED mean that sending the request again would not help, and
+ * the message says why. INVALID_ARGUMENT for any other NULL, and for an `http_status` outside 100 to 599.
  */
 tango_status tango_client_observe(const tango_client *client,
                                   const tango_authorization *authorization,
@@ -471,28 +513,31 @@ tango_status tango_client_observe(const tango_client *client,
                                   tango_error **error);
 
 /**
- * The value of the `Authorization` header: a secret. Borrowed from the authorization; NULL for NULL.
+ * Returns the value of the `Authorization` header, which is a secret. Borrowed from the authorization; NULL for NULL.
  */
 const char *tango_authorization_value(const tango_authorization *authorization);
 
 /**
- * The value of the `DPoP` header. Borrowed from the authorization; NULL for a Bearer token and for NULL.
+ * Returns the value of the `DPoP` header. Borrowed from the authorization; NULL for a Bearer token and for NULL.
  */
 const char *tango_authorization_dpop(const tango_authorization *authorization);
 
 /**
- * Ends the authorization. NULL is fine.
+ * Frees the authorization and the strings borrowed from it. Accepts NULL.
  */
 void tango_authorization_free(tango_authorization *authorization);
 
 /**
- * Shares the token in a database that these four functions reach, instead of `tango_config_set_cache`.
+ * Shares the token through a store of the program's choice, reached by these four functions, instead of
+ * `tango_config_set_cache`.
  *
- * They are called on the library's own threads, several at once, and waited for for five seconds; none may throw or jump
- * out. Give them shorter time limits of their own: a value that is saved late can replace what another process wrote
- * meanwhile. Names are of letters, digits, `.` and `-`; values are sealed or hold no secret, and have at most 128 KiB.
- * `release`, which may be NULL, ends `user_data` once no configuration, client or call uses it; when this call fails, at
- * once.
+ * The library calls them on its own threads, several at once, and waits for each call for at most five seconds. Give
+ * each a shorter time limit: a value that is saved late can overwrite a newer one of another process. They must
+ * neither throw nor longjmp. Names consist of letters, digits, `.` and `-`. Values are sealed or hold no secret, and
+ * have at most 128 KiB.
+ *
+ * The library takes over `user_data`: `release`, which may be NULL, frees it once no configuration, client or call
+ * uses it, or at once if this call fails. INVALID_ARGUMENT if `config` or one of the four functions is NULL.
  */
 tango_status tango_config_set_cache_callbacks(tango_config *config,
                                               tango_cache_load load,
@@ -504,29 +549,32 @@ tango_status tango_config_set_cache_callbacks(tango_config *config,
                                               tango_error **error);
 
 /**
- * Makes a client from a configuration, which is copied. Reads the CA file; starts no thread and sends nothing.
+ * Makes a client from a configuration, which is copied. It reads the CA and key files that the configuration names; it
+ * starts no thread and sends nothing.
  *
- * Make one for each set of credentials and share it between threads. The caller owns `*client` and ends it with
- * `tango_client_free`. INVALID_CONFIGURATION names everything that is missing or wrong.
+ * Make one client for each set of credentials and share it between threads. The caller owns `*client` and frees it
+ * with `tango_client_free`. INVALID_ARGUMENT for NULL; INVALID_CONFIGURATION names every setting that is missing or
+ * wrong.
  */
 tango_status tango_client_new(const tango_config *config, tango_client **client, tango_error **error);
 
 /**
- * Another handle of the same client, with a `tango_client_free` of its own. NULL for NULL.
+ * Returns another handle of the same client, which the caller frees with `tango_client_free`. NULL for NULL.
  */
 tango_client *tango_client_clone(const tango_client *client);
 
 /**
- * Ends this handle. Tokens, requests under way and other handles stay as they are. NULL is fine.
+ * Frees this handle. Tokens, pending requests and other handles of the client stay valid. Accepts NULL.
  */
 void tango_client_free(tango_client *client);
 
 /**
- * Uses other credentials from now on: a new client id and secret, another service account, or both. Copied; NULL for a
- * pair leaves it as it is, and NULL for one of a pair is INVALID_ARGUMENT.
+ * Replaces the credentials of the client: the client ID and secret, the service account, or both. The strings are
+ * copied.
  *
- * The token that is held goes on being served until there is one for the new credentials; the next acquire starts to
- * fetch it behind that one. A changed password alone is used for the next fetch and needs no new token.
+ * The held token is served until a token for the new credentials arrives; the next acquire starts to fetch one in the
+ * background. A change of a secret or a password alone needs no new token. NULL for both strings of a pair leaves that
+ * pair as it is. INVALID_ARGUMENT if only one string of a pair is NULL, a string is empty, or `client` is NULL.
  */
 tango_status tango_client_set_credentials(const tango_client *client,
                                           const char *client_id,
@@ -536,195 +584,248 @@ tango_status tango_client_set_credentials(const tango_client *client,
                                           tango_error **error);
 
 /**
- * Drops the client's token if it is this one, because an API refused it with 401 and `invalid_token`.
+ * Drops the held token if it is `token`, because an API rejected it with 401 and `invalid_token`.
  *
- * A shared cache that still holds that very token loses it as well, in the background. The next acquire fetches another,
- * which the server's daily limit may refuse: call it for that refusal only. Does nothing if the client holds a newer token
- * already. The caller still owns `token`.
+ * A shared cache that holds the same token drops it as well, in the background. The next acquire fetches another
+ * token, which the server's daily limit may refuse: call this for that rejection only. Does nothing if the client
+ * already holds a newer token. `token` stays the caller's. INVALID_ARGUMENT for NULL.
  */
-tango_status tango_client_invalidate(const tango_client *client,
-                                     const tango_token *token,
-                                     tango_error **error);
+tango_status tango_client_invalidate(const tango_client *client, const tango_token *token, tango_error **error);
 
 /**
- * An empty configuration. The caller owns it and ends it with `tango_config_free`. Never NULL.
+ * Returns an empty configuration, which the caller frees with `tango_config_free`. Never NULL.
  */
 tango_config *tango_config_new(void);
 
 /**
- * Ends the configuration; clients made from it stay. NULL is fine.
+ * Frees the configuration. Clients made from it stay valid. Accepts NULL.
  */
 void tango_config_free(tango_config *config);
 
 /**
- * Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty: ENVIRONMENT
- * (`sandbox` or `production`), TOKEN_URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PASSWORD, AUDIENCE, SCOPE, CA_FILE, PROXY,
- * USER_AGENT, CONNECT_TIMEOUT_MS, ATTEMPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS, ALLOW_PLAIN_HTTP (`true` or `false`), DPOP (`off`,
- * `optional` or `required`), DPOP_KEY_FILE, API_URL, ALLOWED_ORIGINS (URLs, separated by spaces), CACHE, CACHE_CA_FILE,
- * ALLOW_FETCH_WITHOUT_CACHE (`true` or `false`).
- * INVALID_CONFIGURATION names a variable that cannot be understood, and then nothing was changed.
+ * Reads the options that the program does not set from the `TANGO_*` environment variables.
+ *
+ * The description of each setter names its variable; an empty variable counts as one that is not set. What a setter
+ * sets wins, whether it is called before or after this function. Options are independent of each other: TOKEN_URL
+ * still overrides the address of an environment that the program sets. Another call reads all variables again and
+ * forgets what the last one read. INVALID_CONFIGURATION names a variable that cannot be understood; then nothing
+ * changes.
  */
-tango_status tango_config_load_env(tango_config *config,
-                                   tango_error **error);
+tango_status tango_config_load_env(tango_config *config, tango_error **error);
 
 /**
- * Which of Tango's environments to use, a `tango_environment`. INVALID_ARGUMENT for any other number.
+ * Tango's environment. Required unless `token_url` is set. A `tango_environment`; any other number is
+ * INVALID_ARGUMENT.
+ *
+ * Variable: `TANGO_ENVIRONMENT`.
  */
 tango_status tango_config_set_environment(tango_config *config, int32_t environment, tango_error **error);
 
 /**
- * The token endpoint as an absolute URL, instead of the environment's. HTTPS, except for loopback hosts.
+ * The token endpoint (RFC 6749 section 3.2) as an absolute URL. HTTPS, except for loopback hosts. Copied.
+ *
+ * Default: that of the environment. Variable: `TANGO_TOKEN_URL`.
  */
 tango_status tango_config_set_token_url(tango_config *config, const char *token_url, tango_error **error);
 
 /**
- * The client ID from the Tango portal. Copied.
+ * The client ID, from the Tango portal under OAuth client credentials. Required. Copied.
+ *
+ * Variable: `TANGO_CLIENT_ID`.
  */
 tango_status tango_config_set_client_id(tango_config *config, const char *client_id, tango_error **error);
 
 /**
- * The client secret that belongs to the client ID. Copied, and zeroised when no longer needed.
+ * The client secret that belongs to the client ID. Required. Copied, and zeroised when no longer needed.
+ *
+ * Variable: `TANGO_CLIENT_SECRET`.
  */
 tango_status tango_config_set_client_secret(tango_config *config, const char *client_secret, tango_error **error);
 
 /**
- * The service account's user name. Copied.
+ * The user name of the service account, from the Tango portal under OAuth service accounts. Required. Copied.
+ *
+ * Variable: `TANGO_USERNAME`.
  */
 tango_status tango_config_set_username(tango_config *config, const char *username, tango_error **error);
 
 /**
- * The service account's password. Copied, and zeroised when no longer needed.
+ * The password of the service account. Required. Copied, and zeroised when no longer needed.
+ *
+ * Variable: `TANGO_PASSWORD`.
  */
 tango_status tango_config_set_password(tango_config *config, const char *password, tango_error **error);
 
 /**
- * `24h` (the default) or `5min` for a token of that life, or any other audience, sent exactly as written. Copied.
+ * The audience: `24h` or `5min` for a token of that lifetime; any other audience is sent exactly as written. Copied.
+ *
+ * Default: `24h`. Variable: `TANGO_AUDIENCE`.
  */
 tango_status tango_config_set_audience(tango_config *config, const char *audience, tango_error **error);
 
 /**
- * The scope to ask for, instead of `raas.all`. Copied.
+ * The scope to request (RFC 6749 section 3.3). Copied.
+ *
+ * Default: `raas.all`. Variable: `TANGO_SCOPE`.
  */
 tango_status tango_config_set_scope(tango_config *config, const char *scope, tango_error **error);
 
 /**
- * A PEM file of the certification authorities to trust instead of the system's. Read by `tango_client_new`. Copied.
+ * A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls the API has a
+ * setting of its own. Read by `tango_client_new`. Copied.
+ *
+ * Default: the system's certificates. Variable: `TANGO_CA_FILE`.
  */
 tango_status tango_config_set_ca_file(tango_config *config, const char *path, tango_error **error);
 
 /**
- * `system` (the default: `HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy. Copied.
+ * `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can contain a
+ * password. Copied, and zeroised when no longer needed.
+ *
+ * Default: `system`. Variable: `TANGO_PROXY`.
  */
 tango_status tango_config_set_proxy(tango_config *config, const char *proxy, tango_error **error);
 
 /**
- * The `User-Agent` to send, instead of `tango-token/VERSION`. Copied.
+ * The `User-Agent` header to send. Copied.
+ *
+ * Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
  */
 tango_status tango_config_set_user_agent(tango_config *config, const char *user_agent, tango_error **error);
 
 /**
- * How long one connection may take to be ready, TLS included, in milliseconds: 1 to 600,000, which `tango_client_new`
- * checks; 5,000 unless set.
+ * The time limit for one connection to be established, TLS included. In milliseconds: 1 to 600,000, which
+ * `tango_client_new` checks.
+ *
+ * Default: 5,000. Variable: `TANGO_CONNECT_TIMEOUT_MS`.
  */
 tango_status tango_config_set_connect_timeout_ms(tango_config *config, uint32_t timeout_ms, tango_error **error);
 
 /**
- * How long one request may take, answer included, in milliseconds: 1 to 600,000, which `tango_client_new`
- * checks; 10,000 unless set.
+ * The time limit for one request, response included. In milliseconds: 1 to 600,000, which `tango_client_new` checks.
+ *
+ * Default: 10,000. Variable: `TANGO_ATTEMPT_TIMEOUT_MS`.
  */
 tango_status tango_config_set_attempt_timeout_ms(tango_config *config, uint32_t timeout_ms, tango_error **error);
 
 /**
- * How long a caller may wait, retries included, in milliseconds: 1 to 600,000, which `tango_client_new` checks;
- * 30,000 unless set.
+ * The time limit for one call, retries included. In milliseconds: 1 to 600,000, which `tango_client_new` checks.
+ *
+ * Default: 30,000. Variable: `TANGO_TOTAL_TIMEOUT_MS`.
  */
 tango_status tango_config_set_total_timeout_ms(tango_config *config, uint32_t timeout_ms, tango_error **error);
 
 /**
- * 1 allows a token URL without TLS on a host that is not loopback: secrets then cross the network readable. 0 does
- * not. INVALID_ARGUMENT for any other number.
+ * Allows URLs without TLS on hosts that are not loopback. Secrets then cross the network unencrypted. 1 for yes, 0 for
+ * no; any other number is INVALID_ARGUMENT.
+ *
+ * Default: no. Variable: `TANGO_ALLOW_PLAIN_HTTP`.
  */
 tango_status tango_config_set_allow_plain_http(tango_config *config, int32_t allowed, tango_error **error);
 
 /**
- * The API that tokens are for, instead of the environment's. `tango_client_authorize` makes headers for its origin
- * only. Copied.
+ * The API that tokens are for, as an absolute URL. Headers are made for its origin only. Copied.
+ *
+ * Default: that of the environment. Variable: `TANGO_API_URL`.
  */
 tango_status tango_config_set_api_url(tango_config *config, const char *api_url, tango_error **error);
 
 /**
- * Another origin that may get tokens, as a URL of it. Can be called several times. Copied.
+ * Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed in
+ * code replace those of the variable. Copied.
+ *
+ * Variable: `TANGO_ALLOWED_ORIGINS`.
  */
 tango_status tango_config_allow_origin(tango_config *config, const char *url, tango_error **error);
 
 /**
- * Whether tokens are bound to a key (RFC 9449), a `tango_dpop_mode`; not unless set. INVALID_ARGUMENT for any other
- * number.
+ * Whether tokens are bound to a key (RFC 9449). A `tango_dpop_mode`; any other number is INVALID_ARGUMENT.
+ *
+ * Default: `off`. Variable: `TANGO_DPOP`.
  */
 tango_status tango_config_set_dpop(tango_config *config, int32_t mode, tango_error **error);
 
 /**
- * The key that tokens are bound to. Where none is given, each client makes an ES256 key of its own. The caller still
- * owns `key`, and may free it at once.
- */
-tango_status tango_config_set_dpop_key(tango_config *config, const tango_dpop_key *key, tango_error **error);
-
-/**
- * The same from a file, in PEM or as a JWK. Read by `tango_client_new`. Copied.
+ * A file with the key to which tokens are bound, in PEM or as a JWK. Read by `tango_client_new`. Copied.
+ *
+ * Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
  */
 tango_status tango_config_set_dpop_key_file(tango_config *config, const char *path, tango_error **error);
 
 /**
- * Where the token outlives the process and is shared: `memory` (the default: nowhere), `file` (a folder in the user's
- * cache directory), `file:/another/folder`, or `redis://` or `rediss://[user:password@]host[:port][/db]`. With
- * `?cluster=true` the server is a node of a cluster, of which further ones may follow after spaces; with `?prefix=` keys
- * begin with another text than `tango-token:`. Checked by `tango_client_new`. Copied.
+ * The key to which tokens are bound, instead of `dpop_key_file`. The caller still owns `key`, and may free it at once.
+ *
+ * Default: each client generates an ES256 key.
  */
-tango_status tango_config_set_cache(tango_config *config,
-                                    const char *cache,
-                                    tango_error **error);
+tango_status tango_config_set_dpop_key(tango_config *config, const tango_dpop_key *key, tango_error **error);
 
 /**
- * A PEM file of the certification authorities to trust for `rediss://` instead of the system's. Read by
- * `tango_client_new`. Copied.
+ * Where the token outlives the process and is shared: `memory` (nowhere), `file` (a directory in the user's cache
+ * directory), `file:/another/directory`, or the URL of a Redis server, `redis://` or
+ * `rediss://[user:password@]host[:port][/db]`. With `?cluster=true` the server is a node of a cluster, and the URLs of
+ * further nodes can follow after spaces; with `?prefix=` keys begin with another string than `tango-token:`. Checked
+ * by `tango_client_new`. Copied.
+ *
+ * Default: `memory`. Variable: `TANGO_CACHE`.
+ */
+tango_status tango_config_set_cache(tango_config *config, const char *cache, tango_error **error);
+
+/**
+ * A PEM file of the certificate authorities to trust for a `rediss://` cache. Read by `tango_client_new`. Copied.
+ *
+ * Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
  */
 tango_status tango_config_set_cache_ca_file(tango_config *config, const char *path, tango_error **error);
 
 /**
- * 1 fetches a token past a cache that cannot be used, instead of CACHE_UNAVAILABLE: each process that does so asks for one
- * of its own, which the server's daily limit may refuse. 0 does not. INVALID_ARGUMENT for any other number.
+ * Requests a token even if the cache cannot be used, instead of failing with CACHE_UNAVAILABLE. Each process then
+ * requests a token of its own, which the server's daily limit may refuse. 1 for yes, 0 for no; any other number is
+ * INVALID_ARGUMENT.
+ *
+ * Default: no. Variable: `TANGO_ALLOW_FETCH_WITHOUT_CACHE`.
  */
-tango_status tango_config_set_allow_fetch_without_cache(tango_config *config,
-                                                        int32_t anyway,
-                                                        tango_error **error);
+tango_status tango_config_set_allow_fetch_without_cache(tango_config *config, int32_t allowed, tango_error **error);
 
 /**
- * Makes a new key; `algorithm` is a `tango_algorithm`. The caller owns `*key` and ends it with `tango_dpop_key_free`.
+ * Generates a key; `algorithm` is a `tango_algorithm`. The caller owns `*key` and frees it with `tango_dpop_key_free`.
+ * INVALID_ARGUMENT for NULL and for an unknown algorithm; INTERNAL if the machine is out of memory.
  */
 tango_status tango_dpop_key_generate(int32_t algorithm, tango_dpop_key **key, tango_error **error);
 
 /**
- * Reads a private key in PEM: PKCS#8, SEC1 or PKCS#1, not encrypted. `algorithm` is a `tango_algorithm`, or 0 for what
- * fits the key (PS256 for RSA). KEY_REJECTED says what is wrong with the key.
+ * Reads an unencrypted private key in PEM: PKCS#8, SEC1 or PKCS#1. `algorithm` is a `tango_algorithm`, or 0 for the
+ * one that fits the key (PS256 for RSA).
+ *
+ * The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL and for an unknown
+ * algorithm; KEY_REJECTED says what is wrong with the key.
  */
 tango_status tango_dpop_key_from_pem(const char *pem, int32_t algorithm, tango_dpop_key **key, tango_error **error);
 
 /**
- * Reads a private key as a JWK (RFC 7517). Its `alg`, where it has one, says how it signs. KEY_REJECTED as above.
+ * Reads a private key as a JWK (RFC 7517), whose `alg` member, if it has one, chooses the algorithm.
+ *
+ * The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL; KEY_REJECTED says what is
+ * wrong with the key.
  */
 tango_status tango_dpop_key_from_jwk(const char *jwk, tango_dpop_key **key, tango_error **error);
 
 /**
- * Reads a private key from a file, in PEM or as a JWK. KEY_REJECTED names the file and what is wrong with it.
+ * Reads a private key from a file, in PEM or as a JWK.
+ *
+ * The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL; KEY_REJECTED names the
+ * file and says what is wrong with it.
  */
 tango_status tango_dpop_key_from_file(const char *path, tango_dpop_key **key, tango_error **error);
 
 /**
- * A key that stays elsewhere, in an HSM, a TPM or a key service, behind a function that signs.
+ * Makes a key whose private part this process does not hold: it stays in an HSM, a TPM or a key service, and `sign`
+ * signs with it.
  *
- * `sign` is called once here, and what it gives is verified with `public_jwk`; then once for each proof. `release`,
- * which may be NULL, ends `user_data` once the last handle is gone and no proof is under way; when this call fails, at
- * once. KEY_REJECTED and SIGNING_FAILED say what is wrong.
+ * `public_jwk` is the public key as a JWK. `sign` is called once here, to check its signature with `public_jwk`, and
+ * then once for each proof. The library takes over `user_data`: `release`, which may be NULL, frees it once the last
+ * handle is freed and no proof is being signed, or at once if this call fails. The caller owns `*key` and frees it
+ * with `tango_dpop_key_free`. INVALID_ARGUMENT for any other NULL and for an unknown algorithm; KEY_REJECTED if
+ * `public_jwk` cannot be used or does not fit the signature; SIGNING_FAILED if `sign` fails.
  */
 tango_status tango_dpop_key_from_signer(int32_t algorithm,
                                         const char *public_jwk,
@@ -735,43 +836,45 @@ tango_status tango_dpop_key_from_signer(int32_t algorithm,
                                         tango_error **error);
 
 /**
- * Another handle of the same key, with a `tango_dpop_key_free` of its own. NULL for NULL.
+ * Returns another handle of the same key, which the caller frees with `tango_dpop_key_free`. NULL for NULL.
  */
 tango_dpop_key *tango_dpop_key_clone(const tango_dpop_key *key);
 
 /**
- * How it signs, a `tango_algorithm`; 0 for NULL.
+ * Returns the algorithm of the key's signatures, a `tango_algorithm`; 0 for NULL.
  */
 int32_t tango_dpop_key_algorithm(const tango_dpop_key *key);
 
 /**
- * The public key as a JWK, with its required members only. Borrowed from the key; NULL for NULL.
+ * Returns the public key as a JWK with its required members only. Borrowed from the key; NULL for NULL.
  */
 const char *tango_dpop_key_public_jwk(const tango_dpop_key *key);
 
 /**
- * The RFC 7638 thumbprint, the `jkt` that tokens are bound to. Borrowed from the key; NULL for NULL.
+ * Returns the JWK thumbprint (RFC 7638), which is the `jkt` that tokens are bound to. Borrowed from the key; NULL for
+ * NULL.
  */
 const char *tango_dpop_key_thumbprint(const tango_dpop_key *key);
 
 /**
- * The private key as PKCS#8 in PEM: a secret. Borrowed from the key and zeroised with it. KEY_REJECTED for a key that
- * stays elsewhere.
+ * Writes the private key to `*pem`, as PKCS#8 in PEM: a secret. Borrowed from the key and wiped from memory with it.
+ * INVALID_ARGUMENT for NULL; KEY_REJECTED for a key made from a signer, whose private part this process does not hold.
  */
 tango_status tango_dpop_key_to_pem(const tango_dpop_key *key, const char **pem, tango_error **error);
 
 /**
- * Ends this handle. Clients and proofs made with the key stay. NULL is fine.
+ * Frees this handle and the strings borrowed from it. Clients and proofs made with the key stay valid. Accepts NULL.
  */
 void tango_dpop_key_free(tango_dpop_key *key);
 
 /**
- * Makes a proof for one request: the method as it is sent, and the URL that it goes to.
+ * Makes a proof for one request with this HTTP method, exactly as it is sent, to this URL. Every request needs a new
+ * proof, also one that is sent again.
  *
- * `access_token` is the token that the request presents, NULL for a token request; `nonce` is the `DPoP-Nonce` that
- * this server gave last, NULL if it gave none. Every request, a repeated one too, needs a proof of its own. The caller
- * owns `*proof` and ends it with `tango_dpop_proof_free`. INVALID_ARGUMENT for what no proof can hold, SIGNING_FAILED
- * where the key made no signature.
+ * `access_token` is the token that the request presents, or NULL for a token request. `nonce` is the last `DPoP-Nonce`
+ * of this server, or NULL if it sent none. The caller owns `*proof` and frees it with `tango_dpop_proof_free`.
+ * INVALID_ARGUMENT for any other NULL and for a value that a proof cannot contain; SIGNING_FAILED if the key makes no
+ * signature.
  */
 tango_status tango_dpop_proof_new(const tango_dpop_key *key,
                                   const char *method,
@@ -782,70 +885,77 @@ tango_status tango_dpop_proof_new(const tango_dpop_key *key,
                                   tango_error **error);
 
 /**
- * The value of the `DPoP` header. Borrowed from the proof; NULL for NULL.
+ * Returns the value of the `DPoP` header. Borrowed from the proof; NULL for NULL.
  */
 const char *tango_dpop_proof_value(const tango_dpop_proof *proof);
 
 /**
- * Ends the proof. NULL is fine.
+ * Frees the proof and the string borrowed from it. Accepts NULL.
  */
 void tango_dpop_proof_free(tango_dpop_proof *proof);
 
 /**
- * The cause; `TANGO_STATUS_OK` for NULL, so that a callback can ask without looking first.
+ * Returns the status of the error; `TANGO_STATUS_OK` for NULL, so that a callback need not check first.
  */
 tango_status tango_error_status(const tango_error *error);
 
 /**
- * What happened and what to do, in one or two sentences of UTF-8. Borrowed from the error; NULL for NULL.
+ * Returns one or two sentences that say what happened and what to do. Borrowed from the error; NULL for NULL.
  */
 const char *tango_error_message(const tango_error *error);
 
 /**
- * The HTTP status of the server's answer; 0 if none arrived, and for NULL.
+ * Returns the HTTP status of the server's response; 0 if none arrived, and for NULL.
  */
 int32_t tango_error_http_status(const tango_error *error);
 
 /**
- * The OAuth code of RFC 6749 section 5.2, such as `invalid_grant`. Borrowed; NULL if the server gave none.
+ * Returns the OAuth error code (RFC 6749 section 5.2), such as `invalid_grant`. Borrowed from the error; NULL if the
+ * server sent none, and for NULL.
  */
 const char *tango_error_oauth_error(const tango_error *error);
 
 /**
- * The OAuth `error_description` of RFC 6749 section 5.2. Borrowed; NULL if the server gave none.
+ * Returns the OAuth `error_description` (RFC 6749 section 5.2). Borrowed from the error; NULL if the server sent none,
+ * and for NULL.
  */
 const char *tango_error_oauth_error_description(const tango_error *error);
 
 /**
- * Tango's `i18nKey`, a stable name of the failure. Borrowed; NULL if the server gave none.
+ * Returns Tango's `i18nKey`, a stable name for the failure. Borrowed from the error; NULL if the server sent none, and
+ * for NULL.
  */
 const char *tango_error_i18n_key(const tango_error *error);
 
 /**
- * The server's own words: Tango's `message`, or the text of its answer. Borrowed; NULL if it said nothing.
+ * Returns the server's own explanation: Tango's `message`, or the plain text of the response. Borrowed from the error;
+ * NULL if the server sent none, and for NULL.
  */
 const char *tango_error_server_message(const tango_error *error);
 
 /**
- * The id under which Tango's support finds the request (`X-REQUEST-ID`). Borrowed; NULL if the server gave none.
+ * Returns the ID by which Tango's support finds the request (`X-REQUEST-ID`). Borrowed from the error; NULL if the
+ * server sent none, and for NULL.
  */
 const char *tango_error_request_id(const tango_error *error);
 
 /**
- * Seconds to wait before another call makes sense; -1 where waiting does not help, and for NULL.
+ * Returns the seconds until another call makes sense; -1 if waiting does not help, and for NULL.
  */
 int64_t tango_error_retry_after_seconds(const tango_error *error);
 
 /**
- * Ends the error and every text borrowed from it. NULL is fine.
+ * Frees the error and the strings borrowed from it. Accepts NULL.
  */
 void tango_error_free(tango_error *error);
 
 /**
- * Where the log of the whole process goes, up to a `tango_log_level`. NULL as `callback` ends it.
+ * Sends the log of the whole process to `callback`, up to `max_level`, a `tango_log_level`. A NULL `callback` stops
+ * it.
  *
- * No line holds a secret. A call of the previous callback may still be under way in another thread when this
- * returns, so its `user_data` must outlive the program's last call. INVALID_ARGUMENT for an unknown level.
+ * No line contains a secret. `user_data` stays the caller's. A call of the previous callback may still be running on
+ * another thread when this function returns, so keep `user_data` valid until no call can use it. INVALID_ARGUMENT for
+ * an unknown level; INVALID_CONFIGURATION if a Rust part of the program already receives the log through `tracing`.
  */
 tango_status tango_log_set_callback(int32_t max_level,
                                     tango_log_callback callback,
@@ -855,9 +965,10 @@ tango_status tango_log_set_callback(int32_t max_level,
 /**
  * Starts to acquire a token and returns at once.
  *
- * If and only if it returns OK, `done` is called exactly once, later, on the library's own thread, also when the
- * token is already there. `user_data` is handed to it as it is. `request` may be NULL where nobody will cancel;
- * otherwise the caller owns `*request` and ends it with `tango_request_free`, before or after `done`.
+ * If and only if this returns OK, `done` is called exactly once, later, on the library's thread, even if a token is
+ * already held. `user_data` is passed to it and stays the caller's. `request` may be NULL; otherwise the caller owns
+ * `*request`, and frees it with `tango_request_free` before or after `done`. INVALID_ARGUMENT if `client` or `done` is
+ * NULL; INTERNAL if the library's thread cannot be started. All other errors go to `done`.
  */
 tango_status tango_token_acquire_start(const tango_client *client,
                                        tango_acquire_done done,
@@ -866,74 +977,78 @@ tango_status tango_token_acquire_start(const tango_client *client,
                                        tango_error **error);
 
 /**
- * Asks for the end of a request: `done` is called with CANCELLED, unless it was or is about to be called otherwise.
- * Others who wait for the same token are not disturbed. May be called from any thread, repeatedly; in a forked child it
- * does nothing. NULL is fine.
+ * Cancels a request: `done` is called with CANCELLED, unless it was called before or another outcome is already on its
+ * way. Other callers that wait for the same token are not affected. May be called from any thread, any number of
+ * times; in a forked child it does nothing. Accepts NULL.
  */
 void tango_request_cancel(const tango_request *request);
 
 /**
- * Ends the handle, not the request: `done` is still called. NULL is fine.
+ * Frees the handle and does not cancel the request: `done` is still called. Accepts NULL.
  */
 void tango_request_free(tango_request *request);
 
 /**
- * Gets a valid token: at once where the client holds one, else after the one fetch that all callers share.
+ * Gets a valid token: the held one at once, otherwise the result of one refresh that all callers share.
  *
- * The caller owns `*token` and ends it with `tango_token_free`; it stays readable when the client is gone. Waits for
- * at most the total timeout. Fails with the causes of `tango_status`; WOULD_BLOCK inside a callback of this library
- * unless a token is held.
+ * Waits for at most the total timeout. The caller owns `*token` and frees it with `tango_token_free`; it outlives the
+ * client. INVALID_ARGUMENT for NULL; WOULD_BLOCK if the call would have to wait inside a callback of this library;
+ * every other status of `tango_status` says why there is no token.
  */
 tango_status tango_token_acquire(const tango_client *client, tango_token **token, tango_error **error);
 
 /**
- * Another handle of the same token, with a `tango_token_free` of its own. NULL for NULL.
+ * Returns another handle of the same token, which the caller frees with `tango_token_free`. NULL for NULL.
  */
 tango_token *tango_token_clone(const tango_token *token);
 
 /**
- * The text that goes behind the type in an `Authorization` header: a secret. Borrowed from the token; NULL for NULL.
+ * Returns the access token, which follows the type in an `Authorization` header: a secret. Borrowed from the token;
+ * NULL for NULL.
  */
 const char *tango_token_value(const tango_token *token);
 
 /**
- * How the token is presented to the API: `Bearer`, or `DPoP` with a proof made with its key. Borrowed from the token; NULL for NULL.
+ * Returns the scheme of the `Authorization` header: `Bearer`, or `DPoP` for a token that needs a proof with each
+ * request. Borrowed from the token; NULL for NULL.
  */
 const char *tango_token_type(const tango_token *token);
 
 /**
- * Another handle of the key that the token is bound to, which the caller ends with `tango_dpop_key_free`; NULL for a
- * Bearer token and for NULL.
+ * Returns another handle of the key that the token is bound to, which the caller frees with `tango_dpop_key_free`.
+ * NULL for a Bearer token and for NULL.
  */
 tango_dpop_key *tango_token_dpop_key(const tango_token *token);
 
 /**
- * The scope that the server granted. Borrowed from the token; NULL for NULL.
+ * Returns the scope that the server granted. Borrowed from the token; NULL for NULL.
  */
 const char *tango_token_scope(const tango_token *token);
 
 /**
- * Seconds until the token expires, now; 0 once it has, and for NULL.
+ * Returns the whole seconds until the token expires, from now; 0 once it has expired, and for NULL.
  */
 int64_t tango_token_expires_in_seconds(const tango_token *token);
 
 /**
- * Ends this handle; the token is zeroised with its last one, and with the last key that remembers it. NULL is fine.
+ * Frees this handle and the strings borrowed from it. The token is wiped from memory with its last handle and the last
+ * key that remembers it. Accepts NULL.
  */
 void tango_token_free(tango_token *token);
 
 /**
- * The version of the library that is loaded, such as `0.1.0`. Static.
+ * Returns the version of the loaded library, such as `0.1.0`. Never freed; never NULL.
  */
 const char *tango_version(void);
 
 /**
- * The ABI version of the library that is loaded; compare it with `TANGO_ABI_VERSION` after loading it by hand.
+ * Returns the ABI version of the loaded library. A program that loads it by hand (`dlopen`) compares it with
+ * `TANGO_ABI_VERSION`.
  */
 int32_t tango_abi_version(void);
 
 /**
- * The name of a `tango_status`, such as `TANGO_STATUS_QUOTA_REFUSED`. Static; NULL for a number that is none.
+ * Returns the name of a `tango_status`, such as `TANGO_STATUS_QUOTA_REFUSED`. Never freed; NULL for an unknown number.
  */
 const char *tango_status_name(int32_t status);
 

@@ -1,26 +1,29 @@
 /*
- * tango-token for C++17 and later: tango_token.h, whose first page is the contract, as objects that free themselves.
+ * tango-token for C++17 and later: the objects of tango_token.h as classes that free themselves. The first page of that
+ * header is the contract.
  *
- *     tango::client client(tango::config().load_env());   one for each set of credentials, shared by all threads
- *     tango::token token = client.acquire();              held, renewed and fetched once for all callers
- *     token.value();
+ *     tango::client client(tango::config().load_env());   // one for each set of credentials, shared by all threads
+ *     tango::token token = client.acquire();              // fetched once for all callers, refreshed before it expires
+ *     std::string header = "Authorization: Bearer " + std::string(token.value());
  *
  * What C++ adds to the contract:
  *
- * Objects   own one handle of the C interface. They are moved, not copied; clone() makes another handle where C can.
- *           An object without a handle (made without arguments, moved from, released) is what NULL is in C: asked for
- *           a value it gives an empty one, and calls with it fail with TANGO_STATUS_INVALID_ARGUMENT.
- * Texts     in are copied, and the copies wiped. One that holds a NUL is TANGO_STATUS_INVALID_ARGUMENT, because C would
- *           read half of it. Texts out are borrowed: they live as long as the object, and their data() ends with NUL.
- *           An object without a name lends none, because it would be gone before the text is read.
- * Errors    f() throws a tango::error, try_f() returns a result that holds it. Without exceptions (-fno-exceptions)
- *           there is only try_f(). What is `noexcept` cannot fail. No memory is std::bad_alloc in both forms.
- * Threads   What C says of them holds for `const` functions. Others (moving, assigning, release()) change the object
- *           itself, which then is one thread's.
- * Callbacks may throw where their line says so. Otherwise an exception that leaves one ends the program
- *           (std::terminate): it must not reach C, and nobody else could be told.
- * Modes     Translation units with and without exceptions, and with another version of this header, can be linked into
- *           one program. Their objects are of different types: hand over native() handles between them.
+ * Objects   own one handle of the C interface. They can be moved but not copied; clone() makes another handle where C
+ *           can. An object without a handle (default-constructed, moved from, released) corresponds to NULL in C: its
+ *           getters return empty values, and calls with it fail with TANGO_STATUS_INVALID_ARGUMENT.
+ * Strings   passed in are copied, and the copies are wiped. A string that contains a NUL is
+ *           TANGO_STATUS_INVALID_ARGUMENT, because C would read only a part of it. Strings handed out are borrowed:
+ *           they are valid as long as their object, and data() is NUL-terminated. A temporary object hands out none,
+ *           because it would be destroyed before the string is read.
+ * Errors    f() throws a tango::error; try_f() returns a tango::result, which holds the value or the error. Without
+ *           exceptions (-fno-exceptions) only try_f() exists. A function that is `noexcept` cannot fail. Running out of
+ *           memory is std::bad_alloc in both forms.
+ * Threads   Any number of threads may call `const` functions of one object at once. All other functions (move,
+ *           assignment, release()) change the object itself and need exclusive access to it.
+ * Callbacks may throw only where their description says so. Elsewhere an exception that leaves a callback ends the
+ *           program (std::terminate), because it must not reach C.
+ * Modes     One program can link translation units with and without exceptions, and with different versions of this
+ *           header. Their objects have different types: pass native() handles between them.
  */
 
 #ifndef TANGO_TOKEN_HPP
@@ -55,7 +58,7 @@
 #include <stop_token>
 #endif
 
-// Lets clang warn of a borrowed text whose object is gone already.
+// Lets clang warn of a borrowed string that outlives its object.
 #if defined(__clang__)
 #define TANGO_TOKEN_BORROWED [[clang::lifetimebound]]
 #else
@@ -64,7 +67,7 @@
 
 namespace tango {
 
-// Functions of two modes or versions must not be taken for each other when a program is linked.
+// The linker must not confuse functions of two modes or versions.
 #ifdef __cpp_exceptions
 inline namespace v0_1_with_exceptions {
 #else
@@ -73,7 +76,7 @@ inline namespace v0_1_without_exceptions {
 
 namespace detail {
 
-/// A number of C as a time. At most a century, so that any clock's now() can be added to what a server asks for.
+/// Converts a number of C to a duration of at most a century, so that adding it to any clock's now() cannot overflow.
 template <class Unit, class Number>
 Unit time_of(Number count) noexcept
 {
@@ -83,59 +86,60 @@ Unit time_of(Number count) noexcept
 
 } // namespace detail
 
-/// Why a call failed, and what to do about it: a copy of every field of a `tango_error`. Copying it cannot fail.
+/// The reason why a call failed, and what to do about it: a copy of every field of a `tango_error`. Copying it cannot
+/// fail.
 ///
-/// Visible, whatever the program hides: what one of its libraries throws another one has to recognise.
+/// Its type is always exported, because a program has to catch what one of its shared libraries throws.
 class [[gnu::visibility("default")]] error : public std::runtime_error {
 public:
-    /// An error of the program's own.
+    /// Makes an error without a call of the C interface.
     error(tango_status status, const std::string &message)
         : std::runtime_error(message), fields_(std::make_shared<const fields>(status))
     {
     }
 
-    /// Takes over an error of the C interface, and frees it. NULL has TANGO_STATUS_OK and says nothing.
+    /// Copies an error of the C interface and frees it. NULL gives TANGO_STATUS_OK and an empty message.
     explicit error(tango_error *taken) : error(std::unique_ptr<tango_error, freeing>(taken)) {}
 
     error(const error &) noexcept = default;
     error &operator=(const error &) noexcept = default;
 
-    /// The cause. `what()` is the message: what happened and what to do, in one or two sentences of UTF-8.
+    /// Returns the cause. `what()` returns the message: what happened and what to do, in one or two sentences.
     tango_status status() const noexcept { return fields_->status; }
 
-    /// The HTTP status of the server's answer, if one arrived.
+    /// Returns the HTTP status of the server's response, if one arrived.
     std::optional<int> http_status() const noexcept { return fields_->http_status; }
 
-    /// The OAuth code of RFC 6749 section 5.2, such as `invalid_grant`.
+    /// Returns the OAuth error code (RFC 6749 section 5.2), such as `invalid_grant`.
     const std::optional<std::string> &oauth_error() const & noexcept TANGO_TOKEN_BORROWED
     {
         return fields_->oauth_error;
     }
     const std::optional<std::string> &oauth_error() const && = delete;
 
-    /// The OAuth `error_description` of RFC 6749 section 5.2.
+    /// Returns the OAuth `error_description` (RFC 6749 section 5.2).
     const std::optional<std::string> &oauth_error_description() const & noexcept TANGO_TOKEN_BORROWED
     {
         return fields_->oauth_error_description;
     }
     const std::optional<std::string> &oauth_error_description() const && = delete;
 
-    /// Tango's `i18nKey`, a stable name of the failure.
+    /// Returns Tango's `i18nKey`, a stable name for the failure.
     const std::optional<std::string> &i18n_key() const & noexcept TANGO_TOKEN_BORROWED { return fields_->i18n_key; }
     const std::optional<std::string> &i18n_key() const && = delete;
 
-    /// The server's own words: Tango's `message`, or the text of its answer.
+    /// Returns the server's own explanation: Tango's `message`, or the plain text of the response.
     const std::optional<std::string> &server_message() const & noexcept TANGO_TOKEN_BORROWED
     {
         return fields_->server_message;
     }
     const std::optional<std::string> &server_message() const && = delete;
 
-    /// The id under which Tango's support finds the request (`X-REQUEST-ID`).
+    /// Returns the ID by which Tango's support finds the request (`X-REQUEST-ID`).
     const std::optional<std::string> &request_id() const & noexcept TANGO_TOKEN_BORROWED { return fields_->request_id; }
     const std::optional<std::string> &request_id() const && = delete;
 
-    /// How long to wait before another call makes sense; nothing where waiting does not help.
+    /// Returns the time until another call makes sense; nothing if waiting does not help.
     std::optional<std::chrono::seconds> retry_after() const noexcept { return fields_->retry_after; }
 
 private:
@@ -151,15 +155,15 @@ private:
               i18n_key(copied(tango_error_i18n_key(from))), server_message(copied(tango_error_server_message(from))),
               request_id(copied(tango_error_request_id(from)))
         {
-            if (const int answered = tango_error_http_status(from); answered != 0)
-                http_status = answered;
+            if (const int http = tango_error_http_status(from); http != 0)
+                http_status = http;
             if (const std::int64_t seconds = tango_error_retry_after_seconds(from); seconds >= 0)
                 retry_after = detail::time_of<std::chrono::seconds>(seconds);
         }
 
-        static std::optional<std::string> copied(const char *text)
+        static std::optional<std::string> copied(const char *field)
         {
-            return text == nullptr ? std::nullopt : std::make_optional<std::string>(text);
+            return field == nullptr ? std::nullopt : std::make_optional<std::string>(field);
         }
 
         tango_status status;
@@ -174,7 +178,7 @@ private:
     {
     }
 
-    // Shared, so that a copy, which the language makes of what is thrown, needs no memory.
+    // Shared, so that copying a thrown error allocates nothing.
     std::shared_ptr<const fields> fields_;
 };
 
@@ -191,7 +195,7 @@ namespace detail {
 
 } // namespace detail
 
-/// What a call gave, or why it failed, in the manner of C++23's `std::expected`.
+/// The value of a call or its error, like C++23's `std::expected`.
 template <class T>
 class [[nodiscard]] result {
 public:
@@ -201,12 +205,12 @@ public:
     bool has_value() const noexcept { return outcome_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
 
-    /// What the call gave. If it failed, the error is thrown; without exceptions the program ends.
+    /// Returns the value. If the call failed, throws the error; without exceptions, ends the program.
     T &value() & { return held_by(*this); }
     const T &value() const & { return held_by(*this); }
     T value() && { return std::move(held_by(*this)); }
 
-    /// The same for those who have looked: ends the program (std::terminate) if the call failed.
+    /// Returns the value without throwing: if the call failed, ends the program (std::terminate). Check first.
     T &operator*() & noexcept { return value(); }
     const T &operator*() const & noexcept { return value(); }
     T operator*() && noexcept { return std::move(*this).value(); }
@@ -214,7 +218,7 @@ public:
     const T *operator->() const & noexcept { return &value(); }
     const T *operator->() const && = delete;
 
-    /// Why the call failed. Ends the program if it did not.
+    /// Returns the error. Ends the program if the call succeeded.
     const tango::error &error() const & noexcept { return std::get<1>(outcome_); }
     tango::error error() && noexcept { return std::get<1>(outcome_); }
 
@@ -230,7 +234,7 @@ private:
     std::variant<T, tango::error> outcome_;
 };
 
-/// The same of a call that gives nothing.
+/// The outcome of a call that returns no value.
 template <>
 class [[nodiscard]] result<void> {
 public:
@@ -241,14 +245,14 @@ public:
     bool has_value() const noexcept { return !failure_; }
     explicit operator bool() const noexcept { return has_value(); }
 
-    /// Throws the error if the call failed; without exceptions the program ends.
+    /// Throws the error if the call failed; without exceptions, ends the program.
     void value() const
     {
         if (failure_)
             detail::fail(*failure_);
     }
 
-    /// Why the call failed. Ends the program if it did not.
+    /// Returns the error. Ends the program if the call succeeded.
     const tango::error &error() const & noexcept { return failure_.value(); }
     tango::error error() && noexcept { return failure_.value(); }
 
@@ -258,7 +262,7 @@ private:
 
 namespace detail {
 
-/// What all objects share: a handle that is freed once.
+/// The base of all objects: a handle that is freed once.
 template <class Native, void (*Free)(Native *)>
 class handle {
 public:
@@ -266,15 +270,15 @@ public:
 
     handle() noexcept = default;
 
-    /// Takes over a handle of the C interface.
+    /// Takes ownership of a handle of the C interface.
     explicit handle(Native *taken) noexcept : native_(taken) {}
 
     explicit operator bool() const noexcept { return native_ != nullptr; }
 
-    /// The handle for calls of the C interface. Borrowed.
+    /// Returns the handle, borrowed, for calls of the C interface.
     Native *native() const noexcept TANGO_TOKEN_BORROWED { return native_.get(); }
 
-    /// Hands over the handle, which the caller then frees.
+    /// Gives up ownership of the handle, which the caller then frees.
     [[nodiscard]] Native *release() noexcept { return native_.release(); }
 
 private:
@@ -285,18 +289,18 @@ private:
     std::unique_ptr<Native, freeing> native_;
 };
 
-/// A text on its way into C: ends with NUL, or is NULL for none. Wiped in the end, because it may be a secret.
-class text {
+/// A string argument for C: NUL-terminated, or NULL for none. The copy is wiped, because it may be a secret.
+class string {
 public:
-    text(const char *name, std::optional<std::string_view> given)
+    string(const char *name, std::optional<std::string_view> given)
         : name_(name), is_given_(given.has_value()), copy_(given.value_or(std::string_view()))
     {
     }
 
-    text(const text &) = delete;
-    text &operator=(const text &) = delete;
+    string(const string &) = delete;
+    string &operator=(const string &) = delete;
 
-    ~text()
+    ~string()
     {
         volatile char *wiped = copy_.data();
         for (std::size_t i = 0; i < copy_.size(); i++)
@@ -305,7 +309,7 @@ public:
 
     const char *c_str() const noexcept { return is_given_ ? copy_.c_str() : nullptr; }
 
-    /// Its name if C would read only a part of it, else NULL.
+    /// Returns the argument's name if it contains a NUL, so that C would read only a part of it; else NULL.
     const char *name_if_cut() const noexcept { return copy_.find('\0') == std::string::npos ? nullptr : name_; }
 
 private:
@@ -314,7 +318,7 @@ private:
     std::string copy_;
 };
 
-inline const char *as_c(const text &argument) noexcept
+inline const char *as_c(const string &argument) noexcept
 {
     return argument.c_str();
 }
@@ -325,7 +329,7 @@ const Argument &as_c(const Argument &argument) noexcept
     return argument;
 }
 
-inline const char *name_if_cut(const text &argument) noexcept
+inline const char *name_if_cut(const string &argument) noexcept
 {
     return argument.name_if_cut();
 }
@@ -336,7 +340,7 @@ const char *name_if_cut(const Argument &) noexcept
     return nullptr;
 }
 
-/// The error of a call that must not be made, because C would read only a part of an argument.
+/// Returns the error of a call that must not be made because C would read only a part of an argument.
 template <class... Arguments>
 std::optional<error> refusal_of(const Arguments &...arguments)
 {
@@ -344,10 +348,10 @@ std::optional<error> refusal_of(const Arguments &...arguments)
     ((cut = cut == nullptr ? name_if_cut(arguments) : cut), ...);
     if (cut == nullptr)
         return std::nullopt;
-    return error(TANGO_STATUS_INVALID_ARGUMENT, std::string(cut) + " holds a NUL, which would end it");
+    return error(TANGO_STATUS_INVALID_ARGUMENT, std::string(cut) + " contains a NUL, which would end the string");
 }
 
-/// Calls a function of the C interface with these arguments, and then the place for its error.
+/// Calls a function of the C interface with these arguments and a place for its error.
 template <class Function, class... Arguments>
 std::optional<error> failure_of(Function function, const Arguments &...arguments)
 {
@@ -359,7 +363,7 @@ std::optional<error> failure_of(Function function, const Arguments &...arguments
     return error(failure);
 }
 
-/// The same of a function that makes an object, whose place comes before that for the error.
+/// Calls a function of the C interface that makes an object, with a place for it and one for the error.
 template <class Object, class Function, class... Arguments>
 result<Object> made(Function function, const Arguments &...arguments)
 {
@@ -369,7 +373,7 @@ result<Object> made(Function function, const Arguments &...arguments)
     return Object(native);
 }
 
-/// What a function of the program's own returned, for C, which no exception may reach.
+/// Calls a callback of the program on behalf of C, which no exception may reach.
 template <class Work>
 std::int32_t status_of(Work work) noexcept
 {
@@ -384,7 +388,7 @@ std::int32_t status_of(Work work) noexcept
 #endif
 }
 
-/// Gives bytes to C, in `*length` of room. Where that is too small the length alone tells, and C refuses it.
+/// Copies bytes into a buffer of C of size `*length`. If it is too small, only the length is written, which C rejects.
 template <class Bytes>
 std::int32_t give(const Bytes &bytes, std::uint8_t *into, std::size_t *length) noexcept
 {
@@ -394,13 +398,13 @@ std::int32_t give(const Bytes &bytes, std::uint8_t *into, std::size_t *length) n
     return 0;
 }
 
-/// A text of C as a view: empty, with a data() of NULL, where there is none.
+/// Converts a string of C to a view; NULL becomes an empty view whose data() is NULL.
 inline std::string_view view(const char *borrowed) noexcept
 {
     return borrowed == nullptr ? std::string_view() : std::string_view(borrowed);
 }
 
-/// Whether there is nothing to call in what can be empty: a pointer to a function, or a std::function.
+/// Returns whether a callable is empty: a NULL function pointer or an empty std::function.
 template <class Function>
 bool is_empty(const Function &function) noexcept
 {
@@ -416,7 +420,7 @@ bool is_empty(const std::function<Signature> &function) noexcept
     return function == nullptr;
 }
 
-/// Ends the data that C carried for a function of the program's own.
+/// Deletes the `user_data` that C carried for a callback.
 template <class Data>
 void end(void *user_data) noexcept
 {
@@ -425,46 +429,47 @@ void end(void *user_data) noexcept
 
 } // namespace detail
 
-/// Signs a message for a key that stays elsewhere: `R || S` or DER for ECDSA, else as RFC 7518 says. Nothing, or an
-/// exception, where it failed. Called on any thread, several at once.
+/// Signs a message with a private key that this process does not hold. Returns `R || S` or DER for ECDSA, otherwise the
+/// format of RFC 7518; returns nothing, or throws, on failure. Called on any thread, several at once.
 using signer = std::function<std::optional<std::vector<std::uint8_t>>(std::string_view message)>;
 
-/// A key pair for DPoP proofs (RFC 9449). A private key that this process holds is zeroised with its last handle.
+/// A key pair for DPoP proofs (RFC 9449). A private key in this process is wiped from memory with its last handle.
 class dpop_key : public detail::handle<tango_dpop_key, tango_dpop_key_free> {
 public:
     using handle::handle;
 
-    /// Makes a new key.
+    /// Generates a key.
     static result<dpop_key> try_generate(tango_algorithm algorithm)
     {
         return detail::made<dpop_key>(tango_dpop_key_generate, algorithm);
     }
 
-    /// Reads a private key in PEM: PKCS#8, SEC1 or PKCS#1, not encrypted. Without an algorithm, what fits the key.
+    /// Reads an unencrypted private key in PEM: PKCS#8, SEC1 or PKCS#1. The default algorithm is the one that fits the
+    /// key.
     static result<dpop_key> try_from_pem(std::string_view pem, std::optional<tango_algorithm> algorithm = std::nullopt)
     {
         const std::int32_t number = algorithm ? *algorithm : 0;
-        return detail::made<dpop_key>(tango_dpop_key_from_pem, detail::text("pem", pem), number);
+        return detail::made<dpop_key>(tango_dpop_key_from_pem, detail::string("pem", pem), number);
     }
 
     /// Reads a private key as a JWK (RFC 7517).
     static result<dpop_key> try_from_jwk(std::string_view jwk)
     {
-        return detail::made<dpop_key>(tango_dpop_key_from_jwk, detail::text("jwk", jwk));
+        return detail::made<dpop_key>(tango_dpop_key_from_jwk, detail::string("jwk", jwk));
     }
 
     /// Reads a private key from a file, in PEM or as a JWK.
     static result<dpop_key> try_from_file(std::string_view path)
     {
-        return detail::made<dpop_key>(tango_dpop_key_from_file, detail::text("path", path));
+        return detail::made<dpop_key>(tango_dpop_key_from_file, detail::string("path", path));
     }
 
-    /// A key that stays elsewhere, in an HSM, a TPM or a key service. `sign` is tried once here, then called once for
-    /// each proof, and ends with the last handle.
+    /// Makes a key whose private part stays in an HSM, a TPM or a key service. `sign` is called once here, to check its
+    /// signature, and then once for each proof. It is destroyed with the last handle.
     static result<dpop_key> try_from_signer(tango_algorithm algorithm, std::string_view public_jwk, signer sign)
     {
-        const detail::text jwk("public_jwk", public_jwk);
-        // Before there is a signer for C to take over.
+        const detail::string jwk("public_jwk", public_jwk);
+        // Checked before the signer is allocated, which C then owns.
         if (std::optional<error> refusal = detail::refusal_of(jwk))
             return *refusal;
         return detail::made<dpop_key>(tango_dpop_key_from_signer, algorithm, jwk, &sign_for_c, &detail::end<signer>,
@@ -487,31 +492,31 @@ public:
     std::string_view to_pem() const && = delete;
 #endif
 
-    /// Another handle of the same key.
+    /// Returns another handle of the same key.
     [[nodiscard]] dpop_key clone() const noexcept { return dpop_key(tango_dpop_key_clone(native())); }
 
-    /// How it signs; 0 without a key.
+    /// Returns the algorithm of the key's signatures; 0 without a handle.
     tango_algorithm algorithm() const noexcept
     {
         return static_cast<tango_algorithm>(tango_dpop_key_algorithm(native()));
     }
 
-    /// The public key as a JWK, with its required members only.
+    /// Returns the public key as a JWK with its required members only.
     std::string_view public_jwk() const & noexcept TANGO_TOKEN_BORROWED
     {
         return detail::view(tango_dpop_key_public_jwk(native()));
     }
     std::string_view public_jwk() const && = delete;
 
-    /// The RFC 7638 thumbprint, the `jkt` that tokens are bound to.
+    /// Returns the JWK thumbprint (RFC 7638), which is the `jkt` that tokens are bound to.
     std::string_view thumbprint() const & noexcept TANGO_TOKEN_BORROWED
     {
         return detail::view(tango_dpop_key_thumbprint(native()));
     }
     std::string_view thumbprint() const && = delete;
 
-    /// The private key as PKCS#8 in PEM: a secret, zeroised with the key. KEY_REJECTED for a key that stays
-    /// elsewhere.
+    /// Returns the private key as PKCS#8 in PEM: a secret, wiped from memory with the key. KEY_REJECTED for a key made
+    /// from a signer.
     result<std::string_view> try_to_pem() const & TANGO_TOKEN_BORROWED
     {
         const char *pem = nullptr;
@@ -526,29 +531,29 @@ private:
                                    std::uint8_t *signature, std::size_t *signature_length) noexcept
     {
         return detail::status_of([=]() -> std::int32_t {
-            const std::string_view text(reinterpret_cast<const char *>(message), message_length);
+            const std::string_view bytes(reinterpret_cast<const char *>(message), message_length);
             const signer &sign = *static_cast<const signer *>(user_data);
-            const auto signed_text = sign ? sign(text) : std::nullopt;
-            return signed_text ? detail::give(*signed_text, signature, signature_length) : 1;
+            const auto made = sign ? sign(bytes) : std::nullopt;
+            return made ? detail::give(*made, signature, signature_length) : 1;
         });
     }
 };
 
-/// A DPoP proof (RFC 9449 section 4): a JWT for one request and no other.
+/// A DPoP proof (RFC 9449 section 4): a JWT that is valid for one request.
 class dpop_proof : public detail::handle<tango_dpop_proof, tango_dpop_proof_free> {
 public:
     using handle::handle;
 
-    /// Makes a proof for one request: the method as it is sent, and the URL that it goes to. `access_token` is the
-    /// token that the request presents, none for a token request; `nonce` the `DPoP-Nonce` that this server gave
-    /// last.
+    /// Makes a proof for one request with this HTTP method, exactly as it is sent, to this URL. `access_token` is the
+    /// token that the request presents, or nothing for a token request; `nonce` is the last `DPoP-Nonce` of this
+    /// server.
     static result<dpop_proof> try_make(const dpop_key &key, std::string_view method, std::string_view url,
                                        std::optional<std::string_view> access_token = std::nullopt,
                                        std::optional<std::string_view> nonce = std::nullopt)
     {
-        return detail::made<dpop_proof>(tango_dpop_proof_new, key.native(), detail::text("method", method),
-                                        detail::text("url", url), detail::text("access_token", access_token),
-                                        detail::text("nonce", nonce));
+        return detail::made<dpop_proof>(tango_dpop_proof_new, key.native(), detail::string("method", method),
+                                        detail::string("url", url), detail::string("access_token", access_token),
+                                        detail::string("nonce", nonce));
     }
 
     dpop_proof() noexcept = default;
@@ -562,7 +567,7 @@ public:
     }
 #endif
 
-    /// The value of the `DPoP` header.
+    /// Returns the value of the `DPoP` header.
     std::string_view value() const & noexcept TANGO_TOKEN_BORROWED
     {
         return detail::view(tango_dpop_proof_value(native()));
@@ -570,50 +575,51 @@ public:
     std::string_view value() const && = delete;
 };
 
-/// An access token of a service account (RFC 6749 section 1.4). Readable as long as the object lives, also when the
-/// token's life is over. May be used by many threads at once.
+/// An access token of a service account (RFC 6749 section 1.4). It stays readable as long as the object exists, also
+/// after the token has expired.
 class token : public detail::handle<tango_token, tango_token_free> {
 public:
     using handle::handle;
 
-    /// Another handle of the same token.
+    /// Returns another handle of the same token.
     [[nodiscard]] token clone() const noexcept { return token(tango_token_clone(native())); }
 
-    /// The text that goes behind the type in an `Authorization` header: a secret.
+    /// Returns the access token, which follows the type in an `Authorization` header: a secret.
     std::string_view value() const & noexcept TANGO_TOKEN_BORROWED { return detail::view(tango_token_value(native())); }
     std::string_view value() const && = delete;
 
-    /// How the token is presented to the API: `Bearer`, or `DPoP` with a proof made with its key.
+    /// Returns the scheme of the `Authorization` header: `Bearer`, or `DPoP` for a token that needs a proof with each
+    /// request.
     std::string_view type() const & noexcept TANGO_TOKEN_BORROWED { return detail::view(tango_token_type(native())); }
     std::string_view type() const && = delete;
 
-    /// The scope that the server granted.
+    /// Returns the scope that the server granted.
     std::string_view scope() const & noexcept TANGO_TOKEN_BORROWED { return detail::view(tango_token_scope(native())); }
     std::string_view scope() const && = delete;
 
-    /// How long until the token expires, now; zero once it has.
+    /// Returns the time until the token expires, from now; zero once it has expired.
     std::chrono::seconds expires_in() const noexcept
     {
         return detail::time_of<std::chrono::seconds>(tango_token_expires_in_seconds(native()));
     }
 
-    /// The key that the token is bound to; without a handle for a Bearer token.
+    /// Returns the key that the token is bound to; an object without a handle for a Bearer token.
     tango::dpop_key dpop_key() const noexcept { return tango::dpop_key(tango_token_dpop_key(native())); }
 };
 
-/// The headers of one request to an API, good for one request. Hand it to `observe` with the answer.
+/// The headers of one request to the API. Pass it to `observe` with the response.
 class authorization : public detail::handle<tango_authorization, tango_authorization_free> {
 public:
     using handle::handle;
 
-    /// The value of the `Authorization` header: a secret.
+    /// Returns the value of the `Authorization` header: a secret.
     std::string_view value() const & noexcept TANGO_TOKEN_BORROWED
     {
         return detail::view(tango_authorization_value(native()));
     }
     std::string_view value() const && = delete;
 
-    /// The value of the `DPoP` header; nothing for a Bearer token.
+    /// Returns the value of the `DPoP` header; nothing for a Bearer token.
     std::optional<std::string_view> dpop() const & noexcept TANGO_TOKEN_BORROWED
     {
         const char *proof = tango_authorization_dpop(native());
@@ -622,12 +628,12 @@ public:
     std::optional<std::string_view> dpop() const && = delete;
 };
 
-/// What an API answered, as far as `observe` learns from it.
-struct answer {
+/// The parts of an API's response that `observe` learns from.
+struct response {
     int http_status = 0;
     std::optional<std::string> dpop_nonce, www_authenticate, date;
 
-    /// Keeps a header if it is one of the three. Hand over all of them: names are compared without case.
+    /// Keeps a header if it is one of the three above and ignores all others. Names are compared without case.
     void add_header(std::string_view name, std::string_view value)
     {
         if (is(name, "dpop-nonce"))
@@ -647,21 +653,23 @@ private:
     }
 };
 
-/// An asynchronous acquire under way. When the object ends the acquire goes on.
+/// An asynchronous acquire in flight. Destroying the object does not cancel it.
 class request : public detail::handle<tango_request, tango_request_free> {
 public:
     using handle::handle;
 
-    /// Asks for the end of the acquire: it ends with TANGO_STATUS_CANCELLED, unless it has or is about to end
-    /// otherwise. Others who wait for the same token are not disturbed. May be called from any thread, repeatedly.
+    /// Cancels the acquire: it completes with TANGO_STATUS_CANCELLED, unless it has completed before or another outcome
+    /// is already on its way. Other callers that wait for the same token are not affected. May be called from any
+    /// thread, any number of times.
     void cancel() const noexcept { tango_request_cancel(native()); }
 };
 
-/// A database that shares the token, with functions of the program's own.
+/// A custom shared cache: the program derives a class that stores values and takes locks.
 ///
-/// They are called on the library's threads, several at once, and waited for for five seconds. Names are of letters,
-/// digits, `.` and `-`; values are bytes, sealed or without a secret, and have at most 128 KiB. Each returns 0, or
-/// where it failed another number, which the error then tells; so is an exception, as -1.
+/// The library calls its functions on its own threads, several at once, and waits for each call for at most five
+/// seconds. Names consist of letters, digits, `.` and `-`. Values are bytes, sealed or without a secret, and have at
+/// most 128 KiB. Each function returns 0, or any other number on failure, which the error message names; an exception
+/// counts as -1.
 class shared_cache {
 public:
     shared_cache() = default;
@@ -669,138 +677,261 @@ public:
     shared_cache &operator=(const shared_cache &) = delete;
     virtual ~shared_cache() = default;
 
-    /// Reads the value of a name; leaves `value` empty where there is none.
+    /// Reads the value stored under `name` into `value`, which stays empty if nothing is stored.
     virtual std::int32_t load(std::string_view name, std::string &value) = 0;
 
-    /// Puts a value in the place of an earlier one, in one step; none removes it. It has to be kept for `keep`, and
-    /// may be forgotten after.
+    /// Stores a value under `name`, atomically replacing an earlier one; without a value, removes it. The value has to
+    /// be kept for `keep` and may be dropped after that.
     virtual std::int32_t save(std::string_view name, std::optional<std::string_view> value,
                               std::chrono::milliseconds keep) = 0;
 
-    /// Takes the lock of a name for `owner`, or extends it if `owner` has it. Returns 1 at once if another has it.
-    /// The lock has to open by itself `lease` later: its owner may be gone.
+    /// Takes the lock called `name` for `owner`, or extends it if `owner` holds it. Returns 1 at once if another owner
+    /// holds it. The lock has to expire `lease` later by itself, because the process of its owner may have died.
     virtual std::int32_t lock(std::string_view name, std::string_view owner, std::chrono::milliseconds lease) = 0;
 
-    /// Opens the lock of a name if `owner` has it. Returns 0, also if it does not.
+    /// Releases the lock called `name` if `owner` holds it. Returns 0, also if `owner` does not hold it.
     virtual std::int32_t unlock(std::string_view name, std::string_view owner) = 0;
 };
 
-/// Everything a program says once, before it asks for tokens. Used by one thread at a time.
+/// The configuration that clients are made from. For one thread at a time.
 ///
-/// Setters only store, and can be chained, on an object with a name or in the call that makes a client. What was set
-/// wrong is told when a client is made, the first of it, as is everything that is missing.
+/// Setters only store their argument, and can be chained. Making a client reports the first invalid argument of a
+/// setter, or everything that is missing or wrong in the whole.
 class config : public detail::handle<tango_config, tango_config_free> {
 public:
-    /// An empty configuration.
+    /// Makes an empty configuration.
     config() noexcept : handle(tango_config_new()) {}
 
-    /// Overrides what was set so far with each `TANGO_*` environment variable that is set and not empty.
+    /// Reads the options that the program does not set from the `TANGO_*` environment variables. What a setter sets
+    /// wins, whether it is called before or after this function. Another call forgets what the last one read.
     config &load_env() & { return keep(tango_config_load_env); }
 
-    /// Which of Tango's environments to use.
-    config &set_environment(tango_environment environment) & { return keep(tango_config_set_environment, environment); }
+    // Each setter exists twice, for named and for temporary objects, so that a whole chain can be stored:
+    // `auto config = tango::config()...`.
+    [[nodiscard]] config load_env() && { return std::move(load_env()); }
 
-    /// The token endpoint as an absolute URL, instead of the environment's. HTTPS, except for loopback hosts.
+    // Begin of the options: made from src/config/options.toml by scripts/interface, do not edit.
+    /// Tango's environment. Required unless `token_url` is set.
+    ///
+    /// Variable: `TANGO_ENVIRONMENT`.
+    config &set_environment(tango_environment environment) & { return keep(tango_config_set_environment, environment); }
+    [[nodiscard]] config set_environment(tango_environment environment) &&
+    {
+        return std::move(set_environment(environment));
+    }
+
+    /// The token endpoint (RFC 6749 section 3.2) as an absolute URL. HTTPS, except for loopback hosts.
+    ///
+    /// Default: that of the environment. Variable: `TANGO_TOKEN_URL`.
     config &set_token_url(std::string_view token_url) &
     {
-        return keep(tango_config_set_token_url, detail::text("token_url", token_url));
+        return keep(tango_config_set_token_url, detail::string("token_url", token_url));
     }
+    [[nodiscard]] config set_token_url(std::string_view token_url) && { return std::move(set_token_url(token_url)); }
 
-    /// The client ID from the Tango portal.
+    /// The client ID, from the Tango portal under OAuth client credentials. Required.
+    ///
+    /// Variable: `TANGO_CLIENT_ID`.
     config &set_client_id(std::string_view client_id) &
     {
-        return keep(tango_config_set_client_id, detail::text("client_id", client_id));
+        return keep(tango_config_set_client_id, detail::string("client_id", client_id));
     }
+    [[nodiscard]] config set_client_id(std::string_view client_id) && { return std::move(set_client_id(client_id)); }
 
-    /// The client secret that belongs to the client ID.
+    /// The client secret that belongs to the client ID. Required.
+    ///
+    /// Variable: `TANGO_CLIENT_SECRET`.
     config &set_client_secret(std::string_view client_secret) &
     {
-        return keep(tango_config_set_client_secret, detail::text("client_secret", client_secret));
+        return keep(tango_config_set_client_secret, detail::string("client_secret", client_secret));
+    }
+    [[nodiscard]] config set_client_secret(std::string_view client_secret) &&
+    {
+        return std::move(set_client_secret(client_secret));
     }
 
-    /// The service account's user name.
+    /// The user name of the service account, from the Tango portal under OAuth service accounts. Required.
+    ///
+    /// Variable: `TANGO_USERNAME`.
     config &set_username(std::string_view username) &
     {
-        return keep(tango_config_set_username, detail::text("username", username));
+        return keep(tango_config_set_username, detail::string("username", username));
     }
+    [[nodiscard]] config set_username(std::string_view username) && { return std::move(set_username(username)); }
 
-    /// The service account's password.
+    /// The password of the service account. Required.
+    ///
+    /// Variable: `TANGO_PASSWORD`.
     config &set_password(std::string_view password) &
     {
-        return keep(tango_config_set_password, detail::text("password", password));
+        return keep(tango_config_set_password, detail::string("password", password));
     }
+    [[nodiscard]] config set_password(std::string_view password) && { return std::move(set_password(password)); }
 
-    /// `24h` (the default) or `5min` for a token of that life, or any other audience, sent exactly as written.
+    /// The audience: `24h` or `5min` for a token of that lifetime; any other audience is sent exactly as written.
+    ///
+    /// Default: `24h`. Variable: `TANGO_AUDIENCE`.
     config &set_audience(std::string_view audience) &
     {
-        return keep(tango_config_set_audience, detail::text("audience", audience));
+        return keep(tango_config_set_audience, detail::string("audience", audience));
     }
+    [[nodiscard]] config set_audience(std::string_view audience) && { return std::move(set_audience(audience)); }
 
-    /// The scope to ask for, instead of `raas.all`.
-    config &set_scope(std::string_view scope) & { return keep(tango_config_set_scope, detail::text("scope", scope)); }
+    /// The scope to request (RFC 6749 section 3.3).
+    ///
+    /// Default: `raas.all`. Variable: `TANGO_SCOPE`.
+    config &set_scope(std::string_view scope) & { return keep(tango_config_set_scope, detail::string("scope", scope)); }
+    [[nodiscard]] config set_scope(std::string_view scope) && { return std::move(set_scope(scope)); }
 
-    /// A PEM file of the certification authorities to trust instead of the system's.
-    config &set_ca_file(std::string_view path) & { return keep(tango_config_set_ca_file, detail::text("path", path)); }
+    /// A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls the API
+    /// has a setting of its own.
+    ///
+    /// Default: the system's certificates. Variable: `TANGO_CA_FILE`.
+    config &set_ca_file(std::string_view path) &
+    {
+        return keep(tango_config_set_ca_file, detail::string("path", path));
+    }
+    [[nodiscard]] config set_ca_file(std::string_view path) && { return std::move(set_ca_file(path)); }
 
-    /// `system` (the default), `none`, or the URL of an HTTP or SOCKS proxy.
-    config &set_proxy(std::string_view proxy) & { return keep(tango_config_set_proxy, detail::text("proxy", proxy)); }
+    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can
+    /// contain a password.
+    ///
+    /// Default: `system`. Variable: `TANGO_PROXY`.
+    config &set_proxy(std::string_view proxy) & { return keep(tango_config_set_proxy, detail::string("proxy", proxy)); }
+    [[nodiscard]] config set_proxy(std::string_view proxy) && { return std::move(set_proxy(proxy)); }
 
-    /// The `User-Agent` to send, instead of `tango-token/VERSION`.
+    /// The `User-Agent` header to send.
+    ///
+    /// Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
     config &set_user_agent(std::string_view user_agent) &
     {
-        return keep(tango_config_set_user_agent, detail::text("user_agent", user_agent));
+        return keep(tango_config_set_user_agent, detail::string("user_agent", user_agent));
+    }
+    [[nodiscard]] config set_user_agent(std::string_view user_agent) &&
+    {
+        return std::move(set_user_agent(user_agent));
     }
 
-    /// How long one connection may take to be ready, TLS included: 1 ms to 10 min; 5 s unless set.
+    /// The time limit for one connection to be established, TLS included. 1 ms to 10 min.
+    ///
+    /// Default: 5 seconds. Variable: `TANGO_CONNECT_TIMEOUT_MS`.
     template <class Rep, class Period>
     config &set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
         return keep(tango_config_set_connect_timeout_ms, ms_of(timeout));
     }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_connect_timeout(timeout));
+    }
 
-    /// How long one request may take, answer included: 1 ms to 10 min; 10 s unless set.
+    /// The time limit for one request, response included. 1 ms to 10 min.
+    ///
+    /// Default: 10 seconds. Variable: `TANGO_ATTEMPT_TIMEOUT_MS`.
     template <class Rep, class Period>
     config &set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
         return keep(tango_config_set_attempt_timeout_ms, ms_of(timeout));
     }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_attempt_timeout(timeout));
+    }
 
-    /// How long a caller may wait, retries included: 1 ms to 10 min; 30 s unless set.
+    /// The time limit for one call, retries included. 1 ms to 10 min.
+    ///
+    /// Default: 30 seconds. Variable: `TANGO_TOTAL_TIMEOUT_MS`.
     template <class Rep, class Period>
     config &set_total_timeout(std::chrono::duration<Rep, Period> timeout) &
     {
         return keep(tango_config_set_total_timeout_ms, ms_of(timeout));
     }
+    template <class Rep, class Period>
+    [[nodiscard]] config set_total_timeout(std::chrono::duration<Rep, Period> timeout) &&
+    {
+        return std::move(set_total_timeout(timeout));
+    }
 
-    /// Allows a token URL without TLS on a host that is not loopback: secrets then cross the network readable.
+    /// Allows URLs without TLS on hosts that are not loopback. Secrets then cross the network unencrypted.
+    ///
+    /// Default: no. Variable: `TANGO_ALLOW_PLAIN_HTTP`.
     config &set_allow_plain_http(bool allowed) & { return keep(tango_config_set_allow_plain_http, allowed ? 1 : 0); }
+    [[nodiscard]] config set_allow_plain_http(bool allowed) && { return std::move(set_allow_plain_http(allowed)); }
 
-    /// The API that tokens are for, instead of the environment's. `authorize` makes headers for its origin only.
+    /// The API that tokens are for, as an absolute URL. Headers are made for its origin only.
+    ///
+    /// Default: that of the environment. Variable: `TANGO_API_URL`.
     config &set_api_url(std::string_view api_url) &
     {
-        return keep(tango_config_set_api_url, detail::text("api_url", api_url));
+        return keep(tango_config_set_api_url, detail::string("api_url", api_url));
     }
+    [[nodiscard]] config set_api_url(std::string_view api_url) && { return std::move(set_api_url(api_url)); }
 
-    /// Another origin that may get tokens, as a URL of it. Can be called several times.
-    config &allow_origin(std::string_view url) & { return keep(tango_config_allow_origin, detail::text("url", url)); }
+    /// Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed
+    /// in code replace those of the variable.
+    ///
+    /// Variable: `TANGO_ALLOWED_ORIGINS`.
+    config &allow_origin(std::string_view url) & { return keep(tango_config_allow_origin, detail::string("url", url)); }
+    [[nodiscard]] config allow_origin(std::string_view url) && { return std::move(allow_origin(url)); }
 
-    /// Whether tokens are bound to a key (RFC 9449); not unless set.
+    /// Whether tokens are bound to a key (RFC 9449).
+    ///
+    /// Default: `off`. Variable: `TANGO_DPOP`.
     config &set_dpop(tango_dpop_mode mode) & { return keep(tango_config_set_dpop, mode); }
+    [[nodiscard]] config set_dpop(tango_dpop_mode mode) && { return std::move(set_dpop(mode)); }
 
-    /// The key that tokens are bound to. Where none is given, each client makes an ES256 key of its own.
-    config &set_dpop_key(const dpop_key &key) & { return keep(tango_config_set_dpop_key, key.native()); }
-
-    /// The same from a file, in PEM or as a JWK.
+    /// A file with the key to which tokens are bound, in PEM or as a JWK.
+    ///
+    /// Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
     config &set_dpop_key_file(std::string_view path) &
     {
-        return keep(tango_config_set_dpop_key_file, detail::text("path", path));
+        return keep(tango_config_set_dpop_key_file, detail::string("path", path));
+    }
+    [[nodiscard]] config set_dpop_key_file(std::string_view path) && { return std::move(set_dpop_key_file(path)); }
+
+    /// The key to which tokens are bound, instead of `dpop_key_file`.
+    ///
+    /// Default: each client generates an ES256 key.
+    config &set_dpop_key(const dpop_key &key) & { return keep(tango_config_set_dpop_key, key.native()); }
+    [[nodiscard]] config set_dpop_key(const dpop_key &key) && { return std::move(set_dpop_key(key)); }
+
+    /// Where the token outlives the process and is shared: `memory` (nowhere), `file` (a directory in the user's cache
+    /// directory), `file:/another/directory`, or the URL of a Redis server, `redis://` or
+    /// `rediss://[user:password@]host[:port][/db]`. With `?cluster=true` the server is a node of a cluster, and the
+    /// URLs of further nodes can follow after spaces; with `?prefix=` keys begin with another string than
+    /// `tango-token:`.
+    ///
+    /// Default: `memory`. Variable: `TANGO_CACHE`.
+    config &set_cache(std::string_view cache) & { return keep(tango_config_set_cache, detail::string("cache", cache)); }
+    [[nodiscard]] config set_cache(std::string_view cache) && { return std::move(set_cache(cache)); }
+
+    /// A PEM file of the certificate authorities to trust for a `rediss://` cache.
+    ///
+    /// Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
+    config &set_cache_ca_file(std::string_view path) &
+    {
+        return keep(tango_config_set_cache_ca_file, detail::string("path", path));
+    }
+    [[nodiscard]] config set_cache_ca_file(std::string_view path) && { return std::move(set_cache_ca_file(path)); }
+
+    /// Requests a token even if the cache cannot be used, instead of failing with CACHE_UNAVAILABLE. Each process then
+    /// requests a token of its own, which the server's daily limit may refuse.
+    ///
+    /// Default: no. Variable: `TANGO_ALLOW_FETCH_WITHOUT_CACHE`.
+    config &set_allow_fetch_without_cache(bool allowed) &
+    {
+        return keep(tango_config_set_allow_fetch_without_cache, allowed ? 1 : 0);
+    }
+    [[nodiscard]] config set_allow_fetch_without_cache(bool allowed) &&
+    {
+        return std::move(set_allow_fetch_without_cache(allowed));
     }
 
-    /// Where the token outlives the process and is shared: `memory` (the default: nowhere), `file`, `file:/a/folder`,
-    /// or the URL of a Redis server.
-    config &set_cache(std::string_view cache) & { return keep(tango_config_set_cache, detail::text("cache", cache)); }
+    // End of the options.
 
-    /// The same in a database of the program's own. Kept until no configuration, client or call uses it.
+    /// Sets a custom shared cache. It is kept until no configuration, client or call uses it.
     config &set_shared_cache(std::shared_ptr<shared_cache> cache) &
     {
         if (cache == nullptr)
@@ -808,71 +939,14 @@ public:
         return keep(tango_config_set_cache_callbacks, &load_for_c, &save_for_c, &lock_for_c, &unlock_for_c,
                     &detail::end<std::shared_ptr<shared_cache>>, new std::shared_ptr<shared_cache>(std::move(cache)));
     }
-
-    /// A PEM file of the certification authorities to trust for `rediss://` instead of the system's.
-    config &set_cache_ca_file(std::string_view path) &
-    {
-        return keep(tango_config_set_cache_ca_file, detail::text("path", path));
-    }
-
-    /// Fetches a token past a cache that cannot be used, instead of CACHE_UNAVAILABLE.
-    config &set_allow_fetch_without_cache(bool anyway) & { return keep(tango_config_set_allow_fetch_without_cache, anyway ? 1 : 0); }
-
-    /// The first thing that was set wrong, if any, for those who want to know before they make a client, and for those
-    /// who hand native() to C, which does not know of it.
-    const std::optional<error> &failure() const & noexcept TANGO_TOKEN_BORROWED { return failure_; }
-    std::optional<error> failure() && noexcept { return failure_; }
-
-    // The same on an object without a name, so that the whole chain can be kept: `auto config = tango::config()...`.
-    [[nodiscard]] config load_env() && { return std::move(load_env()); }
-    [[nodiscard]] config set_environment(tango_environment environment) &&
-    {
-        return std::move(set_environment(environment));
-    }
-    [[nodiscard]] config set_token_url(std::string_view token_url) && { return std::move(set_token_url(token_url)); }
-    [[nodiscard]] config set_client_id(std::string_view client_id) && { return std::move(set_client_id(client_id)); }
-    [[nodiscard]] config set_client_secret(std::string_view client_secret) &&
-    {
-        return std::move(set_client_secret(client_secret));
-    }
-    [[nodiscard]] config set_username(std::string_view username) && { return std::move(set_username(username)); }
-    [[nodiscard]] config set_password(std::string_view password) && { return std::move(set_password(password)); }
-    [[nodiscard]] config set_audience(std::string_view audience) && { return std::move(set_audience(audience)); }
-    [[nodiscard]] config set_scope(std::string_view scope) && { return std::move(set_scope(scope)); }
-    [[nodiscard]] config set_ca_file(std::string_view path) && { return std::move(set_ca_file(path)); }
-    [[nodiscard]] config set_proxy(std::string_view proxy) && { return std::move(set_proxy(proxy)); }
-    [[nodiscard]] config set_user_agent(std::string_view user_agent) &&
-    {
-        return std::move(set_user_agent(user_agent));
-    }
-    template <class Rep, class Period>
-    [[nodiscard]] config set_connect_timeout(std::chrono::duration<Rep, Period> timeout) &&
-    {
-        return std::move(set_connect_timeout(timeout));
-    }
-    template <class Rep, class Period>
-    [[nodiscard]] config set_attempt_timeout(std::chrono::duration<Rep, Period> timeout) &&
-    {
-        return std::move(set_attempt_timeout(timeout));
-    }
-    template <class Rep, class Period>
-    [[nodiscard]] config set_total_timeout(std::chrono::duration<Rep, Period> timeout) &&
-    {
-        return std::move(set_total_timeout(timeout));
-    }
-    [[nodiscard]] config set_allow_plain_http(bool allowed) && { return std::move(set_allow_plain_http(allowed)); }
-    [[nodiscard]] config set_api_url(std::string_view api_url) && { return std::move(set_api_url(api_url)); }
-    [[nodiscard]] config allow_origin(std::string_view url) && { return std::move(allow_origin(url)); }
-    [[nodiscard]] config set_dpop(tango_dpop_mode mode) && { return std::move(set_dpop(mode)); }
-    [[nodiscard]] config set_dpop_key(const dpop_key &key) && { return std::move(set_dpop_key(key)); }
-    [[nodiscard]] config set_dpop_key_file(std::string_view path) && { return std::move(set_dpop_key_file(path)); }
-    [[nodiscard]] config set_cache(std::string_view cache) && { return std::move(set_cache(cache)); }
     [[nodiscard]] config set_shared_cache(std::shared_ptr<shared_cache> cache) &&
     {
         return std::move(set_shared_cache(std::move(cache)));
     }
-    [[nodiscard]] config set_cache_ca_file(std::string_view path) && { return std::move(set_cache_ca_file(path)); }
-    [[nodiscard]] config set_allow_fetch_without_cache(bool anyway) && { return std::move(set_allow_fetch_without_cache(anyway)); }
+
+    /// Returns the first error of a setter, if any. Check it before passing native() to C, which does not know of it.
+    const std::optional<error> &failure() const & noexcept TANGO_TOKEN_BORROWED { return failure_; }
+    std::optional<error> failure() && noexcept { return failure_; }
 
 private:
     template <class Function, class... Arguments>
@@ -888,8 +962,8 @@ private:
         return *this;
     }
 
-    /// Rounded milliseconds, from any unit without overflow. What is out of range stays so: it is refused when a client
-    /// is made.
+    /// Rounds any duration to milliseconds without overflow. A value out of range stays out of range, and making a
+    /// client rejects it.
     template <class Rep, class Period>
     static std::uint32_t ms_of(std::chrono::duration<Rep, Period> timeout) noexcept
     {
@@ -936,16 +1010,16 @@ private:
     std::optional<error> failure_;
 };
 
-/// A text that may be missing, borrowed until the call that it is for. A string without a name is refused, because it
-/// would be gone before that; NULL is none.
-class optional_text {
+/// A string that may be absent, borrowed until the call that uses it. A temporary std::string does not compile, because
+/// it would be destroyed before that call. NULL means absent.
+class optional_string {
 public:
-    optional_text() noexcept = default;
-    optional_text(std::optional<std::string_view> given) noexcept : given_(given) {}
-    optional_text(std::string_view given) noexcept : given_(given) {}
-    optional_text(const std::string &given TANGO_TOKEN_BORROWED) noexcept : given_(given) {}
-    optional_text(const std::string &&) = delete;
-    optional_text(const char *given) noexcept
+    optional_string() noexcept = default;
+    optional_string(std::optional<std::string_view> given) noexcept : given_(given) {}
+    optional_string(std::string_view given) noexcept : given_(given) {}
+    optional_string(const std::string &given TANGO_TOKEN_BORROWED) noexcept : given_(given) {}
+    optional_string(const std::string &&) = delete;
+    optional_string(const char *given) noexcept
     {
         if (given != nullptr)
             given_ = given;
@@ -957,22 +1031,22 @@ private:
     std::optional<std::string_view> given_;
 };
 
-/// Other credentials: a client id and secret, a service account, or both. What is not given stays as it is.
+/// New credentials: a client ID and secret, a service account, or both. Absent ones stay as they are.
 struct credentials {
-    optional_text client_id, client_secret, username, password;
+    optional_string client_id, client_secret, username, password;
 };
 
 /// Gets tokens for one set of credentials, and keeps the current one for every caller in the process.
 ///
-/// Make one and share it: it may be used by many threads at once, and a clone is the same client.
+/// Make one and share it between threads; a clone is another handle of the same client.
 class client : public detail::handle<tango_client, tango_client_free> {
 public:
     using handle::handle;
 
     client() noexcept = default;
 
-    /// Makes a client. Reads the CA file; starts no thread and sends nothing. The error names everything that is
-    /// missing or wrong.
+    /// Makes a client. Reads the CA and key files; starts no thread and sends nothing. The error names everything that
+    /// is missing or wrong.
     static result<client> try_make(const config &from)
     {
         if (from.failure())
@@ -980,17 +1054,17 @@ public:
         return detail::made<client>(tango_client_new, from.native());
     }
 
-    /// Another handle of the same client.
+    /// Returns another handle of the same client.
     [[nodiscard]] client clone() const noexcept { return client(tango_client_clone(native())); }
 
-    /// Gets a valid token: at once where the client holds one, else after the one fetch that all callers share. Waits
-    /// for at most the total timeout. WOULD_BLOCK inside a callback of this library unless a token is held.
+    /// Gets a valid token: the held one at once, otherwise the result of one refresh that all callers share. Waits for
+    /// at most the total timeout. WOULD_BLOCK if it would have to wait inside a callback of this library.
     result<token> try_acquire() const { return detail::made<token>(tango_token_acquire, native()); }
 
-    /// Starts to acquire a token and returns at once. `done` takes a `result<token>`. If and only if this succeeds it
-    /// is called exactly once, later, on the library's own thread: it must neither wait nor throw, and ends there as
-    /// well. This object may end before that, and inside of `done`. Whether the program ends before that is up to it:
-    /// what `done` uses must not.
+    /// Starts to acquire a token and returns at once. `done` takes a `result<token>`. If and only if this succeeds,
+    /// `done` is called exactly once, later, on the library's thread, and destroyed there: it must neither wait nor
+    /// throw. This client may be destroyed before that or inside `done`. Everything that `done` uses has to exist until
+    /// then, also when `main` returns.
     template <class Done>
     result<request> try_acquire_start(Done done) const
     {
@@ -1001,58 +1075,61 @@ public:
         return start(kept);
     }
 
-    /// The same as a future, which holds every outcome, also if nothing could be started. Do not wait for it inside a
-    /// callback of this library: what it waits for comes on that thread. `under_way` can cancel it.
-    [[nodiscard]] std::future<result<token>> try_acquire_async(request &under_way) const
+    /// Starts to acquire a token and returns a future, which also reports that the start failed. Do not wait for it
+    /// inside a callback of this library: its outcome comes on that very thread. `in_flight` can cancel it.
+    [[nodiscard]] std::future<result<token>> try_acquire_async(request &in_flight) const
     {
-        return promised<result<token>>(&under_way);
+        return promised<result<token>>(&in_flight);
     }
     [[nodiscard]] std::future<result<token>> try_acquire_async() const { return promised<result<token>>(nullptr); }
 
-    /// Makes the headers of one call of the API: acquires a token if none is held, and a proof if it is bound to a
-    /// key. `method` as it is sent, `url` where it goes. A URL whose origin is neither the API's nor was allowed is
-    /// INVALID_ARGUMENT, so that no token is sent to a wrong host by mistake.
+    /// Makes the headers for one request to the API: acquires a token if none is held, and signs a proof if the token
+    /// is bound to a key. `method` is the HTTP method exactly as it is sent, and `url` the URL that the request goes
+    /// to. A URL whose origin is neither the API's nor allowed is INVALID_ARGUMENT, so that no token reaches the wrong
+    /// host.
     result<authorization> try_authorize(std::string_view method, std::string_view url) const
     {
-        return detail::made<authorization>(tango_client_authorize, native(), detail::text("method", method),
-                                           detail::text("url", url));
+        return detail::made<authorization>(tango_client_authorize, native(), detail::string("method", method),
+                                           detail::string("url", url));
     }
 
     /// Makes the headers for sending the same request once more, after `TANGO_VERDICT_RETRY`.
-    result<authorization> try_authorize_again(const authorization &refused) const
+    result<authorization> try_authorize_again(const authorization &rejected) const
     {
-        return detail::made<authorization>(tango_client_authorize_again, native(), refused.native());
+        return detail::made<authorization>(tango_client_authorize_again, native(), rejected.native());
     }
 
-    /// Learns from the API's answer, and says whether to send the request once more. Call it for every answer, a
-    /// successful one too. PROOF_REFUSED and TOKEN_REFUSED say why to give up.
-    result<tango_verdict> try_observe(const authorization &sent, const answer &received) const
+    /// Learns from the API's response, and returns whether to send the request once more. Call it for every response,
+    /// also for a successful one. PROOF_REFUSED and TOKEN_REFUSED mean that sending it again would not help, and say
+    /// why.
+    result<tango_verdict> try_observe(const authorization &sent, const response &received) const
     {
         std::int32_t verdict = 0;
         if (std::optional<error> failure = detail::failure_of(
                 tango_client_observe, native(), sent.native(), received.http_status,
-                detail::text("dpop_nonce", received.dpop_nonce),
-                detail::text("www_authenticate", received.www_authenticate), detail::text("date", received.date),
+                detail::string("dpop_nonce", received.dpop_nonce),
+                detail::string("www_authenticate", received.www_authenticate), detail::string("date", received.date),
                 &verdict))
             return *failure;
         return static_cast<tango_verdict>(verdict);
     }
 
-    /// Uses other credentials from now on. The token that is held goes on being served until there is one for the new
-    /// credentials; the next acquire starts to fetch it behind that one.
+    /// Replaces the credentials. The held token is served until a token for the new credentials arrives; the next
+    /// acquire starts to fetch one in the background.
     result<void> try_set_credentials(const credentials &rotated) const
     {
-        return detail::failure_of(tango_client_set_credentials, native(), detail::text("client_id", rotated.client_id),
-                                  detail::text("client_secret", rotated.client_secret),
-                                  detail::text("username", rotated.username),
-                                  detail::text("password", rotated.password));
+        return detail::failure_of(tango_client_set_credentials, native(),
+                                  detail::string("client_id", rotated.client_id),
+                                  detail::string("client_secret", rotated.client_secret),
+                                  detail::string("username", rotated.username),
+                                  detail::string("password", rotated.password));
     }
 
-    /// Drops the client's token if it is this one, because an API refused it with 401 and `invalid_token`. The next
-    /// acquire fetches another, which the server's daily limit may refuse: call it for that refusal only.
-    result<void> try_invalidate(const token &refused) const
+    /// Drops the held token if it is `rejected`, because an API rejected it with 401 and `invalid_token`. The next
+    /// acquire fetches another, which the server's daily limit may refuse: call this for that rejection only.
+    result<void> try_invalidate(const token &rejected) const
     {
-        return detail::failure_of(tango_client_invalidate, native(), refused.native());
+        return detail::failure_of(tango_client_invalidate, native(), rejected.native());
     }
 
 #ifdef __cpp_exceptions
@@ -1063,26 +1140,26 @@ public:
     {
         return try_acquire_start(std::move(done)).value();
     }
-    [[nodiscard]] std::future<token> acquire_async(request &under_way) const { return promised<token>(&under_way); }
+    [[nodiscard]] std::future<token> acquire_async(request &in_flight) const { return promised<token>(&in_flight); }
     [[nodiscard]] std::future<token> acquire_async() const { return promised<token>(nullptr); }
     [[nodiscard]] authorization authorize(std::string_view method, std::string_view url) const
     {
         return try_authorize(method, url).value();
     }
-    [[nodiscard]] authorization authorize_again(const authorization &refused) const
+    [[nodiscard]] authorization authorize_again(const authorization &rejected) const
     {
-        return try_authorize_again(refused).value();
+        return try_authorize_again(rejected).value();
     }
-    [[nodiscard]] tango_verdict observe(const authorization &sent, const answer &received) const
+    [[nodiscard]] tango_verdict observe(const authorization &sent, const response &received) const
     {
         return try_observe(sent, received).value();
     }
     void set_credentials(const credentials &rotated) const { try_set_credentials(rotated).value(); }
-    void invalidate(const token &refused) const { try_invalidate(refused).value(); }
+    void invalidate(const token &rejected) const { try_invalidate(rejected).value(); }
 #endif
 
 private:
-    /// A `done` that keeps a promise: of a result, or of a token, where a failure is thrown to those who wait.
+    /// A `done` that sets a promise: of a result, or of a token, whose future then throws the error.
     template <class Outcome>
     struct promise_keeper {
         std::promise<Outcome> promise;
@@ -1108,7 +1185,7 @@ private:
             (*done)(result<token>(error(failure)));
     }
 
-    /// Hands `done` over if it is going to be called; else it stays the caller's.
+    /// Starts the acquire. If that succeeds, the library owns `done`; else the caller keeps it.
     template <class Done>
     result<request> start(std::unique_ptr<Done> &done) const
     {
@@ -1119,29 +1196,29 @@ private:
     }
 
     template <class Outcome>
-    [[nodiscard]] std::future<Outcome> promised(request *under_way) const
+    [[nodiscard]] std::future<Outcome> promised(request *in_flight) const
     {
         auto done = std::make_unique<promise_keeper<Outcome>>();
         auto future = done->promise.get_future();
         auto started = start(done);
         if (!started)
             (*done)(started.error());
-        // Also if nothing was started: one that was handed in with an earlier request must not cancel that.
-        if (under_way != nullptr)
-            *under_way = started ? *std::move(started) : request();
+        // Also written if the start failed, so that an earlier request in it is not cancelled by mistake.
+        if (in_flight != nullptr)
+            *in_flight = started ? *std::move(started) : request();
         return future;
     }
 };
 
 #ifdef __cpp_lib_jthread
 
-/// Acquires a token, and stops waiting with CANCELLED when `stop` asks for it. Not for use inside a callback of this
+/// Acquires a token, and fails with CANCELLED once `stop` is requested. Do not call it inside a callback of this
 /// library.
 inline result<token> try_acquire(const client &from, std::stop_token stop)
 {
-    request under_way;
-    auto outcome = from.try_acquire_async(under_way);
-    const std::stop_callback cancel(std::move(stop), [&] { under_way.cancel(); });
+    request in_flight;
+    auto outcome = from.try_acquire_async(in_flight);
+    const std::stop_callback cancel(std::move(stop), [&] { in_flight.cancel(); });
     return outcome.get();
 }
 
@@ -1154,14 +1231,15 @@ inline token acquire(const client &from, std::stop_token stop)
 
 #endif
 
-/// Receives one line of the log, borrowed until it returns. Called on any thread, several at once; it must not throw,
-/// and what it logs through this library is dropped.
+/// Receives one line of the log, borrowed until it returns. Called on any thread, several at once; it must not throw.
+/// Lines that the library would log from inside it are dropped.
 using log_callback = std::function<void(tango_log_level level, std::string_view message)>;
 
-/// Where the log of the whole process goes, up to a level. An empty function ends it. No line holds a secret.
+/// Sends the log of the whole process to `callback`, up to a level. An empty function stops it. No line contains a
+/// secret.
 ///
-/// Functions are kept until the process ends, because a call may still be under way when another one takes their
-/// place: set one at the start of a program, not again and again.
+/// Functions are kept until the process ends, because a call may still be running when another one replaces them: set
+/// one at the start of the program, not again and again.
 inline result<void> try_set_log(tango_log_level max_level, log_callback callback)
 {
     if (!callback)
@@ -1192,19 +1270,19 @@ inline void set_log(tango_log_level max_level, log_callback callback)
 }
 #endif
 
-/// The version of the library that is loaded, such as `0.1.0`.
+/// Returns the version of the loaded library, such as `0.1.0`.
 inline std::string_view version() noexcept
 {
     return tango_version();
 }
 
-/// The ABI version of the library that is loaded; compare it with `TANGO_ABI_VERSION` after loading it by hand.
+/// Returns the ABI version of the loaded library. A program that loads it by hand compares it with `TANGO_ABI_VERSION`.
 inline std::int32_t abi_version() noexcept
 {
     return tango_abi_version();
 }
 
-/// The name of a status, such as `TANGO_STATUS_QUOTA_REFUSED`; empty for a number that is none.
+/// Returns the name of a status, such as `TANGO_STATUS_QUOTA_REFUSED`; empty for an unknown number.
 inline std::string_view status_name(tango_status status) noexcept
 {
     return detail::view(tango_status_name(status));

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# What is not a test: format, lints, documentation, and whether generated files are those of the source.
+# Checks everything that is not a test: format, lints, documentation, words, scripts, and that generated files are
+# up to date.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-step() { printf '== %s\n' "$*"; }
-fail() {
-    echo "$*" >&2
-    exit 1
-}
+. scripts/common.sh
+. scripts/toolchains.sh
+need_compiler
+need_python
+need shellcheck=shellcheck
+need_go
 
 step "format"
 cargo fmt --all --check
@@ -23,22 +24,35 @@ RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --quiet
 
 step "unsafe only in src/ffi"
 if git grep --line-number --word-regexp unsafe -- '*.rs' ':!src/ffi/' | grep -v 'forbid(unsafe_code)\|unsafe_code ='; then
-    fail "unsafe outside src/ffi"
+    fail "unsafe code outside of src/ffi"
 fi
 
-step "header and its reference"
-generated=(include/tango_token.h docs/c-api.md)
-before=$(sha256sum "${generated[@]}")
-make --no-print-directory header
-[ "$(sha256sum "${generated[@]}")" = "$before" ] || fail "${generated[*]}: not what the source makes: commit them"
+step "generated files"
+python3 -m unittest discover --quiet --start-directory scripts/interface
+python3 scripts/interface --check
+before=$(sha256sum include/tango_token.h)
+cargo build --features header --package tango-token
+[ "$(sha256sum include/tango_token.h)" = "$before" ] ||
+    fail "include/tango_token.h: not what the source makes: run \`make header\` and commit"
 
 if grep '^typedef.* [A-Z][a-zA-Z]*;' include/tango_token.h; then
-    fail "the header names types of the inside: cbindgen finds what is \`pub\`"
+    fail "the header declares an internal type: cbindgen exports every type that is \`pub\`"
 fi
 
-step "exceptions of Python"
-bindings/python/statuses.py --check
-
 step "one version"
-grep --quiet "^## $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" CHANGELOG.md ||
-    fail "CHANGELOG.md says nothing of this version"
+grep --quiet "^## $version" CHANGELOG.md || fail "CHANGELOG.md has no section for version $version"
+
+step "spelling"
+need_typos
+typos
+
+step "retired words"
+python3 -B scripts/check_words_test.py
+scripts/check_words.py
+
+step "shell scripts"
+shellcheck --external-sources --exclude=SC1091 .ci/run scripts/*.sh
+
+step "workflows"
+need_actionlint
+actionlint

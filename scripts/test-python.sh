@@ -1,27 +1,25 @@
 #!/usr/bin/env bash
-# The Python package: builds the wheel that would be published, and tests it in a clean virtual environment of each Python
-# that is found. `scripts/test-python.sh bench` measures instead. All that is installed goes under target/python, but for
-# wrk (Debian, as root).
+# Tests the Python package: builds the wheel as it would be published, and tests it in a clean virtual environment of
+# each Python that it finds. Everything that it installs goes into target/python, except wrk (Debian, as root).
+#
+#     scripts/test-python.sh [bench]
+#
+# `bench` measures instead of testing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/common.sh
+. scripts/toolchains.sh
 
-target=${CARGO_TARGET_DIR:-$PWD/target}
 work=$target/python
 package=bindings/python
-sandbox_tests=(pytest requests httpx "aiohttp>=3.12" uvloop anyio gunicorn celery pyjwt cryptography trustme)
+test_packages=(pytest requests httpx "aiohttp>=3.12" uvloop anyio gunicorn celery pyjwt cryptography trustme)
 
-step() { printf '== %s\n' "$*"; }
-fail() {
-    echo "$*" >&2
-    exit 1
-}
-
-# One executable for each version from 3.9 on, the newest first.
+# Prints one executable for each version from 3.9 on, the newest first.
 pythons() {
-    local minor candidate
+    local minor candidate pyenv=${PYENV_ROOT:-$HOME/.pyenv}
     for minor in $(seq 20 -1 9); do
-        for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3."$minor".*/bin/python "$(command -v "python3.$minor" || true)"; do
-            if [ -x "$candidate" ] && "$candidate" -c "import sys, venv, ensurepip; assert sys.version_info[:2] == (3, $minor)" 2>/dev/null; then
+        for candidate in "$pyenv"/versions/3."$minor".*/bin/python "$(command -v "python3.$minor" || true)"; do
+            if is_usable "$candidate" "$minor"; then
                 echo "$candidate"
                 break
             fi
@@ -29,37 +27,41 @@ pythons() {
     done
 }
 
-# environment NAME PYTHON PACKAGES...: a virtual environment that holds these and nothing else; prints its Python.
-environment() {
-    local folder=$work/$1 python=$2
-    shift 2
-    if [ "$(cat "$folder/.holds" 2>/dev/null)" != "$python $*" ]; then
-        rm -rf "$folder"
-        "$python" -m venv "$folder" >&2
-        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2
-        echo "$python $*" >"$folder/.holds"
-    fi
-    echo "$folder/bin/python"
+# is_usable PYTHON MINOR: a command of that name may start another version.
+is_usable() {
+    [ -x "$1" ] && "$1" -c "import sys, venv, ensurepip; assert sys.version_info[:2] == (3, $2)" 2>/dev/null
 }
 
-# with_wheel PYTHON: the same environment with the wheel of now, and not one of before.
-with_wheel() {
+# environment NAME PYTHON PACKAGE...: makes a virtual environment with these packages alone, and prints its Python.
+environment() {
+    local directory=$work/$1 python=$2
+    shift 2
+    if [ "$(cat "$directory/.packages" 2>/dev/null)" != "$python $*" ]; then
+        rm -rf "$directory"
+        "$python" -m venv "$directory" >&2
+        "$directory/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2
+        echo "$python $*" >"$directory/.packages"
+    fi
+    echo "$directory/bin/python"
+}
+
+# install_wheel PYTHON: installs the wheel that was just built, whatever version of it was there.
+install_wheel() {
     "$1" -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall "$wheel"
 }
 
+need_compiler
+need_python
+need wrk=wrk
+need_node
 mapfile -t found < <(pythons)
 [ ${#found[@]} -gt 0 ] || fail "The Python package needs Python 3.9 or later, with venv"
 newest=${found[0]}
-if ! command -v wrk >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    { apt-get update && apt-get install --yes --no-install-recommends wrk; } >/dev/null
-fi
-command -v wrk >/dev/null || fail "The Python tests need wrk"
-. scripts/toolchains.sh
 
-step "licences of the bundled crates"
+step "Python: licences of the bundled crates"
 "$newest" "$package/licenses.py" --check
 
-step "wheel"
+step "Python: wheel"
 tools=$(environment tools "$newest" "maturin>=1.9.4,<2" ziglang auditwheel)
 rm -rf "$work/wheels"
 PATH="$(dirname "$tools"):$PATH" maturin build --release --zig --compatibility manylinux2014 --quiet \
@@ -70,12 +72,12 @@ wheel=$(echo "$work"/wheels/*.whl)
 
 if [ "${1-}" = bench ]; then
     python=$(environment bench "$newest" pyjwt cryptography msal authlib requests uvloop)
-    with_wheel "$python"
+    install_wheel "$python"
     "$python" "$package/benches/compare.py"
     exit
 fi
 
-step "source distribution: builds in a folder of its own, offline but for what Cargo has"
+step "Python: source distribution: builds outside of the repository, offline"
 rm -rf "$work/sdist" && mkdir -p "$work/sdist"
 PATH="$(dirname "$tools"):$PATH" maturin sdist --manifest-path "$package/Cargo.toml" --out "$work/sdist"
 tar -xzf "$work"/sdist/*.tar.gz -C "$work/sdist"
@@ -86,23 +88,24 @@ built=$(environment sdist-trial "$newest" pip)
 "$built" -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall "$work"/sdist/*.whl
 "$built" -c 'import tango_token; tango_token.DpopKey.generate()'
 
-step "what the tests talk to"
-[ -x "$target/release/tango-sandbox" ] || make --no-print-directory sandbox
+step "Python: servers that the tests use"
+make --no-print-directory sandbox
 if ! cmp --silent tests/oidc-provider/package-lock.json tests/oidc-provider/node_modules/.installed; then
     npm ci --silent --prefix tests/oidc-provider
     cp tests/oidc-provider/package-lock.json tests/oidc-provider/node_modules/.installed
 fi
 
 for python in "${found[@]}"; do
-    step "tests on $("$python" --version)"
-    python=$(environment "test-$("$python" -c 'import sys; print(*sys.version_info[:2], sep=".")')" "$python" "${sandbox_tests[@]}")
-    with_wheel "$python"
+    found_version=$("$python" --version)
+    step "Python: tests on $found_version"
+    python=$(environment "test-${found_version#Python }" "$python" "${test_packages[@]}")
+    install_wheel "$python"
     (cd "$package" && "$python" -m pytest --quiet)
 done
 
-step "types"
-python=$(environment types "$newest" "${sandbox_tests[@]}" mypy typing_extensions)
-with_wheel "$python"
+step "Python: types"
+python=$(environment types "$newest" "${test_packages[@]}" mypy typing_extensions)
+install_wheel "$python"
 "$python" -m mypy.stubtest tango_token
 (cd "$package" && "$python" -m mypy --strict python/tango_token tests)
 "$python" -m mypy --strict examples/python tests/conformance/runner.py

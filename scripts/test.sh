@@ -1,36 +1,98 @@
 #!/usr/bin/env bash
-# Every test. What it needs beyond Rust is installed where that is possible (Debian, as root), else named.
+# Runs parts of the tests, one after the other, and ends with a table of their times. What a part needs beyond Rust is
+# installed where that is possible (Debian, as root), else named.
+#
+#     scripts/test.sh PART...
+#
+# The Makefile lists the parts. Tests that no other part names belong to `core`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-declare -A package=(
-    [cc]=gcc [c++]=g++ [clang++]=clang [nm]=binutils [make]=make [pkg-config]=pkg-config [cmake]=cmake [valgrind]=valgrind
-    [python3]=python3 [redis-server]=redis-server [unshare]=util-linux [mount]=mount
-    [mcs]=mono-mcs [mono]=mono-runtime
-)
-lacking=()
-[ -f /usr/lib/mono/4.5/System.Net.Http.dll ] || lacking+=(libmono-system-net-http4.0-cil)
-python3 -c 'import ensurepip, venv' 2>/dev/null || lacking+=(python3-venv)
-# For examples/cpp, and for the key in tests/cpp/dpop.cpp that stays in OpenSSL.
-pkg-config --exists libcurl 2>/dev/null || lacking+=(libcurl4-openssl-dev)
-pkg-config --exists libcrypto 2>/dev/null || lacking+=(libssl-dev)
-for tool in "${!package[@]}"; do
-    command -v "$tool" >/dev/null || lacking+=("${package[$tool]}")
-done
-if [ ${#lacking[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing ${lacking[*]}"
-    { apt-get update && apt-get install --yes --no-install-recommends "${lacking[@]}"; } >/dev/null
-    lacking=()
-fi
-if [ ${#lacking[@]} -gt 0 ]; then
-    printf 'The tests need what this machine lacks: %s\n' "${lacking[*]}" >&2
-    exit 1
-fi
+. scripts/common.sh
 . scripts/toolchains.sh
 
-# The shipped library and the sandbox first: most tests run against them, as they are installed.
-make --no-print-directory lib sandbox
-cargo test --workspace
-scripts/test-go.sh
-scripts/test-dotnet.sh
-scripts/test-python.sh
+readonly c=(c_programs cpp_programs error_table install)
+readonly fleet=(cache_damage fleet fleet_kills fleet_outages)
+readonly interop=(cache_format dpop oidc_provider)
+readonly conformance=(conformance)
+
+# cargo_test TARGET...: always in the whole workspace, because for one package cargo would build the dependencies again.
+cargo_test() {
+    local options=() name
+    for name in "$@"; do options+=(--test "$name"); done
+    cargo test --workspace "${options[@]}"
+}
+
+other_targets() {
+    local file
+    for file in tests/*.rs sandbox/tests/*.rs; do
+        basename "$file" .rs
+    done | grep -vxF "$(printf '%s\n' "${c[@]}" "${fleet[@]}" "${interop[@]}" "${conformance[@]}")"
+}
+
+test_core() {
+    local targets
+    need_compiler
+    mapfile -t targets < <(other_targets)
+    cargo test --workspace --lib --bins "${targets[@]/#/--test=}"
+    cargo test --workspace --doc
+}
+
+need_c_tools() {
+    need_compiler
+    # libcurl is for examples/cpp, libcrypto for the key in tests/cpp/dpop.cpp that stays in OpenSSL.
+    need c++=g++ clang++=clang nm=binutils valgrind=valgrind pkg-config=pkg-config cmake=cmake \
+        pkg-config:libcurl=libcurl4-openssl-dev pkg-config:libcrypto=libssl-dev
+}
+
+test_c() {
+    need_c_tools
+    cargo_test "${c[@]}"
+}
+
+test_fleet() {
+    need_compiler
+    need redis-server=redis-server unshare=util-linux mount=mount
+    cargo_test "${fleet[@]}"
+}
+
+test_interop() {
+    need_c_tools
+    need_python
+    need_node
+    cargo_test "${interop[@]}"
+}
+
+test_go() {
+    scripts/test-go.sh
+}
+
+test_dotnet() {
+    scripts/test-dotnet.sh
+}
+
+test_python() {
+    scripts/test-python.sh
+}
+
+# After `dotnet`, which installs the CoreCLR that this part uses too where it is there.
+test_conformance() {
+    need_c_tools
+    need_python
+    need_go
+    need mcs=mono-mcs mono=mono-runtime /usr/lib/mono/4.5/System.Net.Http.dll=libmono-system-net-http4.0-cil
+    cargo_test "${conformance[@]}"
+}
+
+[ $# -gt 0 ] || fail "usage: scripts/test.sh PART..."
+for part in "$@"; do
+    declare -F "test_$part" >/dev/null || fail "there is no part $part"
+done
+
+step "release build"
+need_compiler
+make --no-print-directory sandbox
+[ "$*" = core ] || make --no-print-directory lib
+for part in "$@"; do
+    step "make test-$part"
+    "test_$part"
+done

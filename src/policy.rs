@@ -245,7 +245,7 @@ impl Ledger {
             }
             FailureKind::NotSent | FailureKind::NotTrusted => self.back_off_until = Some(now.after(soon)),
             FailureKind::Busy { retry_after } => {
-                self.back_off_until = Some(now.after(soon.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))))
+                self.back_off_until = Some(now.after(soon.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))));
             }
             // An early request would fail in the same way, or could use up one token after another.
             FailureKind::Refused

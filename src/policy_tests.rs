@@ -151,7 +151,7 @@ fn shared_ledger_replaces_a_written_one_whatever_the_clocks_say() {
 #[test]
 fn unwritten_changes_are_merged_with_the_shared_ledger() {
     let quota = |ledger: &mut Ledger| {
-        ledger.record_failure(FailureKind::Quota { retry_after: None }, Quota::Daily, at(1_000), 0.5)
+        ledger.record_failure(FailureKind::Quota { retry_after: None }, Quota::Daily, at(1_000), 0.5);
     };
     let refused = |ledger: &mut Ledger| ledger.record_failure(FailureKind::Refused, Quota::Daily, at(1_100), 0.5);
     let (cool_down, back_off) = (written(quota).cool_down_until, written(refused).back_off_until);

@@ -136,7 +136,7 @@ mod tests {
     const AMPLE: Duration = Duration::from_secs(10);
 
     #[test]
-    fn blocking_on_the_librarys_thread_fails_instead_of_deadlocking() {
+    fn blocking_on_the_library_thread_fails_instead_of_deadlocking() {
         let runtime = Runtime::current().unwrap();
         let inner = runtime.clone().wait_for(async move { runtime.wait_for(async {}, AMPLE) }, AMPLE).unwrap();
         assert_eq!(inner.unwrap().unwrap_err().status(), Status::WouldBlock);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn signals_are_blocked_on_the_librarys_thread_only() {
+    fn signals_are_blocked_on_the_library_thread_only() {
         let read_mask = async { SigSet::thread_get_mask().unwrap() };
         let mask = Runtime::current().unwrap().wait_for(read_mask, AMPLE).unwrap().unwrap();
         assert!(mask.contains(Signal::SIGTERM) && mask.contains(Signal::SIGINT) && !mask.contains(Signal::SIGSEGV));

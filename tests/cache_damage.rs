@@ -1,5 +1,5 @@
-//! A cache whose entries were cut off or changed, or whose server says what it should not: never a crash, never a wrong
-//! token.
+//! A shared cache whose entries are truncated or changed, or whose server repeats a secret. The client never crashes
+//! and never returns a wrong token.
 
 mod support;
 
@@ -12,41 +12,41 @@ use std::thread;
 use serde_json::json;
 use support::redis::Redis;
 use support::sandbox::Sandbox;
-use support::{entry, fresh_folder};
+use support::{entry, fresh_directory};
 use tango_token::{Client, Config, Error, Status, Token};
 
-/// A folder with the two files that one fetch left there, and what was in them.
-struct Shelf {
+/// A cache directory after one refresh: its two files and their contents.
+struct FilledCache {
     config: Config,
-    folder: PathBuf,
+    directory: PathBuf,
     record: (PathBuf, Vec<u8>),
     ledger: (PathBuf, Vec<u8>),
     token: String,
 }
 
-impl Shelf {
-    fn filled(sandbox: &Sandbox, name: &str) -> Self {
-        let folder = fresh_folder(name);
+impl FilledCache {
+    fn make(sandbox: &Sandbox, name: &str) -> Self {
+        let directory = fresh_directory(name);
         let mut config = sandbox.config();
-        config.cache(format!("file:{}", folder.display()));
+        config.cache(format!("file:{}", directory.display()));
         let token = Client::new(&config).unwrap().acquire().unwrap().value().to_owned();
         let [record, ledger] = ["record", "ledger"].map(|kind| {
-            let path = entry(&folder, kind).unwrap();
+            let path = entry(&directory, kind).unwrap();
             let bytes = fs::read(&path).unwrap();
             (path, bytes)
         });
-        Self { config, folder, record, ledger, token }
+        Self { config, directory, record, ledger, token }
     }
 
-    /// The ledger as it is after a quota refusal, with which no request is sent.
-    fn close_ledger(&mut self, sandbox: &Sandbox) {
+    /// Leaves a ledger with a quota refusal, after which no request is sent.
+    fn fill_ledger_with_quota_refusal(&mut self, sandbox: &Sandbox) {
         fs::remove_file(&self.record.0).unwrap();
         sandbox.script(&json!([{"status": 400, "body": "it has exceeded the daily rate limit"}]));
         assert_eq!(self.acquire().unwrap_err().status(), Status::QuotaRefused);
         self.ledger.1 = fs::read(&self.ledger.0).unwrap();
     }
 
-    /// What a process gets that starts with these files.
+    /// Acquires as a new process that finds these files.
     fn acquire_with(&self, record: Option<&[u8]>, ledger: &[u8]) -> Result<Token, Error> {
         fs::write(&self.ledger.0, ledger).unwrap();
         match record {
@@ -61,7 +61,7 @@ impl Shelf {
     }
 }
 
-/// Cut off at every length, and with one bit changed in every byte.
+/// Truncates the bytes at every length, and flips one bit in every byte.
 fn damaged(whole: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let cut = (0..whole.len()).map(|length| whole[..length].to_vec());
     let changed = (0..whole.len()).map(|index| {
@@ -79,61 +79,61 @@ fn take(path: Option<PathBuf>) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn rejected(folder: &Path) -> Option<Vec<u8>> {
-    take(entry(folder, "rejected"))
+fn rejected(directory: &Path) -> Option<Vec<u8>> {
+    take(entry(directory, "rejected"))
 }
 
 #[test]
-fn a_damaged_record_is_set_aside_and_no_token_comes_out_of_it() {
+fn damaged_record_is_set_aside_and_yields_no_token() {
     let sandbox = Sandbox::start(&[]);
-    let mut shelf = Shelf::filled(&sandbox, "damaged-record");
-    shelf.close_ledger(&sandbox);
-    let (record, ledger) = (&shelf.record.1, &shelf.ledger.1);
+    let mut cache = FilledCache::make(&sandbox, "damaged-record");
+    cache.fill_ledger_with_quota_refusal(&sandbox);
+    let (record, ledger) = (&cache.record.1, &cache.ledger.1);
     for bytes in damaged(record) {
-        let error = shelf.acquire_with(Some(&bytes), ledger).unwrap_err();
+        let error = cache.acquire_with(Some(&bytes), ledger).unwrap_err();
         assert_eq!(error.status(), Status::QuotaRefused);
-        assert_eq!(rejected(&shelf.folder), Some(bytes), "as it was found");
+        assert_eq!(rejected(&cache.directory), Some(bytes), "unchanged");
     }
-    assert_eq!(shelf.acquire_with(Some(record), ledger).unwrap().value(), shelf.token);
-    assert_eq!((rejected(&shelf.folder), sandbox.token_requests()), (None, 1), "the refusal was the last request");
+    assert_eq!(cache.acquire_with(Some(record), ledger).unwrap().value(), cache.token);
+    assert_eq!((rejected(&cache.directory), sandbox.token_requests()), (None, 1), "the refusal was the last request");
 }
 
 #[test]
-fn a_damaged_record_is_replaced_where_a_token_can_be_had() {
+fn damaged_record_is_replaced_when_a_token_is_granted() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
-    let shelf = Shelf::filled(&sandbox, "replaced-record");
-    let (record, ledger) = (&shelf.record.1, &shelf.ledger.1);
+    let cache = FilledCache::make(&sandbox, "replaced-record");
+    let (record, ledger) = (&cache.record.1, &cache.ledger.1);
     for bytes in damaged(record).step_by(101) {
         let before = sandbox.token_requests();
-        let token = shelf.acquire_with(Some(&bytes), ledger).unwrap();
+        let token = cache.acquire_with(Some(&bytes), ledger).unwrap();
         assert_eq!(sandbox.token_requests(), before + 1);
-        assert_eq!(rejected(&shelf.folder), Some(bytes));
-        assert_eq!(shelf.acquire().unwrap().value(), token.value(), "the next process finds it");
-        assert_eq!((rejected(&shelf.folder), sandbox.token_requests()), (None, before + 1));
+        assert_eq!(rejected(&cache.directory), Some(bytes));
+        assert_eq!(cache.acquire().unwrap().value(), token.value(), "the next process finds the new record");
+        assert_eq!((rejected(&cache.directory), sandbox.token_requests()), (None, before + 1));
     }
 }
 
 #[test]
-fn a_damaged_ledger_keeps_nobody_from_the_token() {
+fn damaged_ledger_does_not_hide_the_token() {
     let sandbox = Sandbox::start(&[]);
-    let shelf = Shelf::filled(&sandbox, "damaged-ledger");
-    for bytes in damaged(&shelf.ledger.1) {
-        let token = shelf.acquire_with(Some(&shelf.record.1), &bytes).unwrap();
-        assert_eq!(token.value(), shelf.token, "{}", String::from_utf8_lossy(&bytes));
+    let cache = FilledCache::make(&sandbox, "damaged-ledger");
+    for bytes in damaged(&cache.ledger.1) {
+        let token = cache.acquire_with(Some(&cache.record.1), &bytes).unwrap();
+        assert_eq!(token.value(), cache.token, "{}", String::from_utf8_lossy(&bytes));
     }
-    assert_eq!((rejected(&shelf.folder), sandbox.token_requests()), (None, 1));
+    assert_eq!((rejected(&cache.directory), sandbox.token_requests()), (None, 1));
 }
 
-/// What it says can still be true, or it says nothing: then the server is asked.
+/// A damaged ledger that can still be parsed is believed; any other is ignored, and a request is sent.
 #[test]
-fn a_damaged_ledger_without_a_token_is_believed_or_ignored() {
+fn damaged_ledger_without_a_token_is_believed_or_ignored() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
-    let mut shelf = Shelf::filled(&sandbox, "ignored-ledger");
-    shelf.close_ledger(&sandbox);
+    let mut cache = FilledCache::make(&sandbox, "ignored-ledger");
+    cache.fill_ledger_with_quota_refusal(&sandbox);
     let (mut believed, mut ignored) = (0, 0);
-    for bytes in damaged(&shelf.ledger.1).step_by(7) {
+    for bytes in damaged(&cache.ledger.1).step_by(7) {
         let before = sandbox.statistic("tokens_issued");
-        let sent = match shelf.acquire_with(None, &bytes) {
+        let sent = match cache.acquire_with(None, &bytes) {
             Ok(_) => 1,
             Err(error) => {
                 assert!(error.retry_after().is_some(), "{error:?}");
@@ -147,7 +147,7 @@ fn a_damaged_ledger_without_a_token_is_believed_or_ignored() {
 }
 
 #[test]
-fn what_is_too_long_for_a_record_is_neither_read_nor_kept_whole() {
+fn oversized_record_is_neither_read_nor_set_aside_whole() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
     let redis = Redis::start();
     let client = || {
@@ -165,13 +165,13 @@ fn what_is_too_long_for_a_record_is_neither_read_nor_kept_whole() {
 }
 
 #[test]
-fn a_server_that_repeats_the_password_does_not_get_it_into_the_error() {
+fn cache_password_repeated_by_the_server_does_not_reach_the_error() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
-            let mut asked = [0; 4096];
-            while stream.read(&mut asked).is_ok_and(|length| length > 0) {
+            let mut request = [0; 4096];
+            while stream.read(&mut request).is_ok_and(|length| length > 0) {
                 let _ =
                     stream.write_all(b"-ERR unknown command 'AUTH', with args beginning with: 'me' 'hush-hush'\r\n");
             }

@@ -1,4 +1,4 @@
-//! One set of cases, tests/conformance/cases.json, in every language. See tests/conformance/README.md.
+//! Runs the cases of tests/conformance/cases.json in every language. See tests/conformance/README.md.
 
 #[path = "conformance/case.rs"]
 mod case;
@@ -16,7 +16,7 @@ use case::Case;
 use serde_json::json;
 use support::programs::{Program, Under};
 use support::sandbox::Sandbox;
-use support::{fresh_folder, installed_prefix, root, scratch, succeed};
+use support::{fresh_directory, installed_prefix, root, scratch, succeed};
 
 static C: Language = Language::new("C", "plain, and under gcc's sanitizers", c);
 static CPP: Language = Language::new("C++", "plain, and under gcc's sanitizers", cpp);
@@ -43,7 +43,7 @@ impl Language {
         Self { name, how, ways, failures: OnceLock::new() }
     }
 
-    /// What went wrong in each case, in the order of the cases. They run once, for the test that asks first; another waits.
+    /// Returns the failures of each case, in the order of the cases. The cases run once, for the test that asks first.
     fn failures(&self) -> &[Vec<String>] {
         self.failures.get_or_init(|| {
             let (sandbox, ways) = (Sandbox::start(&[]), (self.ways)());
@@ -68,15 +68,13 @@ impl Way {
         Self { name, command: Box::new(command) }
     }
 
-    /// A program and its arguments, in the sandbox's environment and no other but for these variables.
+    /// Runs a program and its arguments with the sandbox's TANGO_* variables and these, and no others.
     fn program<const N: usize>(name: &'static str, program: &[&Path], variables: [(&'static str, PathBuf); N]) -> Self {
         let program: Vec<_> = program.iter().map(|&part| part.to_owned()).collect();
         Self::new(name, move |sandbox| {
             let mut command = Command::new(&program[0]);
-            for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TANGO_")) {
-                command.env_remove(name);
-            }
-            command.args(&program[1..]).envs(&sandbox.variables).env("TANGO_PROXY", "none").envs(variables.clone());
+            sandbox.configure(&mut command);
+            command.args(&program[1..]).envs(variables.clone());
             command
         })
     }
@@ -99,7 +97,7 @@ fn compiled(source: &str) -> Vec<Way> {
 }
 
 fn python() -> Vec<Way> {
-    // What `python3` stands for: it may be a script that looks for one, each time.
+    // The real interpreter: `python3` may be a script that searches for one at each start.
     let output = succeed(Command::new("python3").args(["-c", "import sys; print(sys.executable, end='')"]));
     let python = PathBuf::from(String::from_utf8(output.stdout).unwrap());
     let runner = root().join("tests/conformance/runner.py");
@@ -110,18 +108,18 @@ fn python() -> Vec<Way> {
     ]
 }
 
-/// A folder with the package: what a wheel holds, with the native module as cargo builds it for tests. By that variable maturin
-/// asks for a module that is not linked to the interpreter.
+/// Makes a directory with the contents of a wheel, with the native module as cargo builds it for tests. The variable,
+/// which maturin sets too, asks for a module that is not linked to the interpreter.
 fn python_package() -> PathBuf {
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--package", "tango-token-python"]).env("PYO3_BUILD_EXTENSION_MODULE", "1");
     succeed(build.current_dir(root()));
-    let folder = fresh_folder("conformance-python");
-    let package = folder.join("tango_token");
+    let directory = fresh_directory("conformance-python");
+    let package = directory.join("tango_token");
     succeed(Command::new("cp").arg("-r").arg(root().join("bindings/python/python/tango_token")).arg(&package));
     let native = target().join("debug/lib_native.so");
     std::fs::copy(native, package.join("_native.abi3.so")).unwrap();
-    folder
+    directory
 }
 
 fn go() -> Vec<Way> {
@@ -147,10 +145,10 @@ fn dotnet() -> Vec<Way> {
     ways
 }
 
-/// The build for netstandard2.0, which every runtime takes.
+/// Compiles for netstandard2.0, which every runtime supports.
 fn compile_dotnet() -> PathBuf {
-    let (folder, bindings) = (fresh_folder("conformance-dotnet"), root().join("bindings/dotnet"));
-    let (library, program) = (folder.join("TangoToken.dll"), folder.join("Conformance.dll"));
+    let (directory, bindings) = (fresh_directory("conformance-dotnet"), root().join("bindings/dotnet"));
+    let (library, program) = (directory.join("TangoToken.dll"), directory.join("Conformance.dll"));
     let compiler = || {
         let mut compiler = Command::new("mcs");
         compiler.args(["-langversion:6", "-r:System.Net.Http.dll"]);
@@ -166,18 +164,18 @@ fn compile_dotnet() -> PathBuf {
     let properties = json!({"System.Globalization.Invariant": true});
     let options = json!({"framework": framework, "rollForward": "Major", "configProperties": properties});
     let configuration = json!({"runtimeOptions": options}).to_string();
-    std::fs::write(folder.join("Conformance.runtimeconfig.json"), configuration).unwrap();
+    std::fs::write(directory.join("Conformance.runtimeconfig.json"), configuration).unwrap();
     program
 }
 
-/// Those in C#, but for what an SDK leaves behind.
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let is_left_behind = |path: &PathBuf| path.ends_with("obj") || path.ends_with("bin");
-    let (folders, files): (Vec<_>, Vec<_>) =
-        entries.filter(|path| !is_left_behind(path)).partition(|path| path.is_dir());
+/// Returns the C# files of a directory, without those that an SDK generated.
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let is_generated = |path: &PathBuf| path.ends_with("obj") || path.ends_with("bin");
+    let (directories, files): (Vec<_>, Vec<_>) =
+        entries.filter(|path| !is_generated(path)).partition(|path| path.is_dir());
     let files = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "cs"));
-    files.chain(folders.iter().flat_map(|folder| sources(folder))).collect()
+    files.chain(directories.iter().flat_map(|directory| sources(directory))).collect()
 }
 
 fn target() -> PathBuf {
@@ -210,7 +208,7 @@ fn dotnet_passes_every_case() {
 }
 
 #[test]
-fn what_is_not_as_a_case_says_is_told() {
+fn deviations_from_a_case_are_reported() {
     let (sandbox, ways) = (Sandbox::start(&[]), c());
     let token = json!({"json": {"access_token": "token-1", "token_type": "Bearer"}});
     let acquires = |value| json!([{"call": "acquire", "expect": {"token": {"value": value}}}]);
@@ -219,20 +217,20 @@ fn what_is_not_as_a_case_says_is_told() {
         ("acquire", json!({"answers": [token], "calls": acquires("token-2")})),
         ("1 requests instead of 0", json!({"answers": [token], "calls": acquires("token-1"), "requests": []})),
         ("a request", json!({"answers": [token], "calls": acquires("token-1"), "requests": [{"method": "GET"}]})),
-        ("not a line that a runner knows", json!({"calls": [{"call": "no call", "expect": {}}]})),
+        ("unknown call", json!({"calls": [{"call": "no call", "expect": {}}]})),
     ];
-    for (told, mut case) in rows {
-        case["name"] = told.into();
+    for (reason, mut case) in rows {
+        case["name"] = reason.into();
         let failure = C.failure(&Case::new("", &case), &ways[0], &sandbox).unwrap();
         assert!(
-            failure.starts_with(&format!("  C, plain, «{told}»: ")) && failure.matches(told).count() == 2,
+            failure.starts_with(&format!("  C, plain, «{reason}»: ")) && failure.matches(reason).count() == 2,
             "{failure}"
         );
     }
 }
 
 #[test]
-fn the_table_in_the_docs_is_that_of_this_run() {
+fn documented_table_is_that_of_this_run() {
     let table = table::compose(&case::all(), &[&C, &CPP, &PYTHON, &GO, &DOTNET]);
     let file = root().join("docs/conformance.md");
     if std::env::var_os("CONFORMANCE_TABLE").is_some_and(|what| what == "write") {

@@ -1,4 +1,4 @@
-//! A cache of the program's own, in Rust: one that works, and others that do not.
+//! Custom shared caches in Rust: one that works, and others that fail.
 
 mod support;
 
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use support::sandbox::Sandbox;
 use tango_token::{CacheError, Client, Config, Error, SharedCache, Status, Token};
 
-/// More than the threads on which the library resolves names and asks caches.
+/// More than the number of threads on which the library resolves host names and calls caches.
 const MANY: usize = 40;
 
-/// The least that it has to be: no lock opens by itself, because nobody dies here.
+/// A minimal cache. Its locks never expire, because no process dies here.
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Content>>);
 
@@ -55,17 +55,17 @@ fn config(sandbox: &Sandbox, cache: impl SharedCache) -> Config {
 }
 
 #[test]
-fn clients_that_share_a_cache_cost_one_request() {
+fn clients_with_one_custom_cache_send_one_token_request() {
     let sandbox = Sandbox::start(&["--latency-ms", "100"]);
     let shared = Shared::default();
     let clients: Vec<_> = (0..8).map(|_| Client::new(&config(&sandbox, shared.clone())).unwrap()).collect();
     let tokens: BTreeSet<_> = thread::scope(|scope| {
-        let asking = clients.iter().flat_map(|client| [client; 4]);
-        let asking: Vec<_> = asking.map(|client| scope.spawn(|| client.acquire().unwrap())).collect();
-        asking.into_iter().map(|thread| thread.join().unwrap().value().to_owned()).collect()
+        let clients = clients.iter().flat_map(|client| [client; 4]);
+        let threads: Vec<_> = clients.map(|client| scope.spawn(|| client.acquire().unwrap())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap().value().to_owned()).collect()
     });
     assert_eq!((tokens.len(), sandbox.token_requests()), (1, 1));
-    assert!(shared.0.lock().unwrap().owners.is_empty(), "the lock is open");
+    assert!(shared.0.lock().unwrap().owners.is_empty(), "the lock is free");
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ enum Failure {
     Hang,
 }
 
-/// A cache of which one operation fails.
+/// A cache with one operation that fails.
 struct Broken {
     shared: Shared,
     operation: Operation,
@@ -95,8 +95,8 @@ impl Broken {
     fn fails(&self, operation: Operation) -> Result<(), CacheError> {
         match self.failure {
             _ if operation != self.operation => Ok(()),
-            Failure::Error => Err(CacheError("the table is gone".into())),
-            Failure::Panic => panic!("the cache panics, as the test wants it"),
+            Failure::Error => Err(CacheError("the table does not exist".into())),
+            Failure::Panic => panic!("on purpose"),
             Failure::Hang => {
                 self.end_of_test.wait();
                 Ok(())
@@ -123,17 +123,17 @@ impl SharedCache for Broken {
     }
 }
 
-/// What a caller is told whose cache cannot be asked; who cannot write into it has a token nevertheless.
+/// The error of a caller whose cache cannot be read or locked. A cache that cannot be written does not matter.
 fn expected(operation: Operation, failure: Failure) -> Option<&'static str> {
     match (operation, failure) {
         (Operation::Save | Operation::Unlock, _) => None,
-        (_, Failure::Error) => Some("the table is gone"),
+        (_, Failure::Error) => Some("the table does not exist"),
         (_, Failure::Panic) => Some("ended unexpectedly"),
         (_, Failure::Hang) => Some("did not answer within 5 s"),
     }
 }
 
-/// Until then hangs what hangs.
+/// The time until which operations hang.
 #[derive(Clone, Default)]
 struct EndOfTest(Arc<(Mutex<bool>, Condvar)>);
 
@@ -143,7 +143,7 @@ impl EndOfTest {
         drop(changed.wait_while(ended.lock().unwrap(), |ended| !*ended).unwrap());
     }
 
-    fn has_come(&self) {
+    fn begin(&self) {
         *self.0.0.lock().unwrap() = true;
         self.0.1.notify_all();
     }
@@ -161,45 +161,45 @@ fn check(outcome: Result<Token, Error>, expected: Option<&str>) {
 }
 
 #[test]
-fn a_cache_that_fails_costs_a_token_only_where_it_has_to_be_asked_and_never_much_time() {
+fn failing_cache_is_an_error_only_if_it_cannot_be_read_or_locked() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
     let end_of_test = EndOfTest::default();
     thread::scope(|scope| {
         for operation in [Operation::Load, Operation::Save, Operation::Lock, Operation::Unlock] {
             for failure in [Failure::Error, Failure::Panic, Failure::Hang] {
-                let of_its_own = || {
+                let new_config = || {
                     config(
                         &sandbox,
                         Broken { shared: Shared::default(), operation, failure, end_of_test: end_of_test.clone() },
                     )
                 };
-                let (careful, mut bold) = (of_its_own(), of_its_own());
-                bold.allow_fetch_without_cache(true);
-                for (config, expected) in [(careful, expected(operation, failure)), (bold, None)] {
+                let (strict, mut lenient) = (new_config(), new_config());
+                lenient.allow_fetch_without_cache(true);
+                for (config, expected) in [(strict, expected(operation, failure)), (lenient, None)] {
                     scope.spawn(move || {
-                        let asked = Instant::now();
+                        let start = Instant::now();
                         check(Client::new(&config).unwrap().acquire(), expected);
-                        assert!(asked.elapsed() < Duration::from_secs(25), "{operation:?} {failure:?}");
+                        assert!(start.elapsed() < Duration::from_secs(25), "{operation:?} {failure:?}");
                     });
                 }
             }
         }
     });
-    end_of_test.has_come();
+    end_of_test.begin();
 }
 
-/// A cache that asks its own client for a token, which waits for this cache.
+/// A cache that acquires from its own client, which waits for this cache.
 #[derive(Clone, Default)]
-struct InCircles {
+struct Reentrant {
     shared: Shared,
     client: Arc<OnceLock<Client>>,
-    told: Arc<Mutex<Option<Status>>>,
+    first_status: Arc<Mutex<Option<Status>>>,
 }
 
-impl SharedCache for InCircles {
+impl SharedCache for Reentrant {
     fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
         let outcome = self.client.get().unwrap().acquire();
-        self.told.lock().unwrap().get_or_insert(outcome.unwrap_err().status());
+        self.first_status.lock().unwrap().get_or_insert(outcome.unwrap_err().status());
         self.shared.load(name)
     }
 
@@ -217,17 +217,17 @@ impl SharedCache for InCircles {
 }
 
 #[test]
-fn a_cache_that_waits_for_its_own_client_is_told_at_once() {
+fn cache_that_acquires_from_its_own_client_gets_would_block() {
     let sandbox = Sandbox::start(&[]);
-    let cache = InCircles::default();
+    let cache = Reentrant::default();
     let client = Client::new(&config(&sandbox, cache.clone())).unwrap();
     cache.client.set(client.clone()).unwrap();
     check(client.acquire(), None);
-    assert_eq!(*cache.told.lock().unwrap(), Some(Status::WouldBlock));
+    assert_eq!(*cache.first_status.lock().unwrap(), Some(Status::WouldBlock));
 }
 
 #[test]
-fn caches_that_hang_keep_no_other_client_from_its_token() {
+fn hanging_caches_do_not_block_other_clients() {
     let sandbox = Sandbox::start(&[]);
     let end_of_test = EndOfTest::default();
     thread::scope(|scope| {
@@ -238,6 +238,6 @@ fn caches_that_hang_keep_no_other_client_from_its_token() {
         }
     });
     let outcome = Client::new(&sandbox.config()).unwrap().acquire();
-    end_of_test.has_come();
+    end_of_test.begin();
     check(outcome, None);
 }

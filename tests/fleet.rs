@@ -1,4 +1,4 @@
-//! Processes that share a cache: a token for all of them costs one request, however many they are and whenever they start.
+//! Processes that share a cache send one token request, however many they are and whenever they start.
 
 mod support;
 
@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 
 use support::api::Caller;
 use support::fleet::{Cache, Fleet, Member};
-use support::fresh_folder;
+use support::fresh_directory;
 use support::redis::Redis;
 use support::sandbox::Sandbox;
 
 const PROCESSES: usize = 20;
 const THREADS: u32 = 16;
-/// Long enough for all of them to want a token while the first is on its way to the server.
-const SLOWLY: [&str; 2] = ["--latency-ms", "200"];
+/// Lets all processes wait for a token while the first request is in flight.
+const SLOW: [&str; 2] = ["--latency-ms", "200"];
 
-/// All at once, on all their threads: the token of each process.
+/// Acquires on all threads of all processes at once, and returns the distinct tokens.
 fn tokens_of(members: &mut [Member]) -> BTreeSet<String> {
     for member in &mut *members {
         member.tell("acquire");
@@ -23,8 +23,8 @@ fn tokens_of(members: &mut [Member]) -> BTreeSet<String> {
     members.iter_mut().map(|member| member.outcome().unwrap()).collect()
 }
 
-fn all_start_at_once_on_an_empty(cache: &Cache) {
-    let sandbox = Sandbox::start(&SLOWLY);
+fn one_token_request_on_an_empty(cache: &Cache) {
+    let sandbox = Sandbox::start(&SLOW);
     let mut members = Fleet::new(&sandbox, cache).threads(THREADS).start_many(PROCESSES);
     assert_eq!(tokens_of(&mut members).len(), 1);
     assert_eq!(sandbox.token_requests(), 1);
@@ -32,24 +32,24 @@ fn all_start_at_once_on_an_empty(cache: &Cache) {
 }
 
 #[test]
-fn twenty_processes_that_start_on_an_empty_folder_cost_one_request() {
-    all_start_at_once_on_an_empty(&Cache::Folder(fresh_folder("fleet-together")));
+fn twenty_processes_on_an_empty_directory_send_one_token_request() {
+    one_token_request_on_an_empty(&Cache::Directory(fresh_directory("fleet-together")));
 }
 
 #[test]
-fn twenty_processes_that_start_on_an_empty_redis_cost_one_request() {
-    all_start_at_once_on_an_empty(&Cache::Redis(&Redis::start(), "together:"));
+fn twenty_processes_on_an_empty_redis_send_one_token_request() {
+    one_token_request_on_an_empty(&Cache::Redis(&Redis::start(), "together:"));
 }
 
 #[test]
-fn twenty_processes_that_start_on_an_empty_redis_with_tls_cost_one_request_and_need_few_rights() {
+fn twenty_processes_on_redis_with_tls_and_few_permissions_send_one_token_request() {
     let redis = Redis::start_with_tls_and_a_user("shop:");
-    all_start_at_once_on_an_empty(&Cache::Redis(&redis, "shop:"));
-    assert_eq!(redis.refused_commands(), Vec::<String>::new());
+    one_token_request_on_an_empty(&Cache::Redis(&redis, "shop:"));
+    assert_eq!(redis.denied_commands(), Vec::<String>::new());
 }
 
-fn all_make_proofs_with_the_key_in(cache: &Cache) {
-    let sandbox = Sandbox::start(&[&SLOWLY[..], &["--dpop", "strict", "--dpop-nonce", "off"]].concat());
+fn all_sign_with_the_key_in(cache: &Cache) {
+    let sandbox = Sandbox::start(&[&SLOW[..], &["--dpop", "strict", "--dpop-nonce", "off"]].concat());
     let fleet = Fleet::new(&sandbox, cache).threads(THREADS).with("TANGO_DPOP", "required");
     let mut members = fleet.start_many(PROCESSES);
     assert_eq!(tokens_of(&mut members).len(), 1);
@@ -65,16 +65,16 @@ fn all_make_proofs_with_the_key_in(cache: &Cache) {
 }
 
 #[test]
-fn twenty_processes_make_proofs_with_the_one_key_that_their_folder_holds() {
-    all_make_proofs_with_the_key_in(&Cache::Folder(fresh_folder("fleet-proofs")));
+fn twenty_processes_sign_with_the_key_in_their_directory() {
+    all_sign_with_the_key_in(&Cache::Directory(fresh_directory("fleet-proofs")));
 }
 
 #[test]
-fn twenty_processes_make_proofs_with_the_one_key_that_their_redis_holds() {
-    all_make_proofs_with_the_key_in(&Cache::Redis(&Redis::start(), "proofs:"));
+fn twenty_processes_sign_with_the_key_in_their_redis() {
+    all_sign_with_the_key_in(&Cache::Redis(&Redis::start(), "proofs:"));
 }
 
-fn a_hundred_starts_on(cache: &Cache) {
+fn one_token_request_of_a_hundred_processes_on(cache: &Cache) {
     let sandbox = Sandbox::start(&[]);
     let fleet = Fleet::new(&sandbox, cache);
     let tokens: BTreeSet<_> = (0..100)
@@ -89,15 +89,16 @@ fn a_hundred_starts_on(cache: &Cache) {
 }
 
 #[test]
-fn a_hundred_starts_cost_one_request() {
-    a_hundred_starts_on(&Cache::Folder(fresh_folder("fleet-starts")));
-    a_hundred_starts_on(&Cache::Redis(&Redis::start(), "starts:"));
+fn hundred_processes_in_turn_send_one_token_request() {
+    one_token_request_of_a_hundred_processes_on(&Cache::Directory(fresh_directory("fleet-starts")));
+    one_token_request_of_a_hundred_processes_on(&Cache::Redis(&Redis::start(), "starts:"));
 }
 
-fn a_refusal_is_remembered_in(cache: &Cache) {
+fn quota_refusal_is_remembered_in(cache: &Cache) {
     let sandbox = Sandbox::start(&[]);
-    let elsewhere = Fleet::new(&sandbox, &Cache::Folder(fresh_folder("fleet-elsewhere")));
-    elsewhere.start().acquire().unwrap();
+    // A process with another cache spends the quota.
+    let other = Fleet::new(&sandbox, &Cache::Directory(fresh_directory("fleet-other")));
+    other.start().acquire().unwrap();
     let fleet = Fleet::new(&sandbox, cache);
     let first = fleet.start().acquire().unwrap_err();
     assert_eq!((first.status.as_str(), sandbox.token_requests()), ("TANGO_STATUS_QUOTA_REFUSED", 2));
@@ -113,15 +114,15 @@ fn a_refusal_is_remembered_in(cache: &Cache) {
 }
 
 #[test]
-fn after_a_quota_refusal_a_start_sends_nothing_and_says_when_to_try_again() {
-    a_refusal_is_remembered_in(&Cache::Folder(fresh_folder("fleet-refused")));
-    a_refusal_is_remembered_in(&Cache::Redis(&Redis::start(), "refused:"));
+fn process_that_starts_after_a_quota_refusal_sends_nothing_and_knows_when_to_retry() {
+    quota_refusal_is_remembered_in(&Cache::Directory(fresh_directory("fleet-refused")));
+    quota_refusal_is_remembered_in(&Cache::Redis(&Redis::start(), "refused:"));
 }
 
 #[test]
-fn a_cluster_is_one_cache_and_needs_few_rights() {
+fn processes_on_a_redis_cluster_with_few_permissions_send_one_token_request() {
     let nodes = Redis::start_cluster("cluster:");
-    let sandbox = Sandbox::start(&SLOWLY);
+    let sandbox = Sandbox::start(&SLOW);
     let mut tokens = BTreeSet::new();
     let mut members: Vec<_> =
         nodes.iter().flat_map(|node| Fleet::new(&sandbox, &Cache::Redis(node, "cluster:")).start_many(2)).collect();
@@ -129,6 +130,6 @@ fn a_cluster_is_one_cache_and_needs_few_rights() {
     assert_eq!((tokens.len(), sandbox.token_requests()), (1, 1));
     members.into_iter().for_each(Member::end);
     for node in &nodes {
-        assert_eq!(node.refused_commands(), Vec::<String>::new());
+        assert_eq!(node.denied_commands(), Vec::<String>::new());
     }
 }

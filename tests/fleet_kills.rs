@@ -1,4 +1,5 @@
-//! A process that holds the lock of the shared cache dies, at any moment: the others get their token.
+//! A process that holds the lock of the shared cache is killed or suspended at any moment. The other processes get a
+//! token.
 
 mod support;
 
@@ -9,28 +10,28 @@ use std::time::Duration;
 
 use serde_json::json;
 use support::fleet::{Cache, Fleet};
-use support::fresh_folder;
+use support::fresh_directory;
 use support::redis::Redis;
 use support::sandbox::Sandbox;
 
 const KILLS: u32 = 30;
-/// How many of them are under way at once. Most of the time they wait.
+/// How many run at once. They mostly wait.
 const AT_ONCE: u32 = 6;
-/// From taking the lock until well after the token is written, where the server takes this long.
+/// The time from taking the lock until well after the token is written, with this latency of the server.
 const SPAN: Duration = Duration::from_millis(320);
 const LATENCY: [&str; 2] = ["--latency-ms", "200"];
 
-/// The lock of Redis opens after an attempt and a second, when its holder is dead.
+/// The lock in Redis expires an attempt timeout and a second after its holder died.
 const ATTEMPT_TIMEOUT: &str = "2000";
 const LEASE: Duration = Duration::from_secs(3);
 
-/// A moment of the span's part of this number, another one in each run.
+/// Returns a random moment in the part of the span that has this number.
 fn moment(number: u32) -> Duration {
     let random = RandomState::new().hash_one(number) % 1000;
     SPAN * (1000 * number + u32::try_from(random).unwrap()) / (1000 * KILLS)
 }
 
-/// How many requests were sent for a token when the holder of the lock was killed at this moment.
+/// Kills the holder of the lock at this moment, and returns how many token requests were sent.
 fn kill_at(moment: Duration, sandbox: &Sandbox, cache: &Cache) -> u64 {
     sandbox.reset();
     let fleet = Fleet::new(sandbox, cache).with("TANGO_ATTEMPT_TIMEOUT_MS", ATTEMPT_TIMEOUT);
@@ -50,15 +51,15 @@ fn kill_at(moment: Duration, sandbox: &Sandbox, cache: &Cache) -> u64 {
     let requests = sandbox.token_requests();
     assert!(requests <= 2, "{moment:?}: {requests} requests");
     let found = fleet.start().acquire().unwrap();
-    assert_eq!(tokens, BTreeSet::from([found]), "{moment:?}: all have the token that can be read afterwards");
+    assert_eq!(tokens, BTreeSet::from([found]), "{moment:?}: all have the token that is in the cache");
     assert_eq!(sandbox.token_requests(), requests, "{moment:?}");
     assert_eq!(cache.entry("rejected"), None, "{moment:?}");
-    assert!(cache.lock_heals_within(LEASE), "{moment:?}");
+    assert!(cache.lock_is_free_within(LEASE), "{moment:?}");
     requests
 }
 
-/// `cache` is one of its own for each number.
-fn whenever_the_holder_is_killed<'a>(cache: impl Fn(u32) -> Cache<'a> + Sync) {
+/// `cache` returns another cache for each number.
+fn kill_holders_at_all_moments<'a>(cache: impl Fn(u32) -> Cache<'a> + Sync) {
     let requests: Vec<_> = thread::scope(|scope| {
         let cache = &cache;
         let kill_each = |first| {
@@ -69,25 +70,25 @@ fn whenever_the_holder_is_killed<'a>(cache: impl Fn(u32) -> Cache<'a> + Sync) {
         let running: Vec<_> = (0..AT_ONCE).map(|first| scope.spawn(move || kill_each(first))).collect();
         running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
-    assert!(requests.contains(&2), "no fetch was interrupted");
+    assert!(requests.contains(&2), "no refresh was interrupted");
 }
 
 #[test]
-fn whenever_the_holder_is_killed_the_others_are_served_by_one_more_request_at_most() {
-    whenever_the_holder_is_killed(|number| Cache::Folder(fresh_folder(&format!("fleet-kill-{number}"))));
+fn killed_holder_of_the_file_lock_costs_at_most_one_more_request() {
+    kill_holders_at_all_moments(|number| Cache::Directory(fresh_directory(&format!("fleet-kill-{number}"))));
 }
 
 #[test]
-fn whenever_the_holder_is_killed_the_others_are_served_through_redis_within_a_lease() {
+fn killed_holder_of_the_redis_lock_costs_at_most_one_more_request_and_one_lease() {
     let redis = Redis::start();
     let prefixes: Vec<_> = (0..KILLS).map(|number| format!("kill-{number}:")).collect();
-    whenever_the_holder_is_killed(|number| Cache::Redis(&redis, &prefixes[number as usize]));
+    kill_holders_at_all_moments(|number| Cache::Redis(&redis, &prefixes[number as usize]));
 }
 
 const QUOTA_SECONDS: i64 = 20 * 3600;
 
-/// The holder is stopped while the server thinks, and killed once the token is issued: nobody will ever see it.
-fn the_token_dies_with_its_holder(cache: &Cache) {
+/// Suspends the holder while its request is in flight, and kills it once the token is issued, which is then lost.
+fn token_is_lost_with_its_holder(cache: &Cache) {
     let sandbox = Sandbox::start(&["--latency-ms", "2000"]);
     let fleet = Fleet::new(&sandbox, cache).with("TANGO_ATTEMPT_TIMEOUT_MS", "6000");
     let (mut holder, mut waiting) = (fleet.start(), fleet.start_many(3));
@@ -109,23 +110,24 @@ fn the_token_dies_with_its_holder(cache: &Cache) {
         let near = QUOTA_SECONDS - 300..=QUOTA_SECONDS + 60;
         assert!(near.contains(&refused.retry_after_seconds), "{refused:?}");
     }
-    assert_eq!(sandbox.token_requests(), 2, "the one whose answer was lost, and the one that found the quota spent");
+    assert_eq!(sandbox.token_requests(), 2, "one whose response was lost, and one that was refused");
     assert_eq!(cache.entry("record"), None);
 }
 
 #[test]
-fn a_token_that_dies_with_its_holder_is_remembered_and_nothing_is_sent_until_the_quota_returns() {
-    the_token_dies_with_its_holder(&Cache::Folder(fresh_folder("fleet-lost")));
+fn token_lost_with_its_holder_is_remembered_in_a_directory_until_the_quota_returns() {
+    token_is_lost_with_its_holder(&Cache::Directory(fresh_directory("fleet-lost")));
 }
 
 #[test]
-fn redis_remembers_a_token_that_died_with_its_holder() {
-    the_token_dies_with_its_holder(&Cache::Redis(&Redis::start(), "lost:"));
+fn token_lost_with_its_holder_is_remembered_in_redis_until_the_quota_returns() {
+    token_is_lost_with_its_holder(&Cache::Redis(&Redis::start(), "lost:"));
 }
 
-/// Suspended while the server thinks, for longer than its lease, it goes on when another process has been refused meanwhile.
+/// The holder is suspended for longer than its lease, while its request is in flight. Meanwhile another process is
+/// refused.
 #[test]
-fn a_holder_that_was_suspended_sends_nothing_and_writes_over_nothing_when_it_goes_on() {
+fn suspended_holder_sends_nothing_and_overwrites_nothing_when_it_resumes() {
     let redis = Redis::start();
     let cache = Cache::Redis(&redis, "suspended:");
     let sandbox = Sandbox::start(&["--latency-ms", "500"]);
@@ -137,20 +139,20 @@ fn a_holder_that_was_suspended_sends_nothing_and_writes_over_nothing_when_it_goe
     sandbox.wait_for("token_requests", 1);
     suspended.pause();
     let quota = "TANGO_STATUS_QUOTA_REFUSED";
-    assert_eq!(fleet.start().acquire().unwrap_err().status, quota, "once the lease is over");
+    assert_eq!(fleet.start().acquire().unwrap_err().status, quota, "after the lease has expired");
     let cool_down = cache.ledger()["cool_down_until_ms"].as_i64().unwrap();
     suspended.resume();
     assert_eq!(suspended.outcome().unwrap_err().status, quota);
     assert_eq!(fleet.start().acquire().unwrap_err().status, quota);
     assert_eq!(sandbox.token_requests(), 2);
     assert!(cache.ledger()["cool_down_until_ms"].as_i64().unwrap().abs_diff(cool_down) < 1_000);
-    assert!(cache.lock_heals_within(Duration::ZERO));
+    assert!(cache.lock_is_free_within(Duration::ZERO));
 }
 
 #[test]
-fn a_child_does_not_keep_the_lock_of_its_dead_parent() {
+fn forked_child_does_not_keep_the_lock_of_its_dead_parent() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
-    let fleet = Fleet::new(&sandbox, &Cache::Folder(fresh_folder("fleet-fork")));
+    let fleet = Fleet::new(&sandbox, &Cache::Directory(fresh_directory("fleet-fork")));
     sandbox.script(&json!([{"fault": "hang"}]));
     let mut parent = fleet.start();
     parent.serve();
@@ -158,7 +160,7 @@ fn a_child_does_not_keep_the_lock_of_its_dead_parent() {
     parent.tell("fork");
     assert_eq!(parent.hear(), ["forked"]);
     parent.kill();
-    // The child still runs, until the parent's input is closed.
+    // The child runs until the parent's input is closed.
     fleet.start().acquire().unwrap();
     assert_eq!(sandbox.token_requests(), 2);
 }

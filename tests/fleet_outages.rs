@@ -1,4 +1,4 @@
-//! The shared cache goes away, comes back, and is empty, slow, full or read-only: whose token is in memory notices nothing.
+//! The shared cache is unreachable, empty, slow, full or read-only. Processes with a token in memory are not affected.
 
 mod support;
 
@@ -12,8 +12,8 @@ use support::redis::Redis;
 use support::sandbox::Sandbox;
 
 const UNAVAILABLE: &str = "TANGO_STATUS_CACHE_UNAVAILABLE";
-/// Far more than the five seconds that it may take, and less than what a caller waits who is told nothing.
-const AT_ONCE: Duration = Duration::from_secs(15);
+/// Far more than the five seconds that an operation may take, and less than the total timeout.
+const PROMPTLY: Duration = Duration::from_secs(15);
 
 struct Api(Caller, String);
 
@@ -40,43 +40,43 @@ const OUTAGES: [Outage; 3] = [
 ];
 
 #[test]
-fn without_redis_a_token_in_memory_is_served_and_who_has_none_is_told_at_once() {
+fn without_redis_a_held_token_is_served_and_a_new_process_fails_promptly() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
     let api = Api::of(&sandbox);
     let mut redis = Redis::start();
     let cache = |redis: &Redis| Fleet::new(&sandbox, &Cache::Redis(redis, "outage:"));
-    let mut old = cache(&redis).threads(4).start();
-    let token = old.acquire().unwrap();
+    let mut established = cache(&redis).threads(4).start();
+    let token = established.acquire().unwrap();
     assert!(api.accepts(&token));
-    old.serve();
+    established.serve();
     for outage in OUTAGES {
         (outage.begins)(&mut redis);
-        let mut young = cache(&redis).start();
-        let mut bold = cache(&redis).with("TANGO_ALLOW_FETCH_WITHOUT_CACHE", "true").start();
-        let asked = Instant::now();
-        young.tell("acquire");
-        bold.tell("acquire");
-        let refused = young.outcome().unwrap_err();
+        let mut new = cache(&redis).start();
+        let mut lenient = cache(&redis).with("TANGO_ALLOW_FETCH_WITHOUT_CACHE", "true").start();
+        let start = Instant::now();
+        new.tell("acquire");
+        lenient.tell("acquire");
+        let refused = new.outcome().unwrap_err();
         assert_eq!(refused.status, UNAVAILABLE, "{refused:?}");
-        assert!(refused.retry_after_seconds > 0 && asked.elapsed() < AT_ONCE, "{refused:?}");
-        assert!(api.accepts(&bold.outcome().unwrap()));
+        assert!(refused.retry_after_seconds > 0 && start.elapsed() < PROMPTLY, "{refused:?}");
+        assert!(api.accepts(&lenient.outcome().unwrap()));
         (outage.ends)(&mut redis);
-        assert!(api.accepts(&young.acquire_in_the_end(UNAVAILABLE)));
-        assert_eq!(cache(&redis).start().acquire().unwrap(), young.acquire().unwrap(), "all is as it was");
-        young.end();
-        bold.end();
+        assert!(api.accepts(&new.acquire_eventually(UNAVAILABLE)));
+        assert_eq!(cache(&redis).start().acquire().unwrap(), new.acquire().unwrap(), "the cache works again");
+        new.end();
+        lenient.end();
     }
     redis.flush();
     assert!(api.accepts(&cache(&redis).start().acquire().unwrap()));
-    let (served, refused) = old.rest();
+    let (served, refused) = established.rest();
     assert!(served > 0 && refused.is_empty(), "{refused:?}");
-    assert_eq!(old.acquire().unwrap(), token);
-    old.end();
+    assert_eq!(established.acquire().unwrap(), token);
+    established.end();
 }
 
-/// Tokens of three seconds, so that each process needs the cache again and again.
+/// Tokens live for three seconds, so that each process needs the cache often.
 #[test]
-fn under_load_the_outages_of_redis_cost_nothing_but_their_own_time() {
+fn processes_under_load_recover_from_outages_of_redis() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0", "--token-lifetime-seconds", "3"]);
     let api = Api::of(&sandbox);
     let mut redis = Redis::start();
@@ -84,28 +84,30 @@ fn under_load_the_outages_of_redis_cost_nothing_but_their_own_time() {
     let mut members = fleet.start_many(6);
     members.iter_mut().for_each(Member::serve);
     for outage in OUTAGES {
-        thread::sleep(Duration::from_millis(700));
+        // The fleet is at work: it gets a new token.
+        sandbox.wait_for("tokens_issued", sandbox.statistic("tokens_issued") + 1);
         redis.flush();
         (outage.begins)(&mut redis);
         members.push(fleet.start());
         members.last_mut().unwrap().serve();
+        // The length of the outage, in which tokens expire.
         thread::sleep(Duration::from_millis(1500));
         (outage.ends)(&mut redis);
     }
     for mut member in members {
         let (_, refused) = member.rest();
         assert!(refused.iter().all(|status| status == UNAVAILABLE), "{refused:?}");
-        member.acquire_in_the_end(UNAVAILABLE);
-        wait_until("a token is not at its end", || api.accepts(&member.acquire().unwrap()));
+        member.acquire_eventually(UNAVAILABLE);
+        wait_until("the API accepts a token", || api.accepts(&member.acquire().unwrap()));
         member.end();
     }
 }
 
 #[test]
-fn on_a_full_disk_the_token_is_served_from_memory_and_written_once_there_is_room() {
+fn token_is_served_while_the_disk_is_full_and_written_when_there_is_room() {
     let sandbox = Sandbox::start(&[]);
     let disk = Disk::new("fleet-full-disk");
-    let cache = Cache::Folder(disk.path().into());
+    let cache = Cache::Directory(disk.path().into());
     let fleet = Fleet::new(&sandbox, &cache);
     disk.fill();
     let mut member = fleet.start();
@@ -123,10 +125,10 @@ fn on_a_full_disk_the_token_is_served_from_memory_and_written_once_there_is_room
 }
 
 #[test]
-fn a_read_only_folder_is_good_for_reading() {
+fn read_only_directory_can_be_read() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
     let mut disk = Disk::new("fleet-read-only");
-    let fleet = |folder: &str| Fleet::new(&sandbox, &Cache::Folder(disk.path().join(folder)));
+    let fleet = |directory: &str| Fleet::new(&sandbox, &Cache::Directory(disk.path().join(directory)));
     let token = fleet("used").start().acquire().unwrap();
     std::fs::create_dir(disk.path().join("empty")).unwrap();
     let (used, empty) = (fleet("used"), fleet("empty"));

@@ -1,5 +1,5 @@
-//! A program builds against an installed prefix as its author would: with pkg-config and with CMake, linked
-//! dynamically and statically, and then runs.
+//! Builds a program with the files that `make install` writes, as its author would: with pkg-config and with CMake, linked
+//! dynamically and statically. Then runs it.
 
 mod support;
 
@@ -7,90 +7,171 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::unistd::geteuid;
 use support::sandbox::Sandbox;
-use support::{installed_prefix, root, scratch, succeed};
+use support::{fresh_directory, installed_prefix, root, scratch, succeed};
 
 const SOURCE: &str = "examples/c/acquire.c";
 
-/// A copy at another place: an installed tree can be moved, as packagers do.
+/// Copies the installed tree to another place, as packagers do.
 fn moved_prefix(name: &str) -> PathBuf {
-    let moved = fresh(name);
+    let moved = fresh_directory(name);
     succeed(Command::new("cp").arg("-a").arg(installed_prefix().join(".")).arg(&moved));
     moved
 }
 
-fn fresh(name: &str) -> PathBuf {
-    let folder = scratch().join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-fn pkg_config(prefix: &Path, options: &[&str]) -> Vec<String> {
+fn pkg_config(libdir: &Path, options: &[&str]) -> Vec<String> {
     let mut query = Command::new("pkg-config");
-    query.args(options).arg("tango-token").env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
+    query.args(options).arg("tango-token").env("PKG_CONFIG_PATH", libdir.join("pkgconfig"));
     String::from_utf8(succeed(&mut query).stdout).unwrap().split_whitespace().map(str::to_owned).collect()
 }
 
-fn compile(prefix: &Path, executable: &Path, link: &[String]) {
+/// Compiles the example, and links it with what pkg-config prints for these options.
+fn compile(libdir: &Path, name: &str, link: &[&str]) -> PathBuf {
+    let executable = scratch().join(name);
     let mut compiler = Command::new("cc");
-    compiler.arg("-D_POSIX_C_SOURCE=200809L").arg(root().join(SOURCE)).args(pkg_config(prefix, &["--cflags"]));
-    succeed(compiler.args(link).arg("-o").arg(executable));
+    compiler.arg("-D_POSIX_C_SOURCE=200809L").arg(root().join(SOURCE)).args(pkg_config(libdir, &["--cflags"]));
+    succeed(compiler.args(pkg_config(libdir, link)).arg("-o").arg(&executable));
+    executable
 }
 
-/// Gets a token, and says whether the program needs the shared library.
-fn run(executable: &Path, library_path: Option<&Path>) -> bool {
+/// Runs a program, which must get a token.
+fn assert_gets_token(program: &mut Command) {
     let sandbox = Sandbox::start(&[]);
-    let mut program = Command::new(executable);
-    program.envs(&sandbox.variables).env("TANGO_PROXY", "none");
-    if let Some(path) = library_path {
-        program.env("LD_LIBRARY_PATH", path);
+    sandbox.configure(program);
+    let printed = String::from_utf8(succeed(program).stderr).unwrap();
+    assert!(printed.starts_with("1. Bearer token for raas.all"), "{printed}");
+}
+
+fn needs_shared_library(executable: &Path) -> bool {
+    let dynamic = succeed(Command::new("readelf").arg("--dynamic").arg(executable));
+    String::from_utf8_lossy(&dynamic.stdout).contains("[libtango_token.so.1]")
+}
+
+#[test]
+fn pkg_config_links_dynamically() {
+    let libdir = moved_prefix("moved-for-pkg-config").join("lib");
+    for (name, link) in [("pkg-config-dynamic", &["--libs"][..]), ("pkg-config-private", &["--static", "--libs"])] {
+        let executable = compile(&libdir, name, link);
+        assert_gets_token(Command::new(&executable).env("LD_LIBRARY_PATH", &libdir));
+        assert!(needs_shared_library(&executable));
     }
-    let said = String::from_utf8(succeed(&mut program).stderr).unwrap();
-    assert!(said.starts_with("1. Bearer token for raas.all"), "{said}");
-    let needed = succeed(Command::new("readelf").arg("--dynamic").arg(executable));
-    String::from_utf8_lossy(&needed.stdout).contains("[libtango_token.so.1]")
 }
 
 #[test]
-fn with_pkg_config() {
-    let prefix = moved_prefix("moved-for-pkg-config");
-    let executable = scratch().join("pkg-config-dynamic");
-    compile(&prefix, &executable, &pkg_config(&prefix, &["--libs"]));
-    assert!(run(&executable, Some(&prefix.join("lib"))));
-
-    let executable = scratch().join("pkg-config-static");
-    let archive = pkg_config(&prefix, &["--variable=static_library"]);
-    let system = pkg_config(&prefix, &["--static", "--libs-only-l"]);
-    let system = system.into_iter().filter(|option| option != "-ltango_token");
-    compile(&prefix, &executable, &archive.into_iter().chain(system).collect::<Vec<_>>());
-    assert!(!run(&executable, None));
+fn pkg_config_links_statically_by_its_variable() {
+    let libdir = moved_prefix("moved-for-static").join("lib");
+    let executable = compile(&libdir, "pkg-config-static", &["--variable=static_libs"]);
+    assert_gets_token(&mut Command::new(&executable));
+    assert!(!needs_shared_library(&executable));
 }
 
 #[test]
-fn with_cmake() {
-    let prefix = moved_prefix("moved-for-cmake");
-    let project = root().join("tests/cmake");
-    let build = fresh("cmake-build");
+fn pkg_config_links_statically_where_the_shared_library_is_missing() {
+    let libdir = moved_prefix("moved-without-shared").join("lib");
+    fs::remove_file(libdir.join("libtango_token.so")).unwrap();
+    let executable = compile(&libdir, "pkg-config-archive", &["--static", "--libs"]);
+    assert_gets_token(&mut Command::new(&executable));
+    assert!(!needs_shared_library(&executable));
+}
+
+/// Configures a project that asks for this version; says whether CMake found it.
+fn cmake_finds(version: &str, prefix: &Path, build: &Path) -> bool {
     let mut configure = Command::new("cmake");
-    configure.arg("-S").arg(project).arg("-B").arg(&build);
+    configure.arg("-S").arg(root().join("tests/cmake")).arg("-B").arg(build).arg(format!("-DVERSION={version}"));
     configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()));
-    succeed(configure.arg(format!("-DSOURCE={}", root().join(SOURCE).display())));
-    succeed(Command::new("cmake").arg("--build").arg(&build));
-    assert!(run(&build.join("dynamic"), None), "CMake writes the library's place into the program");
-    assert!(!run(&build.join("static"), None));
+    let output = configure.arg(format!("-DSOURCE={}", root().join(SOURCE).display())).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() || errors.contains("compatible with requested version"), "{errors}");
+    output.status.success()
 }
 
-/// What `make install` says a static program needs is what the compiler says.
 #[test]
-fn the_documented_link_line_is_the_compilers_own() {
+fn cmake_links_dynamically_and_statically() {
+    let prefix = moved_prefix("moved-for-cmake");
+    let build = fresh_directory("cmake-build");
+    assert!(cmake_finds("0.1", &prefix, &build));
+    succeed(Command::new("cmake").arg("--build").arg(&build));
+    let (dynamic, linked_statically) = (build.join("dynamic"), build.join("static"));
+    // CMake writes the directory of the library into the program.
+    assert_gets_token(&mut Command::new(&dynamic));
+    assert!(needs_shared_library(&dynamic));
+    assert_gets_token(&mut Command::new(&linked_statically));
+    assert!(!needs_shared_library(&linked_statically));
+}
+
+#[test]
+fn cmake_finds_compatible_versions_only() {
+    let installed = env!("CARGO_PKG_VERSION");
+    let versions =
+        [("", true), ("0", true), ("0.1", true), (installed, true), ("0.0", false), ("0.2", false), ("1", false)];
+    for (version, is_compatible) in versions {
+        let build = fresh_directory("cmake-version");
+        assert_eq!(cmake_finds(version, installed_prefix(), &build), is_compatible, "version {version:?}");
+    }
+}
+
+#[test]
+fn static_libraries_are_those_that_rustc_names() {
     let mut ask = Command::new(env!("CARGO"));
-    // In the profile of the tests: the answer does not depend on it, and the installed build stays as it is.
+    // In the profile of the tests: the list does not depend on it, and the installed build stays as it is.
     ask.args(["rustc", "--package", "tango-token", "--lib", "--crate-type", "staticlib", "--quiet"]);
     ask.args(["--", "--print", "native-static-libs"]).current_dir(root());
-    let said = String::from_utf8(succeed(&mut ask).stderr).unwrap();
-    let compilers = said.lines().find_map(|line| line.strip_prefix("note: native-static-libs: ")).unwrap();
-    let mut documented = pkg_config(installed_prefix(), &["--static", "--libs-only-l"]);
+    let printed = String::from_utf8(succeed(&mut ask).stderr).unwrap();
+    let named = printed.lines().find_map(|line| line.strip_prefix("note: native-static-libs: ")).unwrap();
+    let mut documented = pkg_config(&installed_prefix().join("lib"), &["--static", "--libs-only-l"]);
     documented.retain(|option| option != "-ltango_token");
-    assert_eq!(documented.join(" "), compilers.trim());
+    assert_eq!(documented.join(" "), named.trim());
+}
+
+/// The files below a directory, and the symbolic links.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let list = succeed(Command::new("find").arg(directory).args(["-not", "-type", "d"]));
+    String::from_utf8(list.stdout).unwrap().lines().map(PathBuf::from).collect()
+}
+
+#[test]
+fn libraries_are_installed_into_libdir_and_uninstall_removes_every_file() {
+    let prefix = fresh_directory("libdir-prefix");
+    let libdir = prefix.join("lib/some-architecture");
+    let make = |target: &str| {
+        let mut make = Command::new("make");
+        make.args([target, &format!("PREFIX={}", prefix.display()), &format!("LIBDIR={}", libdir.display())]);
+        succeed(make.current_dir(root()));
+    };
+    make("install");
+    assert!(prefix.join("bin/tango-sandbox").exists());
+    let executable = compile(&libdir, "pkg-config-libdir", &["--libs"]);
+    assert_gets_token(Command::new(&executable).env("LD_LIBRARY_PATH", &libdir));
+    let build = fresh_directory("cmake-libdir");
+    assert!(cmake_finds("0", &libdir.join("cmake"), &build));
+    succeed(Command::new("cmake").arg("--build").arg(&build));
+    assert_gets_token(&mut Command::new(build.join("dynamic")));
+
+    make("uninstall");
+    assert_eq!(files(&prefix), Vec::<PathBuf>::new());
+}
+
+/// In a mount namespace of its own, this sees an empty /usr/local and a copy of /etc, and ends with the program.
+#[test]
+fn program_starts_after_root_installs_into_the_default_prefix() {
+    installed_prefix();
+    let (etc, executable) = (fresh_directory("etc"), scratch().join("default-prefix"));
+    let script = format!(
+        r#"mount -t tmpfs tmpfs /usr/local
+        cp -a /etc/. "$1" 2>/dev/null || true
+        mount --bind "$1" /etc
+        # What it installs was built before: a toolchain in /usr/local is out of sight.
+        make --silent --old-file=lib --old-file=sandbox install
+        export PKG_CONFIG_PATH=/usr/local/lib/pkgconfig
+        cc -D_POSIX_C_SOURCE=200809L {SOURCE} -o "$2" $(pkg-config --cflags --libs tango-token)
+        exec "$2""#
+    );
+    let mut shell = Command::new("unshare");
+    if !geteuid().is_root() {
+        shell.args(["--user", "--map-root-user"]);
+    }
+    shell.args(["--mount", "sh", "-ec", &script, "sh"]).arg(etc).arg(&executable).env_remove("LD_LIBRARY_PATH");
+    assert_gets_token(shell.current_dir(root()));
+    assert!(needs_shared_library(&executable));
 }

@@ -1,4 +1,4 @@
-//! Tokens from an authorization server that nobody here wrote: npm's oidc-provider, over TLS.
+//! Tokens from an independent authorization server, npm's oidc-provider, over TLS.
 
 mod support;
 
@@ -26,10 +26,10 @@ struct Provider {
 impl Provider {
     fn start(options: &[&str]) -> Self {
         let certificates = certificates();
-        let folder = root().join("tests/oidc-provider");
-        support::npm_ci(&folder);
+        let directory = root().join("tests/oidc-provider");
+        support::npm_ci(&directory);
         let mut process = Command::new("node")
-            .arg(folder.join("server.mjs"))
+            .arg(directory.join("server.mjs"))
             .args(options)
             .args(["--cert".as_ref(), certificates.join("server.pem").as_os_str()])
             .args(["--key".as_ref(), certificates.join("server.key").as_os_str()])
@@ -42,7 +42,7 @@ impl Provider {
             .expect("node, version 20.20 or later, is needed for this test");
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let addresses = serde_json::from_str(&line).expect("the provider says where it listens");
+        let addresses = serde_json::from_str(&line).expect("the provider prints its addresses");
         Self { process, ca_file: certificates.join("ca.pem"), addresses }
     }
 
@@ -62,7 +62,7 @@ impl Provider {
         config
     }
 
-    /// Whether the provider's own API accepts these headers.
+    /// Returns whether the provider's own API accepts these headers.
     fn accepts(&self, authorization: &str, proof: Option<&str>) -> bool {
         Caller::new(&self.ca_file).get(self.address("accounts_url"), authorization, proof).status == 200
     }
@@ -75,27 +75,27 @@ impl Drop for Provider {
     }
 }
 
-/// An authority and a certificate for localhost, of this test's own.
+/// Makes an authority and a certificate for localhost.
 fn certificates() -> &'static Path {
     use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
         let mut authority = CertificateParams::new([]).unwrap();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();
         let server = CertificateParams::new(["localhost".into()]).unwrap().signed_by(&key, &authority).unwrap();
-        let folder = scratch().join(format!("oidc-provider-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
-        fs::write(folder.join("server.pem"), server.pem()).unwrap();
-        fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
-        folder
+        let directory = scratch().join(format!("oidc-provider-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("ca.pem"), authority.pem()).unwrap();
+        fs::write(directory.join("server.pem"), server.pem()).unwrap();
+        fs::write(directory.join("server.key"), key.serialize_pem()).unwrap();
+        directory
     })
 }
 
 #[test]
-fn its_tokens_are_read_and_its_api_accepts_them() {
+fn tokens_are_read_and_accepted_by_its_api() {
     let provider = Provider::start(&[]);
     for (audience, seconds) in
         [("24h", 86_400), ("5min", 300), ("https://api.tangocard.com", 86_400), ("tango-api.bhn.com/fiveminute", 300)]
@@ -103,8 +103,10 @@ fn its_tokens_are_read_and_its_api_accepts_them() {
         let client = Client::new(provider.config().audience(audience)).unwrap();
         let token = client.acquire().unwrap();
         assert_eq!((token.token_type(), token.scope()), ("Bearer", "raas.all"));
-        let life = Duration::from_secs(seconds);
-        assert!(token.expires_in() <= life && token.expires_in() > life.saturating_sub(Duration::from_secs(60)));
+        let lifetime = Duration::from_secs(seconds);
+        assert!(
+            token.expires_in() <= lifetime && token.expires_in() > lifetime.saturating_sub(Duration::from_secs(60))
+        );
         assert!(provider.accepts(&format!("Bearer {}", token.value()), None));
         assert_eq!(client.acquire().unwrap(), token, "the second is served from memory");
     }
@@ -112,7 +114,7 @@ fn its_tokens_are_read_and_its_api_accepts_them() {
 }
 
 #[test]
-fn its_tokens_are_bound_to_our_key_and_its_api_checks_our_proofs() {
+fn tokens_are_bound_to_the_key_and_its_api_checks_proofs() {
     let provider = Provider::start(&[]);
     for algorithm in [Algorithm::Es256, Algorithm::Eddsa] {
         let key = DpopKey::generate(algorithm).unwrap();
@@ -125,15 +127,15 @@ fn its_tokens_are_bound_to_our_key_and_its_api_checks_our_proofs() {
             |key: &DpopKey| key.proof("GET", provider.address("accounts_url"), Some(token.value()), None).unwrap();
         let proof = prove(&key);
         assert!(provider.accepts(&authorization, Some(&proof)), "{algorithm}");
-        assert!(!provider.accepts(&authorization, Some(&proof)), "a proof is good for one request");
+        assert!(!provider.accepts(&authorization, Some(&proof)), "a proof is valid for one request");
         assert!(!provider.accepts(&authorization, None));
         assert!(!provider.accepts(&authorization, Some(&prove(&DpopKey::generate(algorithm).unwrap()))));
-        assert!(!provider.accepts(&format!("Bearer {}", token.value()), None), "a bound token is no Bearer token");
+        assert!(!provider.accepts(&format!("Bearer {}", token.value()), None), "a bound token is not a Bearer token");
     }
 }
 
 #[test]
-fn with_required_nonces_on_both_sides_calls_go_through() {
+fn calls_succeed_when_both_servers_require_nonces() {
     let provider = Provider::start(&["--dpop", "--require-nonce"]);
     let caller = Caller::new(&provider.ca_file);
     let accounts = provider.address("accounts_url");
@@ -145,18 +147,18 @@ fn with_required_nonces_on_both_sides_calls_go_through() {
             assert_eq!(
                 caller.call(&client, accounts).unwrap(),
                 (200, 1),
-                "{algorithm}: each answer brings the next nonce"
+                "{algorithm}: each response brings the next nonce"
             );
         }
     }
-    // Others use up the nonces that this client knows.
+    // The calls of another client make the nonces that this client knows stale.
     let idle = Client::new(provider.config().dpop(DpopMode::Required)).unwrap();
     assert_eq!(caller.call(&idle, accounts).unwrap(), (200, 2));
     let busy = Client::new(provider.config().dpop(DpopMode::Required)).unwrap();
     for _ in 0..10 {
         assert_eq!(caller.call(&busy, accounts).unwrap().0, 200);
     }
-    assert_eq!(caller.call(&idle, accounts).unwrap(), (200, 2), "its nonce was rotated away");
+    assert_eq!(caller.call(&idle, accounts).unwrap(), (200, 2), "its nonce is stale");
 
     let bearer = Client::new(&provider.config()).unwrap();
     assert_eq!(caller.call(&bearer, accounts).unwrap(), (200, 1));
@@ -165,7 +167,7 @@ fn with_required_nonces_on_both_sides_calls_go_through() {
 type Change = fn(&mut Config) -> &mut Config;
 
 #[test]
-fn its_errors_are_told_apart() {
+fn errors_are_classified() {
     let provider = Provider::start(&[]);
     let cases: [(Change, Status, u16, &str); 4] = [
         (|config| config.client_secret("wrong"), Status::CredentialsRefused, 401, "invalid_client"),

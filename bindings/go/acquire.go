@@ -12,47 +12,47 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/native"
 )
 
-// Token gets a valid token: at once where the client holds one, else after the one fetch that all callers share.
+// Token returns a valid token: at once if the client holds one, otherwise after one fetch that all callers share.
 //
-// It waits for the context, and for the configuration's TotalTimeout at most. No thread of the system is blocked while
-// it waits.
+// It waits until the context ends, and for the configuration's TotalTimeout at most. The wait blocks no OS thread.
 func (c *Client) Token(ctx context.Context) (*Token, error) {
 	if ctx.Err() != nil {
-		return nil, ended(ctx)
+		return nil, contextError(ctx)
 	}
-	if token := c.held.token(); token != nil {
+	if token := c.cached.load(); token != nil {
 		return token, nil
 	}
 	return c.acquire(ctx)
 }
 
-// outcome is how the library ended a request: one of the two.
+// outcome is the result of a request: a token or an error.
 type outcome struct {
 	token   native.Token
 	failure native.Error
 }
 
-// requests are those under way, by the number that the library carries for them.
+// requests holds the channel of each pending request, by the number that is the request's user_data.
 var requests native.Table[chan outcome]
 
-// strays counts endings of requests that are not under way: a defect of the library, where it is not 0.
-var strays atomic.Int64
+// unexpectedCompletions counts completions of requests that are not pending. It stays 0 unless the library has a bug.
+var unexpectedCompletions atomic.Int64
 
-// done is called by the library once for each request, on its own thread, where nothing may wait: each channel has room.
+// done is the callback that completes a request. It runs on the library's thread and so must not block: each channel
+// has room for the outcome.
 var done = sync.OnceValue(func() uintptr {
 	return purego.NewCallback(func(number uintptr, token native.Token, failure native.Error) {
-		if request, isUnderWay := requests.Take(number); isUnderWay {
+		if request, isPending := requests.Take(number); isPending {
 			request <- outcome{token, failure}
 		} else {
-			strays.Add(1)
+			unexpectedCompletions.Add(1)
 		}
 	})
 })
 
-// acquire asks the library. However it ends, the request has ended with it.
+// acquire requests a token from the library. When it returns, the request has completed.
 func (c *Client) acquire(ctx context.Context) (*Token, error) {
 	defer runtime.KeepAlive(c)
-	era := c.held.now()
+	generation := c.cached.currentGeneration()
 	finished := make(chan outcome, 1)
 	request, err := c.start(finished)
 	if err != nil {
@@ -62,17 +62,17 @@ func (c *Client) acquire(ctx context.Context) (*Token, error) {
 
 	select {
 	case result := <-finished:
-		return c.finish(result, era)
+		return c.finish(result, generation)
 	case <-ctx.Done():
-		err = ended(ctx)
+		err = contextError(ctx)
 	case <-c.closing:
 		err = ErrClosed
 	}
 	raw, _ := request.Use()
 	c.library.RequestCancel(raw)
 	request.Done()
-	// It ends at once, perhaps with the token after all, which then is what was asked for.
-	token, failure := c.finish(<-finished, era)
+	// A cancelled request completes at once. If the token arrived before the cancellation, it is returned.
+	token, failure := c.finish(<-finished, generation)
 	if failure != nil {
 		return nil, err
 	}
@@ -92,15 +92,15 @@ func (c *Client) start(finished chan outcome) (*native.Handle[native.Request], e
 	return native.Own(request, c.library.RequestFree), nil
 }
 
-func (c *Client) finish(result outcome, era int) (*Token, error) {
+func (c *Client) finish(result outcome, generation int) (*Token, error) {
 	if result.token == 0 {
 		return nil, taken(c.library, result.failure)
 	}
-	return c.held.keep(newToken(c.library, result.token), era), nil
+	return c.cached.store(newToken(c.library, result.token), generation), nil
 }
 
-// ended is the error of a call that its context has ended.
-func ended(ctx context.Context) error {
+// contextError returns the error of a call whose context has ended.
+func contextError(ctx context.Context) error {
 	return &Error{Status: ErrCancelled, Message: "the caller cancelled the request: " + context.Cause(ctx).Error(),
 		RetryAfter: -1, cause: errors.Join(ctx.Err(), context.Cause(ctx))}
 }

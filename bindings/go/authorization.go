@@ -10,22 +10,23 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/native"
 )
 
-// Authorization is the headers of one request to an API. It is good for that one, and prints without its values.
+// Authorization holds the headers of one request to an API. It is valid for that request only, and prints without its
+// values.
 //
-// Programs that use net/http have them made by a [Transport].
+// Programs that use net/http need none: a [Transport] makes the headers.
 type Authorization struct {
 	handle *native.Handle[native.Authorization]
 
 	value, dpop string
 }
 
-// Value is what the Authorization header says: a secret.
+// Value returns the value of the Authorization header: a secret.
 func (a *Authorization) Value() string { return a.value }
 
-// DPoP is what the DPoP header says; "" for a Bearer token, which has none.
+// DPoP returns the value of the DPoP header; "" for a Bearer token.
 func (a *Authorization) DPoP() string { return a.dpop }
 
-// SetHeaders writes them, in the place of those that are there.
+// SetHeaders sets the headers, and replaces earlier ones.
 func (a *Authorization) SetHeaders(header http.Header) {
 	header.Set("Authorization", a.value)
 	header.Del("DPoP")
@@ -34,28 +35,29 @@ func (a *Authorization) SetHeaders(header http.Header) {
 	}
 }
 
-// Format writes the scheme and no secret, whatever the verb.
+// Format writes the scheme and no secret, for every verb.
 func (a *Authorization) Format(state fmt.State, _ rune) {
 	scheme, _, _ := strings.Cut(a.value, " ")
 	fmt.Fprintf(state, "%s authorization", scheme)
 }
 
-// String is what Format writes.
+// String returns what Format writes.
 func (a *Authorization) String() string {
 	return fmt.Sprint(a)
 }
 
-// Authorize makes the headers of one call of the API: gets a token if none is held, and a proof if it is bound to a key.
+// Authorize returns the headers of one API call: it gets a token, and makes a DPoP proof if the token is bound to a
+// key.
 //
-// The method as it is sent, the URL where it goes. A URL whose origin is neither the API's nor was allowed is refused
-// with [ErrInvalidArgument], so that no token is sent to a wrong host by mistake.
+// The method and the URL are those of the request. The URL's origin has to be the API's or one of AllowedOrigins;
+// another one fails with [ErrInvalidArgument], so that no token reaches a wrong host by mistake.
 func (c *Client) Authorize(ctx context.Context, method, url string) (*Authorization, error) {
 	return c.authorize(ctx, func(client native.Client, made *native.Authorization, failure *native.Error) {
 		c.library.ClientAuthorize(client, native.Text(method), native.Text(url), made, failure)
 	})
 }
 
-// AuthorizeAgain makes the headers for sending the same request once more, after [VerdictRetry].
+// AuthorizeAgain returns the headers for sending the same request a second time, after [VerdictRetry].
 func (c *Client) AuthorizeAgain(ctx context.Context, refused *Authorization) (*Authorization, error) {
 	return c.authorize(ctx, func(client native.Client, made *native.Authorization, failure *native.Error) {
 		defer runtime.KeepAlive(refused)
@@ -65,10 +67,10 @@ func (c *Client) AuthorizeAgain(ctx context.Context, refused *Authorization) (*A
 	})
 }
 
-// Observe learns from the API's answer, and says whether to send the request once more.
+// Observe learns from a response of the API, and says whether to send the request a second time.
 //
-// Call it for every answer, a successful one too, with its status and headers. An error says why to give up:
-// [ErrProofRefused] and [ErrTokenRefused] where sending the request again would bring the same answer.
+// Call it for every response, including successful ones, with its status and headers. It fails with [ErrProofRefused]
+// or [ErrTokenRefused] if a second request would be refused as well; the message says why.
 func (c *Client) Observe(authorization *Authorization, status int, header http.Header) (Verdict, error) {
 	var verdict int32
 	err := c.call(func(client native.Client, failure *native.Error) {
@@ -80,19 +82,20 @@ func (c *Client) Observe(authorization *Authorization, status int, header http.H
 			native.OptionalText(header.Get("Date")), &verdict, failure)
 	})
 	if Verdict(verdict) != VerdictDone {
-		c.held.forget() // the token may have been dropped
+		c.cached.clear() // the library may have dropped the token
 	}
 	return Verdict(verdict), err
 }
 
-// authorize calls a function of the library that blocks a thread of the system while it waits for a token. So callers
-// wait for one on the asynchronous way first, but for one at a time where none is held: the library is to look at the
-// arguments before it fetches anything, so that a mistake there does not cost a token. The context ends the wait of all.
+// authorize calls a function of the library that blocks an OS thread while it waits for a token.
+//
+// So callers get a token asynchronously first. If the client holds none, one caller at a time goes to the library
+// directly: the library checks the arguments before it fetches, so that a wrong argument does not cost a token.
 func (c *Client) authorize(ctx context.Context, sign authorizing) (*Authorization, error) {
 	if ctx.Err() != nil {
-		return nil, ended(ctx)
+		return nil, contextError(ctx)
 	}
-	isFirst := c.held.token() == nil && c.first.TryLock()
+	isFirst := c.cached.load() == nil && c.first.TryLock()
 	if !isFirst {
 		if _, err := c.Token(ctx); err != nil {
 			return nil, err
@@ -114,13 +117,13 @@ func (c *Client) authorize(ctx context.Context, sign authorizing) (*Authorizatio
 	case result := <-finished:
 		return result.authorization, result.err
 	case <-ctx.Done():
-		return nil, ended(ctx)
+		return nil, contextError(ctx)
 	case <-c.closing:
 		return nil, ErrClosed
 	}
 }
 
-// authorizing is the library's call that makes an authorization.
+// authorizing is a call of the library that makes an authorization.
 type authorizing func(client native.Client, made *native.Authorization, failure *native.Error)
 
 func (c *Client) authorizeNow(sign authorizing) (*Authorization, error) {
@@ -138,7 +141,7 @@ func (c *Client) authorizeNow(sign authorizing) (*Authorization, error) {
 	return authorization, nil
 }
 
-// handleOf is the authorization's handle; nil for no authorization.
+// handleOf returns the authorization's handle, or nil for a nil authorization.
 func (a *Authorization) handleOf() *native.Handle[native.Authorization] {
 	if a == nil {
 		return nil

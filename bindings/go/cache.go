@@ -11,38 +11,38 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/native"
 )
 
-// Cache is a shared cache of the program's own: a database in which a fleet keeps one token.
+// Cache is a custom shared cache, such as a database, in which the processes of a fleet share one token.
 //
-// The methods are called by several goroutines at once, and waited for for five seconds each. Give them shorter time limits
-// of their own: a value that is saved late can replace what another process wrote meanwhile. Names are of letters, digits,
-// "." and "-"; values are sealed or hold no secret, and have at most 128 KiB. Errors are logged, and the library takes the
-// cache for one that cannot be used, which is not the same as an empty one.
+// Several goroutines may call the methods at once. The library gives up on a call after five seconds, so a method needs
+// a shorter time limit: a value that is saved late could replace a newer one of another process.
+//
+// Names consist of letters, digits, "." and "-". Values are encrypted or contain no secret, and have at most 128 KiB.
+// An error is logged and makes the cache unavailable, which is not the same as empty.
 type Cache interface {
-	// Load returns the value of a name; none, and no error, where there is none.
+	// Load returns the value of a name, or nil and no error if there is none.
 	Load(name string) ([]byte, error)
-	// Save puts a value in the place of an earlier one, in one step. It has to be kept for that long, and may be forgotten
-	// after.
+	// Save replaces the value of a name atomically. The cache has to keep it for that time, and may drop it afterwards.
 	Save(name string, value []byte, keep time.Duration) error
 	// Remove removes the value of a name, if there is one.
 	Remove(name string) error
-	// Lock takes the lock of a name for an owner, or extends it if the owner has it. It returns false, at once, if another
-	// has it. The lock has to open by itself when the lease is over: its owner may be gone.
+	// Lock takes the lock of a name for an owner, or extends the lease if the owner holds the lock. It returns false at
+	// once if another owner holds it. The lock has to be released when the lease ends, since its owner may have died.
 	Lock(name, owner string, lease time.Duration) (bool, error)
-	// Unlock opens the lock of a name if the owner has it.
+	// Unlock releases the lock of a name if the owner holds it.
 	Unlock(name, owner string) error
 }
 
-// caches are those in use, by the number that the library carries for them.
+// caches holds the caches in use, by the number that is their user_data.
 var caches native.Table[Cache]
 
-// setCache gives the cache to a configuration. The library releases it once, also where it refuses it.
+// setCache sets the cache of a configuration. The library calls release exactly once, also if it refuses the cache.
 func setCache(library *native.Library, config native.Config, cache Cache, failure *native.Error) {
 	functions := cacheFunctions()
 	library.ConfigSetCacheCallbacks(config, functions.load, functions.save, functions.lock, functions.unlock,
 		functions.release, caches.Put(cache), failure)
 }
 
-// cacheFunctions are what the library calls, for all caches.
+// cacheFunctions returns the callbacks, which serve all caches.
 var cacheFunctions = sync.OnceValue(func() (functions struct{ load, save, lock, unlock, release uintptr }) {
 	functions.load = purego.NewCallback(loadFromCache)
 	functions.save = purego.NewCallback(saveToCache)
@@ -52,14 +52,14 @@ var cacheFunctions = sync.OnceValue(func() (functions struct{ load, save, lock, 
 	return functions
 })
 
-func loadFromCache(number uintptr, name *byte, place *byte, room *uintptr) int32 {
+func loadFromCache(number uintptr, name *byte, buffer *byte, length *uintptr) int32 {
 	return guarded("the cache's Load", func() error {
 		cache, _ := caches.Get(number)
 		value, err := cache.Load(native.Copied(name))
 		if err != nil {
 			return err
 		}
-		return give(value, place, room)
+		return copyOut(value, buffer, length)
 	})
 }
 
@@ -74,14 +74,14 @@ func saveToCache(number uintptr, name *byte, value *byte, length uintptr, keepMS
 }
 
 func lockCache(number uintptr, name, owner *byte, leaseMS uint64) int32 {
-	isTaken := false
+	isHeldByAnother := false
 	code := guarded("the cache's Lock", func() error {
 		cache, _ := caches.Get(number)
-		isOurs, err := cache.Lock(native.Copied(name), native.Copied(owner), duration(leaseMS))
-		isTaken = err == nil && !isOurs
+		isLocked, err := cache.Lock(native.Copied(name), native.Copied(owner), duration(leaseMS))
+		isHeldByAnother = err == nil && !isLocked
 		return err
 	})
-	if isTaken {
+	if isHeldByAnother {
 		return 1
 	}
 	return code
@@ -94,7 +94,7 @@ func unlockCache(number uintptr, name, owner *byte) int32 {
 	})
 }
 
-// duration is the longest that Go can say where C says more.
+// duration converts milliseconds, limited to the longest duration of Go.
 func duration(ms uint64) time.Duration {
 	const longest = uint64(1<<63-1) / uint64(time.Millisecond)
 	return time.Duration(min(ms, longest)) * time.Millisecond

@@ -10,7 +10,7 @@ import (
 	tangotoken "github.com/tango-token/tango-token/bindings/go"
 )
 
-// database is a cache of the program's own: values by name, and locks by name and owner.
+// database is a custom cache in memory: values by name, and the owners of locks by name.
 type database struct {
 	mutex   sync.Mutex
 	values  map[string][]byte
@@ -48,16 +48,16 @@ func (d *database) Remove(name string) error {
 	return d.do(func() { delete(d.values, name) })
 }
 
-func (d *database) Lock(name, owner string, lease time.Duration) (isOurs bool, err error) {
+func (d *database) Lock(name, owner string, lease time.Duration) (isLocked bool, err error) {
 	if lease < time.Second {
 		return false, errors.New("too short")
 	}
 	err = d.do(func() {
-		if isOurs = d.owners[name] == "" || d.owners[name] == owner; isOurs {
+		if isLocked = d.owners[name] == "" || d.owners[name] == owner; isLocked {
 			d.owners[name] = owner
 		}
 	})
-	return isOurs, err
+	return isLocked, err
 }
 
 func (d *database) Unlock(name, owner string) error {
@@ -68,11 +68,11 @@ func (d *database) Unlock(name, owner string) error {
 	})
 }
 
-func TestACacheOfTheProgram(t *testing.T) {
+func TestClientsShareOneTokenThroughACustomCache(t *testing.T) {
 	server := start(t, "--latency-ms", "50")
 	config, shared := configOf(server), newDatabase()
 	config.CustomCache = shared
-	// Twenty clients at once: one fetches, and the others find its token.
+	// Of twenty clients at once, one fetches a token and the others find it in the cache.
 	var callers sync.WaitGroup
 	var values sync.Map
 	for range 20 {
@@ -92,7 +92,7 @@ func TestACacheOfTheProgram(t *testing.T) {
 		count++
 		for name, kept := range shared.values {
 			if strings.Contains(string(kept), value.(string)) {
-				t.Errorf("%s holds the token", name)
+				t.Errorf("%s contains the token unencrypted", name)
 			}
 		}
 		return true
@@ -106,13 +106,13 @@ func TestACacheOfTheProgram(t *testing.T) {
 	checkNothingLeft(t)
 }
 
-func TestACacheThatFails(t *testing.T) {
+func TestTokenFailsWithCacheUnavailableWhenTheCustomCacheFails(t *testing.T) {
 	log := record(t)
 	server := start(t)
 	config := configOf(server)
 	for wanted, problem := range map[string]func() error{
-		"the database is away": func() error { return errors.New("the database is away") },
-		"a defect":             func() error { panic("a defect") },
+		"the database is down": func() error { return errors.New("the database is down") },
+		"a bug in the cache":   func() error { panic("a bug in the cache") },
 	} {
 		broken := newDatabase()
 		broken.problem = problem
@@ -124,7 +124,7 @@ func TestACacheThatFails(t *testing.T) {
 			t.Errorf("%s is not in the log: %s", wanted, log)
 		}
 	}
-	// What is too long for the library is not written over its memory.
+	// A value that is longer than the library's buffer is an error.
 	full := newDatabase()
 	config.CustomCache = tooLong{full}
 	if _, err := newClient(t, config).Token(t.Context()); !errors.Is(err, tangotoken.ErrCacheUnavailable) {

@@ -8,11 +8,11 @@ import (
 	"unsafe"
 )
 
-// failed tells the library that a function of the program did not do its work. It is no other number's meaning.
+// failed is the return value of a callback that failed: neither 0 (success) nor 1 (the lock is held by another owner).
 const failed = 2
 
-// guarded runs a function of the program for the library. An error, or a panic, which must not cross into the library,
-// becomes a number there; here it is logged.
+// guarded runs a function of the program in a callback. It logs an error or a panic, which must not unwind into the
+// library, and returns failed.
 func guarded(what string, function func() error) (code int32) {
 	defer func() {
 		if problem := recover(); problem != nil {
@@ -27,13 +27,13 @@ func guarded(what string, function func() error) (code int32) {
 	return 0
 }
 
-// give copies what the program made into the library's room for it.
-func give(content []byte, place *byte, room *uintptr) error {
-	if uintptr(len(content)) > *room {
-		return fmt.Errorf("%d bytes are more than the library has room for, %d", len(content), *room)
+// copyOut copies a result of the program into the library's buffer of *length bytes, and sets *length to its size.
+func copyOut(content []byte, buffer *byte, length *uintptr) error {
+	if uintptr(len(content)) > *length {
+		return fmt.Errorf("it returned %d bytes, and the limit is %d", len(content), *length)
 	}
-	copy(unsafe.Slice(place, *room), content)
-	*room = uintptr(len(content))
+	copy(unsafe.Slice(buffer, *length), content)
+	*length = uintptr(len(content))
 	return nil
 }
 

@@ -8,19 +8,19 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/native"
 )
 
-// Client gets tokens for one set of credentials, and keeps the current one for every caller in the process.
+// Client gets tokens for one set of credentials, and keeps the current one for all callers in the process.
 //
-// Make one and share it between goroutines. Close it, or leave it to the garbage collector.
+// Create one client and share it between goroutines. Close it, or leave it to the garbage collector.
 type Client struct {
 	library *native.Library
 	handle  *native.Handle[native.Client]
-	held    held
-	first   sync.Mutex // held by the one call that may wait inside of the library
+	cached  tokenCache
+	first   sync.Mutex // locked by the one call of authorize that may wait inside the library
 	closing chan struct{}
 	close   func()
 }
 
-// New makes a client. It sends nothing: the first call that needs a token does.
+// New creates a client. It sends nothing; the first call that needs a token does.
 func New(config Config) (*Client, error) {
 	library, err := native.Load()
 	if err != nil {
@@ -34,7 +34,7 @@ func New(config Config) (*Client, error) {
 	return newClient(library, built)
 }
 
-// FromEnv makes a client from the TANGO_* environment variables alone.
+// FromEnv creates a client from the TANGO_* environment variables alone.
 func FromEnv() (*Client, error) {
 	return New(Config{LoadEnv: true})
 }
@@ -42,47 +42,46 @@ func FromEnv() (*Client, error) {
 func newClient(library *native.Library, config *native.Handle[native.Config]) (*Client, error) {
 	raw, _ := config.Use()
 	defer config.Done()
-	var made native.Client
+	var object native.Client
 	var failure native.Error
-	library.ClientNew(raw, &made, &failure)
+	library.ClientNew(raw, &object, &failure)
 	if err := taken(library, failure); err != nil {
 		return nil, err
 	}
-	client := &Client{library: library, handle: native.Own(made, library.ClientFree), closing: make(chan struct{})}
+	client := &Client{library: library, handle: native.Own(object, library.ClientFree), closing: make(chan struct{})}
 	client.close = sync.OnceFunc(func() {
 		close(client.closing)
-		// In this order: what asks the library after the second cannot bring back what the third forgets.
+		// In this order: once the handle is closed, no call can store a token after the cache was cleared.
 		client.handle.Close()
-		client.held.forget()
+		client.cached.clear()
 	})
 	runtime.AddCleanup(client, (*native.Handle[native.Client]).Close, client.handle)
 	return client, nil
 }
 
-// Close ends the client: calls that wait for a token, and all later ones, return [ErrClosed]. Tokens stay good. It can be
-// called again.
+// Close closes the client: pending and later calls return [ErrClosed]. Tokens stay valid. Close may be called twice.
 func (c *Client) Close() error {
 	c.close()
 	return nil
 }
 
-// Credentials are a client of the Tango portal, a service account, or both.
+// Credentials are a client ID with its secret, a service account with its password, or both.
 type Credentials struct {
 	ClientID, ClientSecret string
 	Username, Password     string
 }
 
-// Format writes who it is and no secret, whatever the verb.
+// Format writes the names and no secret, for every verb.
 func (c Credentials) Format(state fmt.State, _ rune) {
 	fmt.Fprintf(state, "tangotoken.Credentials{ClientID: %q, Username: %q, secrets: [redacted]}", c.ClientID, c.Username)
 }
 
-// SetCredentials uses other credentials from now on. A pair that is empty stays as it is.
+// SetCredentials changes the credentials. A pair that is empty stays as it is.
 //
-// The token that is held goes on being served until there is one for the new credentials, which the next call starts to
-// fetch. A changed password alone is used for the next fetch and needs no new token.
+// The next call starts to fetch a token for the new credentials in the background; until it arrives, the client serves
+// the current token. A changed password alone is used for the next fetch and needs no new token.
 func (c *Client) SetCredentials(credentials Credentials) error {
-	defer c.held.forget()
+	defer c.cached.clear()
 	return c.call(func(client native.Client, failure *native.Error) {
 		c.library.ClientSetCredentials(client,
 			native.OptionalText(credentials.ClientID), native.OptionalText(credentials.ClientSecret),
@@ -90,12 +89,12 @@ func (c *Client) SetCredentials(credentials Credentials) error {
 	})
 }
 
-// Invalidate drops the client's token if it is this one, because an API refused it with 401 and invalid_token.
+// Invalidate drops a token that the API rejected with 401 and invalid_token, if it is the current one.
 //
-// The next call fetches another, which the server's daily limit may refuse: call it for that refusal only. [Transport]
-// and [Client.Observe] do it where it is right.
+// The next call fetches another token, which the server's daily quota may refuse, so call Invalidate for invalid_token
+// only. [Transport] and [Client.Observe] call it where it is needed.
 func (c *Client) Invalidate(token *Token) error {
-	defer c.held.forget()
+	defer c.cached.clear()
 	return c.call(func(client native.Client, failure *native.Error) {
 		defer runtime.KeepAlive(token)
 		raw, done := lend(token.handleOf())
@@ -104,7 +103,7 @@ func (c *Client) Invalidate(token *Token) error {
 	})
 }
 
-// call lends the client to one call of the library.
+// call makes one call of the library with the client's object, which is not freed meanwhile.
 func (c *Client) call(function func(native.Client, *native.Error)) error {
 	client, isOpen := c.handle.Use()
 	if !isOpen {
@@ -117,8 +116,8 @@ func (c *Client) call(function func(native.Client, *native.Error)) error {
 	return taken(c.library, failure)
 }
 
-// lend gives the object for one call: 0, which the library refuses by its name, where there is none. While it is lent
-// it is not freed; that it is not freed before is up to the caller, who keeps the handle's owner alive.
+// lend returns a handle's object for one call, and the function that ends its use. If there is no object it returns 0,
+// which the library refuses with the argument's name. The caller has to keep the handle's owner alive.
 func lend[T ~uintptr](handle *native.Handle[T]) (T, func()) {
 	if handle != nil {
 		if object, isOpen := handle.Use(); isOpen {

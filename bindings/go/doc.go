@@ -1,15 +1,13 @@
-// Package tangotoken gets, keeps and renews service-account tokens of the Tango API.
+// Package tangotoken gets, keeps and refreshes service-account tokens of the Tango API.
 //
-// It is the native library tango-token, which fetches a token once for all callers, renews it in time, shares it through
-// a cache with a whole fleet, and binds it to a key (DPoP, RFC 9449) where that is wanted. There is no cgo: the library
-// is loaded when it is first used, from TANGO_TOKEN_LIBRARY, beside the executable, or from the system's path.
+// It wraps the native library tango-token, which fetches one token for all callers, refreshes it in time, can share it
+// with a whole fleet through a cache, and can bind it to a key (DPoP, RFC 9449). The package needs no cgo: it loads the
+// library at the first use, from TANGO_TOKEN_LIBRARY, from the executable's directory, or from the system's path.
 //
 //	client, err := tangotoken.FromEnv()                  // TANGO_CLIENT_ID, TANGO_CLIENT_SECRET, ...
-//	defer client.Close()                                 // make one and share it
+//	defer client.Close()                                 // create one and share it
 //	api := http.Client{Transport: &tangotoken.Transport{Client: client}}
 //	response, err := api.Get(url)                        // Authorization, DPoP, nonces, one retry
 //
-// Everything here may be used by many goroutines at once. Objects that are not closed are freed by the garbage collector.
+// Goroutines may share all of these objects. The garbage collector frees those that were not closed.
 package tangotoken
-
-//go:generate go run ./internal/generate

@@ -13,28 +13,29 @@ import (
 // ErrClosed is returned by the calls of a closed [Client].
 var ErrClosed = errors.New("tangotoken: the client is closed")
 
-// LibraryError says that the native library could not be loaded, where it was looked for, and how to get it.
+// LibraryError means that the native library could not be loaded. Its message lists the paths that were tried and says
+// how to install the library.
 type LibraryError = native.LibraryError
 
-// Error says why a call failed and what to do about it. It never holds a secret.
+// Error is an error of the library. Its message says what happened and what to do. No field contains a secret.
 //
-// [errors.Is] finds its status, such as [ErrQuotaRefused], and, where a context ended the call, the context's error.
-// [errors.As] finds the error itself. Texts that the server did not give are empty.
+// [errors.Is] matches its status, such as [ErrQuotaRefused], and, if a context ended the call, the context's error. A
+// field that the server did not send is empty.
 type Error struct {
 	Status                Status
 	Message               string        // what happened and what to do, in one or two sentences
-	HTTPStatus            int           // of the server's answer; 0 if none arrived
+	HTTPStatus            int           // of the server's response; 0 if there was none
 	OAuthError            string        // the code of RFC 6749 section 5.2, such as invalid_grant
 	OAuthErrorDescription string        // the error_description of RFC 6749 section 5.2
-	I18nKey               string        // Tango's stable name of the failure
-	ServerMessage         string        // the server's own words
-	RequestID             string        // the id under which Tango's support finds the request
-	RetryAfter            time.Duration // until another call makes sense, in whole seconds; negative where waiting does not help
+	I18nKey               string        // Tango's stable identifier of the failure
+	ServerMessage         string        // Tango's message, or the body of a response that is not JSON
+	RequestID             string        // the request's ID in the server's logs, which Tango's support asks for
+	RetryAfter            time.Duration // until the next call makes sense, in whole seconds; negative if waiting does not help
 
 	cause error
 }
 
-// Error is the message.
+// Error returns the message.
 func (e *Error) Error() string {
 	return "tangotoken: " + e.Message
 }
@@ -45,12 +46,12 @@ func (e *Error) Is(target error) bool {
 	return isStatus && status == e.Status
 }
 
-// Unwrap is the cause of the context that ended the call; nil where none did.
+// Unwrap returns the error and the cause of the context that ended the call; nil if none did.
 func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// Format writes the message, and with %+v all fields that are set.
+// Format writes the message; %+v adds all fields that are set.
 func (e *Error) Format(state fmt.State, verb rune) {
 	switch {
 	case verb == 'q':
@@ -65,26 +66,26 @@ func (e *Error) Format(state fmt.State, verb rune) {
 	}
 }
 
-// LogValue is a group of all fields that are set.
+// LogValue returns a group of all fields that are set.
 func (e *Error) LogValue() slog.Value {
 	return slog.GroupValue(append([]slog.Attr{slog.String("message", e.Message)}, e.attributes()...)...)
 }
 
-// attributes are the fields that are set, but for the message.
+// attributes returns the fields that are set, without the message.
 func (e *Error) attributes() []slog.Attr {
 	attributes := []slog.Attr{slog.String("status", e.Status.String())}
 	if e.HTTPStatus != 0 {
 		attributes = append(attributes, slog.Int("http_status", e.HTTPStatus))
 	}
-	for _, text := range []struct{ name, value string }{
+	for _, field := range []struct{ name, value string }{
 		{"oauth_error", e.OAuthError},
 		{"oauth_error_description", e.OAuthErrorDescription},
 		{"i18n_key", e.I18nKey},
 		{"server_message", e.ServerMessage},
 		{"request_id", e.RequestID},
 	} {
-		if text.value != "" {
-			attributes = append(attributes, slog.String(text.name, text.value))
+		if field.value != "" {
+			attributes = append(attributes, slog.String(field.name, field.value))
 		}
 	}
 	if e.RetryAfter >= 0 {
@@ -93,7 +94,7 @@ func (e *Error) attributes() []slog.Attr {
 	return attributes
 }
 
-// taken turns the library's error into one of Go, and frees it; nil for none.
+// taken converts the library's error to one of Go, and frees it; nil for none.
 func taken(library *native.Library, failure native.Error) error {
 	if failure == 0 {
 		return nil

@@ -16,7 +16,7 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/sandbox"
 )
 
-func answer(status int, body string) sandbox.Answer {
+func response(status int, body string) sandbox.Answer {
 	kind := "text/plain"
 	if strings.HasPrefix(body, "{") {
 		kind = "application/json"
@@ -24,33 +24,33 @@ func answer(status int, body string) sandbox.Answer {
 	return sandbox.Answer{Status: status, Headers: map[string]string{"Content-Type": kind, "X-Request-Id": "r-1"}, Body: body}
 }
 
-func TestErrorsFieldByField(t *testing.T) {
+func TestErrorHasTheFieldsOfTheResponse(t *testing.T) {
 	server := start(t)
-	slow := answer(429, "slow down")
+	slow := response(429, "slow down")
 	slow.Headers["Retry-After"] = "120"
 	for name, row := range map[string]struct {
-		answer sandbox.Answer
-		wanted tangotoken.Error // but for the message, which has to contain this one
+		response sandbox.Answer
+		wanted   tangotoken.Error // its Message is a part of the error's message
 	}{
-		"text": {answer(401, "Unauthorized"), tangotoken.Error{Status: tangotoken.ErrCredentialsRefused,
+		"text": {response(401, "Unauthorized"), tangotoken.Error{Status: tangotoken.ErrCredentialsRefused,
 			Message: "(HTTP 401): Unauthorized; check client_id", HTTPStatus: 401, ServerMessage: "Unauthorized",
 			RequestID: "r-1"}},
-		"OAuth": {answer(400, `{"error": "invalid_grant", "error_description": "wrong password"}`),
+		"OAuth": {response(400, `{"error": "invalid_grant", "error_description": "wrong password"}`),
 			tangotoken.Error{Status: tangotoken.ErrCredentialsRefused, HTTPStatus: 400, OAuthError: "invalid_grant",
 				OAuthErrorDescription: "wrong password", RequestID: "r-1"}},
-		"Tango": {answer(404, `{"requestId": "r-2", "httpCode": 404, "i18nKey": "path.not.found", "message": "no such path"}`),
+		"Tango": {response(404, `{"requestId": "r-2", "httpCode": 404, "i18nKey": "path.not.found", "message": "no such path"}`),
 			tangotoken.Error{Status: tangotoken.ErrRequestRefused, HTTPStatus: 404, I18nKey: "path.not.found",
 				ServerMessage: "no such path", RequestID: "r-1"}},
-		"quota": {answer(400, "Client sandbox abc has exceeded the daily rate limit"),
+		"quota": {response(400, "Client sandbox abc has exceeded the daily rate limit"),
 			tangotoken.Error{Status: tangotoken.ErrQuotaRefused, HTTPStatus: 400, RequestID: "r-1", RetryAfter: time.Hour,
 				ServerMessage: "Client sandbox abc has exceeded the daily rate limit"}},
 		"rate": {slow, tangotoken.Error{Status: tangotoken.ErrRateLimited, HTTPStatus: 429, RequestID: "r-1",
 			ServerMessage: "slow down", RetryAfter: 2 * time.Minute}},
-		"no answer": {sandbox.Answer{Status: 200, Body: "{}"}, tangotoken.Error{Status: tangotoken.ErrMalformedResponse,
+		"no token": {sandbox.Answer{Status: 200, Body: "{}"}, tangotoken.Error{Status: tangotoken.ErrMalformedResponse,
 			HTTPStatus: 200}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server.Script(row.answer)
+			server.Script(row.response)
 			_, err := newClient(t, configOf(server)).Token(t.Context())
 			var got *tangotoken.Error
 			if !errors.As(err, &got) || !errors.Is(err, row.wanted.Status) || errors.Is(err, tangotoken.ErrInternal) {
@@ -64,30 +64,29 @@ func TestErrorsFieldByField(t *testing.T) {
 			}
 			compared, wanted := *got, row.wanted
 			compared.Message, compared.RetryAfter, wanted.Message, wanted.RetryAfter = "", 0, "", 0
-			// Where no body says something, the library has nothing to say either.
-			if name == "OAuth" || name == "no answer" {
+			if name == "OAuth" || name == "no token" { // whose server message is not specified
 				wanted.ServerMessage = compared.ServerMessage
 			}
 			if compared != wanted {
-				t.Errorf("\n%+v and not\n%+v", &compared, &wanted)
+				t.Errorf("got\n%+v, want\n%+v", &compared, &wanted)
 			}
 		})
 	}
 }
 
-func TestAllThatIsWrongIsNamed(t *testing.T) {
+func TestOneErrorNamesEveryWrongSetting(t *testing.T) {
 	_, err := tangotoken.New(tangotoken.Config{ConnectTimeout: -time.Second})
 	if !errors.Is(err, tangotoken.ErrInvalidConfiguration) {
 		t.Fatalf("%v", err)
 	}
 	for _, name := range []string{"client_id", "client_secret", "username", "password", "connect_timeout"} {
 		if !strings.Contains(err.Error(), name) {
-			t.Errorf("%s is not named by %v", name, err)
+			t.Errorf("%v does not name %s", err, name)
 		}
 	}
 }
 
-func TestStatusesAreTheLibrarys(t *testing.T) {
+func TestStatusNamesAreThoseOfTheLibrary(t *testing.T) {
 	library, err := native.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -101,27 +100,27 @@ func TestStatusesAreTheLibrarys(t *testing.T) {
 			known++
 		}
 		if status := tangotoken.Status(number); status.String() != name {
-			t.Errorf("%v is %s", status.String(), name)
+			t.Errorf("%v, want %s", status.String(), name)
 		}
 	}
 	if known < 23 {
 		t.Errorf("%d statuses", known)
 	}
-	if text := tangotoken.ErrQuotaRefused.Error(); !strings.Contains(text, "daily limit") {
-		t.Error(text)
+	if message := tangotoken.ErrQuotaRefused.Error(); !strings.Contains(message, "daily limit") {
+		t.Error(message)
 	}
 }
 
-func TestErrorsInFull(t *testing.T) {
+func TestErrorIsFormattedWithAllFieldsThatAreSet(t *testing.T) {
 	err := &tangotoken.Error{Status: tangotoken.ErrQuotaRefused, Message: "no more today", HTTPStatus: 400,
 		RequestID: "r-1", RetryAfter: time.Hour}
-	if text := fmt.Sprintf("%v|%s|%q", err, err, err); text !=
+	if formatted := fmt.Sprintf("%v|%s|%q", err, err, err); formatted !=
 		`tangotoken: no more today|tangotoken: no more today|"tangotoken: no more today"` {
-		t.Error(text)
+		t.Error(formatted)
 	}
 	for _, part := range []string{"TANGO_STATUS_QUOTA_REFUSED", "http status: 400", "request id: r-1", "retry after: 1h0m0s"} {
-		if text := fmt.Sprintf("%+v", err); !strings.Contains(text, part) {
-			t.Errorf("%s is not in %s", part, text)
+		if formatted := fmt.Sprintf("%+v", err); !strings.Contains(formatted, part) {
+			t.Errorf("%s is not in %s", part, formatted)
 		}
 	}
 	var line bytes.Buffer
@@ -133,7 +132,7 @@ func TestErrorsInFull(t *testing.T) {
 	}
 }
 
-func TestNothingPrintsASecret(t *testing.T) {
+func TestPrintedAndLoggedValuesContainNoSecret(t *testing.T) {
 	server := start(t)
 	config := configOf(server)
 	config.DPoP = tangotoken.DPoPRequired
@@ -171,7 +170,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 			}
 		}
 	}
-	if !strings.Contains(log.String(), "DPoP token for raas.all, good for") {
-		t.Error("nothing is printed at all")
+	if !strings.Contains(log.String(), "DPoP token for raas.all, expires in") {
+		t.Error("the token was not printed")
 	}
 }

@@ -18,7 +18,7 @@ import (
 	tangotoken "github.com/tango-token/tango-token/bindings/go"
 )
 
-// The examples run against a sandbox, whose authority only it knows: with Tango nothing of this is needed.
+// trustTheSandbox returns a transport that trusts the sandbox's certificate. With Tango itself none is needed.
 func trustTheSandbox() http.RoundTripper {
 	pem, err := os.ReadFile(os.Getenv("TANGO_CA_FILE"))
 	if err != nil {
@@ -113,13 +113,13 @@ func ExampleToken() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	slog.Debug("have", "token", token) // without its value
+	slog.Debug("acquired", "token", token) // without its value
 	header := http.Header{"Authorization": {token.Type() + " " + token.Value()}}
 	fmt.Println(len(header.Get("Authorization")) > 100)
 	// Output: true
 }
 
-// Programs with an HTTP client of another kind than net/http make the headers, and tell what came of them.
+// A program with an HTTP client other than net/http's sets the headers itself, and passes the response to Observe.
 func ExampleAuthorization() {
 	client, err := tangotoken.FromEnv()
 	if err != nil {
@@ -157,7 +157,7 @@ func ExampleTransport() {
 		Transport: &tangotoken.Transport{Client: client, Base: trustTheSandbox()},
 		Timeout:   time.Minute,
 	}
-	response, err := api.Get("https://elsewhere.example/")
+	response, err := api.Get("https://other.example/")
 	fmt.Println(response == nil, errors.Is(err, tangotoken.ErrInvalidArgument))
 	// Output: true true
 }
@@ -184,7 +184,7 @@ func ExampleError() {
 		log.Fatal(err)
 	}
 	defer client.Close()
-	_, err = client.Authorize(context.Background(), "GET", "https://elsewhere.example/")
+	_, err = client.Authorize(context.Background(), "GET", "https://other.example/")
 
 	var failure *tangotoken.Error
 	if errors.As(err, &failure) {
@@ -205,7 +205,7 @@ func ExampleLibraryError() {
 	_, err := tangotoken.FromEnv()
 	var failure *tangotoken.LibraryError
 	if errors.As(err, &failure) {
-		log.Fatal(failure) // each place that was tried, and how to get the library
+		log.Fatal(failure) // the paths that were tried, and how to install the library
 	}
 }
 
@@ -214,7 +214,7 @@ func ExampleKey() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	proof, err := key.Proof("GET", "https://api.example/accounts", "a-token-from-elsewhere", "")
+	proof, err := key.Proof("GET", "https://api.example/accounts", "a-token-of-another-server", "")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func ExampleKey() {
 	// Output: 43 true
 }
 
-// Any crypto.Signer will do: one of an HSM, a TPM or a key service.
+// The signer can be any crypto.Signer, such as one of an HSM, a TPM or a key service.
 func ExampleKeyFromSigner() {
 	hsm, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -245,7 +245,7 @@ func ExampleKeyFromSigner() {
 	// Output: DPoP
 }
 
-// The tests' database is a Cache in memory; a real one is reached by the whole fleet.
+// The tests' database is a Cache in memory. A real one is shared by the whole fleet.
 func ExampleCache() {
 	var shared tangotoken.Cache = newDatabase()
 	for range 2 {

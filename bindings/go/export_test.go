@@ -2,16 +2,16 @@ package tangotoken
 
 import "github.com/tango-token/tango-token/bindings/go/internal/native"
 
-// Leftovers is what the binding holds of the library: objects, and entries in its tables.
+// Leftovers counts the objects of the library and the entries of the tables.
 func Leftovers() map[string]int64 {
 	return map[string]int64{
-		"objects":  native.Live(),
-		"requests": int64(requests.Len()),
-		"caches":   int64(caches.Len()),
-		"signers":  int64(signers.Len()),
-		"strays":   strays.Load(),
+		"objects":                native.Live(),
+		"requests":               int64(requests.Len()),
+		"caches":                 int64(caches.Len()),
+		"signers":                int64(signers.Len()),
+		"unexpected completions": unexpectedCompletions.Load(),
 	}
 }
 
-// Ask acquires on the asynchronous way, whatever the client remembers.
-var Ask = (*Client).acquire
+// Acquire requests a token from the library, without the client's token cache.
+var Acquire = (*Client).acquire

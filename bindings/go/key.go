@@ -13,22 +13,22 @@ type Key struct {
 	handle  *native.Handle[native.DPoPKey]
 }
 
-// GenerateKey makes a new key.
+// GenerateKey generates a new key.
 func GenerateKey(algorithm Algorithm) (*Key, error) {
 	return newKey(func(library *native.Library, key *native.DPoPKey, failure *native.Error) {
 		library.DPoPKeyGenerate(int32(algorithm), key, failure)
 	})
 }
 
-// KeyFromPEM reads a private key in PEM: PKCS#8, SEC1 or PKCS#1, not encrypted. 0 as the algorithm is what fits the key,
-// PS256 for RSA.
+// KeyFromPEM reads a private key in PEM: PKCS#8, SEC1 or PKCS#1, not encrypted. The algorithm 0 chooses the one that
+// fits the key, PS256 for RSA.
 func KeyFromPEM(pem string, algorithm Algorithm) (*Key, error) {
 	return newKey(func(library *native.Library, key *native.DPoPKey, failure *native.Error) {
 		library.DPoPKeyFromPEM(native.Text(pem), int32(algorithm), key, failure)
 	})
 }
 
-// KeyFromJWK reads a private key as a JWK (RFC 7517). Its alg, where it has one, says how it signs.
+// KeyFromJWK reads a private key from a JWK (RFC 7517). Its alg member, if present, is the signature algorithm.
 func KeyFromJWK(jwk string) (*Key, error) {
 	return newKey(func(library *native.Library, key *native.DPoPKey, failure *native.Error) {
 		library.DPoPKeyFromJWK(native.Text(jwk), key, failure)
@@ -58,7 +58,7 @@ func newKey(read func(*native.Library, *native.DPoPKey, *native.Error)) (*Key, e
 	return key, nil
 }
 
-// Algorithm is how the key signs.
+// Algorithm returns the signature algorithm.
 func (k *Key) Algorithm() Algorithm {
 	defer runtime.KeepAlive(k)
 	raw, done := lend(k.handle)
@@ -66,24 +66,24 @@ func (k *Key) Algorithm() Algorithm {
 	return Algorithm(k.library.DPoPKeyAlgorithm(raw))
 }
 
-// PublicJWK is the public key as a JWK, with its required members only.
+// PublicJWK returns the public key as a JWK, with its required members only.
 func (k *Key) PublicJWK() string {
-	return k.text(k.library.DPoPKeyPublicJWK)
+	return k.property(k.library.DPoPKeyPublicJWK)
 }
 
-// Thumbprint is the jkt of RFC 7638 that tokens are bound to.
+// Thumbprint returns the RFC 7638 thumbprint: the jkt of tokens that are bound to this key.
 func (k *Key) Thumbprint() string {
-	return k.text(k.library.DPoPKeyThumbprint)
+	return k.property(k.library.DPoPKeyThumbprint)
 }
 
-func (k *Key) text(of func(native.DPoPKey) *byte) string {
+func (k *Key) property(get func(native.DPoPKey) *byte) string {
 	defer runtime.KeepAlive(k)
 	raw, done := lend(k.handle)
 	defer done()
-	return native.Copied(of(raw))
+	return native.Copied(get(raw))
 }
 
-// PEM is the private key as PKCS#8 in PEM: a secret. It fails with [ErrKeyRejected] for a key that stays elsewhere.
+// PEM returns the private key as PKCS#8 in PEM: a secret. It fails with [ErrKeyRejected] for a key of [KeyFromSigner].
 func (k *Key) PEM() (string, error) {
 	defer runtime.KeepAlive(k)
 	raw, done := lend(k.handle)
@@ -94,10 +94,10 @@ func (k *Key) PEM() (string, error) {
 	return native.Copied(pem), taken(k.library, failure)
 }
 
-// Proof makes a proof for one request, for programs that get their tokens elsewhere: the value of its DPoP header.
+// Proof returns the DPoP header of one request, for tokens that do not come from a [Client].
 //
-// The access token is the one that the request presents, "" for a token request; the nonce is the DPoP-Nonce that this
-// server gave last, "" if it gave none.
+// accessToken is the token that the request carries, "" for a token request. nonce is the DPoP-Nonce that this server
+// sent last, "" if it sent none.
 func (k *Key) Proof(method, url, accessToken, nonce string) (string, error) {
 	defer runtime.KeepAlive(k)
 	raw, done := lend(k.handle)
@@ -121,12 +121,12 @@ func (k *Key) setFor(config native.Config, failure *native.Error) {
 	k.library.ConfigSetDPoPKey(config, raw, failure)
 }
 
-// Format writes the thumbprint, whatever the verb.
+// Format writes the thumbprint, for every verb.
 func (k *Key) Format(state fmt.State, _ rune) {
 	fmt.Fprintf(state, "DPoP key %s", k.Thumbprint())
 }
 
-// String is what Format writes.
+// String returns what Format writes.
 func (k *Key) String() string {
 	return fmt.Sprint(k)
 }

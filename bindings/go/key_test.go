@@ -18,7 +18,7 @@ import (
 	tangotoken "github.com/tango-token/tango-token/bindings/go"
 )
 
-func TestKeysInAllForms(t *testing.T) {
+func TestKeyIsReadFromPEMAndFileAndWrongKeysAreRefused(t *testing.T) {
 	key, err := tangotoken.GenerateKey(tangotoken.AlgorithmES384)
 	if err != nil {
 		t.Fatal(err)
@@ -57,8 +57,8 @@ func TestKeysInAllForms(t *testing.T) {
 	}
 }
 
-// The server verifies what each signer signs, with a library of its own.
-func TestSignersOfTheProgram(t *testing.T) {
+// The server verifies the signatures with another library.
+func TestServerAcceptsProofsOfEverySigner(t *testing.T) {
 	server := start(t, "--dpop", "strict", "--dpop-nonce", "required", "--quota-window-seconds", "0")
 	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(t, err)
@@ -107,24 +107,24 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// sick is a signer that signs well until it does not.
-type sick struct {
+// failingSigner is a signer that fails once it has a problem.
+type failingSigner struct {
 	crypto.Signer
 	problem func() error
 }
 
-func (s *sick) Sign(random io.Reader, digest []byte, options crypto.SignerOpts) ([]byte, error) {
+func (s *failingSigner) Sign(random io.Reader, digest []byte, options crypto.SignerOpts) ([]byte, error) {
 	if s.problem != nil {
 		return nil, s.problem()
 	}
 	return s.Signer.Sign(random, digest, options)
 }
 
-func TestASignerThatFails(t *testing.T) {
+func TestProofFailsAndTheCauseIsLoggedWhenTheSignerFails(t *testing.T) {
 	log := record(t)
-	healthy, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(t, err)
-	signer := &sick{Signer: healthy}
+	signer := &failingSigner{Signer: private}
 	key, err := tangotoken.KeyFromSigner(signer, tangotoken.AlgorithmES256)
 	check(t, err)
 	for _, problem := range []func() error{

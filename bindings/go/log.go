@@ -11,32 +11,33 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/native"
 )
 
-// LevelTrace is below [slog.LevelDebug]: everything that the library has to say.
+// LevelTrace is the library's most verbose level, below [slog.LevelDebug].
 const LevelTrace = slog.LevelDebug - 4
 
-// logger is where the library's log goes; nil for nowhere.
+// logger receives the library's log; nil discards it.
 var logger atomic.Pointer[slog.Logger]
 
-// SetLogger sends the library's log to the logger, for the whole process; nil ends it. No record holds a secret.
+// SetLogger sends the library's log to a logger, for the whole process; nil turns the log off. No record contains a
+// secret.
 //
-// The library is told which levels the logger is enabled for, now: call it again after a change. Handlers must not wait:
-// some records come from the thread that fetches tokens.
-func SetLogger(to *slog.Logger) error {
+// SetLogger reads the levels that the logger is enabled for; call it again after they change. Handlers must not block,
+// because the thread that fetches tokens calls them.
+func SetLogger(target *slog.Logger) error {
 	library, err := native.Load()
 	if err != nil {
 		return err
 	}
-	logger.Store(to)
+	logger.Store(target)
 	callback, level := uintptr(0), logLevelError
-	if to != nil {
-		callback, level = receive(), lowest(to)
+	if target != nil {
+		callback, level = receive(), mostVerbose(target)
 	}
 	var failure native.Error
 	library.LogSetCallback(int32(level), callback, 0, &failure)
 	return taken(library, failure)
 }
 
-// levels are the library's, from the rarest to the most frequent.
+// levels are the library's levels, from the least to the most verbose.
 var levels = []struct {
 	native logLevel
 	slog   slog.Level
@@ -48,20 +49,20 @@ var levels = []struct {
 	{logLevelTrace, LevelTrace},
 }
 
-// lowest is the most frequent level that the logger wants.
-func lowest(logger *slog.Logger) logLevel {
-	wanted := logLevelError
+// mostVerbose returns the most verbose level that the logger is enabled for.
+func mostVerbose(logger *slog.Logger) logLevel {
+	enabled := logLevelError
 	for _, level := range levels {
 		if logger.Enabled(context.Background(), level.slog) {
-			wanted = level.native
+			enabled = level.native
 		}
 	}
-	return wanted
+	return enabled
 }
 
 var receive = sync.OnceValue(func() uintptr {
 	return purego.NewCallback(func(_ uintptr, level logLevel, message *byte) {
-		// A handler that panics must not take the library's thread along.
+		// A handler's panic must not end the library's thread.
 		defer func() { _ = recover() }()
 		if logLevelError <= level && level <= logLevelTrace {
 			report(levels[level-1].slog, native.Copied(message))

@@ -12,7 +12,7 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/sandbox"
 )
 
-// buffer is one that several goroutines may write.
+// buffer is a bytes.Buffer that several goroutines may use.
 type buffer struct {
 	mutex   sync.Mutex
 	content bytes.Buffer
@@ -30,7 +30,7 @@ func (b *buffer) String() string {
 	return b.content.String()
 }
 
-// record keeps the log until the test ends.
+// record collects the log until the test ends.
 func record(t *testing.T) *buffer {
 	t.Helper()
 	log := &buffer{}
@@ -39,13 +39,13 @@ func record(t *testing.T) *buffer {
 	return log
 }
 
-func TestTheLogGoesToSlog(t *testing.T) {
+func TestLogGoesToSlogUntilItIsTurnedOff(t *testing.T) {
 	log := record(t)
 	server := start(t)
 	config := configOf(server)
 	token := acquire(t, newClient(t, config))
-	if text := log.String(); !strings.Contains(text, "level=INFO") || !strings.Contains(text, "token") {
-		t.Errorf("%s", text)
+	if records := log.String(); !strings.Contains(records, "level=INFO") || !strings.Contains(records, "token") {
+		t.Errorf("%s", records)
 	}
 	for _, secret := range []string{token.Value(), config.ClientSecret, config.Password} {
 		if strings.Contains(log.String(), secret) {
@@ -58,11 +58,11 @@ func TestTheLogGoesToSlog(t *testing.T) {
 	server.Script(sandbox.Answer{Status: 503})
 	acquire(t, newClient(t, config))
 	if more := log.String()[length:]; more != "" {
-		t.Errorf("after its end: %s", more)
+		t.Errorf("logged after the log was turned off: %s", more)
 	}
 }
 
-func TestOnlyLevelsThatAreWantedAreAskedFor(t *testing.T) {
+func TestDisabledLevelsAreNotSentToTheHandler(t *testing.T) {
 	handler := &levels{least: slog.LevelWarn}
 	check(t, tangotoken.SetLogger(slog.New(handler)))
 	defer tangotoken.SetLogger(nil)
@@ -71,12 +71,13 @@ func TestOnlyLevelsThatAreWantedAreAskedFor(t *testing.T) {
 	acquire(t, newClient(t, configOf(server)))
 	handler.mutex.Lock()
 	defer handler.mutex.Unlock()
-	if handler.asked[slog.LevelInfo] > 1 { // once by SetLogger
+	if handler.asked[slog.LevelInfo] > 1 { // SetLogger asks once
 		t.Errorf("%v", handler.asked)
 	}
 }
 
-// levels counts what it is asked for, and panics when it gets something: that stays here.
+// levels is a handler that counts the levels that Enabled is called with. It panics in Handle, which must not reach the
+// library.
 type levels struct {
 	least slog.Level
 	mutex sync.Mutex
@@ -93,6 +94,6 @@ func (l *levels) Enabled(_ context.Context, level slog.Level) bool {
 	return level >= l.least
 }
 
-func (l *levels) Handle(context.Context, slog.Record) error { panic("a handler's defect") }
+func (l *levels) Handle(context.Context, slog.Record) error { panic("a bug in the handler") }
 func (l *levels) WithAttrs([]slog.Attr) slog.Handler        { return l }
 func (l *levels) WithGroup(string) slog.Handler             { return l }

@@ -11,15 +11,14 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/sandbox"
 )
 
-// TestMain runs everything against the real library and real sandboxes. The environment is one sandbox's, for the
-// examples, which are written as programs are. At the end nothing of the library may be left.
+// TestMain runs all tests against the real library and real sandboxes. The environment variables are those of one
+// sandbox, for the examples, which read them as programs do. At the end, no object of the library may be left.
 func TestMain(m *testing.M) {
 	server, err := sandbox.Start("--quota-window-seconds", "0")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Setenv("TANGO_PROXY", "none")
 	for name, value := range server.Variables {
 		os.Setenv(name, value)
 	}
@@ -32,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// start starts a sandbox of the test's own.
+// start starts a sandbox for one test.
 func start(t testing.TB, options ...string) *sandbox.Sandbox {
 	t.Helper()
 	server, err := sandbox.Start(options...)
@@ -43,7 +42,7 @@ func start(t testing.TB, options ...string) *sandbox.Sandbox {
 	return server
 }
 
-// configOf is what a program needs to use the sandbox.
+// configOf returns a configuration for the sandbox.
 func configOf(server *sandbox.Sandbox) tangotoken.Config {
 	return tangotoken.Config{
 		TokenURL:     server.Variables["TANGO_TOKEN_URL"],
@@ -67,7 +66,7 @@ func newClient(t testing.TB, config tangotoken.Config) *tangotoken.Client {
 	return client
 }
 
-// acquire gets a token, or the test ends.
+// acquire gets a token, or fails the test.
 func acquire(t testing.TB, client *tangotoken.Client) *tangotoken.Token {
 	t.Helper()
 	token, err := client.Token(t.Context())
@@ -77,7 +76,7 @@ func acquire(t testing.TB, client *tangotoken.Client) *tangotoken.Token {
 	return token
 }
 
-// leftovers says what the binding still holds of the library once the garbage collector is done; "" for nothing.
+// leftovers lists the objects of the library that remain after garbage collection; "" if there are none.
 func leftovers() string {
 	left := ""
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {

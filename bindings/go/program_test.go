@@ -10,7 +10,7 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/sandbox"
 )
 
-// build builds the program of examples/go, alone in its folder, as its users do.
+// build builds examples/go in its own directory, as its users do.
 func build(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "accounts")
@@ -29,7 +29,7 @@ func runProgram(program string, server *sandbox.Sandbox, variables ...string) (s
 	return string(output), err
 }
 
-func TestTheExampleProgram(t *testing.T) {
+func TestExampleProgramListsAccountsOrExplainsTheError(t *testing.T) {
 	program := build(t)
 	server := start(t, "--dpop-nonce", "required", "--quota-window-seconds", "0")
 	for _, mode := range []string{"TANGO_DPOP=off", "TANGO_DPOP=required"} {
@@ -44,7 +44,7 @@ func TestTheExampleProgram(t *testing.T) {
 	}
 }
 
-func TestTheLibraryIsFoundBesideTheExecutable(t *testing.T) {
+func TestLibraryIsFoundByVariableOrBesideTheExecutableOrOnTheSystemsPath(t *testing.T) {
 	program := build(t)
 	server := start(t, "--quota-window-seconds", "0")
 	output, err := runProgram(program, server, "TANGO_TOKEN_LIBRARY=/not/there.so")
@@ -52,7 +52,7 @@ func TestTheLibraryIsFoundBesideTheExecutable(t *testing.T) {
 		t.Errorf("%v: %s", err, output)
 	}
 	output, err = runProgram(program, server, "TANGO_TOKEN_LIBRARY=")
-	if err == nil || !strings.Contains(output, "beside the executable, "+filepath.Dir(program)) {
+	if err == nil || !strings.Contains(output, "in the executable's directory, "+filepath.Dir(program)) {
 		t.Errorf("%v: %s", err, output)
 	}
 	library, err := filepath.Abs(os.Getenv("TANGO_TOKEN_LIBRARY"))
@@ -61,11 +61,11 @@ func TestTheLibraryIsFoundBesideTheExecutable(t *testing.T) {
 	if output, err = runProgram(program, server, "TANGO_TOKEN_LIBRARY="); err != nil {
 		t.Errorf("%v: %s", err, output)
 	}
-	// Where the linker looks is told by the system, here by one of its variables.
+	// LD_LIBRARY_PATH adds a directory to the system's path.
 	check(t, os.Remove(filepath.Join(filepath.Dir(program), "libtango_token.so.1")))
-	elsewhere := t.TempDir()
-	check(t, os.Symlink(library, filepath.Join(elsewhere, "libtango_token.so.1")))
-	if output, err = runProgram(program, server, "TANGO_TOKEN_LIBRARY=", "LD_LIBRARY_PATH="+elsewhere); err != nil {
+	directory := t.TempDir()
+	check(t, os.Symlink(library, filepath.Join(directory, "libtango_token.so.1")))
+	if output, err = runProgram(program, server, "TANGO_TOKEN_LIBRARY=", "LD_LIBRARY_PATH="+directory); err != nil {
 		t.Errorf("%v: %s", err, output)
 	}
 }

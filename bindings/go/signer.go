@@ -19,9 +19,10 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/native"
 )
 
-// KeyFromSigner is a key that stays elsewhere, in an HSM, a TPM or a key service, behind a [crypto.Signer].
+// KeyFromSigner creates a key whose private half stays in an HSM, a TPM or a key service, behind a [crypto.Signer].
 //
-// It signs once here, to find a mistake at once, and then once for each proof, several at once. Its errors are logged.
+// The signer is called once here, to check the key, and then once for each proof, also concurrently. Its errors are
+// logged.
 func KeyFromSigner(signer crypto.Signer, algorithm Algorithm) (*Key, error) {
 	jwk, err := publicJWK(signer.Public())
 	if err != nil {
@@ -38,21 +39,21 @@ type signing struct {
 	algorithm Algorithm
 }
 
-// signers are those in use, by the number that the library carries for them.
+// signers holds the signers in use, by the number that is their user_data.
 var signers native.Table[signing]
 
 var sign = sync.OnceValue(func() uintptr {
-	return purego.NewCallback(func(number uintptr, message *byte, length uintptr, place *byte, room *uintptr) int32 {
+	return purego.NewCallback(func(number uintptr, message *byte, length uintptr, buffer *byte, capacity *uintptr) int32 {
 		return guarded("the signer of a DPoP key", func() error {
 			signing, isKnown := signers.Get(number)
 			if !isKnown {
-				return errors.New("it was released")
+				return errors.New("the key was freed")
 			}
 			signature, err := signing.sign(unsafe.Slice(message, length))
 			if err != nil {
 				return err
 			}
-			return give(signature, place, room)
+			return copyOut(signature, buffer, capacity)
 		})
 	})
 })
@@ -61,7 +62,8 @@ var releaseSigner = sync.OnceValue(func() uintptr {
 	return purego.NewCallback(func(number uintptr) { signers.Take(number) })
 })
 
-// sign signs as RFC 7518 section 3 and RFC 8037 section 3.1 say. The library takes ECDSA's signatures in DER, too.
+// sign signs as RFC 7518 section 3 and RFC 8037 section 3.1 require, but for ECDSA in DER, which the library accepts
+// too.
 func (s signing) sign(message []byte) ([]byte, error) {
 	switch s.algorithm {
 	case AlgorithmEdDSA:
@@ -80,13 +82,13 @@ func (s signing) signDigest(message []byte, hash crypto.Hash, options crypto.Sig
 	return s.signer.Sign(rand.Reader, digest.Sum(nil), options)
 }
 
-// publicJWK writes the required members of RFC 7518 section 6 and RFC 8037 section 2.
+// publicJWK returns a JWK with the members that RFC 7518 section 6 and RFC 8037 section 2 require.
 func publicJWK(key crypto.PublicKey) (string, error) {
 	encode := base64.RawURLEncoding.EncodeToString
 	members := map[string]string{}
 	switch key := key.(type) {
 	case *ecdsa.PublicKey:
-		point, err := key.Bytes() // 4, and two coordinates of equal length
+		point, err := key.Bytes() // the byte 4, then two coordinates of equal length
 		if err != nil {
 			return "", err
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/native"
 )
 
-// Token is an access token of a service account (RFC 6749 section 1.4). It stays readable when its client is closed and
-// when its life is over. It prints without its value.
+// Token is an access token of a service account (RFC 6749 section 1.4). It stays readable after it has expired and
+// after its client was closed. It prints without its value.
 type Token struct {
 	library *native.Library
 	handle  *native.Handle[native.Token]
@@ -30,17 +30,17 @@ func newToken(library *native.Library, raw native.Token) *Token {
 	return token
 }
 
-// Value goes behind the type in an Authorization header: a secret.
+// Value returns the token itself, which follows the type in an Authorization header: a secret.
 func (t *Token) Value() string { return t.value }
 
-// Type is how the token is presented to the API: Bearer, or DPoP with a proof made with its key.
+// Type returns the scheme of the Authorization header: "Bearer", or "DPoP" together with a proof.
 func (t *Token) Type() string { return t.tokenType }
 
-// Scope is what the server granted.
+// Scope returns the scope that the server granted.
 func (t *Token) Scope() string { return t.scope }
 
-// ExpiresIn is how long the token is still good, in whole seconds; 0 once it is not. It is counted on a clock that nobody
-// can set and that runs while the machine sleeps.
+// ExpiresIn returns the remaining lifetime in whole seconds; 0 once the token has expired. It is independent of the
+// system clock, and includes the time during which the machine sleeps.
 func (t *Token) ExpiresIn() time.Duration {
 	defer runtime.KeepAlive(t)
 	raw, done := lend(t.handle)
@@ -48,23 +48,23 @@ func (t *Token) ExpiresIn() time.Duration {
 	return time.Duration(t.library.TokenExpiresInSeconds(raw)) * time.Second
 }
 
-// Format writes everything but the value, whatever the verb.
+// Format writes everything but the value, for every verb.
 func (t *Token) Format(state fmt.State, _ rune) {
-	fmt.Fprintf(state, "%s token for %s, good for %v", t.tokenType, t.scope, t.ExpiresIn())
+	fmt.Fprintf(state, "%s token for %s, expires in %v", t.tokenType, t.scope, t.ExpiresIn())
 }
 
-// String is what Format writes.
+// String returns what Format writes.
 func (t *Token) String() string {
 	return fmt.Sprint(t)
 }
 
-// LogValue is a group of everything but the value.
+// LogValue returns a group of everything but the value.
 func (t *Token) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("type", t.tokenType), slog.String("scope", t.scope), slog.Duration("expires_in", t.ExpiresIn()))
 }
 
-// handleOf is the token's handle; nil for no token.
+// handleOf returns the token's handle, or nil for a nil token.
 func (t *Token) handleOf() *native.Handle[native.Token] {
 	if t == nil {
 		return nil

@@ -13,41 +13,41 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/sandbox"
 )
 
-func TestATokenIsFetchedOnceForAllCallers(t *testing.T) {
+func TestTokenIsFetchedOnceForAllCallers(t *testing.T) {
 	server := start(t)
 	client := newClient(t, configOf(server))
 	first := acquire(t, client)
 	if first.Type() != "Bearer" || first.Scope() != "raas.all" || first.Value() == "" {
 		t.Errorf("%v with a value of %d bytes", first, len(first.Value()))
 	}
-	if life := first.ExpiresIn(); life < 86_000*time.Second || life > 86_400*time.Second {
-		t.Errorf("good for %v", life)
+	if lifetime := first.ExpiresIn(); lifetime < 86_000*time.Second || lifetime > 86_400*time.Second {
+		t.Errorf("expires in %v", lifetime)
 	}
 	var callers sync.WaitGroup
 	for range 100 {
 		callers.Go(func() {
 			if token := acquire(t, client); token != first {
-				t.Error("another object for the same token")
+				t.Error("callers got different objects for the same token")
 			}
 		})
 	}
 	callers.Wait()
-	again, err := tangotoken.Ask(client, t.Context())
+	again, err := tangotoken.Acquire(client, t.Context())
 	if err != nil || again != first {
-		t.Errorf("the library gives %v, %v", again, err)
+		t.Errorf("the library returned %v, %v", again, err)
 	}
 	if requests := server.Statistic("token_requests"); requests != 1 {
 		t.Errorf("%d token requests", requests)
 	}
 }
 
-func TestTenThousandRequestsOfWhichAQuarterIsCancelled(t *testing.T) {
+func TestTenThousandRequestsCompleteWhenAQuarterIsCancelled(t *testing.T) {
 	const requests = 10_000
 	before := runtime.NumGoroutine()
-	// The server takes its time, so that every cancellation comes before the token.
+	// The server is slow, so that every cancellation comes before the token.
 	server := start(t, "--latency-ms", "4000")
 	client := newClient(t, configOf(server))
-	begun := time.Now()
+	startTime := time.Now()
 	var started, callers sync.WaitGroup
 	var tokens, cancelled atomic.Int64
 	cancellable, cancel := context.WithCancel(t.Context())
@@ -59,10 +59,10 @@ func TestTenThousandRequestsOfWhichAQuarterIsCancelled(t *testing.T) {
 				var cancelOne context.CancelFunc
 				ctx, cancelOne = context.WithCancel(cancellable)
 				defer cancelOne()
-				go cancelOne() // while it starts, or right after
+				go cancelOne() // while the request starts, or right after
 			}
 			started.Done()
-			token, err := tangotoken.Ask(client, ctx)
+			token, err := tangotoken.Acquire(client, ctx)
 			switch {
 			case err == nil && token != nil && !isCancelled:
 				tokens.Add(1)
@@ -76,7 +76,7 @@ func TestTenThousandRequestsOfWhichAQuarterIsCancelled(t *testing.T) {
 	started.Wait()
 	cancel()
 	callers.Wait()
-	t.Logf("%d requests in %v, 4 s of them the server's", requests, time.Since(begun).Round(time.Millisecond))
+	t.Logf("%d requests in %v, 4 s of which the server waited", requests, time.Since(startTime).Round(time.Millisecond))
 	if tokens.Load() != requests*3/4 || cancelled.Load() != requests/4 {
 		t.Errorf("%d tokens, %d cancelled", tokens.Load(), cancelled.Load())
 	}
@@ -88,7 +88,7 @@ func TestTenThousandRequestsOfWhichAQuarterIsCancelled(t *testing.T) {
 	checkGoroutines(t, before)
 }
 
-// checkGoroutines waits until there are as many as before; those of the sandbox's pipe end with the test.
+// checkGoroutines waits until there are no more goroutines than before the test.
 func checkGoroutines(t *testing.T, before int) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
@@ -98,14 +98,14 @@ func checkGoroutines(t *testing.T, before int) {
 	}
 }
 
-func TestAContextEndsTheWait(t *testing.T) {
+func TestTokenAndAuthorizeReturnWhenTheContextEnds(t *testing.T) {
 	server := start(t)
 	server.Script(sandbox.Answer{Fault: "hang"})
 	client := newClient(t, configOf(server))
 
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	begun := time.Now()
+	startTime := time.Now()
 	_, err := client.Token(ctx)
 	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, tangotoken.ErrCancelled) {
 		t.Errorf("%v", err)
@@ -119,12 +119,12 @@ func TestAContextEndsTheWait(t *testing.T) {
 	if _, err := client.Authorize(waiting, "GET", server.Variables["TANGO_API_URL"]+"/accounts"); !errors.Is(err, reason) {
 		t.Errorf("%v", err)
 	}
-	if waited := time.Since(begun); waited > 5*time.Second {
+	if waited := time.Since(startTime); waited > 5*time.Second {
 		t.Errorf("waited for %v", waited)
 	}
 }
 
-func TestCloseEndsWhatWaits(t *testing.T) {
+func TestPendingCallsReturnErrClosedWhenTheClientIsClosed(t *testing.T) {
 	before := runtime.NumGoroutine()
 	server := start(t)
 	server.Script(sandbox.Answer{Fault: "hang"})
@@ -132,11 +132,9 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 	config.TotalTimeout = 3 * time.Second
 	client := newClient(t, config)
 	const waiting = 200
-	var entered, callers sync.WaitGroup
-	entered.Add(waiting)
+	var callers sync.WaitGroup
 	for number := range waiting {
 		callers.Go(func() {
-			entered.Done()
 			var err error
 			if number%2 == 0 {
 				_, err = client.Token(t.Context())
@@ -148,9 +146,14 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 			}
 		})
 	}
-	entered.Wait()
-	time.Sleep(50 * time.Millisecond) // most of them wait inside by now; the others find it closed
-	begun := time.Now()
+	// All calls but one are asynchronous requests: one call of Authorize at a time waits inside the library.
+	for deadline := time.Now().Add(10 * time.Second); tangotoken.Leftovers()["requests"] < waiting-1; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d requests are pending", tangotoken.Leftovers()["requests"])
+		}
+		time.Sleep(time.Millisecond)
+	}
+	startTime := time.Now()
 	for range 3 {
 		callers.Go(func() {
 			if err := client.Close(); err != nil {
@@ -159,10 +162,10 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 		})
 	}
 	callers.Wait()
-	if waited := time.Since(begun); waited > 2*time.Second {
+	if waited := time.Since(startTime); waited > 2*time.Second {
 		t.Errorf("waited for %v", waited)
 	}
-	for what, err := range map[string]error{
+	for method, err := range map[string]error{
 		"Token":          second(client.Token(t.Context())),
 		"Authorize":      second(client.Authorize(t.Context(), "GET", config.APIURL)),
 		"AuthorizeAgain": second(client.AuthorizeAgain(t.Context(), nil)),
@@ -171,7 +174,7 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 		"SetCredentials": client.SetCredentials(tangotoken.Credentials{}),
 	} {
 		if !errors.Is(err, tangotoken.ErrClosed) {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: %v", method, err)
 		}
 	}
 	checkNothingLeft(t)
@@ -180,7 +183,7 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-func TestATokenOutlivesItsClient(t *testing.T) {
+func TestTokenStaysReadableWhenItsClientIsClosed(t *testing.T) {
 	client := newClient(t, configOf(start(t)))
 	token := acquire(t, client)
 	client.Close()
@@ -192,7 +195,7 @@ func TestATokenOutlivesItsClient(t *testing.T) {
 	}
 }
 
-func TestTheGarbageCollectorFreesWhatNobodyCloses(t *testing.T) {
+func TestUnclosedObjectsAreFreedByTheGarbageCollector(t *testing.T) {
 	server := start(t)
 	func() {
 		client, err := tangotoken.New(configOf(server))
@@ -204,25 +207,25 @@ func TestTheGarbageCollectorFreesWhatNobodyCloses(t *testing.T) {
 			t.Fatal(err)
 		}
 		if tangotoken.Leftovers()["objects"] < 3 {
-			t.Error("nothing is counted")
+			t.Error("Leftovers does not count objects")
 		}
 	}()
 	checkNothingLeft(t)
 }
 
-func TestAnInvalidatedTokenIsReplaced(t *testing.T) {
+func TestInvalidatedTokenIsReplaced(t *testing.T) {
 	server := start(t, "--quota-window-seconds", "0")
 	client := newClient(t, configOf(server))
-	refused := acquire(t, client)
-	if err := client.Invalidate(refused); err != nil {
+	rejected := acquire(t, client)
+	if err := client.Invalidate(rejected); err != nil {
 		t.Fatal(err)
 	}
-	replaced := acquire(t, client)
-	if replaced.Value() == refused.Value() {
+	replacement := acquire(t, client)
+	if replacement.Value() == rejected.Value() {
 		t.Error("the same token")
 	}
-	// The refused one is not the current one any more.
-	if err := client.Invalidate(refused); err != nil || acquire(t, client).Value() != replaced.Value() {
+	// The rejected token is no longer the current one, so a second call changes nothing.
+	if err := client.Invalidate(rejected); err != nil || acquire(t, client).Value() != replacement.Value() {
 		t.Errorf("%v", err)
 	}
 	var failure *tangotoken.Error
@@ -231,10 +234,10 @@ func TestAnInvalidatedTokenIsReplaced(t *testing.T) {
 	}
 }
 
-func TestAWrongURLCostsNoToken(t *testing.T) {
+func TestAuthorizeFetchesNoTokenForAWrongURL(t *testing.T) {
 	server := start(t)
 	client := newClient(t, configOf(server))
-	for _, url := range []string{"https://elsewhere.example/", "no URL", "https://localhost\x00.elsewhere.example/"} {
+	for _, url := range []string{"https://other.example/", "no URL", "https://localhost\x00.other.example/"} {
 		if _, err := client.Authorize(t.Context(), "GET", url); !errors.Is(err, tangotoken.ErrInvalidArgument) {
 			t.Errorf("%q: %v", url, err)
 		}
@@ -244,7 +247,7 @@ func TestAWrongURLCostsNoToken(t *testing.T) {
 	}
 }
 
-func TestCredentialsCanBeChanged(t *testing.T) {
+func TestTokenIsFetchedWithNewCredentialsAfterSetCredentials(t *testing.T) {
 	server := start(t, "--client-id", "new-id", "--client-secret", "new-secret", "--quota-window-seconds", "0")
 	config := configOf(server)
 	config.ClientID, config.ClientSecret = "old-id", "old-secret"

@@ -7,22 +7,25 @@ import (
 	"net/http"
 )
 
-// ErrNotSentAgain is the [Refusal] of a request that would succeed now, and whose body cannot be sent again.
-var ErrNotSentAgain = errors.New("tangotoken: the request would succeed now, but has a body and no GetBody to send it again")
+// ErrNotSentAgain is the [Refusal] of a request whose body cannot be sent a second time, which would have helped.
+var ErrNotSentAgain = errors.New("tangotoken: the API refused the request and would accept it now, " +
+	"but its body cannot be sent again: set GetBody, or repeat the request")
 
-// Transport is an [http.RoundTripper] that sends each request with the client's token: an Authorization header, and a
-// proof for a token that is bound to a key. From every answer it learns nonces and the API's clock.
+// Transport is an [http.RoundTripper] that sends each request with the client's token: an Authorization header and, for
+// a token that is bound to a key, a DPoP proof. It learns nonces and the API's clock from every response.
 //
-// A request that the API refuses for a nonce, a clock or a token that another try makes right is sent once more, if its
-// body can be: requests with a body need GetBody, which [http.NewRequest] sets for those in memory. Any other answer is
-// the caller's, a refusal too; [Refusal] says why it is one.
+// A request that the API refuses because of its nonce, its clock or its token is sent a second time, if its body can
+// be: requests with a body need GetBody, which [http.NewRequest] sets for bodies in memory. The caller gets every other
+// response, refusals included; [Refusal] says why the API refused.
 //
-// Requests to other origins than the API's, redirects among them, fail with [ErrInvalidArgument] and are not sent; the
-// configuration's AllowedOrigins adds some.
+// Requests to origins other than the API's, also by redirects, fail with [ErrInvalidArgument] and are not sent. The
+// configuration's AllowedOrigins allows further origins.
 type Transport struct {
-	// Client has the token.
+	// Client provides the tokens.
 	Client *Client
-	// Base sends the requests; [http.DefaultTransport] unless set.
+	// Base sends the requests; [http.DefaultTransport] if nil. The CAFile of the configuration is for the token
+	// endpoint alone: for an API with a private certificate authority set Base, with that authority in its
+	// TLSClientConfig.
 	Base http.RoundTripper
 }
 
@@ -44,28 +47,28 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		refusal = ErrNotSentAgain
 	}
 	if verdict != VerdictRetry || refusal != nil {
-		return answered(response, request, refusal), nil
+		return withRefusal(response, request, refusal), nil
 	}
 
 	again, err := t.Client.AuthorizeAgain(ctx, authorization)
 	if err != nil {
-		return answered(response, request, err), nil
+		return withRefusal(response, request, err), nil
 	}
 	authorization.handle.Close()
 	authorization = again
 	body, err := bodyAgain(request)
 	if err != nil {
-		return answered(response, request, err), nil
+		return withRefusal(response, request, err), nil
 	}
 	discard(response)
 	if response, err = t.send(request, body, authorization); err != nil {
 		return nil, err
 	}
 	_, refusal = t.Client.Observe(authorization, response.StatusCode, response.Header)
-	return answered(response, request, refusal), nil
+	return withRefusal(response, request, refusal), nil
 }
 
-// send sends a copy of the request, which is the caller's and stays as it is.
+// send sends a copy of the request: a RoundTripper must not change the caller's request.
 func (t *Transport) send(request *http.Request, body io.ReadCloser, authorization *Authorization) (*http.Response, error) {
 	request = request.Clone(request.Context())
 	request.Body = body
@@ -101,7 +104,7 @@ func bodyAgain(request *http.Request) (io.ReadCloser, error) {
 	return request.GetBody()
 }
 
-// discard reads a refusal to its end, so that its connection can be used again; a long one is not worth that.
+// discard reads the response to its end, so that the connection can be reused, up to a limit.
 func discard(response *http.Response) {
 	const limit = 64 << 10
 	io.CopyN(io.Discard, response.Body, limit)
@@ -110,8 +113,9 @@ func discard(response *http.Response) {
 
 type refusalKey struct{}
 
-// answered makes the answer the caller's: it belongs to the request without the token, and carries the refusal.
-func answered(response *http.Response, request *http.Request, refusal error) *http.Response {
+// withRefusal prepares a response for the caller: its Request is the original one, without the token, and carries the
+// refusal, if there is one.
+func withRefusal(response *http.Response, request *http.Request, refusal error) *http.Response {
 	if refusal != nil {
 		request = request.WithContext(context.WithValue(request.Context(), refusalKey{}, refusal))
 	}
@@ -119,8 +123,9 @@ func answered(response *http.Response, request *http.Request, refusal error) *ht
 	return response
 }
 
-// Refusal says why the API refused the token or the proof of an answer that came through a [Transport]; nil where it did
-// not. It is [ErrProofRefused], [ErrTokenRefused], [ErrNotSentAgain], or why no other token could be had.
+// Refusal returns why the API refused the token or the proof of a request that a [Transport] sent; nil if it did not.
+//
+// It is [ErrProofRefused], [ErrTokenRefused], [ErrNotSentAgain], or the error of the attempt to get another token.
 func Refusal(response *http.Response) error {
 	if response == nil || response.Request == nil {
 		return nil

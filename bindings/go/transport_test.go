@@ -13,12 +13,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	tangotoken "github.com/tango-token/tango-token/bindings/go"
 	"github.com/tango-token/tango-token/bindings/go/internal/sandbox"
 )
 
-// api is an HTTP client as a program has it, and where it calls.
+// api is an HTTP client with a Transport, for the API of one sandbox.
 type api struct {
 	http.Client
 	server *sandbox.Sandbox
@@ -35,7 +36,7 @@ func newAPI(t *testing.T, config tangotoken.Config, server *sandbox.Sandbox) *ap
 	authorities.AppendCertsFromPEM(pem)
 	base := &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: authorities},
-		// An answer whose body is not read and closed keeps the one connection, and the next request waits for ever.
+		// A response whose body is not read and closed keeps the only connection, and the next request never ends.
 		MaxConnsPerHost: 1,
 	}
 	t.Cleanup(base.CloseIdleConnections)
@@ -47,7 +48,7 @@ func (a *api) url(path string) string {
 	return a.server.Variables["TANGO_API_URL"] + path
 }
 
-// call sends a request, and returns the answer, whose body is read.
+// call sends a request, and returns the response and its body.
 func (a *api) call(t *testing.T, method, path string, body io.Reader) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, a.url(path), body)
@@ -66,7 +67,7 @@ func (a *api) call(t *testing.T, method, path string, body io.Reader) (*http.Res
 	return response, string(content)
 }
 
-// sent is the API's requests, the oldest first.
+// sent returns the requests that the API received, the oldest first.
 func (a *api) sent() (requests []sandbox.Request) {
 	for _, request := range a.server.Requests() {
 		if strings.HasPrefix(request.Path, "/raas/") {
@@ -95,7 +96,7 @@ func TestTransportSendsBearerTokens(t *testing.T) {
 	}
 }
 
-func TestTransportProvesItsTokensWhileNoncesChange(t *testing.T) {
+func TestTransportSendsValidProofsWhileNoncesChange(t *testing.T) {
 	server := start(t, "--dpop", "strict", "--dpop-nonce", "required")
 	config := configOf(server)
 	config.DPoP = tangotoken.DPoPRequired
@@ -113,7 +114,7 @@ func TestTransportProvesItsTokensWhileNoncesChange(t *testing.T) {
 		challenges := server.Statistic("nonce_challenges")
 		api.call(t, "GET", "/catalogs", nil)
 		if more := server.Statistic("nonce_challenges") - challenges; more != 0 {
-			t.Errorf("round %d: the nonce of the last answer was not learned", round)
+			t.Errorf("round %d: the nonce of the last response was not learned", round)
 		}
 		server.Control("POST", "/rotate-nonces", nil, nil)
 	}
@@ -122,7 +123,7 @@ func TestTransportProvesItsTokensWhileNoncesChange(t *testing.T) {
 	}
 }
 
-func TestTransportFollowsTheClockOfTheAPI(t *testing.T) {
+func TestTransportAdoptsTheClockOfTheAPI(t *testing.T) {
 	server := start(t, "--dpop", "strict", "--clock-offset-seconds", "-3600")
 	config := configOf(server)
 	config.DPoP = tangotoken.DPoPRequired
@@ -132,7 +133,7 @@ func TestTransportFollowsTheClockOfTheAPI(t *testing.T) {
 	}
 }
 
-func TestARevokedTokenIsReplacedOnce(t *testing.T) {
+func TestTransportReplacesARejectedTokenOnce(t *testing.T) {
 	server := start(t, "--quota-window-seconds", "0")
 	api := newAPI(t, configOf(server), server)
 	api.call(t, "GET", "/accounts", nil)
@@ -145,13 +146,13 @@ func TestARevokedTokenIsReplacedOnce(t *testing.T) {
 	}
 }
 
-// invalidToken is the refusal that another token changes.
+// invalidToken is the response that rejects a token, after which the transport gets another one.
 func invalidToken(path, body string) sandbox.Answer {
 	return sandbox.Answer{Path: "/raas/v2" + path, Status: 401, Body: body,
 		Headers: map[string]string{"WWW-Authenticate": `Bearer error="invalid_token", error_description="revoked"`}}
 }
 
-func TestOneRetryAndNoMore(t *testing.T) {
+func TestTransportSendsARequestAtMostTwice(t *testing.T) {
 	server := start(t, "--quota-window-seconds", "0")
 	api := newAPI(t, configOf(server), server)
 	server.Script(invalidToken("/orders", "first"), invalidToken("/orders", "second"), invalidToken("/orders", "third"))
@@ -166,7 +167,7 @@ func TestOneRetryAndNoMore(t *testing.T) {
 	}
 }
 
-func TestABodyIsSentAgainWhereItCanBe(t *testing.T) {
+func TestTransportResendsABodyThatIsInMemory(t *testing.T) {
 	server := start(t, "--quota-window-seconds", "0")
 	api := newAPI(t, configOf(server), server)
 	long := strings.Repeat("a long refusal ", 20_000)
@@ -181,7 +182,7 @@ func TestABodyIsSentAgainWhereItCanBe(t *testing.T) {
 	}
 }
 
-func TestABodyThatCannotBeSentAgainIsNot(t *testing.T) {
+func TestTransportReturnsTheRefusalWhenTheBodyCannotBeResent(t *testing.T) {
 	server := start(t, "--quota-window-seconds", "0")
 	api := newAPI(t, configOf(server), server)
 	server.Script(invalidToken("/orders", "refused"), sandbox.Answer{Path: "/raas/v2/orders", Status: 201})
@@ -195,7 +196,7 @@ func TestABodyThatCannotBeSentAgainIsNot(t *testing.T) {
 	}
 }
 
-// closing is a body that is no known reader, and that knows whether it was closed.
+// closing is a body that http.NewRequest sets no GetBody for, and that records whether it was closed.
 type closing struct {
 	io.Reader
 	mutex  sync.Mutex
@@ -215,7 +216,7 @@ func (c *closing) isClosed() bool {
 	return c.closed > 0
 }
 
-func TestNoTokenForTheRetryIsARefusal(t *testing.T) {
+func TestRefusalIsTheErrorOfTheFetchWhenNoTokenCanBeFetchedForTheRetry(t *testing.T) {
 	server := start(t)
 	api := newAPI(t, configOf(server), server)
 	api.call(t, "GET", "/accounts", nil)
@@ -226,13 +227,13 @@ func TestNoTokenForTheRetryIsARefusal(t *testing.T) {
 	}
 }
 
-func TestTheCallersRequestStaysAsItIs(t *testing.T) {
+func TestTransportDoesNotChangeTheCallersRequest(t *testing.T) {
 	server := start(t, "--dpop", "strict", "--dpop-nonce", "required")
 	config := configOf(server)
 	config.DPoP = tangotoken.DPoPRequired
 	api := newAPI(t, config, server)
-	type mark struct{}
-	request, err := http.NewRequestWithContext(context.WithValue(t.Context(), mark{}, "mine"), "GET", api.url("/accounts"), nil)
+	type contextKey struct{}
+	request, err := http.NewRequestWithContext(context.WithValue(t.Context(), contextKey{}, "mine"), "GET", api.url("/accounts"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,27 +246,27 @@ func TestTheCallersRequestStaysAsItIs(t *testing.T) {
 	if len(request.Header) != 1 || response.StatusCode != 200 {
 		t.Errorf("%s, headers %v", response.Status, request.Header)
 	}
-	if response.Request.Context().Value(mark{}) != "mine" || len(response.Request.Header) != 1 {
-		t.Error("the answer does not belong to the caller's request")
+	if response.Request.Context().Value(contextKey{}) != "mine" || len(response.Request.Header) != 1 {
+		t.Error("the response's Request is not the caller's")
 	}
 }
 
-func TestNoTokenGoesElsewhere(t *testing.T) {
+func TestTransportSendsNothingToOtherOrigins(t *testing.T) {
 	server := start(t)
 	api := newAPI(t, configOf(server), server)
 	body := &closing{Reader: strings.NewReader("an order")}
-	response, err := api.Post("https://elsewhere.example/", "text/plain", body)
+	response, err := api.Post("https://other.example/", "text/plain", body)
 	if response != nil || !errors.Is(err, tangotoken.ErrInvalidArgument) || !body.isClosed() {
 		t.Errorf("%v, closed: %v", err, body.isClosed())
 	}
 	server.Script(sandbox.Answer{Path: "/raas/v2/moved", Status: 302,
-		Headers: map[string]string{"Location": "https://elsewhere.example/"}})
+		Headers: map[string]string{"Location": "https://other.example/"}})
 	if _, err := api.Get(api.url("/moved")); !errors.Is(err, tangotoken.ErrInvalidArgument) {
 		t.Errorf("%v", err)
 	}
 }
 
-func TestTheContextOfARequestEndsIt(t *testing.T) {
+func TestRequestEndsWhenItsContextIsCancelled(t *testing.T) {
 	server := start(t)
 	api := newAPI(t, configOf(server), server)
 	acquire(t, api.token)
@@ -277,6 +278,7 @@ func TestTheContextOfARequestEndsIt(t *testing.T) {
 	}
 	go func() {
 		for len(api.sent()) == 0 {
+			time.Sleep(time.Millisecond)
 		}
 		cancel()
 	}()
@@ -288,7 +290,7 @@ func TestTheContextOfARequestEndsIt(t *testing.T) {
 	}
 }
 
-func TestHeadersCanBeMadeByHand(t *testing.T) {
+func TestAuthorizeAndObserveWorkWithoutATransport(t *testing.T) {
 	server := start(t, "--dpop", "strict")
 	config := configOf(server)
 	config.DPoP = tangotoken.DPoPRequired
@@ -302,8 +304,8 @@ func TestHeadersCanBeMadeByHand(t *testing.T) {
 	if !strings.HasPrefix(header.Get("Authorization"), "DPoP ey") || !strings.HasPrefix(header.Get("DPoP"), "ey") {
 		t.Errorf("%v", header)
 	}
-	answer := http.Header{"Dpop-Nonce": {"n-1"}, "Www-Authenticate": {"Bearer", `DPoP error="use_dpop_nonce"`}}
-	if verdict, err := client.Observe(authorization, 401, answer); verdict != tangotoken.VerdictRetry || err != nil {
+	challenge := http.Header{"Dpop-Nonce": {"n-1"}, "Www-Authenticate": {"Bearer", `DPoP error="use_dpop_nonce"`}}
+	if verdict, err := client.Observe(authorization, 401, challenge); verdict != tangotoken.VerdictRetry || err != nil {
 		t.Fatalf("%v, %v", verdict, err)
 	}
 	again, err := client.AuthorizeAgain(t.Context(), authorization)
@@ -313,18 +315,18 @@ func TestHeadersCanBeMadeByHand(t *testing.T) {
 	if verdict, err := client.Observe(again, 200, http.Header{}); verdict != tangotoken.VerdictDone || err != nil {
 		t.Errorf("%v, %v", verdict, err)
 	}
-	if _, err := client.Observe(again, 401, answer); !errors.Is(err, tangotoken.ErrProofRefused) {
+	if _, err := client.Observe(again, 401, challenge); !errors.Is(err, tangotoken.ErrProofRefused) {
 		t.Errorf("%v", err)
 	}
-	if _, err := client.Observe(again, 42, answer); !errors.Is(err, tangotoken.ErrInvalidArgument) {
+	if _, err := client.Observe(again, 42, challenge); !errors.Is(err, tangotoken.ErrInvalidArgument) {
 		t.Errorf("%v", err)
 	}
-	for what, err := range map[string]error{
+	for method, err := range map[string]error{
 		"AuthorizeAgain": second(client.AuthorizeAgain(t.Context(), nil)),
 		"Observe":        second(client.Observe(nil, 200, nil)),
 	} {
 		if !errors.Is(err, tangotoken.ErrInvalidArgument) {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: %v", method, err)
 		}
 	}
 }

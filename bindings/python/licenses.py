@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes THIRD-PARTY-LICENSES.txt: the licences of the crates whose code is in the wheel, as their authors ship them.
+"""Writes THIRD-PARTY-LICENSES.txt: the licenses of the crates whose code is in the wheel, as their authors ship them.
 
-With ``--check`` it writes nothing and fails if the file is not what it would write.
+With ``--check`` it writes nothing, and fails if the file is not up to date.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main() -> int:
     text = document(bundled(metadata()))
     if sys.argv[1:] == ["--check"]:
         if FILE.read_text() != text:
-            print(f"{FILE.name} is not what {Path(__file__).name} writes: run it, and commit the file", file=sys.stderr)
+            print(f"{FILE.name} is not up to date: run {Path(__file__).name} and commit the file", file=sys.stderr)
             return 1
         return 0
     FILE.write_text(text)
@@ -36,7 +36,7 @@ def metadata() -> dict[str, Any]:
 
 
 def bundled(cargo: dict[str, Any]) -> list[dict[str, Any]]:
-    """The packages that the wheel's library is linked from; not those that only build or test it, nor our own."""
+    """Returns the packages that are linked into the wheel's library, without build and test dependencies and our own."""
     packages = {package["id"]: package for package in cargo["packages"]}
     needs = {
         node["id"]: [
@@ -58,12 +58,12 @@ def bundled(cargo: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def is_macro(package: dict[str, Any]) -> bool:
-    """A macro runs in the compiler and is not in what it compiles."""
+    """Returns whether the package is a macro, which runs in the compiler and is not linked."""
     return any("proc-macro" in target["kind"] for target in package["targets"])
 
 
 def document(packages: list[dict[str, Any]]) -> str:
-    """Equal texts stand there once, behind the names of all whose texts they are."""
+    """Lists each license text once, under the names of all packages that have it."""
     lines = ["This package contains code of the following Rust crates, each under its own licence.", ""]
     texts: dict[str, list[str]] = {}
     for package in packages:
@@ -76,8 +76,8 @@ def document(packages: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def license_texts(folder: Path) -> list[str]:
-    files = {file for name in NAMES for file in folder.glob(name) if file.is_file()}
+def license_texts(directory: Path) -> list[str]:
+    files = {file for name in NAMES for file in directory.glob(name) if file.is_file()}
     texts = (file.read_text(errors="replace") for file in sorted(files))
     return ["\n".join(line.rstrip() for line in text.strip().splitlines()) for text in texts]
 

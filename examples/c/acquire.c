@@ -1,9 +1,9 @@
-/* Gets a token, and then again: the first comes over TLS, the second from memory.
+/* Acquires a token twice: the first comes over TLS, the second from memory.
  *
- *     acquire                           says what it got, without the secret
- *     acquire header | curl -H @- URL   hands the Authorization header to a program that reads it
+ *     acquire                           describes both tokens without their secret
+ *     acquire header | curl -H @- URL   prints the Authorization header for another program
  *
- * Who asks and where is read from the TANGO_* environment variables. */
+ * The configuration comes from the TANGO_* environment variables. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static int report(const char *what, tango_error *error)
 {
     fprintf(stderr, "%s: %s\n  %s\n", what, tango_status_name(tango_error_status(error)), tango_error_message(error));
     if (tango_error_request_id(error) != NULL)
-        fprintf(stderr, "  request id for Tango's support: %s\n", tango_error_request_id(error));
+        fprintf(stderr, "  request ID for Tango's support: %s\n", tango_error_request_id(error));
     if (tango_error_retry_after_seconds(error) >= 0)
         fprintf(stderr, "  try again in %" PRId64 " s\n", tango_error_retry_after_seconds(error));
     tango_error_free(error);

@@ -1,7 +1,7 @@
-/* Acquires a token without blocking, in a program whose main thread is an event loop: poll and a pipe.
+/* Acquires a token without blocking, in a program whose main thread runs an event loop: poll and a pipe.
  *
- * The callback runs on the library's thread. It does what is right there, which is next to nothing: it hands the
- * outcome to the loop through the pipe. */
+ * The callback runs on the library's thread, where it must not wait: it only passes the outcome to the loop through the
+ * pipe. The configuration comes from the TANGO_* environment variables. */
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ static void done(void *user_data, tango_token *token, tango_error *error)
 {
     const int *pipe_end = user_data;
     struct outcome outcome = {token, error};
-    /* A write of this size into a pipe is never split, and the loop reads it before it closes its end. */
+    /* A write of this size to a pipe is atomic, and the loop reads it before it closes its end. */
     if (write(*pipe_end, &outcome, sizeof outcome) != sizeof outcome) {
         tango_token_free(token);
         tango_error_free(error);
@@ -56,7 +56,7 @@ static int run(const tango_client *client)
     struct pollfd readable = {.fd = ends[0], .events = POLLIN};
     int ticks = 0;
     while (poll(&readable, 1, 1000) == 0)
-        /* The loop stays free for its other work; it gives up after ten idle seconds. */
+        /* The loop could do other work here. It gives up after ten idle seconds. */
         if (++ticks == 10)
             tango_request_cancel(request);
     if (read(ends[0], &outcome, sizeof outcome) != sizeof outcome)

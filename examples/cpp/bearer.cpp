@@ -1,8 +1,8 @@
-// Calls the API with a Bearer token: the shortest program that does.
+// Calls the API with a Bearer token, in the fewest possible steps.
 //
 //     bearer URL
 //
-// Who asks and where is read from the TANGO_* environment variables.
+// The configuration comes from the TANGO_* environment variables.
 #include <iostream>
 
 #include "http.hpp"
@@ -18,9 +18,9 @@ int main(int argc, char **argv)
         const tango::token token = client.acquire();
         std::cerr << token.type() << " token, good for " << token.expires_in().count() << " s\n";
         const auto response = http::get(argv[1], {"Authorization: Bearer " + std::string(token.value())});
-        std::cerr << response.answer.http_status << '\n';
+        std::cerr << response.head.http_status << '\n';
         std::cout << response.body << '\n';
-        return response.answer.http_status == 200 ? 0 : 1;
+        return response.head.http_status == 200 ? 0 : 1;
     } catch (const std::exception &error) {
         std::cerr << error.what() << '\n';
         return 1;

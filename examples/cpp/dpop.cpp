@@ -1,9 +1,10 @@
-// Calls the API with tokens that are bound to a key (RFC 9449), once for each URL. With Bearer tokens it works as well:
-// TANGO_DPOP=off, or a platform that is not enabled for DPoP.
+// Calls the API once for each URL, with a token that is bound to a key (RFC 9449). TANGO_DPOP=off or optional makes it
+// work with Bearer tokens as well.
 //
 //     dpop URL...
 //
-// Who asks and where is read from the TANGO_* environment variables.
+// The configuration comes from the TANGO_* environment variables.
+#include <cstdlib>
 #include <iostream>
 
 #include "http.hpp"
@@ -16,16 +17,16 @@ static std::vector<std::string> headers(const tango::authorization &authorizatio
     return headers;
 }
 
-/// Sends a request, and once more where that helps. Every answer is observed: each can bring the next nonce.
+/// Sends a request, and once more if that can help. Observes every response, because each can bring a new nonce.
 static http::response get(const tango::client &client, const std::string &url)
 {
     tango::authorization authorization = client.authorize("GET", url);
     for (;;) {
         http::response response = http::get(url, headers(authorization));
-        // A second retry is never advised, and where not even one helps this throws.
-        if (client.observe(authorization, response.answer) == TANGO_VERDICT_DONE)
+        // observe() never asks for a second retry, and throws if retrying would not help.
+        if (client.observe(authorization, response.head) == TANGO_VERDICT_DONE)
             return response;
-        std::cerr << response.answer.http_status << ", once more\n";
+        std::cerr << response.head.http_status << ", once more\n";
         authorization = client.authorize_again(authorization);
     }
 }
@@ -34,7 +35,7 @@ static void explain(const tango::error &error)
 {
     std::cerr << tango::status_name(error.status()) << "\n  " << error.what() << '\n';
     if (error.request_id())
-        std::cerr << "  request id for Tango's support: " << *error.request_id() << '\n';
+        std::cerr << "  request ID for Tango's support: " << *error.request_id() << '\n';
     if (error.retry_after())
         std::cerr << "  try again in " << error.retry_after()->count() << " s\n";
 }
@@ -42,11 +43,15 @@ static void explain(const tango::error &error)
 int main(int argc, char **argv)
 {
     try {
-        // What the environment says of it counts more.
-        const tango::client client(tango::config().set_dpop(TANGO_DPOP_MODE_REQUIRED).load_env());
+        tango::config config;
+        config.load_env();
+        // A setter would win over the environment, so this program sets its default only where TANGO_DPOP is unset.
+        if (std::getenv("TANGO_DPOP") == nullptr)
+            config.set_dpop(TANGO_DPOP_MODE_REQUIRED);
+        const tango::client client(config);
         for (int i = 1; i < argc; i++) {
             const auto response = get(client, argv[i]);
-            std::cerr << response.answer.http_status << '\n';
+            std::cerr << response.head.http_status << '\n';
             std::cout << response.body << '\n';
         }
         return 0;

@@ -1,8 +1,8 @@
-// Lists the accounts of a Tango platform: the environment says who asks, the transport does the rest.
+// Accounts lists the accounts of a Tango platform. The TANGO_* environment variables configure it:
 //
 //	TANGO_ENVIRONMENT=sandbox TANGO_CLIENT_ID=... go run . https://integration-api.tangocard.com/raas/v2/accounts
 //
-// It works the same with Bearer tokens and, with TANGO_DPOP=required, with tokens that are bound to a key.
+// With TANGO_DPOP=required the token is bound to a key, and the program needs no change.
 package main
 
 import (
@@ -25,11 +25,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: accounts URL")
 		os.Exit(2)
 	}
-	// Control-C ends whatever is waited for.
+	// Ctrl-C cancels a pending call.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, os.Args[1]); err != nil {
-		// All fields of the library's errors, and never a secret.
+		// %+v shows all fields of the library's errors, which contain no secret.
 		fmt.Fprintf(os.Stderr, "%+v\n", err)
 		os.Exit(1)
 	}
@@ -44,7 +44,8 @@ func run(ctx context.Context, url string) error {
 		return err
 	}
 	defer client.Close()
-	base, err := trusting(os.Getenv("TANGO_CA_FILE"))
+	// TANGO_CA_FILE is for the token endpoint alone; the sandbox's API needs the same file here.
+	base, err := trust(os.Getenv("TANGO_CA_FILE"))
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func run(ctx context.Context, url string) error {
 	if err != nil {
 		var failure *tangotoken.Error
 		if errors.As(err, &failure) {
-			return failure // without the words that net/http puts around it
+			return failure // without the prefix of net/http
 		}
 		return err
 	}
@@ -71,12 +72,12 @@ func run(ctx context.Context, url string) error {
 	return err
 }
 
-// trusting is a transport that trusts the authorities of a file, such as the local sandbox's; the system's if there is none.
-func trusting(file string) (http.RoundTripper, error) {
-	if file == "" {
+// trust returns a transport that trusts the certificate authorities of a PEM file; the system's for "".
+func trust(caFile string) (http.RoundTripper, error) {
+	if caFile == "" {
 		return http.DefaultTransport, nil
 	}
-	pem, err := os.ReadFile(file)
+	pem, err := os.ReadFile(caFile)
 	if err != nil {
 		return nil, err
 	}

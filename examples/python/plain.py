@@ -1,6 +1,6 @@
-"""Gets a token twice, the second time from memory, and prints the headers of one call of the API.
+"""Gets a token twice, the second time from memory, and prints the names of the headers of one API call.
 
-Configured by the TANGO_* environment variables.
+The TANGO_* environment variables configure it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ def main() -> int:
         for number in (1, 2):
             start = time.perf_counter()
             token = client.acquire()
-            took = (time.perf_counter() - start) * 1000
+            elapsed_ms = (time.perf_counter() - start) * 1000
             print(
-                f"{number}. {token.token_type} token for {token.scope}, good until {token.expires_at:%Y-%m-%d %H:%M %Z}, "
-                f"in {took:.4f} ms"
+                f"{number}. {token.token_type} token for {token.scope}, "
+                f"valid until {token.expires_at:%Y-%m-%d %H:%M %Z}, in {elapsed_ms:.4f} ms"
             )
         url = os.environ["TANGO_API_URL"] + "/accounts"
-        print(f"headers of a call: {', '.join(client.headers('GET', url))}")
+        print(f"headers of an API call: {', '.join(client.headers('GET', url))}")
     except QuotaRefused as error:
-        print(f"the daily limit is used up; again in {error.retry_after}", file=sys.stderr)
+        print(f"the daily limit is reached; try again in {error.retry_after}", file=sys.stderr)
         return 1
     except TangoError as error:
         print(f"no token: {error} (status {error.status}, request id {error.request_id})", file=sys.stderr)

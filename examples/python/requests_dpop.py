@@ -1,6 +1,6 @@
-"""Calls the API with requests; the token is bound to a key, and each call carries its own proof (RFC 9449).
+"""Calls the API with requests. The token is bound to a key, and each call has its own proof (RFC 9449).
 
-Configured by the TANGO_* environment variables.
+The TANGO_* environment variables configure it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from tango_token.requests import TangoAuth
 def main() -> None:
     session = requests.Session()
     session.auth = TangoAuth(Client.from_env(dpop="required"))
-    # For requests itself, because the sandbox has an authority of its own.
-    trust = os.environ.get("TANGO_CA_FILE", True)
+    # TANGO_CA_FILE is for the token endpoint alone; the sandbox's API needs the same file here.
+    verify = os.environ.get("TANGO_CA_FILE", True)
     for path in ("/accounts", "/catalogs"):
-        response = session.get(os.environ["TANGO_API_URL"] + path, verify=trust, timeout=10)
+        response = session.get(os.environ["TANGO_API_URL"] + path, verify=verify, timeout=10)
         print(response.status_code, path, f"{len(response.content)} bytes")
 
 

@@ -1,4 +1,4 @@
-//! Access tokens: JWTs signed with HS256 under a key that only this process knows.
+//! Access tokens: JWTs that are signed with HS256 and a key that only this process has.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use crate::random;
 
 const ISSUER: &str = "tango-sandbox";
 
-/// What a token is bound to (RFC 7800 section 3, RFC 9449 section 6.1).
+/// The key that a token is bound to (RFC 7800 section 3, RFC 9449 section 6.1).
 #[derive(Serialize, Deserialize)]
 struct Confirmation {
     jkt: String,
@@ -29,7 +29,7 @@ struct Claims {
     cnf: Option<Confirmation>,
 }
 
-/// Why the API refuses a token: the `error_description` of RFC 6750 section 3.
+/// The reason why the API refuses a token.
 #[derive(Debug, PartialEq, Eq)]
 pub enum InvalidToken {
     Malformed,
@@ -39,7 +39,7 @@ pub enum InvalidToken {
 }
 
 impl InvalidToken {
-    /// Printable ASCII without quotes or backslashes.
+    /// Returns the `error_description` of RFC 6750 section 3: printable ASCII without quotes or backslashes.
     pub fn description(&self) -> &'static str {
         match self {
             Self::Malformed => "The access token is malformed",
@@ -59,7 +59,7 @@ impl fmt::Display for InvalidToken {
 /// Issues and verifies tokens.
 pub struct AccessTokens(Mutex<SigningKey>);
 
-/// Each revocation brings a new key, so nothing has to be remembered about the tokens before it.
+/// Each revocation replaces the key, so that no list of revoked tokens is needed.
 struct SigningKey {
     generation: u64,
     encoding: EncodingKey,
@@ -84,7 +84,7 @@ impl AccessTokens {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A token that lives from `now` on; both in seconds. `jkt` is the thumbprint of the key that it is bound to.
+    /// Issues a token at `now`, in seconds like its lifetime. `jkt` is the thumbprint of the key that it is bound to.
     pub fn issue(
         &self,
         audience: &str,
@@ -107,12 +107,12 @@ impl AccessTokens {
         encode(&header, &claims, &key.encoding)
     }
 
-    /// Whether the token is one of ours, and still good at `now` (seconds). Gives the `jkt` that it is bound to.
+    /// Checks that this server issued the token and that it is valid at `now` (seconds). Returns its `jkt`.
     pub fn verify(&self, token: &str, now: u64) -> Result<Option<String>, InvalidToken> {
         let key = self.key();
         let kid = decode_header(token).map_err(|_| InvalidToken::Malformed)?.kid;
         let generation = kid.and_then(|kid| kid.parse::<u64>().ok()).ok_or(InvalidToken::Malformed)?;
-        // The signature of an earlier generation can no longer be checked; the answer is the same either way.
+        // The key of an earlier generation is gone, so the signature cannot be checked; the result is the same either way.
         if generation < key.generation {
             return Err(InvalidToken::Revoked);
         }
@@ -124,14 +124,14 @@ impl AccessTokens {
         if exp <= now { Err(InvalidToken::Expired) } else { Ok(cnf.map(|cnf| cnf.jkt)) }
     }
 
-    /// Every token issued so far is invalid from now on.
+    /// Makes every token issued so far invalid.
     pub fn revoke_all(&self) {
         let mut key = self.key();
         *key = SigningKey::new(key.generation + 1);
     }
 }
 
-/// The signature says that we wrote the claims. The expiry is compared apart, by a clock that can be off on purpose.
+/// Checks the signature only: the expiry is compared with the server's own clock, which can be wrong on purpose.
 fn validation() -> Validation {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.validate_exp = false;
@@ -150,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_tells_what_it_is_bound_to() {
+    fn bound_token_names_its_key() {
         let tokens = AccessTokens::new();
         let token = tokens.issue("audience", "client", NOW, 300, Some("thumbprint".into())).unwrap();
         assert_eq!(tokens.verify(&token, NOW), Ok(Some("thumbprint".into())));
     }
 
     #[test]
-    fn a_token_is_good_until_it_expires() {
+    fn token_is_valid_until_it_expires() {
         let tokens = AccessTokens::new();
         let token = issue(&tokens);
         assert_eq!(tokens.verify(&token, NOW), Ok(None));
@@ -166,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn two_tokens_of_one_second_differ() {
+    fn tokens_issued_in_the_same_second_differ() {
         let tokens = AccessTokens::new();
         assert_ne!(issue(&tokens), issue(&tokens));
     }
 
     #[test]
-    fn revocation_is_for_the_tokens_before_it() {
+    fn revocation_spares_later_tokens() {
         let tokens = AccessTokens::new();
         let old = issue(&tokens);
         tokens.revoke_all();
@@ -181,11 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn foreign_and_garbled_tokens_are_refused() {
+    fn foreign_or_malformed_token_is_refused() {
         let tokens = AccessTokens::new();
         assert_eq!(tokens.verify(&issue(&AccessTokens::new()), NOW), Err(InvalidToken::Signature));
-        for garbled in ["", "a", "a.b.c", "..", "é.é.é"] {
-            assert_eq!(tokens.verify(garbled, NOW), Err(InvalidToken::Malformed), "{garbled}");
+        for malformed in ["", "a", "a.b.c", "..", "é.é.é"] {
+            assert_eq!(tokens.verify(malformed, NOW), Err(InvalidToken::Malformed), "{malformed}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A small part of Tango's API, enough to see whether a token is good.
+//! A small part of Tango's API, enough to try a token.
 
 use std::sync::Arc;
 
@@ -10,21 +10,19 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use crate::authorization::Authorized;
+use crate::paths;
 use crate::sandbox::Sandbox;
 use crate::tango_error::TangoError;
 
-/// Where the paths of the API begin.
-pub const PREFIX: &str = "/raas/v2";
-
 const ACCOUNT: &str = "sandbox-account";
 
-/// The routes of the API.
+/// Returns the routes of the API.
 pub fn routes() -> Router<Arc<Sandbox>> {
     let api = Router::new()
         .route("/accounts", get(accounts))
         .route("/accounts/{accountIdentifier}", get(account))
         .route("/catalogs", get(catalogs));
-    Router::new().nest(PREFIX, api)
+    Router::new().nest(paths::API, api)
 }
 
 async fn accounts(_: Authorized) -> Json<Value> {
@@ -38,7 +36,7 @@ async fn accounts(_: Authorized) -> Json<Value> {
 }
 
 async fn account(_: Authorized, identifier: Result<Path<String>, PathRejection>) -> Result<Json<Value>, TangoError> {
-    // An identifier that is not UTF-8 is an unknown one, too.
+    // An identifier that is not UTF-8 is unknown as well.
     if !identifier.is_ok_and(|Path(identifier)| identifier == ACCOUNT) {
         let error = TangoError::new(StatusCode::NOT_FOUND, "account.not.found", "there is no such account");
         return Err(error.at("accountIdentifier"));

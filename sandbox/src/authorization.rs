@@ -8,12 +8,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::dpop::{self, ALGS, Presented, Server};
+use crate::dpop::{self, ALGS, PresentedToken, Role};
 use crate::options::DpopMode;
 use crate::sandbox::Sandbox;
 use crate::tango_error::TangoError;
 
-/// Proof, as an argument of a handler, that the request carries a good token, and a good proof where one is needed.
+/// An argument of a handler: the request carries a valid token, and a valid proof if the token needs one.
 pub struct Authorized;
 
 impl FromRequestParts<Arc<Sandbox>> for Authorized {
@@ -28,7 +28,7 @@ impl FromRequestParts<Arc<Sandbox>> for Authorized {
             .tokens
             .verify(token, sandbox.clock.now_seconds())
             .map_err(|error| invalid_token(scheme, error.description()))?;
-        // Whichever is wrong, the challenge is one for DPoP: this is a matter of keys.
+        // The challenge is for DPoP either way, because the mistake is in the use of keys.
         match (scheme, &jkt) {
             (Scheme::Bearer, Some(_)) => {
                 return Err(invalid_token(Scheme::Dpop, "The access token is bound to a key and is no bearer token"));
@@ -38,19 +38,19 @@ impl FromRequestParts<Arc<Sandbox>> for Authorized {
             }
             (Scheme::Bearer, None) | (Scheme::Dpop, Some(_)) => {}
         }
-        let presented = Presented { token, jkt: jkt.as_deref() };
-        sandbox.check_proof(Server::Api, parts, Some(presented)).map(|_| Self).map_err(invalid_proof)
+        let presented = PresentedToken { token, jkt: jkt.as_deref() };
+        sandbox.check_proof(Role::ResourceServer, parts, Some(presented)).map(|_| Self).map_err(invalid_proof)
     }
 }
 
-/// How a token is presented.
+/// Authentication scheme of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scheme {
     Bearer,
     Dpop,
 }
 
-/// The credentials of a scheme that takes tokens; its name is matched without case (RFC 9110 section 11.1).
+/// Returns scheme and token. The name of a scheme is case-insensitive (RFC 9110 section 11.1).
 fn credentials(headers: &HeaderMap) -> Option<(Scheme, &str)> {
     let value = headers.get(AUTHORIZATION)?.as_bytes();
     let space = value.iter().position(|&byte| byte == b' ')?;
@@ -59,13 +59,12 @@ fn credentials(headers: &HeaderMap) -> Option<(Scheme, &str)> {
         name if name.eq_ignore_ascii_case(b"DPoP") => Scheme::Dpop,
         _ => return None,
     };
-    // A token that is not UTF-8 is a token too, though a malformed one.
+    // A token that is not UTF-8 counts as a malformed token.
     let token = std::str::from_utf8(&value[space..]).unwrap_or("?").trim_matches(' ');
     (!token.is_empty()).then_some((scheme, token))
 }
 
-/// A request without a token is told how to authenticate, and no error code (RFC 6750 section 3.1, RFC 9449
-/// section 7.2).
+/// Challenges a request without a token. The challenge has no error code (RFC 6750 section 3.1, RFC 9449 section 7.2).
 fn no_token(mode: DpopMode) -> Response {
     let challenge = match mode {
         DpopMode::Off => "Bearer".into(),
@@ -81,13 +80,13 @@ fn invalid_token(scheme: Scheme, description: &'static str) -> Response {
     unauthorized(challenge(scheme, "invalid_token", description), error.at("Authorization"))
 }
 
-fn invalid_proof(refusal: dpop::Refusal) -> Response {
-    let (i18n_key, part) = match refusal {
-        dpop::Refusal::OtherKey => ("token.invalid", "Authorization"),
-        dpop::Refusal::UseNonce(_) => ("dpop.nonce.required", "DPoP"),
-        dpop::Refusal::Missing | dpop::Refusal::Invalid(_) => ("dpop.proof.invalid", "DPoP"),
+fn invalid_proof(error: dpop::ProofError) -> Response {
+    let (i18n_key, part) = match error {
+        dpop::ProofError::OtherKey => ("token.invalid", "Authorization"),
+        dpop::ProofError::UseNonce(_) => ("dpop.nonce.required", "DPoP"),
+        dpop::ProofError::Missing | dpop::ProofError::Invalid(_) => ("dpop.proof.invalid", "DPoP"),
     };
-    let (code, description) = (refusal.code(), refusal.description());
+    let (code, description) = (error.code(), error.description());
     let challenge = challenge(Scheme::Dpop, code, &description);
     unauthorized(challenge, TangoError::new(StatusCode::UNAUTHORIZED, i18n_key, description).at(part))
 }
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scheme_has_no_case() {
+    fn scheme_is_case_insensitive() {
         assert_eq!(parsed(b"Bearer abc"), Some((Scheme::Bearer, "abc".into())));
         assert_eq!(parsed(b"bEARER  abc"), Some((Scheme::Bearer, "abc".into())));
         assert_eq!(parsed(b"dpop abc "), Some((Scheme::Dpop, "abc".into())));
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn other_schemes_carry_no_token() {
+    fn other_scheme_carries_no_token() {
         for value in ["Bearer", "Bearer ", "Basic YTpi", "Bearerabc", "DPoP", ""] {
             assert_eq!(parsed(value.as_bytes()), None, "{value}");
         }

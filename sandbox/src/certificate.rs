@@ -16,17 +16,17 @@ use crate::random;
 
 /// Names that the server certificate always carries.
 const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
-/// Longer than any job runs; short enough for platforms that refuse long-lived server certificates.
+/// Longer than any job runs, and short enough for platforms that refuse long-lived server certificates.
 const VALID_DAYS: i64 = 90;
 
-/// What the TLS listener shows, and what its clients need in order to trust it.
-pub struct Identity {
+/// The certificate and key of the TLS listener, and the authority that its clients have to trust.
+pub struct TlsIdentity {
     pub ca_pem: String,
     pub server_config: ServerConfig,
 }
 
 /// Makes a new authority and a certificate for the loopback names and `host`.
-pub fn generate(host: &str) -> Result<Identity, Box<dyn Error>> {
+pub fn generate(host: &str) -> Result<TlsIdentity, Box<dyn Error>> {
     let ca = CertifiedIssuer::self_signed(ca_params()?, KeyPair::generate()?)?;
     let key = KeyPair::generate()?;
     let leaf = leaf_params(host)?.signed_by(&key, &ca)?;
@@ -36,11 +36,11 @@ pub fn generate(host: &str) -> Result<Identity, Box<dyn Error>> {
         .with_no_client_auth()
         .with_single_cert(vec![leaf.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())?;
     server_config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Identity { ca_pem: ca.pem(), server_config })
+    Ok(TlsIdentity { ca_pem: ca.pem(), server_config })
 }
 
 fn ca_params() -> Result<CertificateParams, rcgen::Error> {
-    // A name of its own: with two authorities of one name, some verifiers try only the first.
+    // A unique name: of two authorities with the same name, some verifiers try only the first.
     let mut params = params(Vec::new(), format!("tango-sandbox CA {}", random::id()))?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

@@ -1,4 +1,4 @@
-//! The control listener: how a test looks into the sandbox and tells it what to do. It listens on loopback only: the
+//! The control API, by which a test reads what the sandbox saw and sets what it does next. It is on loopback only: the
 //! recorded requests hold the secrets that clients sent.
 
 use std::sync::Arc;
@@ -10,18 +10,20 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use crate::record::Record;
+use crate::record::RecordedRequest;
 use crate::sandbox::{Sandbox, Statistics};
 use crate::script;
 
 const MAX_SCRIPT_BYTES: usize = 1024 * 1024;
 
-/// All routes of the control listener.
+/// Returns the routes of the control listener.
 pub fn router(sandbox: Arc<Sandbox>) -> Router {
     Router::new()
         .route("/stats", get(stats))
         .route("/requests", get(requests))
-        .route("/answers", post(answers).layer(DefaultBodyLimit::max(MAX_SCRIPT_BYTES)))
+        .route("/responses", post(responses).layer(DefaultBodyLimit::max(MAX_SCRIPT_BYTES)))
+        .route("/hold", post(hold))
+        .route("/release", post(release))
         .route("/revoke", post(revoke))
         .route("/rotate-nonces", post(rotate_nonces))
         .route("/reset", post(reset))
@@ -29,19 +31,29 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
 }
 
 async fn stats(State(sandbox): State<Arc<Sandbox>>) -> Json<Statistics> {
-    Json(sandbox.memory().statistics)
+    Json(sandbox.state().statistics)
 }
 
-async fn requests(State(sandbox): State<Arc<Sandbox>>) -> Json<Vec<Record>> {
-    Json(sandbox.memory().records.to_vec())
+async fn requests(State(sandbox): State<Arc<Sandbox>>) -> Json<Vec<RecordedRequest>> {
+    Json(sandbox.state().records.to_vec())
 }
 
-async fn answers(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Result<Json<Value>, (StatusCode, String)> {
+async fn responses(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Result<Json<Value>, (StatusCode, String)> {
     let bad_request = |message| (StatusCode::BAD_REQUEST, message);
-    let answers = script::parse(&body).map_err(bad_request)?;
-    let script = &mut sandbox.memory().script;
-    script.append(answers).map_err(bad_request)?;
+    let responses = script::parse(&body).map_err(bad_request)?;
+    let script = &mut sandbox.state().script;
+    script.append(responses).map_err(bad_request)?;
     Ok(Json(json!({"queued": script.len()})))
+}
+
+async fn hold(State(sandbox): State<Arc<Sandbox>>) -> StatusCode {
+    sandbox.gate.hold();
+    StatusCode::NO_CONTENT
+}
+
+async fn release(State(sandbox): State<Arc<Sandbox>>) -> StatusCode {
+    sandbox.gate.release();
+    StatusCode::NO_CONTENT
 }
 
 async fn revoke(State(sandbox): State<Arc<Sandbox>>) -> StatusCode {

@@ -1,51 +1,60 @@
-//! The `NAME=value` lines that tell a client where the sandbox is and who it knows.
+//! The variables that tell a client where the sandbox is, and with which credentials to use it.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::path::Path;
 
+use serde_json::{Map, Value};
+
 use crate::options::Credentials;
+use crate::paths;
 
-/// Displays as lines that a POSIX shell can source.
-pub struct Environment<'a> {
-    pub host: &'a str,
-    pub port: u16,
-    pub control_port: u16,
-    pub ca_file: &'a Path,
-    pub credentials: &'a Credentials,
-}
+/// Names and values, in the order in which they are written.
+pub struct Environment(Vec<(&'static str, String)>);
 
-impl Environment<'_> {
-    /// `host:port` as it stands in the URLs.
-    pub fn authority(&self) -> String {
-        match self.host {
-            "127.0.0.1" => format!("localhost:{}", self.port),
-            host if host.contains(':') => format!("[{host}]:{}", self.port),
-            host => format!("{host}:{}", self.port),
-        }
+impl Environment {
+    /// `authority` is `host:port` of the TLS listener.
+    pub fn new(authority: &str, control_port: u16, ca_file: &Path, credentials: &Credentials) -> Self {
+        Self(vec![
+            ("TANGO_TOKEN_URL", format!("https://{authority}{}", paths::TOKEN)),
+            ("TANGO_API_URL", format!("https://{authority}{}", paths::API)),
+            ("TANGO_CA_FILE", ca_file.display().to_string()),
+            ("TANGO_CLIENT_ID", credentials.client_id.clone()),
+            ("TANGO_CLIENT_SECRET", credentials.client_secret.clone()),
+            ("TANGO_USERNAME", credentials.username.clone()),
+            ("TANGO_PASSWORD", credentials.password.clone()),
+            // A proxy of the company cannot reach this machine.
+            ("TANGO_PROXY", "none".into()),
+            ("TANGO_SANDBOX_CONTROL_URL", format!("http://127.0.0.1:{control_port}")),
+        ])
+    }
+
+    /// Returns names and values.
+    pub fn variables(&self) -> &[(&'static str, String)] {
+        &self.0
+    }
+
+    /// Returns `NAME=value` lines that a POSIX shell can source.
+    pub fn to_shell(&self) -> String {
+        self.0.iter().map(|(name, value)| [name, "=", &quoted(value), "\n"].concat()).collect()
+    }
+
+    /// Returns one JSON object on one line.
+    pub fn to_json(&self) -> String {
+        let object = self.0.iter().map(|(name, value)| ((*name).into(), value.as_str().into())).collect::<Map<_, _>>();
+        format!("{}\n", Value::Object(object))
     }
 }
 
-impl fmt::Display for Environment<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let authority = self.authority();
-        for (name, value) in [
-            ("TANGO_TOKEN_URL", &format!("https://{authority}/oauth/token")),
-            ("TANGO_API_URL", &format!("https://{authority}/raas/v2")),
-            ("TANGO_CA_FILE", &self.ca_file.display().to_string()),
-            ("TANGO_CLIENT_ID", &self.credentials.client_id),
-            ("TANGO_CLIENT_SECRET", &self.credentials.client_secret),
-            ("TANGO_USERNAME", &self.credentials.username),
-            ("TANGO_PASSWORD", &self.credentials.password),
-            ("TANGO_SANDBOX_CONTROL_URL", &format!("http://127.0.0.1:{}", self.control_port)),
-        ] {
-            writeln!(f, "{name}={}", quoted(value))?;
-        }
-        Ok(())
+/// Returns `host:port` as it stands in the URLs.
+pub fn authority(host: &str, port: u16) -> String {
+    match host {
+        "127.0.0.1" => format!("localhost:{port}"),
+        host if host.contains(':') => format!("[{host}]:{port}"),
+        host => format!("{host}:{port}"),
     }
 }
 
-/// One word of a POSIX shell: as it is where nothing in it is special, else in single quotes.
+/// Returns one word of a POSIX shell, in single quotes where a character in it is special.
 fn quoted(value: &str) -> Cow<'_, str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:@%+=,-".contains(&byte);
     if !value.is_empty() && value.bytes().all(plain) {
@@ -60,14 +69,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_words_stay_bare() {
+    fn plain_word_is_not_quoted() {
         for word in ["abc", "https://localhost:1/oauth/token", "a@b.example", "100%"] {
             assert_eq!(quoted(word), word);
         }
     }
 
     #[test]
-    fn special_words_are_quoted() {
+    fn word_with_a_special_character_is_quoted() {
         assert_eq!(quoted(""), "''");
         assert_eq!(quoted("a b&c"), "'a b&c'");
         assert_eq!(quoted("ü"), "'ü'");
@@ -77,7 +86,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_shell_reads_back_what_was_quoted() {
+    fn shell_reads_back_a_quoted_word() {
         for word in ["s3cret+&=% ü", "'", "''a'", "$HOME `id` \\ \" # ; *"] {
             let script = format!("printf %s {}", quoted(word));
             let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
@@ -86,14 +95,16 @@ mod tests {
     }
 
     #[test]
-    fn the_host_is_written_as_urls_want_it() {
-        let options = <crate::options::Options as clap::Parser>::parse_from(["tango-sandbox"]);
-        let authority = |host| {
-            let ca_file = Path::new("ca.pem");
-            Environment { host, port: 1, control_port: 2, ca_file, credentials: &options.credentials }.authority()
-        };
-        assert_eq!(authority("127.0.0.1"), "localhost:1");
-        assert_eq!(authority("::1"), "[::1]:1");
-        assert_eq!(authority("10.0.0.7"), "10.0.0.7:1");
+    fn both_formats_hold_every_variable() {
+        let environment = Environment(vec![("A", "it's \"ü\"".into()), ("B", "b".into())]);
+        assert_eq!(environment.to_shell(), "A='it'\\''s \"ü\"'\nB=b\n");
+        assert_eq!(environment.to_json(), "{\"A\":\"it's \\\"ü\\\"\",\"B\":\"b\"}\n");
+    }
+
+    #[test]
+    fn authority_is_written_as_urls_need_it() {
+        assert_eq!(authority("127.0.0.1", 1), "localhost:1");
+        assert_eq!(authority("::1", 1), "[::1]:1");
+        assert_eq!(authority("10.0.0.7", 1), "10.0.0.7:1");
     }
 }

@@ -1,4 +1,4 @@
-//! What happens to every request of the TLS listener, whatever its path: count, read, record, answer, log.
+//! Handling that every request of the TLS listener shares: count, read, record, respond, log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,21 +12,22 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use crate::dpop::{DPOP_NONCE, Server};
+use crate::clock::pause;
+use crate::dpop::{DPOP_NONCE, Role};
 use crate::fault::CloseConnection;
-use crate::log::{Line, Reason};
-use crate::record::Record;
+use crate::log::{LogLine, Reason};
+use crate::record::RecordedRequest;
 use crate::sandbox::{Sandbox, Statistics};
 use crate::tango_error::TangoError;
-use crate::{api, random, token_endpoint};
+use crate::{api, paths, random, token_endpoint};
 
 const MAX_BODY_BYTES: usize = 16 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// All routes of the TLS listener.
+/// Returns the routes of the TLS listener.
 pub fn router(sandbox: Arc<Sandbox>) -> Router {
     Router::new()
         .merge(token_endpoint::routes())
@@ -42,45 +43,40 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
 async fn exchange(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let (path, request_id) = (parts.uri.path().to_owned(), random::id());
-    let mut line = Line::begin(&parts.method, &path, &request_id);
-    count(&parts, &mut sandbox.memory().statistics);
+    let mut line = LogLine::begin(&parts.method, &path, &request_id);
+    count(&parts, &mut sandbox.state().statistics);
 
-    let mut answer = match read(body).await {
+    let mut response = match read(body).await {
         Err(error) => error.into_response(),
         Ok(body) => {
             let scripted = {
-                let mut memory = sandbox.memory();
-                memory.records.push(Record::new(&parts, &body));
-                memory.script.take(&path)
+                let mut state = sandbox.state();
+                state.records.push(RecordedRequest::new(&parts, &body));
+                state.script.take(&path)
             };
             if let Some(scripted) = scripted {
                 line.expect("scripted, and the client went away");
-                let answer = scripted.play().await;
-                let closes = answer.extensions().get::<CloseConnection>().is_some();
-                line.end((!closes).then(|| answer.status()), Some(Reason("scripted".into())));
-                return answer;
+                let response = scripted.play().await;
+                sandbox.gate.pass().await;
+                let closes = response.extensions().get::<CloseConnection>().is_some();
+                line.end((!closes).then(|| response.status()), Some(Reason("scripted".into())));
+                return response;
             }
             pause(sandbox.behaviour.latency()).await;
             next.run(Request::from_parts(parts, Body::from(body))).await
         }
     };
-    finish(&mut answer, &path, &request_id, &sandbox);
-    line.end(Some(answer.status()), answer.extensions_mut().remove());
-    answer
-}
-
-/// A timer of length zero would still cost a tick of a millisecond.
-pub async fn pause(duration: Duration) {
-    if !duration.is_zero() {
-        sleep(duration).await;
-    }
+    sandbox.gate.pass().await;
+    finish(&mut response, &path, &request_id, &sandbox);
+    line.end(Some(response.status()), response.extensions_mut().remove());
+    response
 }
 
 fn count(parts: &Parts, statistics: &mut Statistics) {
     let path = parts.uri.path();
-    if parts.method == Method::POST && path == token_endpoint::PATH {
+    if parts.method == Method::POST && path == paths::TOKEN {
         statistics.token_requests += 1;
-    } else if matches!(Server::of(path), Some(Server::Api)) {
+    } else if matches!(Role::of(path), Some(Role::ResourceServer)) {
         statistics.api_requests += 1;
     }
 }
@@ -98,24 +94,24 @@ async fn read(body: Body) -> Result<Bytes, TangoError> {
     }
 }
 
-/// Adds what every answer carries, and writes the body of an error.
-fn finish(answer: &mut Response, path: &str, request_id: &str, sandbox: &Sandbox) {
+/// Adds the headers that every response carries, and writes the body of an error.
+fn finish(response: &mut Response, path: &str, request_id: &str, sandbox: &Sandbox) {
     let now = sandbox.clock.now();
-    if let Some(error) = answer.extensions_mut().remove::<TangoError>() {
+    if let Some(error) = response.extensions_mut().remove::<TangoError>() {
         let (head, body) = Json(error.body(path, request_id, now)).into_response().into_parts();
-        *answer.body_mut() = body;
-        answer.headers_mut().extend(head.headers);
+        *response.body_mut() = body;
+        response.headers_mut().extend(head.headers);
     }
-    let nonce = Server::of(path).and_then(|server| sandbox.dpop.nonce(server, sandbox.clock.now_seconds()));
+    let nonce = Role::of(path).and_then(|role| sandbox.dpop.nonce(role, sandbox.clock.now_seconds()));
     if let Some(nonce) = nonce.and_then(|nonce| HeaderValue::from_str(&nonce).ok()) {
-        answer.headers_mut().insert(DPOP_NONCE, nonce);
-        // A nonce from a cache would be a stale one (RFC 9449 section 8).
-        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response.headers_mut().insert(DPOP_NONCE, nonce);
+        // A nonce from a cache would be stale (RFC 9449 section 8).
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     for (name, value) in [(X_REQUEST_ID, request_id), (DATE, &httpdate::fmt_http_date(now))] {
         // Hexadecimal digits and an HTTP-date are always valid.
         if let Ok(value) = HeaderValue::from_str(value) {
-            answer.headers_mut().insert(name, value);
+            response.headers_mut().insert(name, value);
         }
     }
 }

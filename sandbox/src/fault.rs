@@ -1,4 +1,4 @@
-//! Answers that break the connection.
+//! Responses that break the connection.
 
 use std::io;
 use std::pin::Pin;
@@ -22,13 +22,13 @@ impl IntoResponse for CloseConnection {
     }
 }
 
-/// Turns `response` into one that announces a byte more than `body`, and breaks off after it.
+/// Makes `response` announce one byte more than `body` has, and closes the connection after `body`.
 pub fn truncate(response: &mut Response, body: Bytes) {
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len() + 1));
     *response.body_mut() = Body::new(TruncatedBody { data: Some(body), flushed: false });
 }
 
-/// Gives its data, lets the connection flush it, and fails.
+/// Sends its data, lets the connection flush it, and fails.
 struct TruncatedBody {
     data: Option<Bytes>,
     flushed: bool,
@@ -46,7 +46,7 @@ impl http_body::Body for TruncatedBody {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
         if !self.flushed {
-            // hyper writes what it has whenever a body has nothing to give.
+            // hyper flushes its buffer when a body has nothing to send.
             self.flushed = true;
             context.waker().wake_by_ref();
             return Poll::Pending;

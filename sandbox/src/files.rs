@@ -1,76 +1,80 @@
-//! The files that the sandbox leaves for its clients, and their removal.
+//! The files that the sandbox writes for its clients. All but a certificate in `--dir` are removed on drop.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::options::Output;
 use crate::random;
 
 /// Everyone may read a certificate.
 const CA_MODE: u32 = 0o644;
-/// The lines hold the service account's secrets, which a user can have set to real ones.
+/// The variables hold the secrets of the service account, and a user can have set real ones.
 const ENV_MODE: u32 = 0o600;
 
-/// Knows where files go; what is only of use while the process runs is removed on drop.
-pub struct Artifacts {
-    ca_file: PathBuf,
-    own_dir: Option<PathBuf>,
-    env_file: Option<PathBuf>,
+/// The certificate of the authority, in a directory that the user chose or in a temporary one.
+pub struct CaFile {
+    path: PathBuf,
+    temporary_directory: Option<PathBuf>,
 }
 
-impl Artifacts {
-    /// Makes the directory, and removes the lines that an earlier run left: a script waits for the new ones.
-    pub fn prepare(output: &Output) -> Result<Self, String> {
-        if let Some(env_file) = &output.env_file {
-            match fs::remove_file(env_file) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(format!("cannot replace {}: {error}", env_file.display()));
-                }
-                _ => (),
-            }
-        }
-        let (dir, own_dir) = if let Some(dir) = &output.dir {
-            (dir.clone(), None)
-        } else {
-            let dir = std::env::temp_dir().join(format!("tango-sandbox-{}", random::id()));
-            (dir.clone(), Some(dir))
+impl CaFile {
+    /// Writes `ca.pem` into `directory`, which is made where it does not exist.
+    pub fn write(directory: Option<&Path>, pem: &str) -> Result<Self, String> {
+        let temporary_directory = match directory {
+            Some(_) => None,
+            None => Some(std::env::temp_dir().join(format!("tango-sandbox-{}", random::id()))),
         };
-        fs::create_dir_all(&dir).map_err(|error| format!("cannot make {}: {error}", dir.display()))?;
+        let directory = directory.or(temporary_directory.as_deref()).unwrap_or(Path::new("."));
+        fs::create_dir_all(directory).map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
         // Absolute, because clients run in other directories.
-        let ca_file = std::path::absolute(dir.join("ca.pem")).map_err(|error| error.to_string())?;
-        Ok(Self { ca_file, own_dir, env_file: output.env_file.clone() })
+        let path = std::path::absolute(directory.join("ca.pem")).map_err(|error| error.to_string())?;
+        let file = Self { path, temporary_directory };
+        write_atomically(&file.path, pem, CA_MODE)?;
+        Ok(file)
     }
 
-    /// Absolute path of the authority's certificate.
-    pub fn ca_file(&self) -> &Path {
-        &self.ca_file
-    }
-
-    /// Writes the authority's certificate.
-    pub fn write_ca(&self, pem: &str) -> Result<(), String> {
-        write_atomically(&self.ca_file, pem, CA_MODE)
-    }
-
-    /// Writes the `NAME=value` lines, where a file for them was asked for.
-    pub fn write_env(&self, lines: &str) -> Result<(), String> {
-        self.env_file.as_deref().map_or(Ok(()), |path| write_atomically(path, lines, ENV_MODE))
+    /// Returns the absolute path.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }
 
-impl Drop for Artifacts {
+impl Drop for CaFile {
     fn drop(&mut self) {
-        if let Some(env_file) = &self.env_file {
-            let _ = fs::remove_file(env_file);
-        }
-        if let Some(own_dir) = &self.own_dir {
-            let _ = fs::remove_file(&self.ca_file);
-            let _ = fs::remove_dir(own_dir);
+        if let Some(directory) = &self.temporary_directory {
+            let _ = fs::remove_file(&self.path);
+            let _ = fs::remove_dir(directory);
         }
     }
 }
 
-/// A reader finds the old file, none, or the whole new one, never a part.
+/// The file of the variables.
+pub struct EnvFile(PathBuf);
+
+impl EnvFile {
+    /// Removes the file of an earlier run: a script waits for the new one.
+    pub fn prepare(path: PathBuf) -> Result<Self, String> {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(format!("cannot replace {}: {error}", path.display()))
+            }
+            _ => Ok(Self(path)),
+        }
+    }
+
+    /// Writes the whole file in one step.
+    pub fn write(&self, variables: &str) -> Result<(), String> {
+        write_atomically(&self.0, variables, ENV_MODE)
+    }
+}
+
+impl Drop for EnvFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Writes a file so that a reader finds the old one, none, or the whole new one, never a part.
 fn write_atomically(path: &Path, contents: &str, mode: u32) -> Result<(), String> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}", random::id()));
@@ -87,7 +91,7 @@ fn create(path: &Path, contents: &str, mode: u32) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     let mut file = options.open(path)?;
-    // Once more, because the umask took its share from the mode above.
+    // Once more, because the umask can have removed bits of the mode above.
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
     #[cfg(not(unix))]

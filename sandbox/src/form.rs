@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-/// Why a body is no form. Says what and where, never a value.
+/// The reason why a body is not a form. It never repeats a value.
 #[derive(Debug, PartialEq, Eq)]
-pub enum MalformedForm {
+pub enum FormError {
     /// A `%` without two hexadecimal digits after it.
     PercentEscape,
-    /// Bytes that are not UTF-8 once they are decoded.
+    /// Bytes that are not UTF-8 after decoding.
     Utf8,
 }
 
-impl fmt::Display for MalformedForm {
+impl fmt::Display for FormError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PercentEscape => "the form has an invalid percent escape",
@@ -20,15 +20,15 @@ impl fmt::Display for MalformedForm {
     }
 }
 
-/// Why a parameter that must be there exactly once has no value.
+/// The reason why a required parameter has no value.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Unusable {
+pub enum ParameterError {
     Missing,
     Empty,
     Repeated,
 }
 
-impl fmt::Display for Unusable {
+impl fmt::Display for ParameterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "missing",
@@ -38,13 +38,13 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// Names and values in their order.
+/// Names and values in the order of the body.
 #[derive(Debug)]
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
     /// Decodes a body.
-    pub fn decode(body: &[u8]) -> Result<Self, MalformedForm> {
+    pub fn decode(body: &[u8]) -> Result<Self, FormError> {
         body.split(|&byte| byte == b'&')
             .filter(|pair| !pair.is_empty())
             .map(|pair| {
@@ -56,19 +56,19 @@ impl Form {
             .map(Self)
     }
 
-    /// The value of a parameter that must be there exactly once and not be empty (RFC 6749 section 3.2).
-    pub fn required(&self, name: &str) -> Result<&str, Unusable> {
+    /// Returns the value of a parameter that must occur exactly once and not be empty (RFC 6749 section 3.2).
+    pub fn required(&self, name: &str) -> Result<&str, ParameterError> {
         let mut values = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
         match (values.next(), values.next()) {
-            (None, _) => Err(Unusable::Missing),
-            (Some(_), Some(_)) => Err(Unusable::Repeated),
-            (Some(""), None) => Err(Unusable::Empty),
+            (None, _) => Err(ParameterError::Missing),
+            (Some(_), Some(_)) => Err(ParameterError::Repeated),
+            (Some(""), None) => Err(ParameterError::Empty),
             (Some(value), None) => Ok(value),
         }
     }
 }
 
-fn decode(encoded: &[u8]) -> Result<String, MalformedForm> {
+fn decode(encoded: &[u8]) -> Result<String, FormError> {
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut bytes = encoded.iter();
     while let Some(&byte) = bytes.next() {
@@ -78,19 +78,19 @@ fn decode(encoded: &[u8]) -> Result<String, MalformedForm> {
             other => other,
         });
     }
-    String::from_utf8(decoded).map_err(|_| MalformedForm::Utf8)
+    String::from_utf8(decoded).map_err(|_| FormError::Utf8)
 }
 
-fn hex_digit(byte: Option<&u8>) -> Result<u8, MalformedForm> {
-    let digit = byte.and_then(|&byte| char::from(byte).to_digit(16)).ok_or(MalformedForm::PercentEscape)?;
-    u8::try_from(digit).map_err(|_| MalformedForm::PercentEscape)
+fn hex_digit(byte: Option<&u8>) -> Result<u8, FormError> {
+    let digit = byte.and_then(|&byte| char::from(byte).to_digit(16)).ok_or(FormError::PercentEscape)?;
+    u8::try_from(digit).map_err(|_| FormError::PercentEscape)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn value(body: &str) -> Result<String, Unusable> {
+    fn value(body: &str) -> Result<String, ParameterError> {
         Form::decode(body.as_bytes()).unwrap().required("a").map(String::from)
     }
 
@@ -102,23 +102,23 @@ mod tests {
     }
 
     #[test]
-    fn malformed_forms_are_refused() {
+    fn malformed_form_is_refused() {
         for body in ["a=%", "a=%4", "a=%G1", "a=%+1", "%zz=1", "a=%-1"] {
-            assert_eq!(Form::decode(body.as_bytes()).unwrap_err(), MalformedForm::PercentEscape, "{body}");
+            assert_eq!(Form::decode(body.as_bytes()).unwrap_err(), FormError::PercentEscape, "{body}");
         }
         for body in ["a=%FF", "%C3=1", "a=%C3%28"] {
-            assert_eq!(Form::decode(body.as_bytes()).unwrap_err(), MalformedForm::Utf8, "{body}");
+            assert_eq!(Form::decode(body.as_bytes()).unwrap_err(), FormError::Utf8, "{body}");
         }
-        assert_eq!(Form::decode(b"a=\xff").unwrap_err(), MalformedForm::Utf8);
+        assert_eq!(Form::decode(b"a=\xff").unwrap_err(), FormError::Utf8);
     }
 
     #[test]
-    fn a_required_parameter_is_there_once() {
-        assert_eq!(value(""), Err(Unusable::Missing));
-        assert_eq!(value("A=1"), Err(Unusable::Missing));
-        assert_eq!(value("a"), Err(Unusable::Empty));
-        assert_eq!(value("a="), Err(Unusable::Empty));
-        assert_eq!(value("a=1&b=2&%61=1"), Err(Unusable::Repeated));
+    fn required_parameter_must_occur_once() {
+        assert_eq!(value(""), Err(ParameterError::Missing));
+        assert_eq!(value("A=1"), Err(ParameterError::Missing));
+        assert_eq!(value("a"), Err(ParameterError::Empty));
+        assert_eq!(value("a="), Err(ParameterError::Empty));
+        assert_eq!(value("a=1&b=2&%61=1"), Err(ParameterError::Repeated));
         assert_eq!(value("a=+").unwrap(), " ");
     }
 }

@@ -20,15 +20,15 @@ use crate::log;
 
 const MAX_CONNECTIONS: usize = 2_000;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Also ends idle connections: longer than clients usually keep theirs, so that it is not the server who closes first.
+/// Also ends idle connections. Longer than clients usually keep theirs, so that the server is not the first to close.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(120);
-/// Limits the head of a request too.
+/// Also limits the head of a request.
 const MAX_BUFFER_BYTES: usize = 64 * 1024;
-/// Without a pause, a process that is out of file descriptors would spin.
+/// Keeps a process that is out of file descriptors from spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until the runtime ends; `opened` is called for each connection. Beyond the limit, new ones wait in the
-/// operating system's queue.
+/// Serves until the runtime ends, and calls `opened` for each connection. Beyond the limit, connections wait in the queue
+/// of the operating system.
 pub async fn serve(tcp: TcpListener, tls: Option<TlsAcceptor>, router: Router, opened: impl Fn()) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
@@ -46,7 +46,7 @@ pub async fn serve(tcp: TcpListener, tls: Option<TlsAcceptor>, router: Router, o
 }
 
 async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {
-    // Each answer is one small write: waiting for more to send would only delay it.
+    // Each response is one small write, which Nagle's algorithm would only delay.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
         return http(stream, router).await;
@@ -61,13 +61,13 @@ async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router)
 async fn http(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |request| {
-        let answer = router.call(request);
+        let response = router.call(request);
         async move {
-            let Ok(answer) = answer.await;
-            // An error is what makes hyper drop the connection without a byte.
-            match answer.extensions().get::<CloseConnection>() {
+            let Ok(response) = response.await;
+            // An error makes hyper close the connection without sending a byte.
+            match response.extensions().get::<CloseConnection>() {
                 Some(_) => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
-                None => Ok(answer),
+                None => Ok(response),
             }
         }
     });
@@ -75,9 +75,9 @@ async fn http(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_BUFFER_BYTES)
-        // The server's clock can be wrong on purpose, and a scripted answer can lack the date.
+        // The server's clock can be wrong on purpose, and a scripted response can lack the date.
         .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service);
-    // How a connection ends is the client's business, or a fault on purpose.
+    // A connection that fails was ended by its client, or by a fault on purpose.
     let _ = served.await;
 }

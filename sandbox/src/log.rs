@@ -1,19 +1,32 @@
-//! One line per request on standard error: never a secret, a token or the value of a header.
+//! The log: one line per request, on standard error or in `--log-file`. Never a secret, a token or the value of a header.
 
 use std::borrow::Cow;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
 
 use axum::http::{Method, StatusCode};
 
 use crate::clock::rfc3339;
 
-/// Extension of a response: why it is a refusal. Fixed words and names only.
+static LOG_FILE: OnceLock<File> = OnceLock::new();
+
+/// Writes the lines to this file from now on. An existing file is emptied: it tells of one run.
+pub fn write_to(path: &Path) -> Result<(), String> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).open(path);
+    let file = file.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    let _ = LOG_FILE.set(file);
+    Ok(())
+}
+
+/// Extension of a response: the reason of a refusal. It holds fixed words and names only.
 #[derive(Clone)]
 pub struct Reason(pub Cow<'static, str>);
 
-/// Writes its line when it is dropped, so that a request whose client went away has one too.
-pub struct Line {
+/// The line of one request. It is written on drop, so that a request whose client went away has one too.
+pub struct LogLine {
     started: Instant,
     method: Method,
     path: String,
@@ -22,8 +35,8 @@ pub struct Line {
     reason: Cow<'static, str>,
 }
 
-impl Line {
-    /// A request has arrived.
+impl LogLine {
+    /// Begins the line of a request that has arrived.
     pub fn begin(method: &Method, path: &str, request_id: &str) -> Self {
         Self {
             started: Instant::now(),
@@ -35,19 +48,19 @@ impl Line {
         }
     }
 
-    /// Says why, should no answer follow.
+    /// Sets the reason that is written if no response follows.
     pub fn expect(&mut self, reason: &'static str) {
         self.reason = reason.into();
     }
 
-    /// The answer is ready.
+    /// Ends the line with the status of the response.
     pub fn end(mut self, status: Option<StatusCode>, reason: Option<Reason>) {
         self.status = status;
         self.reason = reason.map_or(Cow::Borrowed(""), |reason| reason.0);
     }
 }
 
-impl Drop for Line {
+impl Drop for LogLine {
     fn drop(&mut self) {
         let status = self.status.as_ref().map_or("-", StatusCode::as_str);
         let milliseconds = self.started.elapsed().as_secs_f64() * 1e3;
@@ -60,7 +73,17 @@ impl Drop for Line {
 }
 
 /// Writes one line with the time before it.
-pub fn event(text: &str) {
-    // One write, so that lines stay whole; a closed standard error is no reason to stop serving.
-    let _ = io::stderr().write_all(format!("{} {text}\n", rfc3339(SystemTime::now())).as_bytes());
+pub fn event(message: &str) {
+    // In one write, so that lines stay whole. A log that cannot be written is no reason to stop serving.
+    let line = format!("{} {message}\n", rfc3339(SystemTime::now()));
+    let _ = match LOG_FILE.get() {
+        Some(mut file) => file.write_all(line.as_bytes()),
+        None => io::stderr().write_all(line.as_bytes()),
+    };
+}
+
+/// Tells the user on standard error, wherever the log goes, why the program ends.
+pub fn complain(message: &str) {
+    // Not `eprintln!`: it panics when standard error is closed.
+    let _ = writeln!(io::stderr(), "tango-sandbox: {message}");
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,55 +14,99 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     args_conflicts_with_subcommands = true,
     after_help = "\
-It prints NAME=value lines that a shell can source, then serves until SIGINT or SIGTERM.
-Standard error gets one line per request, never a secret.
+Without a command it prints the variables that a client needs (TANGO_TOKEN_URL, TANGO_CA_FILE, ...) and serves until
+SIGINT or SIGTERM. It logs one line per request, never a secret.
 
-Example:
-  tango-sandbox --env-file tango.env &
-  until [ -f tango.env ]; do sleep 0.1; done
-  set -a; . ./tango.env; set +a
-  curl --cacert \"$TANGO_CA_FILE\" \"$TANGO_API_URL/accounts\""
+Examples:
+  tango-sandbox run -- pytest
+  tango-sandbox run --dpop strict --log-file sandbox.log -- sh -c 'curl --cacert \"$TANGO_CA_FILE\" \"$TANGO_API_URL/accounts\"'"
 )]
-pub struct Options {
+pub struct CommandLine {
     #[command(flatten)]
-    pub listen: Listen,
-    #[command(flatten)]
-    pub output: Output,
-    #[command(flatten)]
-    pub credentials: Credentials,
-    #[command(flatten)]
-    pub behaviour: Behaviour,
-    #[command(flatten)]
-    pub dpop: DpopOptions,
-    #[command(flatten)]
-    pub lifetime: Lifetime,
+    pub serve: ServeOptions,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// What it does instead of serving.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Call an API: one GET, with the request headers that standard input holds, a line each
-    Get(Get),
+    /// Start the server, run a command with the variables that it needs, and stop the server when the command ends
+    Run(Box<RunOptions>),
+    /// Call an API: one GET, with request headers from standard input, one per line
+    Get(GetOptions),
 }
 
-/// What to call. Headers come over standard input because a token on a command line is readable for everybody.
+/// Options of a server that runs until it is stopped.
 #[derive(Args)]
-pub struct Get {
-    /// Address to call
+pub struct ServeOptions {
+    #[command(flatten)]
+    pub server: ServerOptions,
+    /// Write the variables to this file (mode 0600) once the server is ready, not to standard output; removed at exit
+    #[arg(long, value_name = "FILE", help_heading = "Variables")]
+    pub env_file: Option<PathBuf>,
+    /// Format of the variables: shell (NAME=value lines) or json (one object on one line)
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "FORMAT", default_value_t = Format::Shell,
+          help_heading = "Variables")]
+    pub format: Format,
+    /// Exit when standard input ends, so that the server does not outlive the job that started it
+    #[arg(long, help_heading = "Lifetime")]
+    pub until_stdin_closes: bool,
+}
+
+/// How the variables are written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// `NAME=value` lines that a POSIX shell can source
+    Shell,
+    /// One object on one line
+    Json,
+}
+
+/// Options of a server that runs as long as a command.
+#[derive(Args)]
+#[command(after_help = "\
+The exit status is that of the command, or 128 and the number of the signal that ended it. It is 127 if the command is not
+found, 126 if it cannot be executed, and 125 if the server does not start. SIGINT and SIGTERM are passed on to the command.")]
+pub struct RunOptions {
+    /// Command to run, with its arguments
+    // First, because the headings of the options below would hold it as well.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+/// What to call. Headers come on standard input because other users can read the command line of a process.
+#[derive(Args)]
+pub struct GetOptions {
+    /// URL to call
     pub url: String,
     /// PEM file of the authority to trust
     #[arg(long, value_name = "FILE")]
     pub ca_file: PathBuf,
 }
 
-/// Where it listens.
+/// Options of the server, however it was started.
+#[derive(Args)]
+pub struct ServerOptions {
+    #[command(flatten)]
+    pub listen: ListenOptions,
+    #[command(flatten)]
+    pub files: FileOptions,
+    #[command(flatten)]
+    pub credentials: Credentials,
+    #[command(flatten)]
+    pub behaviour: Behaviour,
+    #[command(flatten)]
+    pub dpop: DpopOptions,
+}
+
+/// Addresses of the listeners.
 #[derive(Args)]
 #[command(next_help_heading = "Listeners")]
-pub struct Listen {
+pub struct ListenOptions {
     /// Address of the TLS listener
-    #[arg(long, value_name = "HOST", default_value = "127.0.0.1", value_parser = line)]
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1", value_parser = one_line)]
     pub host: String,
     /// Port of the TLS listener; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
@@ -71,59 +116,59 @@ pub struct Listen {
     pub control_port: u16,
 }
 
-/// What it leaves for its clients.
+/// Files that the server writes.
 #[derive(Args)]
 #[command(next_help_heading = "Files")]
-pub struct Output {
-    /// Where ca.pem is written [default: a fresh temporary directory, removed at exit]
+pub struct FileOptions {
+    /// Directory of ca.pem [default: a new temporary directory, removed at exit]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Also write the printed lines here, in one step, once everything is ready; removed at exit
+    /// Write the log to this file, not to standard error
     #[arg(long, value_name = "FILE")]
-    pub env_file: Option<PathBuf>,
+    pub log_file: Option<PathBuf>,
 }
 
-/// The one service account that is known here. The defaults need form escaping, so that a client that forgets it fails.
+/// The one service account that the server knows. The defaults need form escaping, so that a client without it fails.
 #[derive(Args)]
 #[command(next_help_heading = "Service account")]
 pub struct Credentials {
-    /// Client id that is known
-    #[arg(long, value_name = "ID", default_value = "sandbox-client", value_parser = line)]
+    /// Client id
+    #[arg(long, value_name = "ID", default_value = "sandbox-client", value_parser = one_line)]
     pub client_id: String,
-    /// Its secret
-    #[arg(long, value_name = "SECRET", default_value = "s3cret+&=% ü", value_parser = line)]
+    /// Client secret
+    #[arg(long, value_name = "SECRET", default_value = "s3cret+&=% ü", value_parser = one_line)]
     pub client_secret: String,
-    /// User name that is known
-    #[arg(long, value_name = "NAME", default_value = "service-account@example.com", value_parser = line)]
+    /// User name
+    #[arg(long, value_name = "NAME", default_value = "service-account@example.com", value_parser = one_line)]
     pub username: String,
-    /// Its password
-    #[arg(long, value_name = "PASSWORD", default_value = "p@ss w0rd+&=%ß'€", value_parser = line)]
+    /// Password
+    #[arg(long, value_name = "PASSWORD", default_value = "p@ss w0rd+&=%ß'€", value_parser = one_line)]
     pub password: String,
 }
 
-/// How it answers.
+/// How the server responds.
 #[derive(Args)]
 #[command(next_help_heading = "Behaviour")]
 pub struct Behaviour {
-    /// After a token was issued, refuse further ones for this long; 0 lifts the limit
+    /// Refuse further tokens for this long after one was issued; 0 lifts the limit
     #[arg(long, value_name = "N", default_value_t = 72_000)]
     pub quota_window_seconds: u32,
-    /// Lifetime of tokens [default: what the audience stands for, 86400 or 300]
+    /// Lifetime of tokens [default: that of the audience, 86400 or 300]
     #[arg(long, value_name = "N")]
     pub token_lifetime_seconds: Option<u32>,
-    /// Body of the token endpoint's 400 and 401: text, json or empty; the quota refusal stays text, that of a proof JSON
+    /// Body of the token endpoint's 400 and 401: text, json or empty; the quota error is always text, a proof error JSON
     #[arg(long, value_enum, hide_possible_values = true, value_name = "FORMAT", default_value_t = ErrorFormat::Text)]
     pub error_format: ErrorFormat,
-    /// Wait this long before each answer
+    /// Wait this long before each response
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub latency_ms: u32,
-    /// Answer the first N token requests with 503
+    /// Respond to the first N token requests with 503
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub fail_first: u64,
-    /// Answer every N-th token request with 503; 0 is never
+    /// Respond to every N-th token request with 503; 0 is never
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub fail_every: u64,
-    /// Run the server's clock (Date, iat, exp, age of proofs) this far ahead, or behind where negative
+    /// Set the server's clock (Date, iat, exp, age of proofs) ahead by S seconds, or back where S is negative
     #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true,
           value_parser = clap::value_parser!(i64).range(-TEN_YEARS..=TEN_YEARS))]
     pub clock_offset_seconds: i64,
@@ -133,18 +178,18 @@ pub struct Behaviour {
 const TEN_YEARS: i64 = 315_360_000;
 
 impl Behaviour {
-    /// The pause before each answer that is not scripted.
+    /// Returns the pause before each response that is not scripted.
     pub fn latency(&self) -> Duration {
         Duration::from_millis(self.latency_ms.into())
     }
 
-    /// Whether the token request of this ordinal, counted from 1, is to find the service unavailable.
+    /// Returns whether the service is unavailable for this token request, counted from 1.
     pub fn fails(&self, ordinal: u64) -> bool {
         ordinal <= self.fail_first || (self.fail_every != 0 && ordinal.is_multiple_of(self.fail_every))
     }
 }
 
-/// How a refusal of the token endpoint is written.
+/// How the token endpoint writes an error.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ErrorFormat {
     /// text/plain with the reason
@@ -155,20 +200,20 @@ pub enum ErrorFormat {
     Empty,
 }
 
-/// What it makes of proofs of possession (RFC 9449). Nothing here has an effect when they are off.
+/// How the server treats proofs of possession (RFC 9449). With `--dpop off` the other options have no effect.
 #[derive(Args)]
 #[command(next_help_heading = "DPoP")]
 pub struct DpopOptions {
-    /// Proofs: off ignores them, opportunistic checks those that come, strict wants one with each request
+    /// Proofs: off ignores them, opportunistic checks a proof that is sent, strict requires one with each request
     #[arg(long, value_enum, hide_possible_values = true, value_name = "MODE", default_value_t = DpopMode::Opportunistic)]
     pub dpop: DpopMode,
-    /// Check the proof of a token request, and answer with an unbound Bearer token nevertheless
+    /// Check the proof of a token request, but issue an unbound Bearer token
     #[arg(long)]
     pub dpop_downgrade: bool,
-    /// Nonces in proofs: off or required; authorization server and API each have their own
+    /// Nonces in proofs: off or required; the authorization server and the API have nonces of their own
     #[arg(long, value_enum, hide_possible_values = true, value_name = "NONCE", default_value_t = DpopNonce::Off)]
     pub dpop_nonce: DpopNonce,
-    /// Replace nonces this often; the one before stays good as long again
+    /// Replace nonces after N seconds; the previous one stays valid for as long again
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub dpop_nonce_lifetime_seconds: u32,
 }
@@ -178,7 +223,7 @@ pub struct DpopOptions {
 pub enum DpopMode {
     /// A proof is ignored
     Off,
-    /// A proof is checked, and none is required
+    /// A proof is checked but not required
     Opportunistic,
     /// A request without a proof is refused
     Strict,
@@ -187,23 +232,14 @@ pub enum DpopMode {
 /// Whether proofs need a nonce.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DpopNonce {
-    /// None is sent; one that comes is ignored
+    /// No nonce is sent, and one in a proof is ignored
     Off,
-    /// Each answer carries one, and a proof without a current one is challenged
+    /// Each response carries a nonce, and a proof without a current one is challenged
     Required,
 }
 
-/// When it ends.
-#[derive(Args)]
-#[command(next_help_heading = "Lifetime")]
-pub struct Lifetime {
-    /// Exit when standard input ends, so that no sandbox outlives the job that started it
-    #[arg(long)]
-    pub until_stdin_closes: bool,
-}
-
-/// A value that can stand on one `NAME=value` line and in a form field, where an empty one counts as missing.
-fn line(value: &str) -> Result<String, String> {
+/// Parses a value that fits on one `NAME=value` line and is not an empty form field, which counts as missing.
+fn one_line(value: &str) -> Result<String, String> {
     if value.is_empty() {
         return Err("must not be empty".into());
     }
@@ -219,41 +255,55 @@ mod tests {
 
     use super::*;
 
-    fn behaviour(arguments: &[&str]) -> Behaviour {
-        Options::parse_from([&["tango-sandbox"], arguments].concat()).behaviour
+    fn parse(arguments: &[&str]) -> Result<CommandLine, clap::Error> {
+        CommandLine::try_parse_from([&["tango-sandbox"], arguments].concat())
+    }
+
+    fn server(arguments: &[&str]) -> ServerOptions {
+        parse(arguments).unwrap_or_else(|error| panic!("{error}")).serve.server
     }
 
     #[test]
-    fn the_command_line_is_sound() {
-        Options::command().debug_assert();
+    fn command_line_is_consistent() {
+        CommandLine::command().debug_assert();
     }
 
     #[test]
-    fn the_first_and_every_nth_request_fail() {
-        let options = behaviour(&["--fail-first", "2", "--fail-every", "5"]);
+    fn first_and_every_nth_request_fail() {
+        let options = server(&["--fail-first", "2", "--fail-every", "5"]).behaviour;
         let failing: Vec<u64> = (1..=10).filter(|&ordinal| options.fails(ordinal)).collect();
         assert_eq!(failing, [1, 2, 5, 10]);
-        assert!(!(1..=100).any(|ordinal| behaviour(&[]).fails(ordinal)));
+        assert!(!(1..=100).any(|ordinal| server(&[]).behaviour.fails(ordinal)));
     }
 
     #[test]
-    fn a_clock_can_be_behind() {
-        assert_eq!(behaviour(&["--clock-offset-seconds", "-90"]).clock_offset_seconds, -90);
+    fn clock_offset_may_be_negative() {
+        assert_eq!(server(&["--clock-offset-seconds", "-90"]).behaviour.clock_offset_seconds, -90);
     }
 
     #[test]
-    fn proofs_are_checked_and_not_required_by_default() {
-        let dpop = |arguments: &[&str]| Options::try_parse_from([&["tango-sandbox"], arguments].concat());
-        let options = dpop(&[]).unwrap_or_else(|error| panic!("{error}")).dpop;
+    fn proofs_are_optional_by_default() {
+        let options = server(&[]).dpop;
         assert!(options.dpop == DpopMode::Opportunistic && options.dpop_nonce == DpopNonce::Off);
-        assert!(dpop(&["--dpop-nonce-lifetime-seconds", "0"]).is_err());
-        assert!(dpop(&["--dpop", "sometimes"]).is_err());
+        assert!(parse(&["--dpop-nonce-lifetime-seconds", "0"]).is_err());
+        assert!(parse(&["--dpop", "sometimes"]).is_err());
     }
 
     #[test]
-    fn values_stay_on_their_line() {
-        assert!(line("a b").is_ok());
-        assert!(line("").is_err());
-        assert!(line("a\nb").is_err());
+    fn run_takes_options_before_the_dashes_and_a_command_after_them() {
+        let Some(Command::Run(run)) = parse(&["run", "--port", "7", "--", "ls", "--port"]).unwrap().command else {
+            panic!("not a run");
+        };
+        assert_eq!((run.server.listen.port, run.command), (7, vec!["ls".into(), "--port".into()]));
+        for arguments in [&["run"][..], &["run", "--"], &["run", "ls"], &["--port", "7", "run", "--", "ls"]] {
+            assert!(parse(arguments).is_err(), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn credential_must_fit_on_one_line() {
+        assert!(one_line("a b").is_ok());
+        assert!(one_line("").is_err());
+        assert!(one_line("a\nb").is_err());
     }
 }

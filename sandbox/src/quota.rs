@@ -1,27 +1,27 @@
-//! Tango's limit on new tokens: one per client id and window.
+//! Tango's limit on new tokens: one per client id in each window.
 
 use std::time::{Duration, Instant};
 
-/// The limit of the one client id that is known here.
+/// The limit of the one client id that the server knows.
 pub struct Quota {
     window: Duration,
     last_issue: Option<Instant>,
 }
 
-/// Within the window of an earlier token.
+/// The window of an earlier token has not ended.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Exceeded;
+pub struct QuotaExceeded;
 
 impl Quota {
-    /// A window of zero is no limit.
+    /// Makes a limit; a window of zero lifts it.
     pub fn new(window: Duration) -> Self {
         Self { window, last_issue: None }
     }
 
-    /// Takes the one token of a window. A refusal does not move the window.
-    pub fn take(&mut self, now: Instant) -> Result<(), Exceeded> {
+    /// Takes the one token of a window. A refused request does not move the window.
+    pub fn take(&mut self, now: Instant) -> Result<(), QuotaExceeded> {
         if self.last_issue.is_some_and(|issued| now.saturating_duration_since(issued) < self.window) {
-            return Err(Exceeded);
+            return Err(QuotaExceeded);
         }
         self.last_issue = Some(now);
         Ok(())
@@ -33,19 +33,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_token_per_window() {
+    fn one_token_is_granted_per_window() {
         let (window, tick) = (Duration::from_secs(100), Duration::from_nanos(1));
         let mut quota = Quota::new(window);
         let start = Instant::now();
         assert_eq!(quota.take(start + tick), Ok(()));
-        assert_eq!(quota.take(start + window / 2), Err(Exceeded));
-        assert_eq!(quota.take(start + window), Err(Exceeded));
+        assert_eq!(quota.take(start + window / 2), Err(QuotaExceeded));
+        assert_eq!(quota.take(start + window), Err(QuotaExceeded));
         assert_eq!(quota.take(start + window + tick), Ok(()));
-        assert_eq!(quota.take(start + window + tick), Err(Exceeded));
+        assert_eq!(quota.take(start + window + tick), Err(QuotaExceeded));
     }
 
     #[test]
-    fn a_window_of_zero_is_no_limit() {
+    fn window_of_zero_lifts_the_limit() {
         let mut quota = Quota::new(Duration::ZERO);
         let now = Instant::now();
         assert_eq!(quota.take(now), Ok(()));

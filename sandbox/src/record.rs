@@ -1,4 +1,4 @@
-//! The newest requests of the TLS listener, byte for byte, so that a test can compare what a client sent.
+//! The newest requests of the TLS listener, byte for byte, so that a test can compare them.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,15 +10,15 @@ const MAX_RECORDS: usize = 1_000;
 
 /// One request. It holds the secrets that the client sent.
 #[derive(Clone, Serialize)]
-pub struct Record {
+pub struct RecordedRequest {
     method: String,
     path: String,
     headers: BTreeMap<String, String>,
     body: String,
 }
 
-impl Record {
-    /// Bytes that are not UTF-8 become U+FFFD.
+impl RecordedRequest {
+    /// Records a request. Bytes that are not UTF-8 become U+FFFD.
     pub fn new(parts: &Parts, body: &[u8]) -> Self {
         Self {
             method: parts.method.to_string(),
@@ -29,7 +29,7 @@ impl Record {
     }
 }
 
-/// A header that came more than once is joined by commas (RFC 9110 section 5.3).
+/// Joins the values of a repeated header with commas (RFC 9110 section 5.3).
 fn headers(headers: &HeaderMap) -> BTreeMap<String, String> {
     let mut joined = BTreeMap::<String, String>::new();
     for (name, value) in headers {
@@ -47,19 +47,19 @@ fn headers(headers: &HeaderMap) -> BTreeMap<String, String> {
 
 /// The newest requests in order of arrival.
 #[derive(Default)]
-pub struct Records(VecDeque<Record>);
+pub struct Records(VecDeque<RecordedRequest>);
 
 impl Records {
-    /// Adds one, at the cost of the oldest where there is no room.
-    pub fn push(&mut self, record: Record) {
+    /// Adds a request, and drops the oldest if there is no room.
+    pub fn push(&mut self, record: RecordedRequest) {
         if self.0.len() == MAX_RECORDS {
             self.0.pop_front();
         }
         self.0.push_back(record);
     }
 
-    /// A copy, oldest first.
-    pub fn to_vec(&self) -> Vec<Record> {
+    /// Returns a copy, oldest first.
+    pub fn to_vec(&self) -> Vec<RecordedRequest> {
         self.0.iter().cloned().collect()
     }
 }
@@ -70,13 +70,13 @@ mod tests {
 
     use super::*;
 
-    fn record(path: &str) -> Record {
+    fn record(path: &str) -> RecordedRequest {
         let request = Request::get(path).header("Accept", "a").header("accept", "b").body(()).unwrap();
-        Record::new(&request.into_parts().0, b"a=b")
+        RecordedRequest::new(&request.into_parts().0, b"a=b")
     }
 
     #[test]
-    fn a_request_is_kept_as_sent() {
+    fn request_is_recorded_as_sent() {
         let json = serde_json::to_value(record("/x?y=1")).unwrap();
         let expected = serde_json::json!({
             "method": "GET", "path": "/x?y=1", "headers": {"accept": "a, b"}, "body": "a=b",
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_newest_are_kept() {
+    fn oldest_record_is_dropped_when_the_limit_is_reached() {
         let mut records = Records::default();
         for number in 0..=MAX_RECORDS {
             records.push(record(&format!("/{number}")));

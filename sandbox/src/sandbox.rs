@@ -1,4 +1,4 @@
-//! What all requests share: the settings, the keys, and what the server remembers.
+//! The state that all requests share: settings, keys, counters and records.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,29 +8,31 @@ use serde::Serialize;
 
 use crate::access_token::AccessTokens;
 use crate::clock::Clock;
-use crate::dpop::{self, Dpop, Presented, Server};
+use crate::dpop::{self, Dpop, PresentedToken, Role};
+use crate::gate::Gate;
 use crate::options::{Behaviour, Credentials, DpopOptions};
 use crate::quota::Quota;
 use crate::record::Records;
 use crate::script::Script;
 
-/// The running server.
+/// The shared state.
 pub struct Sandbox {
     pub credentials: Credentials,
     pub behaviour: Behaviour,
     pub clock: Clock,
     pub tokens: AccessTokens,
     pub dpop: Dpop,
-    memory: Mutex<Memory>,
+    pub gate: Gate,
+    state: Mutex<ResettableState>,
 }
 
-/// Everything that `POST /reset` forgets.
-pub struct Memory {
+/// Everything that `POST /reset` clears.
+pub struct ResettableState {
     pub statistics: Statistics,
     pub records: Records,
     pub script: Script,
     pub quota: Quota,
-    /// Token requests that no script answered: what `--fail-first` and `--fail-every` count.
+    /// Token requests without a scripted response, which `--fail-first` and `--fail-every` count.
     pub unscripted_token_requests: u64,
 }
 
@@ -48,49 +50,52 @@ pub struct Statistics {
 }
 
 impl Sandbox {
-    /// A server that has seen nothing yet; `authority` is `host:port` of its URLs.
+    /// Makes the state of a server whose URLs have `authority` (`host:port`).
     pub fn new(credentials: Credentials, behaviour: Behaviour, dpop: &DpopOptions, authority: &str) -> Self {
         let clock = Clock::new(behaviour.clock_offset_seconds);
         Self {
             clock,
             dpop: Dpop::new(dpop, authority, clock.now_seconds()),
             tokens: AccessTokens::new(),
-            memory: Mutex::new(Memory::new(&behaviour)),
+            gate: Gate::default(),
+            state: Mutex::new(ResettableState::new(&behaviour)),
             credentials,
             behaviour,
         }
     }
 
-    /// Never held across an await. A panic elsewhere leaves it usable: each change is a single step.
-    pub fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the state. The guard must not be held across an await. A panic under the lock leaves the state valid, since
+    /// each change is a single step.
+    pub fn state(&self) -> MutexGuard<'_, ResettableState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Checks the proof of a request as `server` does, and counts it. See [`Dpop::check`].
+    /// Checks the proof of a request in this role, and counts the result. See [`Dpop::check`].
     pub fn check_proof(
         &self,
-        server: Server,
+        role: Role,
         request: &Parts,
-        presented: Option<Presented<'_>>,
-    ) -> Result<Option<String>, dpop::Refusal> {
-        let checked = self.dpop.check(server, request, presented, self.clock.now_seconds());
-        let statistics = &mut self.memory().statistics;
+        presented: Option<PresentedToken<'_>>,
+    ) -> Result<Option<String>, dpop::ProofError> {
+        let checked = self.dpop.check(role, request, presented, self.clock.now_seconds());
+        let statistics = &mut self.state().statistics;
         match &checked {
             Ok(Some(_)) => statistics.dpop_proofs_accepted += 1,
-            Ok(None) | Err(dpop::Refusal::Missing) => {}
-            Err(dpop::Refusal::UseNonce(_)) => statistics.nonce_challenges += 1,
+            Ok(None) | Err(dpop::ProofError::Missing) => {}
+            Err(dpop::ProofError::UseNonce(_)) => statistics.nonce_challenges += 1,
             Err(_) => statistics.dpop_proofs_refused += 1,
         }
         checked
     }
 
-    /// Forgets counters, records, scripted answers and the quota; tokens and nonces stay good, proofs stay used.
+    /// Clears counters, records, scripted responses and the quota. Tokens and nonces stay valid, used proofs stay used,
+    /// and held responses stay held.
     pub fn reset(&self) {
-        *self.memory() = Memory::new(&self.behaviour);
+        *self.state() = ResettableState::new(&self.behaviour);
     }
 }
 
-impl Memory {
+impl ResettableState {
     fn new(behaviour: &Behaviour) -> Self {
         Self {
             statistics: Statistics::default(),

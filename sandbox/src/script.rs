@@ -1,4 +1,4 @@
-//! Scripted answers: what a test wants the TLS listener to say next, instead of what it would say.
+//! Scripted responses: a test queues them, and the TLS listener sends them instead of its own.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -10,14 +10,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::exchange::pause;
+use crate::clock::pause;
 use crate::fault::{self, CloseConnection};
-use crate::token_endpoint;
+use crate::paths;
 
 const MAX_QUEUED: usize = 1_000;
 const MAX_DELAY_MS: u64 = 600_000;
 
-/// How an answer breaks.
+/// How a response fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Fault {
@@ -25,11 +25,11 @@ enum Fault {
     Close,
     /// The connection is closed in the middle of the body.
     Truncate,
-    /// Nothing, until the client goes away.
+    /// Nothing is sent until the client goes away.
     Hang,
 }
 
-/// An answer as `POST /answers` describes it.
+/// A response as `POST /responses` describes it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {
@@ -51,9 +51,9 @@ enum Values {
     Many(Vec<String>),
 }
 
-/// One answer, checked and ready to be given.
+/// A response whose description was checked.
 #[derive(Debug)]
-pub struct ScriptedAnswer {
+pub struct ScriptedResponse {
     path: String,
     status: StatusCode,
     headers: HeaderMap,
@@ -62,24 +62,24 @@ pub struct ScriptedAnswer {
     fault: Option<Fault>,
 }
 
-/// Reads a JSON array of answers. The error names the answer, counted from 1, and what is wrong with it.
-pub fn parse(json: &[u8]) -> Result<Vec<ScriptedAnswer>, String> {
+/// Reads a JSON array of responses. The error names the response, counted from 1, and what is wrong with it.
+pub fn parse(json: &[u8]) -> Result<Vec<ScriptedResponse>, String> {
     let descriptions: Vec<Value> =
-        serde_json::from_slice(json).map_err(|error| format!("not a JSON array of answers: {error}"))?;
-    let answers = descriptions.into_iter().zip(1..).map(|(description, number)| {
+        serde_json::from_slice(json).map_err(|error| format!("not a JSON array of responses: {error}"))?;
+    let responses = descriptions.into_iter().zip(1..).map(|(description, number)| {
         serde_json::from_value::<Description>(description)
             .map_err(|error| error.to_string())
-            .and_then(ScriptedAnswer::try_from)
-            .map_err(|error| format!("answer {number}: {error}"))
+            .and_then(ScriptedResponse::try_from)
+            .map_err(|error| format!("response {number}: {error}"))
     });
-    answers.collect()
+    responses.collect()
 }
 
-impl TryFrom<Description> for ScriptedAnswer {
+impl TryFrom<Description> for ScriptedResponse {
     type Error = String;
 
     fn try_from(description: Description) -> Result<Self, String> {
-        let path = description.path.unwrap_or_else(|| token_endpoint::PATH.into());
+        let path = description.path.unwrap_or_else(|| paths::TOKEN.into());
         if !path.starts_with('/') {
             return Err("path does not begin with /".into());
         }
@@ -129,8 +129,8 @@ fn headers(described: BTreeMap<String, Values>) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-impl ScriptedAnswer {
-    /// Gives the answer, or the fault; exactly the described headers, and what framing needs.
+impl ScriptedResponse {
+    /// Returns the response or fails as described. It has exactly the described headers, and those of its framing.
     pub async fn play(self) -> Response {
         pause(self.delay).await;
         let mut response = Response::new(Body::empty());
@@ -147,28 +147,28 @@ impl ScriptedAnswer {
     }
 }
 
-/// The answers that are still to be given.
+/// The responses that have not been sent yet.
 #[derive(Default)]
-pub struct Script(VecDeque<ScriptedAnswer>);
+pub struct Script(VecDeque<ScriptedResponse>);
 
 impl Script {
-    /// Appends all of them, or none where there is no room.
-    pub fn append(&mut self, answers: Vec<ScriptedAnswer>) -> Result<(), String> {
-        if self.0.len() + answers.len() > MAX_QUEUED {
-            return Err(format!("more than {MAX_QUEUED} answers would be queued"));
+    /// Appends all responses, or none if there is no room for all.
+    pub fn append(&mut self, responses: Vec<ScriptedResponse>) -> Result<(), String> {
+        if self.0.len() + responses.len() > MAX_QUEUED {
+            return Err(format!("more than {MAX_QUEUED} responses would be queued"));
         }
-        self.0.extend(answers);
+        self.0.extend(responses);
         Ok(())
     }
 
-    /// How many answers wait.
+    /// Returns how many responses are queued.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Takes the first answer for `path`.
-    pub fn take(&mut self, path: &str) -> Option<ScriptedAnswer> {
-        let position = self.0.iter().position(|answer| answer.path == path)?;
+    /// Takes the first response for `path`.
+    pub fn take(&mut self, path: &str) -> Option<ScriptedResponse> {
+        let position = self.0.iter().position(|response| response.path == path)?;
         self.0.remove(position)
     }
 }
@@ -177,48 +177,48 @@ impl Script {
 mod tests {
     use super::*;
 
-    fn one(json: &str) -> ScriptedAnswer {
+    fn one(json: &str) -> ScriptedResponse {
         parse(format!("[{json}]").as_bytes()).unwrap().remove(0)
     }
 
     #[test]
-    fn an_empty_description_has_the_defaults() {
-        let answer = one("{}");
-        assert_eq!(answer.path, "/oauth/token");
-        assert_eq!(answer.status, 200);
-        assert!(answer.headers.is_empty() && answer.body.is_empty() && answer.delay.is_zero());
-        assert_eq!(answer.fault, None);
+    fn empty_description_has_the_defaults() {
+        let response = one("{}");
+        assert_eq!(response.path, "/oauth/token");
+        assert_eq!(response.status, 200);
+        assert!(response.headers.is_empty() && response.body.is_empty() && response.delay.is_zero());
+        assert_eq!(response.fault, None);
     }
 
     #[test]
-    fn everything_can_be_described() {
-        let answer = one(r#"{"path": "/x", "status": 599, "headers": {"A": "1", "b": ["2", "ü"]}, "body": "c",
+    fn every_field_is_read() {
+        let response = one(r#"{"path": "/x", "status": 599, "headers": {"A": "1", "b": ["2", "ü"]}, "body": "c",
                              "delay_ms": 5, "fault": "truncate"}"#);
-        assert_eq!((answer.path.as_str(), answer.status.as_u16()), ("/x", 599));
-        assert_eq!(answer.headers["a"], "1");
-        assert_eq!(answer.headers.get_all("b").iter().count(), 2);
-        assert_eq!((&answer.body[..], answer.delay), (&b"c"[..], Duration::from_millis(5)));
-        assert_eq!(answer.fault, Some(Fault::Truncate));
+        assert_eq!((response.path.as_str(), response.status.as_u16()), ("/x", 599));
+        assert_eq!(response.headers["a"], "1");
+        assert_eq!(response.headers.get_all("b").iter().count(), 2);
+        assert_eq!((&response.body[..], response.delay), (&b"c"[..], Duration::from_millis(5)));
+        assert_eq!(response.fault, Some(Fault::Truncate));
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn invalid_description_is_reported() {
         for (json, message) in [
             ("{}", "not a JSON array"),
-            ("[1]", "answer 1: invalid type"),
-            (r#"[{}, {"stauts": 200}]"#, "answer 2: unknown field `stauts`"),
-            (r#"[{"status": 199}]"#, "answer 1: status is not from 200 to 599"),
-            (r#"[{"status": 600}]"#, "answer 1: status is not from 200 to 599"),
-            (r#"[{"status": 70000}]"#, "answer 1: invalid value"),
-            (r#"[{"path": "x"}]"#, "answer 1: path does not begin with /"),
-            (r#"[{"fault": "burn"}]"#, "answer 1: unknown variant `burn`"),
-            (r#"[{"delay_ms": -1}]"#, "answer 1: invalid value"),
-            (r#"[{"delay_ms": 600001}]"#, "answer 1: delay_ms is above 600000"),
-            (r#"[{"headers": {"a b": "1"}}]"#, r#"answer 1: "a b" is not a header name"#),
-            (r#"[{"headers": {"a": 1}}]"#, "answer 1: a header is a string or an array of strings"),
-            (r#"[{"headers": {"a": "1\n"}}]"#, "answer 1: header a has a value with control characters"),
-            (r#"[{"headers": {"Content-Length": "1"}}]"#, "answer 1: content-length follows"),
-            (r#"[{"status": 204, "body": "x"}]"#, "answer 1: status 204 has no body"),
+            ("[1]", "response 1: invalid type"),
+            (r#"[{}, {"stauts": 200}]"#, "response 2: unknown field `stauts`"),
+            (r#"[{"status": 199}]"#, "response 1: status is not from 200 to 599"),
+            (r#"[{"status": 600}]"#, "response 1: status is not from 200 to 599"),
+            (r#"[{"status": 70000}]"#, "response 1: invalid value"),
+            (r#"[{"path": "x"}]"#, "response 1: path does not begin with /"),
+            (r#"[{"fault": "burn"}]"#, "response 1: unknown variant `burn`"),
+            (r#"[{"delay_ms": -1}]"#, "response 1: invalid value"),
+            (r#"[{"delay_ms": 600001}]"#, "response 1: delay_ms is above 600000"),
+            (r#"[{"headers": {"a b": "1"}}]"#, r#"response 1: "a b" is not a header name"#),
+            (r#"[{"headers": {"a": 1}}]"#, "response 1: a header is a string or an array of strings"),
+            (r#"[{"headers": {"a": "1\n"}}]"#, "response 1: header a has a value with control characters"),
+            (r#"[{"headers": {"Content-Length": "1"}}]"#, "response 1: content-length follows"),
+            (r#"[{"status": 204, "body": "x"}]"#, "response 1: status 204 has no body"),
         ] {
             let error = parse(json.as_bytes()).unwrap_err();
             assert!(error.starts_with(message), "{json}: {error}");
@@ -226,11 +226,11 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_taken_in_order_and_by_path() {
+    fn responses_are_taken_in_order_and_by_path() {
         let mut script = Script::default();
-        let answers = parse(br#"[{"body": "1"}, {"path": "/x", "body": "2"}, {"body": "3"}]"#).unwrap();
-        script.append(answers).unwrap();
-        let mut take = |path| script.take(path).map(|answer| answer.body);
+        let responses = parse(br#"[{"body": "1"}, {"path": "/x", "body": "2"}, {"body": "3"}]"#).unwrap();
+        script.append(responses).unwrap();
+        let mut take = |path| script.take(path).map(|response| response.body);
         assert_eq!(take("/x").unwrap(), "2");
         assert_eq!(take("/x"), None);
         assert_eq!(take("/oauth/token").unwrap(), "1");
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_queue_is_bounded_and_takes_all_or_none() {
+    fn full_queue_takes_all_responses_or_none() {
         let mut script = Script::default();
         let many = |count: usize| parse(format!("[{}]", vec!["{}"; count].join(",")).as_bytes()).unwrap();
         script.append(many(MAX_QUEUED - 1)).unwrap();

@@ -1,4 +1,4 @@
-//! The JSON form in which Tango reports errors everywhere but in the 400 and 401 of its token endpoint.
+//! The JSON in which Tango reports every error except the 400 and 401 of its token endpoint.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -10,29 +10,29 @@ use serde::Serialize;
 use crate::clock::rfc3339;
 use crate::log::Reason;
 
-/// An error as a handler knows it. It travels as an extension of the response, because its body also tells the path
-/// and the request id, which the exchange knows.
+/// The part of an error that a handler knows. It travels as an extension of the response, because its body also has the
+/// path and the request id, which only the exchange knows.
 #[derive(Clone)]
 pub struct TangoError {
     status: StatusCode,
     i18n_key: &'static str,
     message: Cow<'static, str>,
-    /// Part of the request that is to blame.
+    /// The invalid part of the request.
     at: Option<&'static str>,
 }
 
 impl TangoError {
-    /// `message` is logged too: it must not repeat a value of the request.
+    /// Makes an error. Its message is also logged, and must not repeat a value of the request.
     pub fn new(status: StatusCode, i18n_key: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self { status, i18n_key, message: message.into(), at: None }
     }
 
-    /// Names the part of the request that is to blame.
+    /// Names the invalid part of the request.
     pub fn at(self, part: &'static str) -> Self {
         Self { at: Some(part), ..self }
     }
 
-    /// The body, its fields in the order in which Tango documents them.
+    /// Returns the body, with its fields in the order of Tango's documentation.
     pub fn body<'a>(&'a self, path: &'a str, request_id: &'a str, now: SystemTime) -> impl Serialize + 'a {
         let (i18n_key, message) = (self.i18n_key, self.message.as_ref());
         let detail = |path| Detail { path, code: self.status.as_str(), i18n_key, message };
@@ -62,7 +62,7 @@ struct ErrorBody<'a> {
     errors: Vec<Detail<'a>>,
 }
 
-/// One of the `errors`; its `path` is the part of the request that is to blame.
+/// One of the `errors`; its `path` is the invalid part of the request.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Detail<'a> {

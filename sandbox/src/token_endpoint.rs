@@ -17,26 +17,24 @@ use axum::{Extension, Json, Router};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::dpop::{self, Server};
+use crate::dpop::{self, Role};
 use crate::form::Form;
 use crate::log::Reason;
 use crate::options::{Credentials, ErrorFormat};
+use crate::paths;
 use crate::sandbox::Sandbox;
 use crate::tango_error::TangoError;
 
-/// Path of the token endpoint.
-pub const PATH: &str = "/oauth/token";
-
 const SCOPE: &str = "raas.all";
-/// How the quota refusal calls the client.
+/// Name of the client in the quota error.
 const CLIENT_NAME: &str = "sandbox";
 
-/// The route of the token endpoint.
+/// Returns the route of the token endpoint.
 pub fn routes() -> Router<Arc<Sandbox>> {
-    Router::new().route(PATH, post(token))
+    Router::new().route(paths::TOKEN, post(token))
 }
 
-/// A successful answer (RFC 6749 section 5.1).
+/// The successful response (RFC 6749 section 5.1).
 #[derive(Serialize)]
 struct TokenResponse {
     access_token: String,
@@ -45,24 +43,24 @@ struct TokenResponse {
     token_type: &'static str,
 }
 
-/// A refused request.
-struct Refusal {
+/// The error response to a request.
+struct ErrorResponse {
     status: StatusCode,
     error: ErrorCode,
     reason: Cow<'static, str>,
 }
 
-/// How a refusal is called, which decides how it can be written.
+/// The code of an error, which decides how it can be written.
 enum ErrorCode {
     /// The `error` of RFC 6749 section 5.2, written as `--error-format` says.
     OAuth(&'static str),
-    /// The `error` of RFC 9449, always JSON: a client has to tell a nonce challenge from everything else.
+    /// The `error` of RFC 9449, always JSON: a client has to tell a nonce challenge from every other error.
     Dpop(&'static str),
     /// OAuth has no code for it, and Tango writes it as text.
     Quota,
 }
 
-impl Refusal {
+impl ErrorResponse {
     fn bad_request(code: &'static str, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, error: ErrorCode::OAuth(code), reason: reason.into() }
     }
@@ -76,9 +74,9 @@ impl Refusal {
         Self { status: StatusCode::BAD_REQUEST, error: ErrorCode::Quota, reason: reason.into() }
     }
 
-    fn dpop(refusal: dpop::Refusal) -> Self {
-        let error = ErrorCode::Dpop(refusal.code());
-        Self { status: StatusCode::BAD_REQUEST, error, reason: refusal.description() }
+    fn dpop(error: dpop::ProofError) -> Self {
+        let code = ErrorCode::Dpop(error.code());
+        Self { status: StatusCode::BAD_REQUEST, error: code, reason: error.description() }
     }
 
     fn into_response(self, format: ErrorFormat) -> Response {
@@ -96,9 +94,9 @@ impl Refusal {
 
 async fn token(State(sandbox): State<Arc<Sandbox>>, request: Parts, body: Bytes) -> Response {
     let ordinal = {
-        let mut memory = sandbox.memory();
-        memory.unscripted_token_requests += 1;
-        memory.unscripted_token_requests
+        let mut state = sandbox.state();
+        state.unscripted_token_requests += 1;
+        state.unscripted_token_requests
     };
     if sandbox.behaviour.fails(ordinal) {
         return TangoError::new(StatusCode::SERVICE_UNAVAILABLE, "service.unavailable", "try again later")
@@ -106,11 +104,11 @@ async fn token(State(sandbox): State<Arc<Sandbox>>, request: Parts, body: Bytes)
     }
     match grant(&sandbox, &request, &body) {
         Ok(grant) => issue(&sandbox, grant),
-        Err(refusal) => refusal.into_response(sandbox.behaviour.error_format),
+        Err(error) => error.into_response(sandbox.behaviour.error_format),
     }
 }
 
-/// An audience, spelled as the request spelled it, and the lifetime of its tokens.
+/// An audience in one of its spellings, and the lifetime of its tokens.
 struct Audience {
     identifier: &'static str,
     lifetime_seconds: u32,
@@ -123,24 +121,27 @@ const AUDIENCES: [Audience; 4] = [
     Audience { identifier: "tango-api.bhn.com/fiveminute", lifetime_seconds: 300 },
 ];
 
-/// What a request is granted.
+/// The token that a request is granted.
 struct Grant {
     audience: &'static Audience,
     /// Thumbprint of the key that the token is bound to.
     jkt: Option<String>,
 }
 
-/// Checks the request in the order in which a reader would: form, parameters, credentials, proof, quota. Whoever passes
-/// has spent the quota.
-fn grant(sandbox: &Sandbox, request: &Parts, body: &[u8]) -> Result<Grant, Refusal> {
+/// Checks the form, its parameters, the credentials, the proof and the quota, in this order. A request that passes has
+/// spent the quota.
+fn grant(sandbox: &Sandbox, request: &Parts, body: &[u8]) -> Result<Grant, ErrorResponse> {
     if !is_form(&request.headers) {
-        return Err(Refusal::bad_request("invalid_request", "Content-Type is not application/x-www-form-urlencoded"));
+        return Err(ErrorResponse::bad_request(
+            "invalid_request",
+            "Content-Type is not application/x-www-form-urlencoded",
+        ));
     }
-    let form = Form::decode(body).map_err(|error| Refusal::bad_request("invalid_request", error.to_string()))?;
+    let form = Form::decode(body).map_err(|error| ErrorResponse::bad_request("invalid_request", error.to_string()))?;
     let required = |name: &str| {
-        form.required(name).map_err(|why| Refusal::bad_request("invalid_request", format!("{name} is {why}")))
+        form.required(name).map_err(|why| ErrorResponse::bad_request("invalid_request", format!("{name} is {why}")))
     };
-    let given = Given {
+    let given = GivenCredentials {
         client_id: required("client_id")?,
         client_secret: required("client_secret")?,
         username: required("username")?,
@@ -148,27 +149,27 @@ fn grant(sandbox: &Sandbox, request: &Parts, body: &[u8]) -> Result<Grant, Refus
     };
     let (scope, audience, grant_type) = (required("scope")?, required("audience")?, required("grant_type")?);
     if grant_type != "password" {
-        return Err(Refusal::bad_request("unsupported_grant_type", "grant_type is not password"));
+        return Err(ErrorResponse::bad_request("unsupported_grant_type", "grant_type is not password"));
     }
     if scope != SCOPE {
-        return Err(Refusal::bad_request("invalid_scope", "scope is not raas.all"));
+        return Err(ErrorResponse::bad_request("invalid_scope", "scope is not raas.all"));
     }
     let audience = AUDIENCES
         .iter()
         .find(|known| known.identifier == audience)
-        .ok_or_else(|| Refusal::bad_request("invalid_request", "audience is unknown"))?;
+        .ok_or_else(|| ErrorResponse::bad_request("invalid_request", "audience is unknown"))?;
     given.check(&sandbox.credentials)?;
-    let thumbprint = sandbox.check_proof(Server::Authorization, request, None).map_err(Refusal::dpop)?;
+    let thumbprint = sandbox.check_proof(Role::AuthorizationServer, request, None).map_err(ErrorResponse::dpop)?;
 
-    let mut memory = sandbox.memory();
-    memory.quota.take(Instant::now()).map_err(|_| {
-        memory.statistics.quota_refusals += 1;
-        Refusal::quota(given.client_id)
+    let mut state = sandbox.state();
+    state.quota.take(Instant::now()).map_err(|_| {
+        state.statistics.quota_refusals += 1;
+        ErrorResponse::quota(given.client_id)
     })?;
     Ok(Grant { audience, jkt: sandbox.dpop.binding(thumbprint) })
 }
 
-/// Whether the body says that it is a form; parameters such as a charset make no difference.
+/// Returns whether the media type is that of a form; its parameters, such as a charset, make no difference.
 fn is_form(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default();
@@ -176,31 +177,31 @@ fn is_form(headers: &HeaderMap) -> bool {
 }
 
 /// Credentials as the request gave them.
-struct Given<'a> {
+struct GivenCredentials<'a> {
     client_id: &'a str,
     client_secret: &'a str,
     username: &'a str,
     password: &'a str,
 }
 
-impl Given<'_> {
-    /// Compares everything before it answers, so that the time tells nothing.
-    fn check(&self, known: &Credentials) -> Result<(), Refusal> {
+impl GivenCredentials<'_> {
+    /// Compares everything before it returns, so that the time reveals nothing.
+    fn check(&self, known: &Credentials) -> Result<(), ErrorResponse> {
         let client = same(self.client_id, &known.client_id) & same(self.client_secret, &known.client_secret);
         let owner = same(self.username, &known.username) & same(self.password, &known.password);
         if !client {
-            return Err(Refusal::unauthorized("invalid_client", "client_id or client_secret is wrong"));
+            return Err(ErrorResponse::unauthorized("invalid_client", "client_id or client_secret is wrong"));
         }
         if !owner {
-            return Err(Refusal::unauthorized("invalid_grant", "username or password is wrong"));
+            return Err(ErrorResponse::unauthorized("invalid_grant", "username or password is wrong"));
         }
         Ok(())
     }
 }
 
-/// In constant time; digests hide the length as well.
+/// Compares in constant time. Digests hide the length as well.
 fn same(given: &str, known: &str) -> bool {
-    let digest = |text: &str| digest(&SHA256, text.as_bytes());
+    let digest = |value: &str| digest(&SHA256, value.as_bytes());
     verify_slices_are_equal(digest(given).as_ref(), digest(known).as_ref()).is_ok()
 }
 
@@ -212,7 +213,7 @@ fn issue(sandbox: &Sandbox, Grant { audience, jkt }: Grant) -> Response {
         return TangoError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal.error", "the token cannot be signed")
             .into_response();
     };
-    sandbox.memory().statistics.tokens_issued += 1;
+    sandbox.state().statistics.tokens_issued += 1;
     let token = TokenResponse { access_token, scope: SCOPE, expires_in: lifetime, token_type };
     ([(CACHE_CONTROL, "no-store")], Json(token)).into_response()
 }
@@ -224,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_media_type_may_have_parameters() {
+    fn media_type_may_have_parameters() {
         let form = |value| is_form(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]));
         assert!(form("application/x-www-form-urlencoded"));
         assert!(form("Application/X-WWW-Form-URLEncoded ; charset=utf-8"));

@@ -1,12 +1,10 @@
-//! The behaviour of the whole program, seen from its clients.
+//! The token endpoint, the API and the control API, as their clients see them.
 
 mod support;
 
-use std::fs;
-use std::path::Path;
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
-use reqwest::Method;
 use serde_json::json as object;
 
 use support::{Sandbox, claims, encode, header, json};
@@ -14,7 +12,7 @@ use support::{Sandbox, claims, encode, header, json};
 const DAY: &str = "https://api.tangocard.com/";
 
 #[tokio::test]
-async fn each_audience_has_its_lifetime() {
+async fn each_audience_has_a_lifetime() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
     for (audience, lifetime) in [
         ("https://api.tangocard.com/", 86_400),
@@ -22,12 +20,12 @@ async fn each_audience_has_its_lifetime() {
         ("api.bhn.com/fiveminute", 300),
         ("tango-api.bhn.com/fiveminute", 300),
     ] {
-        let answer = sandbox.post(encode(&sandbox.form(audience))).await.unwrap();
-        assert_eq!(answer.status(), 200, "{audience}");
-        assert_eq!(header(&answer, "cache-control"), "no-store");
-        assert_eq!(header(&answer, "content-type"), "application/json");
-        assert!(!header(&answer, "x-request-id").is_empty() && !header(&answer, "date").is_empty());
-        let token = json(answer).await;
+        let response = sandbox.post(encode(&sandbox.form(audience))).await.unwrap();
+        assert_eq!(response.status(), 200, "{audience}");
+        assert_eq!(header(&response, "cache-control"), "no-store");
+        assert_eq!(header(&response, "content-type"), "application/json");
+        assert!(!header(&response, "x-request-id").is_empty() && !header(&response, "date").is_empty());
+        let token = json(response).await;
         assert_eq!(token["expires_in"], lifetime, "{audience}");
         assert_eq!((&token["scope"], &token["token_type"]), (&object!("raas.all"), &object!("Bearer")));
         let claims = claims(&token);
@@ -37,7 +35,7 @@ async fn each_audience_has_its_lifetime() {
 }
 
 #[tokio::test]
-async fn each_parameter_is_required_exactly_once() {
+async fn missing_empty_or_repeated_parameter_is_refused() {
     let sandbox = Sandbox::start(&[]);
     let form = sandbox.form(DAY);
     for (index, (name, _)) in form.iter().enumerate() {
@@ -54,7 +52,7 @@ async fn each_parameter_is_required_exactly_once() {
 }
 
 #[tokio::test]
-async fn each_wrong_value_is_refused() {
+async fn wrong_parameter_is_refused() {
     let sandbox = Sandbox::start(&[]);
     for (name, status, reason) in [
         ("client_id", 401, "client_id or client_secret is wrong"),
@@ -74,14 +72,14 @@ async fn each_wrong_value_is_refused() {
 }
 
 async fn refused(sandbox: &Sandbox, body: String, status: u16, reason: &str) {
-    let answer = sandbox.post(body).await.unwrap();
-    assert_eq!(answer.status(), status, "{reason}");
-    assert!(header(&answer, "content-type").starts_with("text/plain"), "{reason}");
-    assert_eq!(answer.text().await.unwrap(), reason);
+    let response = sandbox.post(body).await.unwrap();
+    assert_eq!(response.status(), status, "{reason}");
+    assert!(header(&response, "content-type").starts_with("text/plain"), "{reason}");
+    assert_eq!(response.text().await.unwrap(), reason);
 }
 
 #[tokio::test]
-async fn what_is_no_form_is_refused() {
+async fn request_without_a_form_is_refused() {
     let sandbox = Sandbox::start(&[]);
     refused(&sandbox, "client_id=%4".into(), 400, "the form has an invalid percent escape").await;
     refused(&sandbox, "client_id=%FF".into(), 400, "the form is not valid UTF-8").await;
@@ -92,8 +90,8 @@ async fn what_is_no_form_is_refused() {
     assert_eq!(untyped.status(), 400);
     assert_eq!(untyped.text().await.unwrap(), "Content-Type is not application/x-www-form-urlencoded");
 
-    let other = sandbox.client.get(url).send().await.unwrap();
-    assert_eq!((other.status().as_u16(), header(&other, "allow")), (405, "POST"));
+    let get = sandbox.client.get(url).send().await.unwrap();
+    assert_eq!((get.status().as_u16(), header(&get, "allow")), (405, "POST"));
 
     let large = sandbox.post("a".repeat(16 * 1024 + 1)).await.unwrap();
     assert_eq!(large.status(), 413);
@@ -101,14 +99,14 @@ async fn what_is_no_form_is_refused() {
 }
 
 #[tokio::test]
-async fn one_token_per_window() {
+async fn second_token_within_the_quota_window_is_refused() {
     let sandbox = Sandbox::start(&["--error-format", "json"]);
-    assert_eq!(sandbox.ask().await.unwrap().status(), 200);
-    let refusal = "Client sandbox sandbox-client has exceeded the daily rate limit";
+    assert_eq!(sandbox.request_token().await.unwrap().status(), 200);
+    let quota_error = "Client sandbox sandbox-client has exceeded the daily rate limit";
     for audience in [DAY, "api.bhn.com/fiveminute"] {
-        refused(&sandbox, encode(&sandbox.form(audience)), 400, refusal).await;
+        refused(&sandbox, encode(&sandbox.form(audience)), 400, quota_error).await;
     }
-    // An invalid request is told that it is invalid, not that it comes too early.
+    // An invalid request is refused as invalid, not for the quota.
     assert_eq!(json(sandbox.post(String::new()).await.unwrap()).await["error"], "invalid_request");
     let stats = sandbox.control_get("/stats").await;
     let expected = object!({
@@ -119,7 +117,7 @@ async fn one_token_per_window() {
 }
 
 #[tokio::test]
-async fn refusals_can_be_oauth_json() {
+async fn error_format_json_writes_oauth_errors() {
     let sandbox = Sandbox::start(&["--error-format", "json"]);
     for (name, status, code) in [
         ("client_secret", 401, "invalid_client"),
@@ -130,39 +128,39 @@ async fn refusals_can_be_oauth_json() {
     ] {
         let mut form = sandbox.form(DAY);
         form.iter_mut().find(|(key, _)| *key == name).unwrap().1.push('x');
-        let answer = sandbox.post(encode(&form)).await.unwrap();
-        assert_eq!((answer.status().as_u16(), header(&answer, "content-type")), (status, "application/json"));
-        let error = json(answer).await;
+        let response = sandbox.post(encode(&form)).await.unwrap();
+        assert_eq!((response.status().as_u16(), header(&response, "content-type")), (status, "application/json"));
+        let error = json(response).await;
         assert_eq!(error["error"], code);
         assert!(error["error_description"].as_str().unwrap().contains(name));
     }
 }
 
 #[tokio::test]
-async fn refusals_can_be_empty() {
+async fn error_format_empty_writes_no_body() {
     let sandbox = Sandbox::start(&["--error-format", "empty"]);
     refused(&sandbox, "a=b".into(), 400, "").await;
 }
 
 #[tokio::test]
-async fn the_service_can_be_unavailable() {
+async fn service_is_unavailable_for_the_first_and_every_nth_request() {
     let sandbox =
         Sandbox::start(&["--fail-first", "1", "--fail-every", "3", "--quota-window-seconds", "0", "--latency-ms", "1"]);
     let mut statuses = Vec::new();
     for _ in 0..6 {
-        statuses.push(sandbox.ask().await.unwrap().status().as_u16());
+        statuses.push(sandbox.request_token().await.unwrap().status().as_u16());
     }
     assert_eq!(statuses, [503, 200, 503, 200, 200, 503]);
     sandbox.control_post("/reset", "").await;
-    let answer = sandbox.ask().await.unwrap();
-    let request_id = header(&answer, "x-request-id").to_owned();
-    let error = json(answer).await;
+    let response = sandbox.request_token().await.unwrap();
+    let request_id = header(&response, "x-request-id").to_owned();
+    let error = json(response).await;
     assert_eq!((&error["httpCode"], &error["path"]), (&object!(503), &object!("/oauth/token")));
     assert_eq!((&error["requestId"], &error["errors"]), (&object!(request_id), &object!([])));
 }
 
 #[tokio::test]
-async fn the_api_wants_a_good_token() {
+async fn api_requires_a_valid_token() {
     let sandbox = Sandbox::start(&[]);
     let token = format!("Bearer {}", sandbox.token().await);
     let any_scheme = r#"Bearer, DPoP algs="ES256 ES384 EdDSA RS256 PS256""#;
@@ -170,11 +168,11 @@ async fn the_api_wants_a_good_token() {
         assert_eq!(sandbox.call(path, Some(&token)).await.status(), 200, "{path}");
         challenged(&sandbox, path, None, any_scheme).await;
     }
-    let garbled = format!("{token}x");
+    let wrong_signature = format!("{token}x");
     for (authorization, description) in [
         ("Bearer abc", "The access token is malformed"),
         ("Bearer \u{fc}", "The access token is malformed"),
-        (garbled.as_str(), "The signature of the access token is wrong"),
+        (wrong_signature.as_str(), "The signature of the access token is wrong"),
     ] {
         let challenge = format!(r#"Bearer error="invalid_token", error_description="{description}""#);
         challenged(&sandbox, "/accounts", Some(authorization), &challenge).await;
@@ -190,10 +188,10 @@ async fn the_api_wants_a_good_token() {
 }
 
 async fn challenged(sandbox: &Sandbox, path: &str, authorization: Option<&str>, challenge: &str) {
-    let answer = sandbox.call(path, authorization).await;
-    assert_eq!((answer.status().as_u16(), header(&answer, "www-authenticate")), (401, challenge));
-    let request_id = header(&answer, "x-request-id").to_owned();
-    let error = json(answer).await;
+    let response = sandbox.call(path, authorization).await;
+    assert_eq!((response.status().as_u16(), header(&response, "www-authenticate")), (401, challenge));
+    let request_id = header(&response, "x-request-id").to_owned();
+    let error = json(response).await;
     assert_eq!(error["path"], format!("/raas/v2{path}"));
     assert_eq!(error["requestId"], request_id);
     assert_eq!(
@@ -203,37 +201,37 @@ async fn challenged(sandbox: &Sandbox, path: &str, authorization: Option<&str>, 
 }
 
 #[tokio::test]
-async fn unknown_things_are_not_found() {
+async fn unknown_path_or_method_is_refused() {
     let sandbox = Sandbox::start(&[]);
     let token = format!("Bearer {}", sandbox.token().await);
     for path in ["/accounts/other", "/orders", "/accounts/%FF"] {
-        let answer = sandbox.call(path, Some(&token)).await;
-        let status = answer.status().as_u16();
-        assert_eq!((status, &json(answer).await["httpCode"]), (404, &object!(404)), "{path}");
+        let response = sandbox.call(path, Some(&token)).await;
+        let status = response.status().as_u16();
+        assert_eq!((status, &json(response).await["httpCode"]), (404, &object!(404)), "{path}");
     }
-    let answer = sandbox.client.delete(format!("{}/accounts", sandbox.value("TANGO_API_URL"))).send().await.unwrap();
-    assert!(header(&answer, "allow").contains("GET"));
-    assert_eq!((answer.status().as_u16(), &json(answer).await["httpCode"]), (405, &object!(405)));
+    let response = sandbox.client.delete(format!("{}/accounts", sandbox.value("TANGO_API_URL"))).send().await.unwrap();
+    assert!(header(&response, "allow").contains("GET"));
+    assert_eq!((response.status().as_u16(), &json(response).await["httpCode"]), (405, &object!(405)));
 }
 
 #[tokio::test]
-async fn the_clock_can_be_wrong() {
+async fn clock_offset_moves_date_and_token() {
     let sandbox = Sandbox::start(&["--clock-offset-seconds", "-86400", "--token-lifetime-seconds", "60"]);
-    let answer = sandbox.ask().await.unwrap();
-    let date = httpdate::parse_http_date(header(&answer, "date")).unwrap();
+    let response = sandbox.request_token().await.unwrap();
+    let date = httpdate::parse_http_date(header(&response, "date")).unwrap();
     let behind = SystemTime::now().duration_since(date).unwrap().as_secs();
     assert!((86_400..86_410).contains(&behind));
-    let token = json(answer).await;
+    let token = json(response).await;
     assert_eq!(token["expires_in"], 60);
     let issued = SystemTime::UNIX_EPOCH + Duration::from_secs(claims(&token)["iat"].as_u64().unwrap());
     assert!(date.duration_since(issued).unwrap_or_default() < Duration::from_secs(10));
-    // By the server's clock, the token is fresh.
+    // By the server's own clock the token is new.
     let token = format!("Bearer {}", token["access_token"].as_str().unwrap());
     assert_eq!(sandbox.call("/accounts", Some(&token)).await.status(), 200);
 }
 
 #[tokio::test]
-async fn a_token_expires() {
+async fn expired_token_is_refused() {
     let sandbox = Sandbox::start(&["--token-lifetime-seconds", "0"]);
     let token = format!("Bearer {}", sandbox.token().await);
     let expired = r#"Bearer error="invalid_token", error_description="The access token expired""#;
@@ -241,68 +239,101 @@ async fn a_token_expires() {
 }
 
 #[tokio::test]
-async fn scripted_answers_come_first_and_as_they_are() {
+async fn scripted_response_is_sent_as_described() {
     let sandbox = Sandbox::start(&[]);
     let token = r#"{"status": 418, "headers": {"X-A": ["1", "2"]}, "body": "short", "delay_ms": 1}"#;
     let api = r#"{"path": "/raas/v2/accounts", "status": 204}"#;
     sandbox.script(&format!("[{token}, {api}]")).await;
 
     assert_eq!(sandbox.call("/accounts", None).await.status(), 204);
-    let answer = sandbox.ask().await.unwrap();
-    assert_eq!(answer.status(), 418);
-    let headers: Vec<_> = answer.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let response = sandbox.request_token().await.unwrap();
+    assert_eq!(response.status(), 418);
+    let headers: Vec<_> = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     assert_eq!(headers, [("x-a", &b"1"[..]), ("x-a", b"2"), ("content-length", b"5")]);
-    assert_eq!(answer.text().await.unwrap(), "short");
-    // The script is used up, and did not touch the quota.
-    assert_eq!(sandbox.ask().await.unwrap().status(), 200);
+    assert_eq!(response.text().await.unwrap(), "short");
+    // The script is empty, and did not spend the quota.
+    assert_eq!(sandbox.request_token().await.unwrap().status(), 200);
     assert_eq!(sandbox.control_get("/stats").await["token_requests"], 2);
 }
 
 #[tokio::test]
-async fn a_closed_connection_has_no_answer() {
+async fn fault_close_sends_no_response() {
     let sandbox = Sandbox::start(&[]);
     sandbox.script(r#"[{"fault": "close"}]"#).await;
-    assert!(sandbox.ask().await.unwrap_err().is_request());
+    assert!(sandbox.request_token().await.unwrap_err().is_request());
     assert_eq!(sandbox.control_get("/requests").await.as_array().unwrap().len(), 1);
-    assert_eq!(sandbox.ask().await.unwrap().status(), 200);
+    assert_eq!(sandbox.request_token().await.unwrap().status(), 200);
     assert_eq!(sandbox.control_get("/stats").await["connections"], 2);
 }
 
 #[tokio::test]
-async fn a_truncated_answer_breaks_off() {
+async fn fault_truncate_closes_the_connection_before_the_end_of_the_body() {
     let sandbox = Sandbox::start(&[]);
     sandbox.script(r#"[{"fault": "truncate", "body": "0123456789"}, {"fault": "truncate"}]"#).await;
     for given in ["0123456789", ""] {
-        let mut answer = sandbox.ask().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        assert_eq!(answer.content_length(), Some(given.len() as u64 + 1));
+        let mut response = sandbox.request_token().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.content_length(), Some(given.len() as u64 + 1));
         if !given.is_empty() {
-            assert_eq!(answer.chunk().await.unwrap().unwrap(), given);
+            assert_eq!(response.chunk().await.unwrap().unwrap(), given);
         }
-        assert!(answer.chunk().await.is_err());
+        assert!(response.chunk().await.is_err());
     }
 }
 
 #[tokio::test]
-async fn a_hanging_answer_ends_with_its_client() {
+async fn fault_hang_lasts_until_the_client_goes_away() {
     let sandbox = Sandbox::start(&[]);
     sandbox.script(r#"[{"fault": "hang"}]"#).await;
-    let answer = tokio::time::timeout(Duration::from_millis(100), sandbox.ask()).await;
-    assert!(answer.is_err());
-    assert_eq!(sandbox.ask().await.unwrap().status(), 200);
+    tokio::select! {
+        _ = sandbox.request_token() => panic!("a response"),
+        () = sandbox.wait_for("token_requests", 1) => (),
+    }
+    assert_eq!(sandbox.request_token().await.unwrap().status(), 200);
+    let (_, log) = sandbox.end();
+    assert!(log.contains(" POST /oauth/token - ") && log.contains(": scripted, and the client went away\n"), "{log}");
 }
 
 #[tokio::test]
-async fn a_script_with_a_mistake_is_refused_as_a_whole() {
+async fn held_response_waits_for_release() {
+    let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
+    assert_eq!(sandbox.control_post("/hold", "").await.0, 204);
+    sandbox.script(r#"[{"status": 503}]"#).await;
+    for (status, number) in [(503, 1), (200, 2)] {
+        let mut response = pin!(sandbox.request_token());
+        tokio::select! {
+            _ = &mut response => panic!("a response"),
+            () = sandbox.wait_for("token_requests", number) => (),
+        }
+        assert_eq!(sandbox.control_post("/release", "").await.0, 204);
+        assert_eq!(response.await.unwrap().status(), status);
+        sandbox.control_post("/hold", "").await;
+    }
+    // Responses of the API are held as well, until the client goes away.
+    tokio::select! {
+        _ = sandbox.call("/accounts", None) => panic!("a response"),
+        () = sandbox.wait_for("api_requests", 1) => (),
+    }
+    sandbox.control_post("/reset", "").await;
+    tokio::select! {
+        _ = sandbox.request_token() => panic!("a reset releases nothing"),
+        () = sandbox.wait_for("tokens_issued", 1) => (),
+    }
+    sandbox.control_post("/release", "").await;
+    assert_eq!(sandbox.request_token().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn script_with_a_mistake_is_refused_as_a_whole() {
     let sandbox = Sandbox::start(&[]);
-    let (status, text) = sandbox.control_post("/answers", r#"[{"status": 500}, {"stauts": 500}]"#).await;
+    let (status, message) = sandbox.control_post("/responses", r#"[{"status": 500}, {"stauts": 500}]"#).await;
     assert_eq!(status, 400);
-    assert!(text.starts_with("answer 2: unknown field `stauts`"), "{text}");
-    assert_eq!(sandbox.ask().await.unwrap().status(), 200);
+    assert!(message.starts_with("response 2: unknown field `stauts`"), "{message}");
+    assert_eq!(sandbox.request_token().await.unwrap().status(), 200);
 }
 
 #[tokio::test]
-async fn requests_are_recorded_as_sent() {
+async fn request_is_recorded_as_sent() {
     let sandbox = Sandbox::start(&[]);
     let form = encode(&sandbox.form(DAY));
     sandbox.post(form.clone()).await.unwrap();
@@ -316,52 +347,13 @@ async fn requests_are_recorded_as_sent() {
 }
 
 #[tokio::test]
-async fn reset_forgets_everything_but_tokens() {
+async fn reset_clears_everything_but_tokens() {
     let sandbox = Sandbox::start(&[]);
     let token = format!("Bearer {}", sandbox.token().await);
     sandbox.script(r#"[{"status": 500}]"#).await;
     assert_eq!(sandbox.control_post("/reset", "").await.0, 204);
     assert_eq!(sandbox.control_get("/requests").await, object!([]));
     assert_eq!(sandbox.control_get("/stats").await["tokens_issued"], 0);
-    assert_eq!(sandbox.ask().await.unwrap().status(), 200);
+    assert_eq!(sandbox.request_token().await.unwrap().status(), 200);
     assert_eq!(sandbox.call("/accounts", Some(&token)).await.status(), 200);
-}
-
-#[tokio::test]
-async fn the_end_of_standard_input_ends_it_and_nothing_is_left() {
-    let env_file = std::env::temp_dir().join(format!("tango-sandbox-test-{}.env", std::process::id()));
-    let sandbox = Sandbox::start(&["--env-file", env_file.to_str().unwrap()]);
-    let lines = fs::read_to_string(&env_file).unwrap();
-    assert!(lines.contains(&format!("TANGO_TOKEN_URL={}\n", sandbox.value("TANGO_TOKEN_URL"))));
-    let ca_file = sandbox.value("TANGO_CA_FILE").to_owned();
-    let secrets = ["TANGO_CLIENT_SECRET", "TANGO_PASSWORD"].map(|name| sandbox.value(name).to_owned());
-
-    let token = sandbox.token().await;
-    sandbox.call("/accounts", Some(&format!("Bearer {token}"))).await;
-    let other = sandbox.client.request(Method::DELETE, sandbox.value("TANGO_TOKEN_URL"));
-    other.header("DPoP", "dpop-proof").send().await.unwrap();
-    sandbox.post("a=b".into()).await.unwrap();
-
-    let (status, log) = sandbox.end();
-    assert!(status.success());
-    assert!(!Path::new(&ca_file).exists() && !env_file.exists());
-    assert_eq!(log.lines().count(), 4, "{log}");
-    assert!(log.contains(" POST /oauth/token 200 ") && log.contains(" ms: client_id is missing\n"), "{log}");
-    for secret in secrets.iter().map(String::as_str).chain([token.as_str(), "dpop-proof"]) {
-        assert!(!log.contains(secret), "{log}");
-    }
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn a_certificate_is_for_everyone_and_the_environment_is_not() {
-    use std::os::unix::fs::PermissionsExt;
-    let directory = std::env::temp_dir().join(format!("tango-sandbox-test-{}", std::process::id()));
-    let env_file = directory.join("tango.env");
-    let sandbox = Sandbox::start(&["--dir", directory.to_str().unwrap(), "--env-file", env_file.to_str().unwrap()]);
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&directory.join("ca.pem")), mode(&env_file)), (0o644, 0o600));
-    assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "no temporary file, no key");
-    sandbox.end();
-    fs::remove_dir_all(&directory).unwrap();
 }

@@ -1,4 +1,4 @@
-//! Which shared cache, checked.
+//! The shared cache that the configuration names, checked.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{CacheSource, Config};
+use super::CacheSource;
+use super::options::Options;
 use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store, Workers};
 
 #[derive(Clone)]
 pub(crate) struct CacheSettings {
     place: Place,
-    /// Whether a token is fetched although the cache cannot be used.
+    /// Whether a token is requested even if the cache cannot be used.
     pub allow_fetch_without_cache: bool,
     workers: Workers,
 }
@@ -26,12 +27,12 @@ enum Place {
 }
 
 impl CacheSettings {
-    /// The store for one fetch; `None` where the token lives in memory alone. Opens and connects nothing yet.
+    /// Returns a store for one refresh, or `None` if the token is kept in memory only. Opens and connects nothing yet.
     pub fn store(&self, names: &Names) -> Option<Box<dyn Store>> {
         let names = names.clone();
         match &self.place {
             Place::Memory => None,
-            Place::Directory(folder) => Some(self.blocking(Arc::new(FileCache::new(folder.clone())), names)),
+            Place::Directory(directory) => Some(self.blocking(Arc::new(FileCache::new(directory.clone())), names)),
             Place::Redis(address) => Some(Box::new(Redis::new(address.clone(), names))),
             Place::Custom(cache) => Some(self.blocking(Arc::clone(cache), names)),
         }
@@ -49,7 +50,7 @@ impl CacheSettings {
     }
 }
 
-impl Config {
+impl Options {
     pub(super) fn resolve_cache(&self) -> Result<CacheSettings, String> {
         let place = match &self.cache {
             None => Place::Memory,
@@ -58,27 +59,27 @@ impl Config {
         };
         Ok(CacheSettings {
             place,
-            allow_fetch_without_cache: self.allow_fetch_without_cache,
+            allow_fetch_without_cache: self.allow_fetch_without_cache.unwrap_or_default(),
             workers: Workers::default(),
         })
     }
 
-    /// What is not understood is not repeated: it may hold a password.
+    /// No error repeats `name`: it may contain a password.
     fn resolve_place(&self, name: &str) -> Result<Place, String> {
         match name.split_once(':') {
             None if name.is_empty() || name == "memory" => Ok(Place::Memory),
             None if name == "file" => FileCache::default_directory()
                 .map(Place::Directory)
-                .ok_or_else(|| "cache: there is no home directory; name a folder (file:/a/folder)".into()),
-            Some(("file", folder)) if folder.starts_with('/') => Ok(Place::Directory(folder.into())),
-            Some(("file", _)) => Err("cache: the folder must be an absolute path (file:/a/folder)".into()),
+                .ok_or_else(|| "cache: there is no home directory; name a directory (file:/a/directory)".into()),
+            Some(("file", path)) if path.starts_with('/') => Ok(Place::Directory(path.into())),
+            Some(("file", _)) => Err("cache: the directory must be an absolute path (file:/a/directory)".into()),
             Some(("redis" | "rediss", _)) => {
                 let mut address =
                     RedisAddress::parse(name).map_err(|problem| format!("cache: the address {problem}"))?;
                 address.trust(self.read_cache_authorities()?);
                 Ok(Place::Redis(address))
             }
-            _ => Err("cache must be `memory`, `file`, `file:/a/folder`, or a redis:// or rediss:// URL".into()),
+            _ => Err("cache must be `memory`, `file`, `file:/a/directory`, or a redis:// or rediss:// URL".into()),
         }
     }
 
@@ -92,34 +93,39 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
-    fn resolved(cache: &str) -> Result<CacheSettings, String> {
-        Config::new().cache(cache).resolve_cache()
+    fn resolved(config: &Config) -> Result<CacheSettings, String> {
+        config.set.resolve_cache()
+    }
+
+    fn named(cache: &str) -> Result<CacheSettings, String> {
+        resolved(Config::new().cache(cache))
     }
 
     #[test]
-    fn a_cache_has_a_name_or_an_address() {
+    fn cache_is_chosen_by_name_directory_or_url() {
         for name in ["", "memory"] {
-            assert!(matches!(resolved(name).unwrap().place, Place::Memory));
+            assert!(matches!(named(name).unwrap().place, Place::Memory));
         }
-        assert!(matches!(Config::new().resolve_cache().unwrap().place, Place::Memory));
+        assert!(matches!(resolved(&Config::new()).unwrap().place, Place::Memory));
         assert!(
-            matches!(resolved("file:/a/b").unwrap().place, Place::Directory(folder) if folder.to_str() == Some("/a/b"))
+            matches!(named("file:/a/b").unwrap().place, Place::Directory(directory) if directory.to_str() == Some("/a/b"))
         );
-        assert!(matches!(resolved("file").unwrap().place, Place::Directory(_)));
+        assert!(matches!(named("file").unwrap().place, Place::Directory(_)));
         for name in ["redis://localhost", "rediss://me:pw@host:1/2?cluster=true"] {
-            assert!(matches!(resolved(name).unwrap().place, Place::Redis(_)), "{name}");
+            assert!(matches!(named(name).unwrap().place, Place::Redis(_)), "{name}");
         }
-        assert_eq!(resolved("rediss://me:hush@host").unwrap().passwords().len(), 1);
+        assert_eq!(named("rediss://me:hush@host").unwrap().passwords().len(), 1);
     }
 
     #[test]
-    fn a_bad_one_is_explained_and_never_repeated() {
+    fn bad_cache_is_explained_and_not_repeated() {
         for name in ["hush", "file:hush", "file:", "redis://", "rediss://me:hush@host?hush=1", "http://hush"] {
-            let problem = resolved(name).err().unwrap();
+            let problem = named(name).err().unwrap();
             assert!(problem.starts_with("cache") && !problem.contains("hush"), "{problem}");
         }
-        let problem = Config::new().cache("rediss://host").cache_ca_file("/no/such.pem").resolve_cache().err().unwrap();
+        let problem = resolved(Config::new().cache("rediss://host").cache_ca_file("/no/such.pem")).err().unwrap();
         assert!(problem.starts_with("cache_ca_file /no/such.pem"), "{problem}");
     }
 }

@@ -1,11 +1,11 @@
-//! Other credentials for a client that is already in use.
+//! New credentials for a client that is already in use.
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Settings;
 use crate::error::{Error, Status};
 
-/// Who a client is from now on: what is not said stays as it is. See [`Client::set_credentials`].
+/// New credentials for a client; a pair that is not given stays as it is. See [`Client::set_credentials`].
 ///
 /// [`Client::set_credentials`]: crate::Client::set_credentials
 #[derive(Clone, Debug, Default)]
@@ -15,19 +15,19 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Those that the client has.
+    /// No change: the client keeps the credentials that it has.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Another client ID with its secret, from the Tango portal, under OAuth client credentials.
+    /// Another client ID with its secret, from the Tango portal under OAuth client credentials.
     #[must_use]
     pub fn client(mut self, id: impl Into<String>, secret: impl Into<SecretString>) -> Self {
         self.client = Some((id.into(), secret.into()));
         self
     }
 
-    /// Another service account, or another password of the same.
+    /// Another service account, or another password of the same service account.
     #[must_use]
     pub fn service_account(mut self, username: impl Into<String>, password: impl Into<SecretString>) -> Self {
         self.service_account = Some((username.into(), password.into()));
@@ -36,7 +36,7 @@ impl Credentials {
 }
 
 impl Settings {
-    /// The same, for other credentials.
+    /// Returns these settings with other credentials.
     pub fn with_credentials(&self, credentials: &Credentials) -> Result<Self, Error> {
         let mut settings = self.clone();
         let request = &mut settings.request;

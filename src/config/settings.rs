@@ -1,4 +1,4 @@
-//! A configuration that was checked: complete, consistent, and with everything that has to be read already read.
+//! A checked configuration: complete, consistent, and with its files read.
 
 use std::fs;
 use std::path::Path;
@@ -9,33 +9,36 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use super::{CacheSettings, Config, Environment, KeySource};
+use super::options::{
+    DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_AUDIENCE, DEFAULT_CONNECT_TIMEOUT, DEFAULT_SCOPE, DEFAULT_TOTAL_TIMEOUT, Options,
+};
+use super::{CacheSettings, Environment, KeySource};
 use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
 use crate::error::{Error, Status};
 use crate::policy::Quota;
 use crate::secret::Redactor;
 use crate::store::Identity;
 
-/// The two audiences, in each spelling of Tango's documentation, with the life of their tokens. The first spelling
-/// of each stands for its short name.
+/// Tango's two audiences: the short name, each spelling in Tango's documentation, and the lifetime of the tokens. The
+/// short name stands for the first spelling.
 const AUDIENCES: [(&str, &[&str], Duration); 2] = [
     ("24h", &["https://api.tangocard.com/", "https://api.tangocard.com"], Duration::from_secs(86_400)),
     ("5min", &["api.bhn.com/fiveminute", "tango-api.bhn.com/fiveminute"], Duration::from_secs(300)),
 ];
-/// Nothing is documented about other audiences: the shorter life is the safe one.
+/// Nothing is documented about other audiences: the shorter lifetime is the safe one.
 const UNDOCUMENTED_LIFETIME: Duration = Duration::from_secs(300);
 const PROXY_SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// What the client works with.
+/// The checked configuration of a client.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub token_url: Url,
     pub request: TokenRequest,
     pub transport: Transport,
-    /// The key that tokens are bound to, where they are.
+    /// The key to which tokens are bound, if they are.
     pub binding: Option<Binding>,
-    /// The API, and what else may get tokens.
+    /// The API, and the other origins that may receive tokens.
     pub api_urls: Vec<Url>,
     pub cache: CacheSettings,
 }
@@ -55,7 +58,7 @@ impl Settings {
         }
     }
 
-    /// Knows every secret that is not a token.
+    /// Returns a redactor that knows every secret except the tokens.
     pub fn redactor(&self) -> Redactor {
         let mut secrets = vec![&self.request.client_secret, &self.request.password];
         let (proxy_password, cache_passwords) = (self.transport.proxy.password(), self.cache.passwords());
@@ -74,13 +77,13 @@ pub(crate) struct TokenRequest {
     pub password: SecretString,
     pub scope: String,
     pub audience: String,
-    /// The documented life of the audience's tokens, for an answer without `expires_in`.
+    /// The documented lifetime of the audience's tokens, for a response without `expires_in`.
     pub documented_lifetime: Duration,
     pub quota: Quota,
 }
 
 impl TokenRequest {
-    /// Whether it is for the same client and service account, whatever their secrets.
+    /// Returns whether both are for the same client and service account, whatever their secrets.
     pub fn is_of_the_same(&self, other: &Self) -> bool {
         (&self.client_id, &self.username) == (&other.client_id, &other.username)
     }
@@ -93,7 +96,7 @@ impl TokenRequest {
 
 #[derive(Clone)]
 pub(crate) struct Transport {
-    /// The authorities to trust instead of the system's.
+    /// The certificate authorities to trust instead of the system's.
     pub authorities: Option<Vec<Certificate>>,
     pub proxy: Proxy,
     pub user_agent: HeaderValue,
@@ -117,14 +120,13 @@ impl Proxy {
     }
 }
 
-impl Config {
-    /// Checks the whole, so that one error names everything that has to be changed.
-    pub(crate) fn resolve(&self) -> Result<Settings, Error> {
+impl Options {
+    pub fn resolve(&self) -> Result<Settings, Error> {
         let mut problems = Problems::default();
         let token_url = problems.note(self.resolve_token_url());
         let request = self.resolve_request(&mut problems);
-        // Plain http is for loopback: through a proxy the secrets would cross the network after all.
-        let loopback_only = !self.allow_plain_http && token_url.as_ref().is_some_and(|url| url.scheme() == "http");
+        // Plain http is for loopback: through a proxy the secrets would cross the network unencrypted.
+        let loopback_only = !self.allows_plain_http() && token_url.as_ref().is_some_and(|url| url.scheme() == "http");
         let transport = self.resolve_transport(loopback_only, &mut problems);
         let binding = problems.note(self.resolve_binding());
         let api_urls = problems.note(self.resolve_api_urls());
@@ -135,6 +137,10 @@ impl Config {
             }
             _ => Err(problems.into_error()),
         }
+    }
+
+    fn allows_plain_http(&self) -> bool {
+        self.allow_plain_http.unwrap_or_default()
     }
 
     fn resolve_token_url(&self) -> Result<Url, String> {
@@ -148,7 +154,7 @@ impl Config {
     fn resolve_api_urls(&self) -> Result<Vec<Url>, String> {
         let api = self.api_url.as_ref().map(|url| url.0.as_str()).or(self.environment.map(Environment::api_url));
         let api = api.map(|url| self.resolve_url("api_url", url));
-        let more = self.allowed_origins.iter().map(|url| self.resolve_url("an allowed origin", &url.0));
+        let more = self.allowed_origins.iter().flatten().map(|url| self.resolve_url("an allowed origin", &url.0));
         api.into_iter().chain(more).collect()
     }
 
@@ -156,7 +162,7 @@ impl Config {
         let url = Url::parse(text).map_err(|error| format!("{name} is not an absolute URL: {error}"))?;
         match url.scheme() {
             "https" => {}
-            "http" if self.allow_plain_http || is_loopback(&url) => {}
+            "http" if self.allows_plain_http() || is_loopback(&url) => {}
             "http" => {
                 return Err(format!("{name} must be https:// (plain http needs a loopback host or allow_plain_http)"));
             }
@@ -193,7 +199,7 @@ impl Config {
             client_secret: client_secret?,
             username: username?,
             password: password?,
-            scope: self.scope.clone().filter(|scope| !scope.is_empty()).unwrap_or_else(|| "raas.all".into()),
+            scope: self.scope.clone().filter(|scope| !scope.is_empty()).unwrap_or_else(|| DEFAULT_SCOPE.into()),
             audience,
             documented_lifetime,
             quota,
@@ -204,9 +210,11 @@ impl Config {
         let authorities = problems.note(self.ca_file.as_deref().map(read_authorities).transpose());
         let proxy = problems.note(resolve_proxy(self.proxy.as_ref(), loopback_only));
         let user_agent = problems.note(resolve_user_agent(self.user_agent.as_deref()));
-        let connect_timeout = problems.note(resolve_timeout("connect_timeout", self.connect_timeout, 5));
-        let attempt_timeout = problems.note(resolve_timeout("attempt_timeout", self.attempt_timeout, 10));
-        let total_timeout = problems.note(resolve_timeout("total_timeout", self.total_timeout, 30));
+        let connect_timeout =
+            problems.note(resolve_timeout("connect_timeout", self.connect_timeout, DEFAULT_CONNECT_TIMEOUT));
+        let attempt_timeout =
+            problems.note(resolve_timeout("attempt_timeout", self.attempt_timeout, DEFAULT_ATTEMPT_TIMEOUT));
+        let total_timeout = problems.note(resolve_timeout("total_timeout", self.total_timeout, DEFAULT_TOTAL_TIMEOUT));
         Some(Transport {
             authorities: authorities?,
             proxy: proxy?,
@@ -218,7 +226,7 @@ impl Config {
     }
 }
 
-/// What is wrong so far.
+/// The problems found so far.
 #[derive(Default)]
 struct Problems(Vec<String>);
 
@@ -250,9 +258,9 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// A short name becomes its default spelling; every other audience is opaque and goes through as it was written.
+/// Returns the audience to send, the lifetime of its tokens, and their quota. Only a short name is replaced.
 fn resolve_audience(audience: Option<&str>) -> (String, Duration, Quota) {
-    let wanted = audience.filter(|text| !text.is_empty()).unwrap_or("24h");
+    let wanted = audience.filter(|text| !text.is_empty()).unwrap_or(DEFAULT_AUDIENCE);
     for (short_name, spellings, lifetime) in AUDIENCES {
         if wanted == short_name {
             return (spellings[0].into(), lifetime, Quota::of_documented(lifetime));
@@ -289,8 +297,8 @@ fn resolve_user_agent(agent: Option<&str>) -> Result<HeaderValue, String> {
     HeaderValue::from_str(agent).map_err(|_| "user_agent must be visible ASCII".into())
 }
 
-fn resolve_timeout(name: &str, timeout: Option<Duration>, default_seconds: u64) -> Result<Duration, String> {
-    let timeout = timeout.unwrap_or(Duration::from_secs(default_seconds));
+fn resolve_timeout(name: &str, timeout: Option<Duration>, default: Duration) -> Result<Duration, String> {
+    let timeout = timeout.unwrap_or(default);
     if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
         return Err(format!("{name} must be between 1 ms and {} s", LONGEST_TIMEOUT.as_secs()));
     }
@@ -300,6 +308,7 @@ fn resolve_timeout(name: &str, timeout: Option<Duration>, default_seconds: u64) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::store::Names;
 
     fn complete() -> Config {
@@ -318,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn presets_fill_what_is_not_said() {
+    fn unset_options_take_their_defaults() {
         let settings = complete().resolve().unwrap();
         assert_eq!(settings.token_url.as_str(), "https://sandbox-auth.tangocard.com/oauth/token");
         assert_eq!(
@@ -355,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn every_preset_can_be_overridden() {
+    fn set_options_override_their_defaults() {
         let mut config = complete();
         config.token_url("https://other.example/token?tenant=1").audience("urn:other").scope("raas.some");
         let settings = config.resolve().unwrap();
@@ -364,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn audiences_go_through_as_written_with_their_documented_life() {
+    fn audience_is_sent_as_written_and_has_its_documented_lifetime() {
         for (written, sent, seconds) in [
             ("24h", "https://api.tangocard.com/", 86_400),
             ("https://api.tangocard.com/", "https://api.tangocard.com/", 86_400),
@@ -381,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn one_error_names_everything_that_is_missing() {
+    fn one_error_names_every_missing_option() {
         let error = Config::new().resolve().err().unwrap();
         for name in ["environment", "token_url", "client_id", "client_secret", "username", "password"] {
             assert!(error.message().contains(name), "{name} is not in: {error}");
@@ -390,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_travel_over_tls_or_loopback_only() {
+    fn plain_http_is_refused_except_for_loopback() {
         for url in ["http://127.0.0.1:1/t", "http://localhost/t", "http://[::1]:2/t"] {
             assert!(complete().token_url(url).resolve().is_ok(), "{url}");
         }
@@ -402,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_never_goes_through_a_proxy_by_accident() {
+    fn plain_http_to_loopback_ignores_the_proxy() {
         let mut config = complete();
         config.token_url("http://127.0.0.1:1/t");
         assert!(matches!(config.resolve().unwrap().transport.proxy, Proxy::None), "not even the system's");
@@ -412,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_values_are_named() {
+    fn error_names_the_option_with_a_bad_value() {
         for (change, part) in [
             ((|config| config.token_url("no url")) as fn(&mut Config) -> &mut Config, "token_url"),
             (|config| config.token_url("ftp://host/"), "token_url"),
@@ -434,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_printed() {
+    fn debug_output_contains_no_secret() {
         let mut config = complete();
         config.client_secret("hush-1").password("hush-2").proxy("http://user:hush-3@proxy");
         config.token_url("https://me:hush-4@host/?key=hush-5");

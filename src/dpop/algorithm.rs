@@ -1,6 +1,7 @@
 //! The signature algorithms of proofs.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// A signature algorithm for proofs: one of the asymmetric algorithms of RFC 7518 section 3.1 and RFC 8037.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,5 +49,15 @@ impl TryFrom<i32> for Algorithm {
 
     fn try_from(number: i32) -> Result<Self, i32> {
         Self::ALL.into_iter().find(|&known| known as i32 == number).ok_or(number)
+    }
+}
+
+/// Reads a JOSE name in any case. The error says what it must be.
+impl FromStr for Algorithm {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, &'static str> {
+        let known = Self::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(name));
+        known.ok_or("`ES256`, `ES384`, `EdDSA`, `RS256` or `PS256`")
     }
 }

@@ -1,5 +1,7 @@
 //! The DPoP mode of a client.
 
+use std::str::FromStr;
+
 use super::DpopKey;
 
 /// Whether the client sends proofs, and whether it accepts only tokens that are bound to its key.
@@ -15,11 +17,25 @@ pub enum DpopMode {
     Required = 2,
 }
 
+impl DpopMode {
+    const NAMES: [(&str, Self); 3] = [("off", Self::Off), ("optional", Self::Optional), ("required", Self::Required)];
+}
+
 impl TryFrom<i32> for DpopMode {
     type Error = i32;
 
     fn try_from(number: i32) -> Result<Self, i32> {
-        [Self::Off, Self::Optional, Self::Required].into_iter().find(|&known| known as i32 == number).ok_or(number)
+        Self::NAMES.into_iter().map(|(_, mode)| mode).find(|&mode| mode as i32 == number).ok_or(number)
+    }
+}
+
+/// Reads a name in any case. The error says what it must be.
+impl FromStr for DpopMode {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, &'static str> {
+        let known = Self::NAMES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        known.map(|(_, mode)| mode).ok_or("`off`, `optional` or `required`")
     }
 }
 

@@ -1,19 +1,22 @@
-//! `tango_authorization`: the headers of one API call, and what its answer teaches.
+//! `tango_authorization`: the headers of one API request, and what the client learns from its response.
 
 use std::ptr;
 
 use libc::c_char;
 
 use super::error::ErrorObject;
-use super::{Out, end, guard, invalid, required, servers_text, text};
+use super::{Out, free, guard, invalid, required, server_string, string};
 use crate::client::{Authorization, Client, Observation, Verdict};
 use crate::error::Status;
 
-/// Makes the headers of one call of the API: acquires a token if none is held, and a proof if it is bound to a key.
+/// Makes the headers for one request to the API: acquires a token if none is held, and signs a proof if the token is
+/// bound to a key.
 ///
-/// `method` as it is sent, `url` where it goes. A URL whose origin is neither the API's nor was allowed is
-/// INVALID_ARGUMENT, so that no token is sent to a wrong host by mistake. Waits and fails as `tango_token_acquire` does.
-/// The caller owns `*authorization` and ends it with `tango_authorization_free`.
+/// `method` is the HTTP method exactly as it is sent, and `url` the URL that the request goes to. Waits for at most the
+/// total timeout. The caller owns `*authorization` and frees it with `tango_authorization_free`. INVALID_ARGUMENT for
+/// NULL, for an invalid method or URL, and for a URL whose origin is neither the API's nor allowed by the
+/// configuration, so that no token reaches the wrong host by mistake; SIGNING_FAILED if the key makes no signature;
+/// otherwise the errors of `tango_token_acquire`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_client_authorize(
     client: Option<&Client>,
@@ -23,37 +26,40 @@ pub unsafe extern "C" fn tango_client_authorize(
     error: *mut *mut ErrorObject,
 ) -> Status {
     guard(error, || {
-        // SAFETY: the header's contract for out-parameters and texts.
+        // SAFETY: the header's contract for out-parameters and strings.
         let (out, method, url) =
-            unsafe { (Out::new(authorization, "authorization")?, text(method, "method")?, text(url, "url")?) };
+            unsafe { (Out::new(authorization, "authorization")?, string(method, "method")?, string(url, "url")?) };
         out.give(Box::into_raw(Box::new(required(client, "client")?.authorize(method, url)?)));
         Ok(())
     })
 }
 
-/// Makes the headers for sending the same request once more, after `TANGO_VERDICT_RETRY`. The caller owns `*again`, and
-/// still owns `refused`. Fails as `tango_client_authorize` does.
+/// Makes the headers for sending the same request once more, after `TANGO_VERDICT_RETRY`.
+///
+/// The caller owns `*authorization` and frees it with `tango_authorization_free`; `rejected`, the authorization that
+/// the API rejected, stays the caller's. INVALID_ARGUMENT for NULL; otherwise the errors of `tango_client_authorize`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_client_authorize_again(
     client: Option<&Client>,
-    refused: Option<&Authorization>,
-    again: *mut *mut Authorization,
+    rejected: Option<&Authorization>,
+    authorization: *mut *mut Authorization,
     error: *mut *mut ErrorObject,
 ) -> Status {
     guard(error, || {
         // SAFETY: the header's contract for out-parameters.
-        let out = unsafe { Out::new(again, "again") }?;
-        let refused = required(refused, "refused")?;
-        out.give(Box::into_raw(Box::new(required(client, "client")?.authorize_again(refused)?)));
+        let out = unsafe { Out::new(authorization, "authorization") }?;
+        let rejected = required(rejected, "rejected")?;
+        out.give(Box::into_raw(Box::new(required(client, "client")?.authorize_again(rejected)?)));
         Ok(())
     })
 }
 
-/// Learns from the API's answer, and says in `*verdict`, a `tango_verdict`, whether to send the request once more.
+/// Learns from the API's response, and writes to `*verdict`, a `tango_verdict`, whether to send the request once more.
 ///
-/// Call it for every answer, a successful one too. `dpop_nonce`, `www_authenticate` (several headers joined by `, `) and
-/// `date` are the headers of that name, NULL where there is none. PROOF_REFUSED and TOKEN_REFUSED say why to give up:
-/// sending the request again would bring the same answer. INVALID_ARGUMENT for what is no HTTP status.
+/// Call it for every response, also for a successful one. `dpop_nonce`, `www_authenticate` (several headers joined by
+/// `, `) and `date` are the response headers of these names, or NULL for a header that the response does not have; all
+/// arguments stay the caller's. PROOF_REFUSED and TOKEN_REFUSED mean that sending the request again would not help, and
+/// the message says why. INVALID_ARGUMENT for any other NULL, and for an `http_status` outside 100 to 599.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_client_observe(
     client: Option<&Client>,
@@ -67,12 +73,13 @@ pub unsafe extern "C" fn tango_client_observe(
 ) -> Status {
     guard(error, || {
         let (client, authorization) = (required(client, "client")?, required(authorization, "authorization")?);
-        let known = u16::try_from(http_status).ok().filter(|status| (100..=599).contains(status));
-        // SAFETY: the header's contract for texts.
+        let valid = u16::try_from(http_status).ok().filter(|status| (100..=599).contains(status));
+        // SAFETY: the header's contract for strings.
         let (dpop_nonce, www_authenticate, date) =
-            unsafe { (servers_text(dpop_nonce), servers_text(www_authenticate), servers_text(date)) };
-        let answer = Observation {
-            http_status: known.ok_or_else(|| invalid("http_status", &format!("{http_status} is none")))?,
+            unsafe { (server_string(dpop_nonce), server_string(www_authenticate), server_string(date)) };
+        let response = Observation {
+            http_status: valid
+                .ok_or_else(|| invalid("http_status", &format!("{http_status} is not an HTTP status")))?,
             dpop_nonce: dpop_nonce.as_deref(),
             www_authenticate: www_authenticate.as_deref(),
             date: date.as_deref(),
@@ -80,28 +87,28 @@ pub unsafe extern "C" fn tango_client_observe(
         if verdict.is_null() {
             return Err(invalid("verdict", "is NULL"));
         }
-        let observed: Verdict = client.observe(authorization, &answer)?;
-        // SAFETY: not NULL, so a place for a number by the header's contract.
+        let observed: Verdict = client.observe(authorization, &response)?;
+        // SAFETY: not NULL, so by the header's contract a number may be written there.
         unsafe { verdict.write(observed as i32) };
         Ok(())
     })
 }
 
-/// The value of the `Authorization` header: a secret. Borrowed from the authorization; NULL for NULL.
+/// Returns the value of the `Authorization` header, which is a secret. Borrowed from the authorization; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_authorization_value(authorization: Option<&Authorization>) -> *const c_char {
     authorization.map_or(ptr::null(), |authorization| authorization.authorization_with_nul().as_ptr().cast())
 }
 
-/// The value of the `DPoP` header. Borrowed from the authorization; NULL for a Bearer token and for NULL.
+/// Returns the value of the `DPoP` header. Borrowed from the authorization; NULL for a Bearer token and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_authorization_dpop(authorization: Option<&Authorization>) -> *const c_char {
     let proof = authorization.and_then(Authorization::dpop_with_nul);
     proof.map_or(ptr::null(), |proof| proof.as_ptr().cast())
 }
 
-/// Ends the authorization. NULL is fine.
+/// Frees the authorization and the strings borrowed from it. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_authorization_free(authorization: Option<Box<Authorization>>) {
-    end(authorization);
+    free(authorization);
 }

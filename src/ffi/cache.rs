@@ -1,4 +1,4 @@
-//! A shared cache behind functions of the program's own.
+//! A custom shared cache behind callbacks of the program.
 
 use std::ffi::{CString, c_void};
 use std::ptr;
@@ -12,14 +12,15 @@ use crate::config::Config;
 use crate::error::Status;
 use crate::store::{CacheError, SharedCache};
 
-/// Reads the value of a name. `*value_length` is the room in `value` and becomes the length of what was written, 0 where
-/// there is none. Returns 0, or any other number on failure.
+/// Reads the value stored under `name`. `*value_length` is the size of `value` in bytes; the function sets it to the
+/// length of what it wrote, or to 0 if nothing is stored. `user_data` and `name` stay the library's. Returns 0, or any
+/// other number on failure.
 pub type CacheLoad = Option<
     unsafe extern "C" fn(user_data: *mut c_void, name: *const c_char, value: *mut u8, value_length: *mut usize) -> i32,
 >;
 
-/// Puts a value in the place of an earlier one, in one step; a NULL `value` removes it. It has to be kept for `keep_ms`,
-/// and may be forgotten after. Returns 0, or any other number on failure.
+/// Stores a value under `name`, atomically replacing an earlier one; a NULL `value` removes it. The value has to be
+/// kept for `keep_ms` milliseconds and may be dropped after that. Returns 0, or any other number on failure.
 pub type CacheSave = Option<
     unsafe extern "C" fn(
         user_data: *mut c_void,
@@ -30,26 +31,31 @@ pub type CacheSave = Option<
     ) -> i32,
 >;
 
-/// Takes the lock of a name for `owner`, or extends it if `owner` has it. Returns 0 then, 1 at once if another has it, any
-/// other number on failure. The lock has to open by itself `lease_ms` later: its owner may be gone.
+/// Takes the lock called `name` for `owner`, or extends it if `owner` holds it. Returns 0 if `owner` now holds it, 1 at
+/// once if another owner does, and any other number on failure. The lock has to expire `lease_ms` milliseconds later by
+/// itself, because the process of its owner may have died.
 pub type CacheLock = Option<
     unsafe extern "C" fn(user_data: *mut c_void, name: *const c_char, owner: *const c_char, lease_ms: u64) -> i32,
 >;
 
-/// Opens the lock of a name if `owner` has it. Returns 0, also if it does not, or any other number on failure.
+/// Releases the lock called `name` if `owner` holds it. Returns 0, also if `owner` does not hold it, or any other
+/// number on failure.
 pub type CacheUnlock =
     Option<unsafe extern "C" fn(user_data: *mut c_void, name: *const c_char, owner: *const c_char) -> i32>;
 
-/// Ends the `user_data` of a cache. Called exactly once, on any thread.
+/// Frees the `user_data` of a cache. Called exactly once, on any thread.
 pub type CacheRelease = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
-/// Shares the token in a database that these four functions reach, instead of `tango_config_set_cache`.
+/// Shares the token through a store of the program's choice, reached by these four functions, instead of
+/// `tango_config_set_cache`.
 ///
-/// They are called on the library's own threads, several at once, and waited for for five seconds; none may throw or jump
-/// out. Give them shorter time limits of their own: a value that is saved late can replace what another process wrote
-/// meanwhile. Names are of letters, digits, `.` and `-`; values are sealed or hold no secret, and have at most 128 KiB.
-/// `release`, which may be NULL, ends `user_data` once no configuration, client or call uses it; when this call fails, at
-/// once.
+/// The library calls them on its own threads, several at once, and waits for each call for at most five seconds. Give
+/// each a shorter time limit: a value that is saved late can overwrite a newer one of another process. They must
+/// neither throw nor longjmp. Names consist of letters, digits, `.` and `-`. Values are sealed or hold no secret, and
+/// have at most 128 KiB.
+///
+/// The library takes over `user_data`: `release`, which may be NULL, frees it once no configuration, client or call
+/// uses it, or at once if this call fails. INVALID_ARGUMENT if `config` or one of the four functions is NULL.
 #[unsafe(no_mangle)]
 #[allow(clippy::too_many_arguments)]
 pub unsafe extern "C" fn tango_config_set_cache_callbacks(
@@ -62,7 +68,7 @@ pub unsafe extern "C" fn tango_config_set_cache_callbacks(
     user_data: *mut c_void,
     error: *mut *mut ErrorObject,
 ) -> Status {
-    // Before anything can fail: whatever happens, the data is released once.
+    // Owned before anything can fail, so that the data is released exactly once.
     let data = UserData { release, user_data };
     guard(error, move || {
         let config = required(config, "config")?;
@@ -90,15 +96,15 @@ struct UserData {
     user_data: *mut c_void,
 }
 
-// SAFETY: the header says that all functions are called on any thread; `user_data` is only carried there.
+// SAFETY: the header says that the callbacks run on any thread; the library only passes `user_data` on.
 unsafe impl Send for UserData {}
-// SAFETY: as above, and that several threads may call them at once.
+// SAFETY: as above; the header also says that several threads may call them at once.
 unsafe impl Sync for UserData {}
 
 impl Drop for UserData {
     fn drop(&mut self) {
         if let Some(release) = self.release {
-            // SAFETY: of the type that the header names, and given by the caller to be called once with this.
+            // SAFETY: the caller gave this function, of the type in the header, to be called once with this data.
             unsafe { release(self.user_data) };
         }
     }
@@ -106,30 +112,30 @@ impl Drop for UserData {
 
 impl SharedCache for Callbacks {
     fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
-        const ROOM: usize = 128 * 1024;
-        let name = c_text(name)?;
-        let mut value = vec![0; ROOM];
-        let mut length = ROOM;
-        // SAFETY: of the type that the header names, with the room that it may write, which outlives the call.
+        const CAPACITY: usize = 128 * 1024;
+        let name = c_string(name)?;
+        let mut value = vec![0; CAPACITY];
+        let mut length = CAPACITY;
+        // SAFETY: a function of the type in the header; `value` outlives the call and has the size that it is told.
         let code = unsafe { (self.load)(self.data.user_data, name.as_ptr(), value.as_mut_ptr(), &raw mut length) };
         done(code, "load")?;
-        if length > ROOM {
-            return Err(CacheError(format!("load gave a length of {length} bytes, more than there was room for")));
+        if length > CAPACITY {
+            return Err(CacheError(format!("load set a length of {length} bytes, more than its buffer holds")));
         }
         value.truncate(length);
         Ok(Some(value).filter(|value| !value.is_empty()))
     }
 
     fn save(&self, name: &str, value: Option<&[u8]>, keep: Duration) -> Result<(), CacheError> {
-        let name = c_text(name)?;
+        let name = c_string(name)?;
         let (start, length) = value.map_or((ptr::null(), 0), |value| (value.as_ptr(), value.len()));
-        // SAFETY: of the type that the header names, with a value that outlives the call, or NULL and no length.
+        // SAFETY: a function of the type in the header; the value outlives the call, or is NULL with length 0.
         done(unsafe { (self.save)(self.data.user_data, name.as_ptr(), start, length, ms(keep)) }, "save")
     }
 
     fn lock(&self, name: &str, owner: &str, lease: Duration) -> Result<bool, CacheError> {
-        let (name, owner) = (c_text(name)?, c_text(owner)?);
-        // SAFETY: of the type that the header names, with texts that outlive the call.
+        let (name, owner) = (c_string(name)?, c_string(owner)?);
+        // SAFETY: a function of the type in the header; the strings outlive the call.
         match unsafe { (self.lock)(self.data.user_data, name.as_ptr(), owner.as_ptr(), ms(lease)) } {
             1 => Ok(false),
             code => done(code, "lock").map(|()| true),
@@ -137,14 +143,14 @@ impl SharedCache for Callbacks {
     }
 
     fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError> {
-        let (name, owner) = (c_text(name)?, c_text(owner)?);
-        // SAFETY: of the type that the header names, with texts that outlive the call.
+        let (name, owner) = (c_string(name)?, c_string(owner)?);
+        // SAFETY: a function of the type in the header; the strings outlive the call.
         done(unsafe { (self.unlock)(self.data.user_data, name.as_ptr(), owner.as_ptr()) }, "unlock")
     }
 }
 
-fn c_text(text: &str) -> Result<CString, CacheError> {
-    CString::new(text).map_err(|_| CacheError("a name has a NUL in it".into()))
+fn c_string(name: &str) -> Result<CString, CacheError> {
+    CString::new(name).map_err(|_| CacheError("a name contains a NUL".into()))
 }
 
 fn ms(span: Duration) -> u64 {

@@ -3,16 +3,18 @@
 use libc::c_char;
 
 use super::error::ErrorObject;
-use super::{Out, end, fork, guard, optional_text, required};
+use super::{Out, fork, free, guard, optional_string, required};
 use crate::client::Client;
 use crate::config::{Config, Credentials};
 use crate::error::{Error, Status};
 use crate::token::{Replica, Token};
 
-/// Makes a client from a configuration, which is copied. Reads the CA file; starts no thread and sends nothing.
+/// Makes a client from a configuration, which is copied. It reads the CA and key files that the configuration names; it
+/// starts no thread and sends nothing.
 ///
-/// Make one for each set of credentials and share it between threads. The caller owns `*client` and ends it with
-/// `tango_client_free`. INVALID_CONFIGURATION names everything that is missing or wrong.
+/// Make one client for each set of credentials and share it between threads. The caller owns `*client` and frees it
+/// with `tango_client_free`. INVALID_ARGUMENT for NULL; INVALID_CONFIGURATION names every setting that is missing or
+/// wrong.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_client_new(
     config: Option<&Config>,
@@ -28,23 +30,24 @@ pub unsafe extern "C" fn tango_client_new(
     })
 }
 
-/// Another handle of the same client, with a `tango_client_free` of its own. NULL for NULL.
+/// Returns another handle of the same client, which the caller frees with `tango_client_free`. NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_client_clone(client: Option<&Client>) -> Option<Box<Client>> {
     client.map(|client| Box::new(client.clone()))
 }
 
-/// Ends this handle. Tokens, requests under way and other handles stay as they are. NULL is fine.
+/// Frees this handle. Tokens, pending requests and other handles of the client stay valid. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_client_free(client: Option<Box<Client>>) {
-    end(client);
+    free(client);
 }
 
-/// Uses other credentials from now on: a new client id and secret, another service account, or both. Copied; NULL for a
-/// pair leaves it as it is, and NULL for one of a pair is INVALID_ARGUMENT.
+/// Replaces the credentials of the client: the client ID and secret, the service account, or both. The strings are
+/// copied.
 ///
-/// The token that is held goes on being served until there is one for the new credentials; the next acquire starts to
-/// fetch it behind that one. A changed password alone is used for the next fetch and needs no new token.
+/// The held token is served until a token for the new credentials arrives; the next acquire starts to fetch one in the
+/// background. A change of a secret or a password alone needs no new token. NULL for both strings of a pair leaves that
+/// pair as it is. INVALID_ARGUMENT if only one string of a pair is NULL, a string is empty, or `client` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_client_set_credentials(
     client: Option<&Client>,
@@ -56,13 +59,13 @@ pub unsafe extern "C" fn tango_client_set_credentials(
 ) -> Status {
     guard(error, || {
         let client = required(client, "client")?;
-        // SAFETY: the header's contract for texts.
+        // SAFETY: the header's contract for strings.
         let (id, secret, name, password) = unsafe {
             (
-                optional_text(client_id, "client_id")?,
-                optional_text(client_secret, "client_secret")?,
-                optional_text(username, "username")?,
-                optional_text(password, "password")?,
+                optional_string(client_id, "client_id")?,
+                optional_string(client_secret, "client_secret")?,
+                optional_string(username, "username")?,
+                optional_string(password, "password")?,
             )
         };
         let mut credentials = Credentials::new();
@@ -76,23 +79,24 @@ pub unsafe extern "C" fn tango_client_set_credentials(
     })
 }
 
+/// Both strings of a pair, or none of them.
 fn pair<'a>(
-    name: Option<&'a str>,
-    called: &str,
+    identity: Option<&'a str>,
+    identity_argument: &str,
     secret: Option<&'a str>,
-    secret_called: &str,
+    secret_argument: &str,
 ) -> Result<Option<(&'a str, &'a str)>, Error> {
-    match (name, secret) {
+    match (identity, secret) {
         (None, None) => Ok(None),
-        (name, secret) => Ok(Some((required(name, called)?, required(secret, secret_called)?))),
+        (identity, secret) => Ok(Some((required(identity, identity_argument)?, required(secret, secret_argument)?))),
     }
 }
 
-/// Drops the client's token if it is this one, because an API refused it with 401 and `invalid_token`.
+/// Drops the held token if it is `token`, because an API rejected it with 401 and `invalid_token`.
 ///
-/// A shared cache that still holds that very token loses it as well, in the background. The next acquire fetches another,
-/// which the server's daily limit may refuse: call it for that refusal only. Does nothing if the client holds a newer token
-/// already. The caller still owns `token`.
+/// A shared cache that holds the same token drops it as well, in the background. The next acquire fetches another
+/// token, which the server's daily limit may refuse: call this for that rejection only. Does nothing if the client
+/// already holds a newer token. `token` stays the caller's. INVALID_ARGUMENT for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_client_invalidate(
     client: Option<&Client>,
@@ -101,7 +105,7 @@ pub unsafe extern "C" fn tango_client_invalidate(
 ) -> Status {
     guard(error, || {
         let client = required(client, "client")?;
-        // SAFETY: NULL or a token of this library that was not freed, by the header's contract.
+        // SAFETY: by the header's contract NULL, or a token of this library that was not freed.
         let token = required(unsafe { super::token::cloned(token) }, "token")?;
         client.invalidate(&Token::from_replica(token));
         Ok(())

@@ -8,20 +8,21 @@ use libc::c_char;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::ErrorObject;
-use super::{Out, end, fork, guard, invalid, required, text};
+use super::{Out, fork, free, guard, invalid, required, string};
 use crate::dpop::{Algorithm, DpopKey, SignerError};
 use crate::error::{Error, Status};
 
-/// A key pair for DPoP proofs (RFC 9449). A private key that this process holds is zeroised with its last handle.
+/// A key pair for DPoP proofs (RFC 9449). A private key in this process is wiped from memory with its last handle.
 pub struct KeyObject {
     pub(super) key: DpopKey,
-    /// Written at the first request, because a text out is borrowed from its object.
+    /// Set by the first `tango_dpop_key_to_pem`, because the string is borrowed from this object.
     pem: OnceLock<SecretString>,
 }
 
-/// Signs a message for a key that stays elsewhere. `*signature_length` is the room in `signature`, 1,024 bytes or more, and
-/// becomes what was written: `R || S` or DER for ECDSA, else as RFC 7518 says. Returns 0, or any other number on failure. Called on any
-/// thread, several at once; it must not throw or jump out.
+/// Signs a message with a private key that this process does not hold. `*signature_length` is the size of `signature`
+/// in bytes, at least 1,024; the function sets it to the length of what it wrote: `R || S` or DER for ECDSA, otherwise
+/// the format of RFC 7518. Returns 0, or any other number on failure. Called on any thread, several at once; it must
+/// neither throw nor longjmp.
 pub type DpopSign = Option<
     unsafe extern "C" fn(
         user_data: *mut c_void,
@@ -32,10 +33,11 @@ pub type DpopSign = Option<
     ) -> i32,
 >;
 
-/// Ends the `user_data` of a signer. Called exactly once, on any thread.
+/// Frees the `user_data` of a signer. Called exactly once, on any thread.
 pub type DpopRelease = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
-/// Makes a new key; `algorithm` is a `tango_algorithm`. The caller owns `*key` and ends it with `tango_dpop_key_free`.
+/// Generates a key; `algorithm` is a `tango_algorithm`. The caller owns `*key` and frees it with `tango_dpop_key_free`.
+/// INVALID_ARGUMENT for NULL and for an unknown algorithm; INTERNAL if the machine is out of memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_key_generate(
     algorithm: i32,
@@ -43,11 +45,14 @@ pub unsafe extern "C" fn tango_dpop_key_generate(
     error: *mut *mut ErrorObject,
 ) -> Status {
     // SAFETY: the header's contract for out-parameters.
-    unsafe { make(key, error, || DpopKey::generate(known(algorithm)?)) }
+    unsafe { make(key, error, || DpopKey::generate(known_algorithm(algorithm)?)) }
 }
 
-/// Reads a private key in PEM: PKCS#8, SEC1 or PKCS#1, not encrypted. `algorithm` is a `tango_algorithm`, or 0 for what
-/// fits the key (PS256 for RSA). KEY_REJECTED says what is wrong with the key.
+/// Reads an unencrypted private key in PEM: PKCS#8, SEC1 or PKCS#1. `algorithm` is a `tango_algorithm`, or 0 for the
+/// one that fits the key (PS256 for RSA).
+///
+/// The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL and for an unknown
+/// algorithm; KEY_REJECTED says what is wrong with the key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_key_from_pem(
     pem: *const c_char,
@@ -55,42 +60,51 @@ pub unsafe extern "C" fn tango_dpop_key_from_pem(
     key: *mut *mut KeyObject,
     error: *mut *mut ErrorObject,
 ) -> Status {
-    // SAFETY: the header's contract for texts and out-parameters.
+    // SAFETY: the header's contract for strings and out-parameters.
     unsafe {
         make(key, error, || {
-            let algorithm = if algorithm == 0 { None } else { Some(known(algorithm)?) };
-            DpopKey::from_pem(text(pem, "pem")?, algorithm)
+            let algorithm = if algorithm == 0 { None } else { Some(known_algorithm(algorithm)?) };
+            DpopKey::from_pem(string(pem, "pem")?, algorithm)
         })
     }
 }
 
-/// Reads a private key as a JWK (RFC 7517). Its `alg`, where it has one, says how it signs. KEY_REJECTED as above.
+/// Reads a private key as a JWK (RFC 7517), whose `alg` member, if it has one, chooses the algorithm.
+///
+/// The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL; KEY_REJECTED says what is
+/// wrong with the key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_key_from_jwk(
     jwk: *const c_char,
     key: *mut *mut KeyObject,
     error: *mut *mut ErrorObject,
 ) -> Status {
-    // SAFETY: the header's contract for texts and out-parameters.
-    unsafe { make(key, error, || DpopKey::from_jwk(text(jwk, "jwk")?)) }
+    // SAFETY: the header's contract for strings and out-parameters.
+    unsafe { make(key, error, || DpopKey::from_jwk(string(jwk, "jwk")?)) }
 }
 
-/// Reads a private key from a file, in PEM or as a JWK. KEY_REJECTED names the file and what is wrong with it.
+/// Reads a private key from a file, in PEM or as a JWK.
+///
+/// The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL; KEY_REJECTED names the
+/// file and says what is wrong with it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_key_from_file(
     path: *const c_char,
     key: *mut *mut KeyObject,
     error: *mut *mut ErrorObject,
 ) -> Status {
-    // SAFETY: the header's contract for texts and out-parameters.
-    unsafe { make(key, error, || DpopKey::from_file(text(path, "path")?)) }
+    // SAFETY: the header's contract for strings and out-parameters.
+    unsafe { make(key, error, || DpopKey::from_file(string(path, "path")?)) }
 }
 
-/// A key that stays elsewhere, in an HSM, a TPM or a key service, behind a function that signs.
+/// Makes a key whose private part this process does not hold: it stays in an HSM, a TPM or a key service, and `sign`
+/// signs with it.
 ///
-/// `sign` is called once here, and what it gives is verified with `public_jwk`; then once for each proof. `release`,
-/// which may be NULL, ends `user_data` once the last handle is gone and no proof is under way; when this call fails, at
-/// once. KEY_REJECTED and SIGNING_FAILED say what is wrong.
+/// `public_jwk` is the public key as a JWK. `sign` is called once here, to check its signature with `public_jwk`, and
+/// then once for each proof. The library takes over `user_data`: `release`, which may be NULL, frees it once the last
+/// handle is freed and no proof is being signed, or at once if this call fails. The caller owns `*key` and frees it
+/// with `tango_dpop_key_free`. INVALID_ARGUMENT for any other NULL and for an unknown algorithm; KEY_REJECTED if
+/// `public_jwk` cannot be used or does not fit the signature; SIGNING_FAILED if `sign` fails.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_key_from_signer(
     algorithm: i32,
@@ -101,44 +115,45 @@ pub unsafe extern "C" fn tango_dpop_key_from_signer(
     key: *mut *mut KeyObject,
     error: *mut *mut ErrorObject,
 ) -> Status {
-    // Before anything can fail: whatever happens, the data is released once.
+    // Owned before anything can fail, so that the data is released exactly once.
     let signer = CallbackSigner { sign, release, user_data };
-    // SAFETY: the header's contract for texts and out-parameters.
+    // SAFETY: the header's contract for strings and out-parameters.
     unsafe {
         make(key, error, move || {
             required(signer.sign, "sign")?;
-            let public_jwk = text(public_jwk, "public_jwk")?;
-            DpopKey::from_signer(known(algorithm)?, public_jwk, move |message| signer.signature(message))
+            let public_jwk = string(public_jwk, "public_jwk")?;
+            DpopKey::from_signer(known_algorithm(algorithm)?, public_jwk, move |message| signer.signature(message))
         })
     }
 }
 
-/// Another handle of the same key, with a `tango_dpop_key_free` of its own. NULL for NULL.
+/// Returns another handle of the same key, which the caller frees with `tango_dpop_key_free`. NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_key_clone(key: Option<&KeyObject>) -> Option<Box<KeyObject>> {
     key.map(|object| Box::new(KeyObject::new(object.key.clone())))
 }
 
-/// How it signs, a `tango_algorithm`; 0 for NULL.
+/// Returns the algorithm of the key's signatures, a `tango_algorithm`; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_key_algorithm(key: Option<&KeyObject>) -> i32 {
     key.map_or(0, |object| object.key.algorithm() as i32)
 }
 
-/// The public key as a JWK, with its required members only. Borrowed from the key; NULL for NULL.
+/// Returns the public key as a JWK with its required members only. Borrowed from the key; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_key_public_jwk(key: Option<&KeyObject>) -> *const c_char {
     key.map_or(ptr::null(), |object| object.key.public_jwk_with_nul().as_ptr().cast())
 }
 
-/// The RFC 7638 thumbprint, the `jkt` that tokens are bound to. Borrowed from the key; NULL for NULL.
+/// Returns the JWK thumbprint (RFC 7638), which is the `jkt` that tokens are bound to. Borrowed from the key; NULL for
+/// NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_key_thumbprint(key: Option<&KeyObject>) -> *const c_char {
     key.map_or(ptr::null(), |object| object.key.thumbprint_with_nul().as_ptr().cast())
 }
 
-/// The private key as PKCS#8 in PEM: a secret. Borrowed from the key and zeroised with it. KEY_REJECTED for a key that
-/// stays elsewhere.
+/// Writes the private key to `*pem`, as PKCS#8 in PEM: a secret. Borrowed from the key and wiped from memory with it.
+/// INVALID_ARGUMENT for NULL; KEY_REJECTED for a key made from a signer, whose private part this process does not hold.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_key_to_pem(
     key: Option<&KeyObject>,
@@ -147,11 +162,11 @@ pub unsafe extern "C" fn tango_dpop_key_to_pem(
 ) -> Status {
     guard(error, || {
         let object = required(key, "key")?;
-        // SAFETY: the header's contract for out-parameters; a place for a const pointer is one for a pointer.
+        // SAFETY: the header's contract for out-parameters; const and mutable pointers have one layout.
         let out = unsafe { Out::new(pem.cast::<*mut c_char>(), "pem") }?;
         if object.pem.get().is_none() {
             let pem = object.key.to_pem()?;
-            // Another thread may have been faster, with the same text.
+            // Another thread may have set it meanwhile, to the same string.
             let _ = object.pem.set(with_nul(&pem));
         }
         let pem = object.pem.get().map_or(ptr::null(), |pem| pem.expose_secret().as_ptr());
@@ -160,10 +175,10 @@ pub unsafe extern "C" fn tango_dpop_key_to_pem(
     })
 }
 
-/// Ends this handle. Clients and proofs made with the key stay. NULL is fine.
+/// Frees this handle and the strings borrowed from it. Clients and proofs made with the key stay valid. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_dpop_key_free(key: Option<Box<KeyObject>>) {
-    end(key);
+    free(key);
 }
 
 impl KeyObject {
@@ -173,7 +188,7 @@ impl KeyObject {
 }
 
 /// # Safety
-/// `key` is NULL or a place for a pointer.
+/// `key` is NULL or may be written.
 unsafe fn make(
     key: *mut *mut KeyObject,
     error: *mut *mut ErrorObject,
@@ -188,47 +203,47 @@ unsafe fn make(
     })
 }
 
-fn known(algorithm: i32) -> Result<Algorithm, Error> {
+fn known_algorithm(algorithm: i32) -> Result<Algorithm, Error> {
     Algorithm::try_from(algorithm).map_err(|number| invalid("algorithm", &format!("{number} is not known")))
 }
 
-/// Sized before it is filled: a growing string would leave copies of the secret behind.
+/// Allocates the whole string first: one that grows leaves copies of the secret in freed memory.
 fn with_nul(secret: &SecretString) -> SecretString {
     let secret = secret.expose_secret();
-    let mut text = String::with_capacity(secret.len() + 1);
-    text.push_str(secret);
-    text.push('\0');
-    text.into()
+    let mut terminated = String::with_capacity(secret.len() + 1);
+    terminated.push_str(secret);
+    terminated.push('\0');
+    terminated.into()
 }
 
-/// The caller's function and its data, which are released with it.
+/// The caller's signing function and its data, which is released on drop.
 struct CallbackSigner {
     sign: DpopSign,
     release: DpopRelease,
     user_data: *mut c_void,
 }
 
-// SAFETY: the header says that both functions are called on any thread; `user_data` is only carried there.
+// SAFETY: the header says that both functions run on any thread; the library only passes `user_data` on.
 unsafe impl Send for CallbackSigner {}
-// SAFETY: as above, and that `sign` is called by several threads at once.
+// SAFETY: as above; the header also says that several threads call `sign` at once.
 unsafe impl Sync for CallbackSigner {}
 
 impl CallbackSigner {
     fn signature(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
         /// An RSA signature of 8,192 bits.
         const LONGEST: usize = 1024;
-        let sign = self.sign.ok_or_else(|| SignerError("there is none".into()))?;
+        let sign = self.sign.ok_or_else(|| SignerError("it is NULL".into()))?;
         let mut signature = vec![0; LONGEST];
         let mut length = LONGEST;
-        // SAFETY: of the type that the header names, and given by the caller to be called like this, with the lengths
-        // of what it may read and write.
+        // SAFETY: the caller gave this function, of the type in the header; both buffers outlive the call and have the
+        // lengths that it is told.
         let code =
             unsafe { sign(self.user_data, message.as_ptr(), message.len(), signature.as_mut_ptr(), &raw mut length) };
         if code != 0 {
             return Err(SignerError(format!("it returned {code}")));
         }
         if length > LONGEST {
-            return Err(SignerError(format!("it gave a length of {length} bytes, more than there was room for")));
+            return Err(SignerError(format!("it set a length of {length} bytes, more than its buffer holds")));
         }
         signature.truncate(length);
         Ok(signature)
@@ -238,7 +253,7 @@ impl CallbackSigner {
 impl Drop for CallbackSigner {
     fn drop(&mut self) {
         if let Some(release) = self.release {
-            // SAFETY: of the type that the header names, and given by the caller to be called once with this.
+            // SAFETY: the caller gave this function, of the type in the header, to be called once with this data.
             unsafe { release(self.user_data) };
         }
     }
@@ -251,7 +266,7 @@ mod tests {
 
     use super::*;
 
-    /// What the signer of the program's own has: a key that the library sees only the public part of.
+    /// Stands for an HSM: holds a key of which the library sees only the public part.
     struct Module {
         key: DpopKey,
         code: i32,
@@ -265,7 +280,7 @@ mod tests {
         into: *mut u8,
         room: *mut usize,
     ) -> i32 {
-        // SAFETY: the test hands in a module that outlives the key; the library, what may be read and written.
+        // SAFETY: the test's module outlives the key; the library passes buffers and their lengths.
         unsafe {
             let module = &*module.cast::<Module>();
             let message = std::slice::from_raw_parts(message, length);
@@ -287,7 +302,7 @@ mod tests {
         let mut key = ptr::null_mut();
         let data = (&raw const *module).cast_mut().cast();
         let algorithm = Algorithm::Es256 as i32;
-        // SAFETY: texts and places of this function.
+        // SAFETY: the strings and places are this function's own.
         let status = unsafe {
             tango_dpop_key_from_signer(
                 algorithm,
@@ -303,11 +318,11 @@ mod tests {
     }
 
     #[test]
-    fn a_signer_is_used_and_released_once() {
+    fn signer_is_released_once_when_the_last_handle_is_freed() {
         let module = Module { key: DpopKey::generate(Algorithm::Es256).unwrap(), code: 0, released: AtomicU32::new(0) };
         let (status, key) = from_signer(&module);
         assert_eq!(status, Status::Ok);
-        // SAFETY: the key was made a line ago and is freed once.
+        // SAFETY: the key was just made and is freed once.
         let key = unsafe { Box::from_raw(key) };
         let clone = tango_dpop_key_clone(Some(&key));
         assert!(key.key.proof("GET", "https://host.example/", None, None).is_ok());
@@ -318,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signer_that_fails_is_released_at_once() {
+    fn signer_that_fails_is_released_at_once() {
         let module = Module { key: DpopKey::generate(Algorithm::Es256).unwrap(), code: 7, released: AtomicU32::new(0) };
         let (status, key) = from_signer(&module);
         assert_eq!((status, key), (Status::SigningFailed, ptr::null_mut()));

@@ -1,4 +1,4 @@
-//! `tango_error`: why a call failed.
+//! `tango_error`: the reason why a call failed.
 
 use std::ffi::{CStr, CString};
 use std::ptr;
@@ -7,7 +7,7 @@ use libc::c_char;
 
 use crate::error::{Error, Status, ceil_seconds};
 
-/// Why a call failed, and what to do about it. Never holds a secret.
+/// The reason why a call failed, and what to do about it. Never contains a secret.
 pub struct ErrorObject {
     status: Status,
     http_status: i32,
@@ -22,14 +22,14 @@ pub struct ErrorObject {
 
 impl ErrorObject {
     pub(super) fn into_raw(error: &Error) -> *mut Self {
-        let optional = |text: Option<&str>| text.map(c_text);
+        let optional = |field: Option<&str>| field.map(c_string);
         Box::into_raw(Box::new(Self {
             status: error.status(),
             http_status: error.http_status().map_or(0, i32::from),
             retry_after_seconds: error
                 .retry_after()
                 .map_or(-1, |wait| ceil_seconds(wait).try_into().unwrap_or(i64::MAX)),
-            message: c_text(error.message()),
+            message: c_string(error.message()),
             oauth_error: optional(error.oauth_error()),
             oauth_error_description: optional(error.oauth_error_description()),
             i18n_key: optional(error.i18n_key()),
@@ -39,70 +39,75 @@ impl ErrorObject {
     }
 }
 
-fn c_text(text: &str) -> CString {
-    CString::new(text.replace('\0', " ")).unwrap_or_default()
+fn c_string(field: &str) -> CString {
+    CString::new(field.replace('\0', " ")).unwrap_or_default()
 }
 
-fn borrowed(text: Option<&CStr>) -> *const c_char {
-    text.map_or(ptr::null(), CStr::as_ptr)
+fn borrowed(field: Option<&CStr>) -> *const c_char {
+    field.map_or(ptr::null(), CStr::as_ptr)
 }
 
-/// The cause; `TANGO_STATUS_OK` for NULL, so that a callback can ask without looking first.
+/// Returns the status of the error; `TANGO_STATUS_OK` for NULL, so that a callback need not check first.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_status(error: Option<&ErrorObject>) -> Status {
     error.map_or(Status::Ok, |error| error.status)
 }
 
-/// What happened and what to do, in one or two sentences of UTF-8. Borrowed from the error; NULL for NULL.
+/// Returns one or two sentences that say what happened and what to do. Borrowed from the error; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_message(error: Option<&ErrorObject>) -> *const c_char {
     borrowed(error.map(|error| error.message.as_c_str()))
 }
 
-/// The HTTP status of the server's answer; 0 if none arrived, and for NULL.
+/// Returns the HTTP status of the server's response; 0 if none arrived, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_http_status(error: Option<&ErrorObject>) -> i32 {
     error.map_or(0, |error| error.http_status)
 }
 
-/// The OAuth code of RFC 6749 section 5.2, such as `invalid_grant`. Borrowed; NULL if the server gave none.
+/// Returns the OAuth error code (RFC 6749 section 5.2), such as `invalid_grant`. Borrowed from the error; NULL if the
+/// server sent none, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_oauth_error(error: Option<&ErrorObject>) -> *const c_char {
     borrowed(error.and_then(|error| error.oauth_error.as_deref()))
 }
 
-/// The OAuth `error_description` of RFC 6749 section 5.2. Borrowed; NULL if the server gave none.
+/// Returns the OAuth `error_description` (RFC 6749 section 5.2). Borrowed from the error; NULL if the server sent none,
+/// and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_oauth_error_description(error: Option<&ErrorObject>) -> *const c_char {
     borrowed(error.and_then(|error| error.oauth_error_description.as_deref()))
 }
 
-/// Tango's `i18nKey`, a stable name of the failure. Borrowed; NULL if the server gave none.
+/// Returns Tango's `i18nKey`, a stable name for the failure. Borrowed from the error; NULL if the server sent none, and
+/// for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_i18n_key(error: Option<&ErrorObject>) -> *const c_char {
     borrowed(error.and_then(|error| error.i18n_key.as_deref()))
 }
 
-/// The server's own words: Tango's `message`, or the text of its answer. Borrowed; NULL if it said nothing.
+/// Returns the server's own explanation: Tango's `message`, or the plain text of the response. Borrowed from the error;
+/// NULL if the server sent none, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_server_message(error: Option<&ErrorObject>) -> *const c_char {
     borrowed(error.and_then(|error| error.server_message.as_deref()))
 }
 
-/// The id under which Tango's support finds the request (`X-REQUEST-ID`). Borrowed; NULL if the server gave none.
+/// Returns the ID by which Tango's support finds the request (`X-REQUEST-ID`). Borrowed from the error; NULL if the
+/// server sent none, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_request_id(error: Option<&ErrorObject>) -> *const c_char {
     borrowed(error.and_then(|error| error.request_id.as_deref()))
 }
 
-/// Seconds to wait before another call makes sense; -1 where waiting does not help, and for NULL.
+/// Returns the seconds until another call makes sense; -1 if waiting does not help, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_retry_after_seconds(error: Option<&ErrorObject>) -> i64 {
     error.map_or(-1, |error| error.retry_after_seconds)
 }
 
-/// Ends the error and every text borrowed from it. NULL is fine.
+/// Frees the error and the strings borrowed from it. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_free(error: Option<Box<ErrorObject>>) {
-    super::end(error);
+    super::free(error);
 }

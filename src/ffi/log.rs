@@ -1,4 +1,4 @@
-//! The library's log, for programs that have no `tracing` of their own.
+//! The library's log, for programs that do not use `tracing`.
 
 use std::cell::Cell;
 use std::ffi::CString;
@@ -20,26 +20,29 @@ use crate::error::{Error, Status};
 #[derive(Clone, Copy)]
 #[repr(i32)]
 pub enum LogLevel {
-    /// Something that needs a person.
+    /// A problem that a person has to solve.
     Error = 1,
-    /// Something went wrong that the library deals with, such as a failed refresh.
+    /// A problem that the library handles, such as a failed refresh.
     Warn = 2,
-    /// What happens a few times a day, such as a new token.
+    /// An event that happens a few times a day, such as a new token.
     Info = 3,
-    /// What helps to find a mistake.
+    /// Details that help to find a mistake.
     Debug = 4,
     /// Everything.
     Trace = 5,
 }
 
-/// Receives one line of the log: a `tango_log_level` and a text that is borrowed until it returns. Called on any
-/// thread, several at once; it must not throw or jump out, and what it logs through this library is dropped.
+/// Receives one line of the log: its `tango_log_level`, and a message that is borrowed until the function returns.
+/// Called on any thread, several at once; it must neither throw nor longjmp. Lines that the library would log from
+/// inside it are dropped.
 pub type LogCallback = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
 
-/// Where the log of the whole process goes, up to a `tango_log_level`. NULL as `callback` ends it.
+/// Sends the log of the whole process to `callback`, up to `max_level`, a `tango_log_level`. A NULL `callback` stops
+/// it.
 ///
-/// No line holds a secret. A call of the previous callback may still be under way in another thread when this
-/// returns, so its `user_data` must outlive the program's last call. INVALID_ARGUMENT for an unknown level.
+/// No line contains a secret. `user_data` stays the caller's. A call of the previous callback may still be running on
+/// another thread when this function returns, so keep `user_data` valid until no call can use it. INVALID_ARGUMENT for
+/// an unknown level; INVALID_CONFIGURATION if a Rust part of the program already receives the log through `tracing`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_log_set_callback(
     max_level: i32,
@@ -67,12 +70,13 @@ struct Sink {
     max_level: i32,
 }
 
-// SAFETY: the header says that the callback is called on any thread; `user_data` is only carried there.
+// SAFETY: the header says that the callback runs on any thread; the library only passes `user_data` on.
 unsafe impl Send for Sink {}
-// SAFETY: as above, and that several threads may call it at once.
+// SAFETY: as above; the header also says that several threads may call it at once.
 unsafe impl Sync for Sink {}
 
-/// The one subscriber of the process; where it writes to can be changed. No lock is left for a forked child to find.
+/// Installs the one subscriber of the process. Its sink can be replaced without a lock, which a forked child could
+/// otherwise inherit locked.
 fn install() -> Result<(), Error> {
     let is_ours = || get_default(tracing::Dispatch::is::<ToCallback>);
     if is_ours() || set_global_default(ToCallback).is_ok() || is_ours() {
@@ -94,7 +98,7 @@ impl Subscriber for ToCallback {
     }
 
     fn event(&self, event: &Event<'_>) {
-        // What a callback makes the library log would come back to it, again and again.
+        // A callback that makes the library log would otherwise be called again, without end.
         thread_local!(static INSIDE: Cell<bool> = const { Cell::new(false) });
         if INSIDE.get() {
             return;
@@ -103,7 +107,7 @@ impl Subscriber for ToCallback {
         event.record(&mut line);
         if let (Some(sink), Ok(message)) = (&*SINK.load(), CString::new(line.0)) {
             INSIDE.set(true);
-            // SAFETY: not NULL, of the type that the header names, and given by the caller to be called like this.
+            // SAFETY: not NULL; the caller gave this function, of the type in the header.
             unsafe { (sink.callback)(sink.user_data, number(*event.metadata().level()), message.as_ptr()) };
             INSIDE.set(false);
         }
@@ -153,22 +157,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_callback_logs_itself_does_not_come_back_to_it() {
+    fn lines_logged_inside_the_callback_are_dropped() {
         unsafe extern "C" fn log_again(calls: *mut c_void, _: i32, _: *const c_char) {
-            // SAFETY: the test hands in a counter that outlives it.
+            // SAFETY: the test's counter is static.
             unsafe { &*calls.cast::<AtomicU32>() }.fetch_add(1, SeqCst);
             tracing::error!(target: "tango_token::test", "from inside");
         }
         static CALLS: AtomicU32 = AtomicU32::new(0);
         let counter = (&raw const CALLS).cast_mut().cast();
         let errors_only = LogLevel::Error as i32;
-        // SAFETY: a callback of the right type, and a counter that is never freed.
+        // SAFETY: a callback of the right type and a static counter.
         let status = unsafe { tango_log_set_callback(errors_only, Some(log_again), counter, std::ptr::null_mut()) };
         assert_eq!(status, Status::Ok);
         tracing::error!(target: "tango_token::test", "one");
         tracing::error!(target: "tango_token::test", "two");
         assert_eq!(CALLS.load(SeqCst), 2);
-        // SAFETY: nothing is handed in.
+        // SAFETY: every pointer is NULL.
         unsafe { tango_log_set_callback(errors_only, None, std::ptr::null_mut(), std::ptr::null_mut()) };
     }
 }

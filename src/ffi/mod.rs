@@ -1,8 +1,8 @@
 //! The C interface, and the only `unsafe` of the project.
 //!
-//! Every function here is a boundary and nothing else: it takes what C gave, checks it, calls the safe API and hands
-//! out the result. The contract that makes the `unsafe` sound is the header's first page: a pointer is NULL or it came
-//! from this library and was not freed, a text is NULL or NUL-terminated, an out-parameter is NULL or may be written.
+//! Each function only translates: it checks its arguments, calls the safe API and hands out the result. The contract
+//! that makes the `unsafe` sound is the header's first page: a pointer is NULL or came from this library and was not
+//! freed, a string is NULL or NUL-terminated, an out-parameter is NULL or may be written.
 #![allow(unsafe_code)]
 // The header states the contract of all functions once, and names statuses as C does.
 #![allow(clippy::missing_safety_doc, clippy::doc_markdown)]
@@ -31,17 +31,16 @@ use crate::error::{Error, Status};
 use error::ErrorObject;
 pub use fork::watch as watch_forks;
 
-/// Runs the work of one function. An error goes to the caller as an object and a status; so does a panic, because
-/// unwinding into C is undefined.
+/// Runs the body of one function. An error reaches the caller as an object and a status; so does a panic, because
+/// unwinding into C is undefined behaviour.
 fn guard(error: *mut *mut ErrorObject, work: impl FnOnce() -> Result<(), Error>) -> Status {
-    // What a panic leaves behind is as consistent as after an error: nothing is changed halfway outside of locks, and
-    // these are taken over when poisoned.
+    // Unwind safe: state is changed as a whole or under a lock, and a poisoned lock is taken over.
     match catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked())) {
         Ok(()) => Status::Ok,
         Err(failure) => {
             let status = failure.status();
             if !error.is_null() {
-                // SAFETY: not NULL, so by the contract a place for a pointer, perhaps not initialised: nothing is read.
+                // SAFETY: not NULL, so by the contract it may be written; it may be uninitialised and is not read.
                 unsafe { error.write(ErrorObject::into_raw(&failure)) };
             }
             status
@@ -49,67 +48,68 @@ fn guard(error: *mut *mut ErrorObject, work: impl FnOnce() -> Result<(), Error>)
     }
 }
 
-/// Ends an object. A panic on the way has nobody to go to.
-fn end<T>(object: T) {
+/// Drops an object. A panic is swallowed, because a `_free` function has no way to report it.
+fn free<T>(object: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(object)));
 }
 
 fn panicked() -> Error {
-    Error::new(Status::Internal, "a defect of the library was met (a panic); please report what was called")
+    Error::new(Status::Internal, "the library panicked, which is a defect; please report what was called")
 }
 
 fn invalid(name: &str, problem: &str) -> Error {
     Error::new(Status::InvalidArgument, format!("{name} {problem}"))
 }
 
-/// The object that a call cannot do without.
+/// Turns a NULL argument into INVALID_ARGUMENT.
 fn required<T>(object: Option<T>, name: &str) -> Result<T, Error> {
     object.ok_or_else(|| invalid(name, "is NULL"))
 }
 
-/// Borrows a text for the duration of one call.
+/// Borrows a string for the duration of one call.
 ///
 /// # Safety
-/// `text` is NULL or NUL-terminated, and nobody changes it before the call returns.
-unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str, Error> {
-    if text.is_null() {
+/// `value` is NULL or NUL-terminated, and does not change before the call returns.
+unsafe fn string<'a>(value: *const c_char, name: &str) -> Result<&'a str, Error> {
+    if value.is_null() {
         return Err(invalid(name, "is NULL"));
     }
     // SAFETY: not NULL, so NUL-terminated by this function's own contract.
-    let text = unsafe { CStr::from_ptr(text) };
-    text.to_str().map_err(|_| invalid(name, "is not UTF-8"))
+    let value = unsafe { CStr::from_ptr(value) };
+    value.to_str().map_err(|_| invalid(name, "is not UTF-8"))
 }
 
-/// The same, where NULL says that there is none.
+/// Borrows a string that may be NULL.
 ///
 /// # Safety
-/// As for `text`.
-unsafe fn optional_text<'a>(value: *const c_char, name: &str) -> Result<Option<&'a str>, Error> {
+/// As for `string`.
+unsafe fn optional_string<'a>(value: *const c_char, name: &str) -> Result<Option<&'a str>, Error> {
     // SAFETY: this function's own contract.
-    if value.is_null() { Ok(None) } else { unsafe { text(value, name) }.map(Some) }
+    if value.is_null() { Ok(None) } else { unsafe { string(value, name) }.map(Some) }
 }
 
-/// A text that came from a server, which the caller has only passed on: what is not UTF-8 in it is replaced.
+/// Borrows a string that the caller received from a server: bytes that are not UTF-8 are replaced, because the caller
+/// cannot correct them.
 ///
 /// # Safety
-/// As for `text`.
-unsafe fn servers_text<'a>(value: *const c_char) -> Option<Cow<'a, str>> {
+/// As for `string`.
+unsafe fn server_string<'a>(value: *const c_char) -> Option<Cow<'a, str>> {
     // SAFETY: this function's own contract.
     (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) }.to_string_lossy())
 }
 
-/// Where a call puts what it makes. Checked before the work begins, so that nothing is made for nobody.
+/// An out-parameter. It is checked before the work begins, so that no result is made and then lost.
 struct Out<T>(*mut *mut T);
 
 impl<T> Out<T> {
     /// # Safety
-    /// `place` is NULL or a place for a pointer, perhaps not initialised.
+    /// `place` is NULL or may be written; it may be uninitialised.
     unsafe fn new(place: *mut *mut T, name: &str) -> Result<Self, Error> {
         if place.is_null() { Err(invalid(name, "is NULL")) } else { Ok(Self(place)) }
     }
 
     fn give(self, object: *mut T) {
-        // SAFETY: `new` has seen that it is not NULL and was promised that it may be written.
+        // SAFETY: `new` checked that it is not NULL, and its contract says that it may be written.
         unsafe { self.0.write(object) };
     }
 }

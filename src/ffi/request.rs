@@ -1,4 +1,4 @@
-//! `tango_request`: an acquire that does not block.
+//! `tango_request`: an asynchronous acquire.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -10,31 +10,32 @@ use libc::c_void;
 use tokio::sync::Notify;
 
 use super::error::ErrorObject;
-use super::{end, guard, panicked, required, token};
+use super::{free, guard, panicked, required, token};
 use crate::client::Client;
 use crate::error::{Error, Status};
 use crate::process::ProcessId;
 use crate::runtime::Runtime;
 use crate::token::{Replica, Token};
 
-/// Ends an asynchronous acquire: with a token and NULL, or with NULL and an error. The callee owns what it is given
-/// and frees it. Called exactly once, on the library's thread: it must not wait, throw or jump out. It may call any
-/// function of this library, except that a blocking acquire that would wait gives WOULD_BLOCK.
+/// Completes an asynchronous acquire, with a token and NULL, or with NULL and an error. The callback owns both and
+/// frees them. Called exactly once, on the library's thread: it must not wait, throw or longjmp. It may call any
+/// function of this library; a blocking acquire that would have to wait returns WOULD_BLOCK.
 pub type AcquireDone =
     Option<unsafe extern "C" fn(user_data: *mut c_void, token: *mut Replica, error: *mut ErrorObject)>;
 
-/// An asynchronous acquire under way.
+/// An asynchronous acquire in flight.
 pub struct Request {
     cancelled: Arc<Notify>,
-    /// A forked child must not touch it: the thread that would be woken is its parent's.
+    /// The process that made it: in a forked child, the thread to wake does not exist.
     process: ProcessId,
 }
 
 /// Starts to acquire a token and returns at once.
 ///
-/// If and only if it returns OK, `done` is called exactly once, later, on the library's own thread, also when the
-/// token is already there. `user_data` is handed to it as it is. `request` may be NULL where nobody will cancel;
-/// otherwise the caller owns `*request` and ends it with `tango_request_free`, before or after `done`.
+/// If and only if this returns OK, `done` is called exactly once, later, on the library's thread, even if a token is
+/// already held. `user_data` is passed to it and stays the caller's. `request` may be NULL; otherwise the caller owns
+/// `*request`, and frees it with `tango_request_free` before or after `done`. INVALID_ARGUMENT if `client` or `done` is
+/// NULL; INTERNAL if the library's thread cannot be started. All other errors go to `done`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_acquire_start(
     client: Option<&Client>,
@@ -48,10 +49,10 @@ pub unsafe extern "C" fn tango_token_acquire_start(
         required(done, "done")?;
         let runtime = Runtime::current()?;
         let cancelled = Arc::new(Notify::new());
-        // From here on nothing fails. The handle comes before `done` can run, which may free it.
+        // Nothing below fails. The handle is written before `done` can run, because `done` may free it.
         if !request.is_null() {
             let handle = Box::new(Request { cancelled: Arc::clone(&cancelled), process: ProcessId::current() });
-            // SAFETY: not NULL, so a place for a pointer by the header's contract.
+            // SAFETY: not NULL, so by the header's contract a pointer may be written there.
             unsafe { request.write(Box::into_raw(handle)) };
         }
         let mut done = Done { callback: done, user_data };
@@ -60,9 +61,9 @@ pub unsafe extern "C" fn tango_token_acquire_start(
     })
 }
 
-/// Asks for the end of a request: `done` is called with CANCELLED, unless it was or is about to be called otherwise.
-/// Others who wait for the same token are not disturbed. May be called from any thread, repeatedly; in a forked child it
-/// does nothing. NULL is fine.
+/// Cancels a request: `done` is called with CANCELLED, unless it was called before or another outcome is already on its
+/// way. Other callers that wait for the same token are not affected. May be called from any thread, any number of
+/// times; in a forked child it does nothing. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_request_cancel(request: Option<&Request>) {
     if let Some(request) = request.filter(|request| request.process == ProcessId::current()) {
@@ -70,10 +71,10 @@ pub extern "C" fn tango_request_cancel(request: Option<&Request>) {
     }
 }
 
-/// Ends the handle, not the request: `done` is still called. NULL is fine.
+/// Frees the handle and does not cancel the request: `done` is still called. Accepts NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_request_free(request: Option<Box<Request>>) {
-    end(request);
+    free(request);
 }
 
 async fn unless_cancelled(
@@ -89,13 +90,13 @@ async fn unless_cancelled(
     .await
 }
 
-/// The caller's function and its data, called once, even if the task that carries it ends early.
+/// The caller's callback and its data. It is called exactly once, even if the task that owns it is dropped early.
 struct Done {
     callback: AcquireDone,
     user_data: *mut c_void,
 }
 
-// SAFETY: the header says that `done` runs on the library's thread; `user_data` is only carried there.
+// SAFETY: the header says that `done` runs on the library's thread; the library only passes `user_data` on.
 unsafe impl Send for Done {}
 
 impl Done {
@@ -105,7 +106,7 @@ impl Done {
                 Ok(token) => (token::into_raw(token), ptr::null_mut()),
                 Err(error) => (ptr::null_mut(), ErrorObject::into_raw(&error)),
             };
-            // SAFETY: not NULL, of the type that the header names, and given by the caller to be called like this.
+            // SAFETY: not NULL; the caller gave this function, of the type in the header, to be called once with this.
             unsafe { callback(self.user_data, token, error) };
         }
     }

@@ -1,5 +1,4 @@
-//! `tango_token`: an access token. The handle is the reference count itself, so that taking and freeing one allocates
-//! nothing.
+//! `tango_token`: an access token. A handle is the raw pointer of an `Arc`, so that handing one out allocates nothing.
 
 use std::ptr;
 use std::sync::Arc;
@@ -17,13 +16,13 @@ pub(super) fn into_raw(token: Token) -> *mut Replica {
     Arc::into_raw(token.into_replica()).cast_mut()
 }
 
-/// Another reference of the token behind a handle.
+/// Takes another reference to the token behind a handle.
 ///
 /// # Safety
 /// `token` is NULL or came from `into_raw` and was not freed.
 pub(super) unsafe fn cloned(token: *const Replica) -> Option<Arc<Replica>> {
     (!token.is_null()).then(|| {
-        // SAFETY: a live reference count of `Arc::into_raw`, which the caller's handle keeps above zero.
+        // SAFETY: it came from `Arc::into_raw`, and the caller's handle keeps its reference count above zero.
         unsafe {
             Arc::increment_strong_count(token);
             Arc::from_raw(token)
@@ -31,11 +30,11 @@ pub(super) unsafe fn cloned(token: *const Replica) -> Option<Arc<Replica>> {
     })
 }
 
-/// Gets a valid token: at once where the client holds one, else after the one fetch that all callers share.
+/// Gets a valid token: the held one at once, otherwise the result of one refresh that all callers share.
 ///
-/// The caller owns `*token` and ends it with `tango_token_free`; it stays readable when the client is gone. Waits for
-/// at most the total timeout. Fails with the causes of `tango_status`; WOULD_BLOCK inside a callback of this library
-/// unless a token is held.
+/// Waits for at most the total timeout. The caller owns `*token` and frees it with `tango_token_free`; it outlives the
+/// client. INVALID_ARGUMENT for NULL; WOULD_BLOCK if the call would have to wait inside a callback of this library;
+/// every other status of `tango_status` says why there is no token.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_acquire(
     client: Option<&Client>,
@@ -50,65 +49,68 @@ pub unsafe extern "C" fn tango_token_acquire(
     })
 }
 
-/// Another handle of the same token, with a `tango_token_free` of its own. NULL for NULL.
+/// Returns another handle of the same token, which the caller frees with `tango_token_free`. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_clone(token: *const Replica) -> *mut Replica {
-    // SAFETY: NULL or a token of this library that was not freed, by the header's contract.
+    // SAFETY: by the header's contract NULL, or a token of this library that was not freed.
     unsafe { cloned(token) }.map_or(ptr::null_mut(), |replica| Arc::into_raw(replica).cast_mut())
 }
 
-/// The text that goes behind the type in an `Authorization` header: a secret. Borrowed from the token; NULL for NULL.
+/// Returns the access token, which follows the type in an `Authorization` header: a secret. Borrowed from the token;
+/// NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_value(token: *const Replica) -> *const c_char {
     // SAFETY: the header's contract for handles.
     unsafe { borrowed(token, Replica::value_with_nul) }
 }
 
-/// How the token is presented to the API: `Bearer`, or `DPoP` with a proof made with its key. Borrowed from the token; NULL for NULL.
+/// Returns the scheme of the `Authorization` header: `Bearer`, or `DPoP` for a token that needs a proof with each
+/// request. Borrowed from the token; NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_type(token: *const Replica) -> *const c_char {
     // SAFETY: the header's contract for handles.
     unsafe { borrowed(token, Replica::token_type_with_nul) }
 }
 
-/// Another handle of the key that the token is bound to, which the caller ends with `tango_dpop_key_free`; NULL for a
-/// Bearer token and for NULL.
+/// Returns another handle of the key that the token is bound to, which the caller frees with `tango_dpop_key_free`.
+/// NULL for a Bearer token and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_dpop_key(token: *const Replica) -> Option<Box<KeyObject>> {
-    // SAFETY: NULL or a live token, by the header's contract.
+    // SAFETY: by the header's contract NULL or a live token.
     let key = unsafe { token.as_ref() }?.dpop_key()?;
     Some(Box::new(KeyObject::new(key.clone())))
 }
 
-/// The scope that the server granted. Borrowed from the token; NULL for NULL.
+/// Returns the scope that the server granted. Borrowed from the token; NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_scope(token: *const Replica) -> *const c_char {
     // SAFETY: the header's contract for handles.
     unsafe { borrowed(token, Replica::scope_with_nul) }
 }
 
-/// Seconds until the token expires, now; 0 once it has, and for NULL.
+/// Returns the whole seconds until the token expires, from now; 0 once it has expired, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_expires_in_seconds(token: *const Replica) -> i64 {
-    // SAFETY: NULL or a live token, by the header's contract.
+    // SAFETY: by the header's contract NULL or a live token.
     let token = unsafe { token.as_ref() };
     token.map_or(0, |token| token.expires_in().as_secs().try_into().unwrap_or(i64::MAX))
 }
 
-/// Ends this handle; the token is zeroised with its last one, and with the last key that remembers it. NULL is fine.
+/// Frees this handle and the strings borrowed from it. The token is wiped from memory with its last handle and the last
+/// key that remembers it. Accepts NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_free(token: *mut Replica) {
     if !token.is_null() {
-        // SAFETY: came from `into_raw`, and by the header's contract this is its one free.
+        // SAFETY: it came from `into_raw`, and by the header's contract this is its only free.
         drop(unsafe { Arc::from_raw(token.cast_const()) });
     }
 }
 
-/// A text of the token, which ends with a NUL and lives as long as the handle.
+/// A NUL-terminated string of the token, valid as long as the handle.
 ///
 /// # Safety
 /// `token` is NULL or a live token.
-unsafe fn borrowed(token: *const Replica, text: impl FnOnce(&Replica) -> &str) -> *const c_char {
+unsafe fn borrowed(token: *const Replica, field: impl FnOnce(&Replica) -> &str) -> *const c_char {
     // SAFETY: this function's own contract.
-    unsafe { token.as_ref() }.map_or(ptr::null(), |token| text(token).as_ptr().cast())
+    unsafe { token.as_ref() }.map_or(ptr::null(), |token| field(token).as_ptr().cast())
 }

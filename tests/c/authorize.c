@@ -1,4 +1,4 @@
-/* The headers of API calls, and what is learned from answers that a test makes up. */
+/* The headers of API requests, and what the client learns from made-up responses. */
 #include "check.h"
 
 #define USE_NONCE "DPoP error=\"use_dpop_nonce\", error_description=\"a nonce is needed\""
@@ -18,19 +18,22 @@ static tango_authorization *authorize(const char *url)
     return authorization;
 }
 
-static int32_t observe(const tango_authorization *authorization, int32_t status, const char *nonce, const char *challenge)
+static int32_t observe(const tango_authorization *authorization, int32_t http_status, const char *nonce,
+                       const char *challenge)
 {
     int32_t verdict = 0;
-    CHECK(tango_client_observe(client, authorization, status, nonce, challenge, NULL, &verdict, NULL) == TANGO_STATUS_OK);
+    CHECK(tango_client_observe(client, authorization, http_status, nonce, challenge, NULL, &verdict, NULL) ==
+          TANGO_STATUS_OK);
     return verdict;
 }
 
-static void gives_up(const tango_authorization *authorization, const char *nonce, const char *challenge, tango_status why)
+static void observe_fails(const tango_authorization *authorization, const char *nonce, const char *challenge,
+                          tango_status expected)
 {
     int32_t verdict = 0;
     tango_error *error = NULL;
-    CHECK(tango_client_observe(client, authorization, 401, nonce, challenge, NULL, &verdict, &error) == why);
-    CHECK(verdict == 0 && tango_error_status(error) == why && tango_error_http_status(error) == 401);
+    CHECK(tango_client_observe(client, authorization, 401, nonce, challenge, NULL, &verdict, &error) == expected);
+    CHECK(verdict == 0 && tango_error_status(error) == expected && tango_error_http_status(error) == 401);
     tango_error_free(error);
 }
 
@@ -49,8 +52,8 @@ int main(void)
     CHECK(tango_client_authorize_again(client, first, &again, NULL) == TANGO_STATUS_OK);
     CHECK(strcmp(tango_authorization_dpop(first), tango_authorization_dpop(again)) != 0);
     CHECK(observe(again, 200, NULL, NULL) == TANGO_VERDICT_DONE);
-    gives_up(again, "another", USE_NONCE, TANGO_STATUS_PROOF_REFUSED);
-    gives_up(first, NULL, "Bearer", TANGO_STATUS_TOKEN_REFUSED);
+    observe_fails(again, "another", USE_NONCE, TANGO_STATUS_PROOF_REFUSED);
+    observe_fails(first, NULL, "Bearer", TANGO_STATUS_TOKEN_REFUSED);
     CHECK(tango_client_observe(client, first, 99, NULL, NULL, NULL, NULL, NULL) == TANGO_STATUS_INVALID_ARGUMENT);
     CHECK(tango_client_observe(client, first, 200, NULL, NULL, NULL, NULL, NULL) == TANGO_STATUS_INVALID_ARGUMENT);
 
@@ -62,6 +65,6 @@ int main(void)
     tango_client_free(client);
     tango_authorization_free(again);
     tango_authorization_free(first);
-    puts("the headers follow the answers");
+    puts("the headers follow the responses");
     return 0;
 }

@@ -1,12 +1,12 @@
-/* Every function with NULL for each pointer, with text that is not UTF-8, and with numbers outside its enum: a status
- * and a message, and nothing else. */
+/* Calls every function with NULL for each pointer, with strings that are not UTF-8 and with numbers outside its enum:
+ * each call returns a status and a message, and changes nothing. */
 #include <limits.h>
 
 #include "check.h"
 
 static const char NOT_UTF8[] = "caf\xe9";
 
-/* The call failed as bad input does, and says which argument it means. */
+/* The call failed with INVALID_ARGUMENT, and its message names the argument. */
 static void is_invalid(tango_status status, tango_error *error, const char *argument)
 {
     CHECK(status == TANGO_STATUS_INVALID_ARGUMENT);
@@ -24,12 +24,12 @@ static void is_invalid(tango_status status, tango_error *error, const char *argu
         CHECK(function(__VA_ARGS__, NULL) == TANGO_STATUS_INVALID_ARGUMENT);                                           \
     } while (0)
 
-#define TEXT_SETTER(function, argument)                                                                                \
+#define STRING_SETTER(function, argument)                                                                              \
     do {                                                                                                               \
-        INVALID("config", function, NULL, "text");                                                                     \
+        INVALID("config", function, NULL, "string");                                                                   \
         INVALID(argument, function, config, NULL);                                                                     \
         INVALID(argument, function, config, NOT_UTF8);                                                                 \
-        CHECK(function(config, "text", NULL) == TANGO_STATUS_OK);                                                      \
+        CHECK(function(config, "string", NULL) == TANGO_STATUS_OK);                                                    \
     } while (0)
 
 static void done(void *user_data, tango_token *token, tango_error *error)
@@ -37,7 +37,7 @@ static void done(void *user_data, tango_token *token, tango_error *error)
     (void)user_data;
     (void)token;
     (void)error;
-    CHECK(!"a request that did not start must not end");
+    CHECK(!"`done` of a request that did not start must not be called");
 }
 
 static void setters(tango_config *config)
@@ -47,19 +47,19 @@ static void setters(tango_config *config)
     static const int32_t unknown[] = {0, 3, -1, INT_MAX, INT_MIN};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         INVALID("environment", tango_config_set_environment, config, unknown[i]);
-    TEXT_SETTER(tango_config_set_token_url, "token_url");
-    TEXT_SETTER(tango_config_set_client_id, "client_id");
-    TEXT_SETTER(tango_config_set_client_secret, "client_secret");
-    TEXT_SETTER(tango_config_set_username, "username");
-    TEXT_SETTER(tango_config_set_password, "password");
-    TEXT_SETTER(tango_config_set_audience, "audience");
-    TEXT_SETTER(tango_config_set_scope, "scope");
-    TEXT_SETTER(tango_config_set_ca_file, "path");
-    TEXT_SETTER(tango_config_set_proxy, "proxy");
-    TEXT_SETTER(tango_config_set_user_agent, "user_agent");
-    TEXT_SETTER(tango_config_set_api_url, "api_url");
-    TEXT_SETTER(tango_config_allow_origin, "url");
-    TEXT_SETTER(tango_config_set_dpop_key_file, "path");
+    STRING_SETTER(tango_config_set_token_url, "token_url");
+    STRING_SETTER(tango_config_set_client_id, "client_id");
+    STRING_SETTER(tango_config_set_client_secret, "client_secret");
+    STRING_SETTER(tango_config_set_username, "username");
+    STRING_SETTER(tango_config_set_password, "password");
+    STRING_SETTER(tango_config_set_audience, "audience");
+    STRING_SETTER(tango_config_set_scope, "scope");
+    STRING_SETTER(tango_config_set_ca_file, "path");
+    STRING_SETTER(tango_config_set_proxy, "proxy");
+    STRING_SETTER(tango_config_set_user_agent, "user_agent");
+    STRING_SETTER(tango_config_set_api_url, "api_url");
+    STRING_SETTER(tango_config_allow_origin, "url");
+    STRING_SETTER(tango_config_set_dpop_key_file, "path");
     INVALID("config", tango_config_set_dpop, NULL, TANGO_DPOP_MODE_OFF);
     INVALID("mode", tango_config_set_dpop, config, -1);
     INVALID("mode", tango_config_set_dpop, config, 3);
@@ -71,10 +71,10 @@ static void setters(tango_config *config)
     INVALID("config", tango_config_set_allow_plain_http, NULL, 1);
     INVALID("allowed", tango_config_set_allow_plain_http, config, 2);
     INVALID("allowed", tango_config_set_allow_plain_http, config, -1);
-    TEXT_SETTER(tango_config_set_cache, "cache");
-    TEXT_SETTER(tango_config_set_cache_ca_file, "path");
+    STRING_SETTER(tango_config_set_cache, "cache");
+    STRING_SETTER(tango_config_set_cache_ca_file, "path");
     INVALID("config", tango_config_set_allow_fetch_without_cache, NULL, 1);
-    INVALID("anyway", tango_config_set_allow_fetch_without_cache, config, 2);
+    INVALID("allowed", tango_config_set_allow_fetch_without_cache, config, 2);
     INVALID("config", tango_config_set_cache_callbacks, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
     INVALID("load", tango_config_set_cache_callbacks, config, NULL, NULL, NULL, NULL, NULL, NULL);
 }
@@ -83,7 +83,7 @@ static void calls(tango_config *config)
 {
     tango_client *client = (tango_client *)config;
     INVALID("config", tango_client_new, NULL, &client);
-    CHECK(client == (tango_client *)config && "an output is written on success only");
+    CHECK(client == (tango_client *)config && "an out-parameter is written on success only");
     INVALID("client", tango_client_new, config, NULL);
 
     tango_error *error = NULL;
@@ -112,9 +112,9 @@ static void calls(tango_config *config)
     INVALID("method", tango_client_authorize, client, NOT_UTF8, "https://h/", &authorization);
     INVALID("url", tango_client_authorize, client, "GET", NULL, &authorization);
     INVALID("url", tango_client_authorize, client, "GET", NOT_UTF8, &authorization);
-    INVALID("url", tango_client_authorize, client, "GET", "https://elsewhere.example/", &authorization);
+    INVALID("url", tango_client_authorize, client, "GET", "https://other.example/", &authorization);
     INVALID("authorization", tango_client_authorize, client, "GET", "https://h/", NULL);
-    INVALID("refused", tango_client_authorize_again, client, NULL, &authorization);
+    INVALID("rejected", tango_client_authorize_again, client, NULL, &authorization);
     INVALID("client", tango_client_observe, NULL, authorization, 200, NULL, NULL, NULL, &verdict);
     INVALID("authorization", tango_client_observe, client, NULL, 200, NULL, NULL, NULL, &verdict);
     CHECK(authorization == NULL && verdict == 0);
@@ -215,6 +215,6 @@ int main(void)
     dpop();
     null_objects();
     names();
-    puts("bad input is refused");
+    puts("every bad input is an invalid argument");
     return 0;
 }

@@ -1,6 +1,7 @@
-/* A shared cache of the program's own: two clients share one token through it, and its data is released once. */
+/* A custom shared cache: two clients share one token through it, and each releases its data once. */
 #include <pthread.h>
-#include <time.h>
+#include <semaphore.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -12,12 +13,13 @@ struct entry {
     size_t length;
 };
 
-/* A database, as far as the library needs one: values by name, and locks by name and owner. */
+/* The database that the library needs: values by name, and one lock with its owner. */
 struct database {
     pthread_mutex_t mutex;
     struct entry entries[ENTRIES];
     char owner[128];
-    int is_broken, released;
+    int is_broken;
+    sem_t released;
 };
 
 static struct entry *entry_of(struct database *database, const char *name)
@@ -65,11 +67,11 @@ static int32_t lock(void *user_data, const char *name, const char *owner, uint64
     struct database *database = user_data;
     CHECK(strstr(name, ".lock") != NULL && strlen(owner) > 8 && lease_ms >= 2000);
     pthread_mutex_lock(&database->mutex);
-    int is_anothers = database->owner[0] != '\0' && strcmp(database->owner, owner) != 0;
-    if (!is_anothers)
+    int is_held_by_another = database->owner[0] != '\0' && strcmp(database->owner, owner) != 0;
+    if (!is_held_by_another)
         snprintf(database->owner, sizeof database->owner, "%s", owner);
     pthread_mutex_unlock(&database->mutex);
-    return is_anothers;
+    return is_held_by_another;
 }
 
 static int32_t unlock(void *user_data, const char *name, const char *owner)
@@ -86,17 +88,7 @@ static int32_t unlock(void *user_data, const char *name, const char *owner)
 static void release(void *user_data)
 {
     struct database *database = user_data;
-    pthread_mutex_lock(&database->mutex);
-    database->released++;
-    pthread_mutex_unlock(&database->mutex);
-}
-
-static int released(struct database *database)
-{
-    pthread_mutex_lock(&database->mutex);
-    int times = database->released;
-    pthread_mutex_unlock(&database->mutex);
-    return times;
+    CHECK(sem_post(&database->released) == 0);
 }
 
 static tango_client *client_of(struct database *database)
@@ -111,7 +103,7 @@ static tango_client *client_of(struct database *database)
     return client;
 }
 
-static void *acquire_of_its_own(void *database)
+static tango_token *acquire_with_new_client(struct database *database)
 {
     tango_client *client = client_of(database);
     tango_token *token = acquire(client);
@@ -119,11 +111,11 @@ static void *acquire_of_its_own(void *database)
     return token;
 }
 
-static int holds(const struct entry *entry, const char *text)
+static int contains(const struct entry *entry, const char *part)
 {
-    size_t length = strlen(text);
+    size_t length = strlen(part);
     for (size_t i = 0; i + length <= entry->length; i++)
-        if (memcmp(entry->value + i, text, length) == 0)
+        if (memcmp(entry->value + i, part, length) == 0)
             return 1;
     return 0;
 }
@@ -131,17 +123,20 @@ static int holds(const struct entry *entry, const char *text)
 int main(void)
 {
     static struct database database;
+    /* Ends the program if a release is missing. */
+    alarm(120);
     pthread_mutex_init(&database.mutex, NULL);
+    CHECK(sem_init(&database.released, 0, 0) == 0);
 
-    /* One after the other, each with nothing but the cache. */
-    tango_token *first = acquire_of_its_own(&database);
-    tango_token *second = acquire_of_its_own(&database);
+    /* The two clients have nothing in common but the cache. */
+    tango_token *first = acquire_with_new_client(&database);
+    tango_token *second = acquire_with_new_client(&database);
     CHECK(strcmp(tango_token_value(first), tango_token_value(second)) == 0);
     CHECK(tango_token_expires_in_seconds(second) > 86000);
     for (int i = 0; i < ENTRIES; i++)
-        CHECK(!holds(&database.entries[i], tango_token_value(first)));
+        CHECK(!contains(&database.entries[i], tango_token_value(first)));
 
-    /* What goes wrong there is told, and not taken for an empty cache. */
+    /* A failure of the cache is an error, and not taken for an empty cache. */
     database.is_broken = 1;
     tango_client *client = client_of(&database);
     tango_error *error = NULL;
@@ -152,14 +147,16 @@ int main(void)
     tango_error_free(error);
     tango_client_free(client);
 
-    /* Each client released it, as soon as the library's thread was done with it. */
-    for (int i = 0; i < 1000 && released(&database) < 3; i++)
-        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-    CHECK(released(&database) == 3);
+    /* Each of the three clients releases the data once the library's thread has dropped it, and none does so twice. */
+    for (int i = 0; i < 3; i++)
+        CHECK(sem_wait(&database.released) == 0);
+    int surplus;
+    CHECK(sem_getvalue(&database.released, &surplus) == 0 && surplus == 0);
 
     tango_token_free(first);
     tango_token_free(second);
+    sem_destroy(&database.released);
     pthread_mutex_destroy(&database.mutex);
-    puts("one token through the program's own cache");
+    puts("one token through the custom cache");
     return 0;
 }

@@ -1,4 +1,4 @@
-/* What the test programs share: a check that says where it failed, and a client from the environment. */
+/* Helpers of the test programs: a check that reports its line, a client from the environment, and a gate. */
 #ifndef TANGO_TEST_CHECK_H
 #define TANGO_TEST_CHECK_H
 
@@ -39,6 +39,15 @@ static inline tango_token *acquire(const tango_client *client)
         exit(1);
     }
     return token;
+}
+
+/* `hold` stops all requests on their way to the server until `release`: see Program::run_at_gate. */
+static inline void gate(const char *command)
+{
+    char line[16];
+    printf("gate %s\n", command);
+    fflush(stdout);
+    CHECK(fgets(line, sizeof line, stdin) != NULL);
 }
 
 #endif

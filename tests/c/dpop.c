@@ -1,5 +1,5 @@
-/* Keys of every algorithm, written and read again, and proofs of each: what others must be able to verify is printed,
- * a line each: algorithm, thumbprint, proof of a token request, proof of an API call. */
+/* Generates a key of every algorithm, writes and reads it, and signs proofs with it. Prints one line for each, for
+ * other programs to verify: algorithm, thumbprint, proof of a token request, proof of an API request. */
 #include "check.h"
 
 #define TOKEN_URL "https://Auth.Example:443/oauth/token"
@@ -50,12 +50,12 @@ int main(void)
         tango_dpop_proof *token_request = prove(key, "POST", TOKEN_URL, NULL, NULL);
         tango_dpop_key *clone = tango_dpop_key_clone(key);
         tango_dpop_key_free(key);
-        tango_dpop_proof *api_call = prove(clone, "GET", API_URL, "an-access-token", "a-nonce");
+        tango_dpop_proof *api_request = prove(clone, "GET", API_URL, "an-access-token", "a-nonce");
         printf("%s %s %s %s\n", names[algorithm], tango_dpop_key_thumbprint(clone),
-               tango_dpop_proof_value(token_request), tango_dpop_proof_value(api_call));
+               tango_dpop_proof_value(token_request), tango_dpop_proof_value(api_request));
         tango_dpop_key_free(clone);
         tango_dpop_proof_free(token_request);
-        tango_dpop_proof_free(api_call);
+        tango_dpop_proof_free(api_request);
     }
     return 0;
 }

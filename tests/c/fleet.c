@@ -1,11 +1,12 @@
-/* One process of a fleet, with as many threads as its argument says. It does what its standard input says, a word a line,
- * and answers each with a line of fields:
+/* One process of a fleet. Its argument is the number of threads. It executes one command per line of its standard
+ * input, and prints one line of tab-separated fields for each:
  *
- *     acquire     all threads at once: the status and the token, or the status, the seconds to wait and the message
- *     authorize   a call of the API: the status, the Authorization header and the proof
- *     serve       from now on each thread acquires again and again
- *     rest        no longer: how often they were served, and each status that they got instead
- *     fork        a child that only waits for the end of the input; it is the child that answers
+ *     acquire     all threads acquire at once; prints the status and the token, or the status, the seconds to wait and
+ *                 the message
+ *     authorize   makes the headers of an API request; prints the status, the Authorization header and the proof
+ *     serve       makes each thread acquire repeatedly from now on
+ *     rest        stops that; prints how many tokens the threads got, and each status that they got instead
+ *     fork        forks a child that only waits for the end of the input; the child prints
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -34,8 +35,8 @@ static atomic_bool failed_with[STATUSES];
 
 static void print_error(const tango_error *error)
 {
-    printf("%s\t%" PRId64 "\t%s\n", tango_status_name(tango_error_status(error)), tango_error_retry_after_seconds(error),
-           tango_error_message(error));
+    printf("%s\t%" PRId64 "\t%s\n", tango_status_name(tango_error_status(error)),
+           tango_error_retry_after_seconds(error), tango_error_message(error));
 }
 
 static void run_threads(void *(*body)(void *))
@@ -163,7 +164,8 @@ int main(int argc, char **argv)
         const char *word;
         void (*action)(void);
     } actions[] = {
-        {"acquire\n", acquire_at_once}, {"authorize\n", authorize}, {"serve\n", serve}, {"rest\n", rest}, {"fork\n", fork_a_child},
+        {"acquire\n", acquire_at_once}, {"authorize\n", authorize}, {"serve\n", serve},
+        {"rest\n", rest},               {"fork\n", fork_a_child},
     };
     CHECK(argc == 2);
     thread_count = atoi(argv[1]);

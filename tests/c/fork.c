@@ -1,5 +1,5 @@
-/* Children are forked while other threads of the parent fetch, wait, log and make clients: each child works, with the
- * client it inherited and with one of its own, and the parent goes on working. */
+/* Forks children while other threads of the parent fetch, wait, log and make clients. Each child works, with the client
+ * it inherited and with a new one, and the parent keeps working. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,7 +20,7 @@ static void ignore_log(void *user_data, int32_t level, const char *message)
     (void)message;
 }
 
-/* Keeps every lock of the library busy. */
+/* Keeps every lock of the library in use. */
 static void *keep_busy(void *unused)
 {
     (void)unused;
@@ -35,9 +35,9 @@ static void *keep_busy(void *unused)
     return NULL;
 }
 
-static void live_as_a_child(void)
+static void work_in_child(void)
 {
-    /* A child that hangs is killed, which its parent sees. */
+    /* Kills a child that hangs; its parent then reports it. */
     alarm(CHILD_SECONDS);
     tango_token *token = acquire(shared);
     CHECK(tango_client_invalidate(shared, token, NULL) == TANGO_STATUS_OK);
@@ -60,7 +60,7 @@ int main(void)
         pid_t child = fork();
         CHECK(child >= 0);
         if (child == 0) {
-            live_as_a_child();
+            work_in_child();
             _exit(0);
         }
         int status;

@@ -1,5 +1,5 @@
-/* A child has a copy of everything its parent had, random numbers that were drawn and not yet used among them. No proof of
- * the child may have the `jti` of one of the parent's. */
+/* A forked child inherits random numbers that its parent has drawn but not used yet. No proof of the child may have the
+ * `jti` of a proof of the parent. */
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,7 +9,7 @@ enum { PROOFS = 40, JTI_CHARACTERS = 22 };
 
 static tango_dpop_key *key;
 
-/* The claims of a proof begin with `{"jti":"`, and so does their base64url, whose length says where the jti ends. */
+/* Copies the beginning of a new proof's claims in base64url: `{"jti":"` and the whole jti. */
 static void claims(char *into, size_t size)
 {
     tango_dpop_proof *proof = NULL;
@@ -22,30 +22,30 @@ static void claims(char *into, size_t size)
 
 int main(void)
 {
-    static char parents[PROOFS][(8 + JTI_CHARACTERS) * 4 / 3 + 1], childs[sizeof *parents];
+    static char parent_claims[PROOFS][(8 + JTI_CHARACTERS) * 4 / 3 + 1], child_claims[sizeof *parent_claims];
     int ends[2];
     CHECK(tango_dpop_key_generate(TANGO_ALGORITHM_ES256, &key, NULL) == TANGO_STATUS_OK);
-    claims(parents[0], sizeof *parents);
+    claims(parent_claims[0], sizeof *parent_claims);
     CHECK(pipe(ends) == 0);
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
         for (int i = 0; i < PROOFS; i++) {
-            claims(childs, sizeof childs);
-            CHECK(write(ends[1], childs, sizeof childs) == (ssize_t)sizeof childs);
+            claims(child_claims, sizeof child_claims);
+            CHECK(write(ends[1], child_claims, sizeof child_claims) == (ssize_t)sizeof child_claims);
         }
         _exit(0);
     }
     for (int i = 0; i < PROOFS; i++)
-        claims(parents[i], sizeof *parents);
+        claims(parent_claims[i], sizeof *parent_claims);
     for (int i = 0; i < PROOFS; i++) {
-        CHECK(read(ends[0], childs, sizeof childs) == (ssize_t)sizeof childs);
+        CHECK(read(ends[0], child_claims, sizeof child_claims) == (ssize_t)sizeof child_claims);
         for (int j = 0; j < PROOFS; j++)
-            CHECK(strcmp(childs, parents[j]) != 0);
+            CHECK(strcmp(child_claims, parent_claims[j]) != 0);
     }
     int status;
     CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
     tango_dpop_key_free(key);
-    puts("no number was used twice");
+    puts("no jti was used twice");
     return 0;
 }

@@ -1,4 +1,4 @@
-/* Counts the threads and sockets of this process: what a client costs before and after its first token. */
+/* Counts the threads and sockets of this process before and after its first token. */
 #define _DEFAULT_SOURCE
 #include <dirent.h>
 #include <unistd.h>
@@ -33,7 +33,7 @@ int main(void)
     tango_client *client = client_from_env();
     printf("client: %d threads, %d sockets\n", threads(), sockets() - inherited);
     tango_token *token = acquire(client);
-    /* The thread that resolved the host name ends a few milliseconds after it has nothing more to do. */
+    /* The thread that resolved the host name ends after a few idle milliseconds. */
     for (int waited_ms = 0; threads() > 2 && waited_ms < 5000; waited_ms += 10)
         usleep(10000);
     printf("token: %d threads\n", threads());

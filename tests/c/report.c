@@ -1,4 +1,4 @@
-/* Asks for one token and prints every field of the outcome, and the log, for a test that compares them. */
+/* Acquires one token and prints every field of the outcome, and the log, for a test to compare. */
 #include <inttypes.h>
 
 #include "check.h"
@@ -9,10 +9,10 @@ static void print_log(void *user_data, int32_t level, const char *message)
     printf("log=%" PRId32 " %s\n", level, message);
 }
 
-static void print(const char *name, const char *text)
+static void print(const char *name, const char *value)
 {
-    if (text != NULL)
-        printf("%s=%s\n", name, text);
+    if (value != NULL)
+        printf("%s=%s\n", name, value);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
-/* A child with its parent's process id: each is the first process of a PID namespace of its own, as in containers. The
- * child must not take its parent's connections and locks for its own. */
+/* A child with the process ID of its parent: each is the first process of its own PID namespace, as in containers. The
+ * child must not use the connections and locks of its parent. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sched.h>
@@ -23,7 +23,7 @@ static void acquire_another(tango_client *client)
     tango_token_free(acquire(client));
 }
 
-static int live_as_the_first_process(void)
+static int work_as_first_process(void)
 {
     CHECK(getpid() == 1);
     alarm(60);
@@ -51,8 +51,8 @@ int main(void)
     }
     pid_t child = fork();
     if (child == 0)
-        _exit(live_as_the_first_process());
+        _exit(work_as_first_process());
     CHECK(exit_code_of(child) == 0);
-    puts("the child knew that it was one");
+    puts("the child with its parent's process ID worked");
     return 0;
 }

@@ -1,4 +1,4 @@
-/* 64 threads start at once on an empty client; then handles are cloned and freed in every order, on every thread. */
+/* 64 threads acquire from an empty client at once. Then they clone and free handles in every order. */
 #include <pthread.h>
 
 #include "check.h"
@@ -52,7 +52,7 @@ int main(void)
     tango_client_free(clone);
     tango_token_free(late);
 
-    /* The client is gone; its token is not. */
+    /* The client is freed; its token stays valid. */
     for (int i = 0; i < THREADS; i++)
         CHECK(pthread_create(&threads[i], NULL, free_clones, tokens[(i * 7) % THREADS]) == 0);
     for (int i = 0; i < THREADS; i++)

@@ -1,4 +1,4 @@
-//! One case: what it says, how a runner is led through it, and what of that was not as it says.
+//! One case: its description, running it with a runner, and comparing the outcome.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -15,17 +15,19 @@ use super::support::sandbox::Sandbox;
 /// Longer than any deadline of the library.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+const FIELDS: [&str; 7] = ["name", "options", "environment", "client", "answers", "calls", "requests"];
+
 pub struct Case {
     pub subject: String,
     pub name: String,
-    /// As it is written, with the names of the sandbox's variables in braces.
+    /// The case as it is in the file, with names of the sandbox's variables in braces.
     description: Value,
 }
 
-/// Every case of cases.json, in its order.
+/// Returns every case of cases.json, in its order.
 pub fn all() -> Vec<Case> {
-    let text = std::fs::read_to_string(root().join("tests/conformance/cases.json")).unwrap();
-    let subjects: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let cases = std::fs::read_to_string(root().join("tests/conformance/cases.json")).unwrap();
+    let subjects: Vec<Value> = serde_json::from_str(&cases).unwrap();
     subjects.iter().flat_map(cases_of).collect()
 }
 
@@ -38,7 +40,7 @@ impl Case {
     pub fn new(subject: &str, description: &Value) -> Self {
         let name = description["name"].as_str().unwrap().into();
         for field in description.as_object().unwrap().keys() {
-            let is_known = ["name", "environment", "client", "answers", "calls", "requests"].contains(&field.as_str());
+            let is_known = FIELDS.contains(&field.as_str());
             assert!(is_known, "«{name}» has a field {field}");
         }
         Self { subject: subject.into(), name, description: description.clone() }
@@ -46,20 +48,23 @@ impl Case {
 
     pub fn run(&self, mut command: Command, sandbox: &Sandbox) -> Result<(), String> {
         let case = filled(&self.description, sandbox);
-        sandbox.script(&case["answers"].as_array().into_iter().flatten().map(answer).collect());
+        sandbox.script(&case["answers"].as_array().into_iter().flatten().map(scripted_response).collect());
         for (name, value) in case["environment"].as_object().into_iter().flatten() {
             command.env(name, value.as_str().unwrap());
         }
+        for option in case.get("options").unwrap_or(&json!(["load_env"])).as_array().unwrap() {
+            command.arg(option.as_str().unwrap());
+        }
         let mut runner = Runner::start(command);
         let outcome = talk(&mut runner, &case);
-        // How it ended says most where it ended too early.
+        // If the runner ended too early, its exit explains more than the outcome.
         runner.end().and(outcome)?;
-        sent(&sandbox.requests(), &case["requests"])
+        check_requests(&sandbox.requests(), &case["requests"])
     }
 }
 
 fn talk(runner: &mut Runner, case: &Value) -> Result<(), String> {
-    check("the client", &runner.answer()?, case.get("client").unwrap_or(&json!({"client": true})))?;
+    check("the client", &runner.read()?, case.get("client").unwrap_or(&json!({"client": true})))?;
     for call in case["calls"].as_array().into_iter().flatten() {
         let line = call["call"].as_str().unwrap();
         check(line, &runner.call(line)?, &call["expect"])?;
@@ -67,8 +72,8 @@ fn talk(runner: &mut Runner, case: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// A case that does not name its requests does not care.
-fn sent(seen: &[Value], expected: &Value) -> Result<(), String> {
+/// Compares the requests, unless the case does not name any.
+fn check_requests(seen: &[Value], expected: &Value) -> Result<(), String> {
     let Value::Array(expected) = expected else { return Ok(()) };
     if seen.len() != expected.len() {
         return Err(format!("{} requests instead of {}: {seen:?}", seen.len(), expected.len()));
@@ -77,14 +82,15 @@ fn sent(seen: &[Value], expected: &Value) -> Result<(), String> {
     pairs.try_for_each(|(seen, expected)| check("a request", &seen, expected))
 }
 
-/// The case for this sandbox and this hour: `{TANGO_API_URL}` is the sandbox's variable of that name, `{IN_AN_HOUR}` a time as
-/// headers write it.
+/// Fills in the braces: `{TANGO_API_URL}` is the sandbox's variable of that name, `{IN_AN_HOUR}` a time in the format
+/// of headers.
 fn filled(description: &Value, sandbox: &Sandbox) -> Value {
     match description {
-        Value::String(text) => {
-            let fill = |text: String, (name, value): (&String, &String)| text.replace(&format!("{{{name}}}"), value);
+        Value::String(string) => {
+            let fill =
+                |filled: String, (name, value): (&String, &String)| filled.replace(&format!("{{{name}}}"), value);
             let hour = httpdate::fmt_http_date(SystemTime::now() + Duration::from_hours(1));
-            sandbox.variables.iter().fold(text.replace("{IN_AN_HOUR}", &hour), fill).into()
+            sandbox.variables.iter().fold(string.replace("{IN_AN_HOUR}", &hour), fill).into()
         }
         Value::Array(values) => values.iter().map(|value| filled(value, sandbox)).collect(),
         Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), filled(value, sandbox))).collect(),
@@ -92,18 +98,18 @@ fn filled(description: &Value, sandbox: &Sandbox) -> Value {
     }
 }
 
-/// An answer as the sandbox wants it: `json` is a body of that type.
-fn answer(description: &Value) -> Value {
-    let mut answer = description.clone();
-    let fields = answer.as_object_mut().unwrap();
+/// Converts a response of a case to the sandbox's format: `json` becomes a body of that type.
+fn scripted_response(description: &Value) -> Value {
+    let mut response = description.clone();
+    let fields = response.as_object_mut().unwrap();
     if let Some(value) = fields.remove("json") {
         fields.insert("body".into(), value.to_string().into());
         fields.entry("headers").or_insert_with(|| json!({}))["content-type"] = "application/json".into();
     }
-    answer
+    response
 }
 
-/// A recorded request with its body decoded.
+/// Adds the decoded form to a recorded request.
 fn with_form(request: &Value) -> Value {
     let mut request = request.clone();
     let body = request["body"].as_str().unwrap_or_default().to_owned();
@@ -112,7 +118,7 @@ fn with_form(request: &Value) -> Value {
     request
 }
 
-/// A runner at work.
+/// The process of a runner.
 struct Runner {
     process: Child,
     input: Option<ChildStdin>,
@@ -128,9 +134,9 @@ impl Runner {
         thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let mut errors = process.stderr.take().unwrap();
         let errors = thread::spawn(move || {
-            let mut said = Vec::new();
-            errors.read_to_end(&mut said).unwrap();
-            String::from_utf8_lossy(&said).into_owned()
+            let mut printed = Vec::new();
+            errors.read_to_end(&mut printed).unwrap();
+            String::from_utf8_lossy(&printed).into_owned()
         });
         Self { input: process.stdin.take(), process, lines, errors }
     }
@@ -139,15 +145,15 @@ impl Runner {
         let input = self.input.as_mut().unwrap();
         let written = writeln!(input, "{line}").and_then(|()| input.flush());
         written.map_err(|error| format!("{line}: {error}"))?;
-        self.answer()
+        self.read()
     }
 
-    fn answer(&mut self) -> Result<Value, String> {
-        let line = self.lines.recv_timeout(PATIENCE).map_err(|_| "no answer")?;
+    fn read(&mut self) -> Result<Value, String> {
+        let line = self.lines.recv_timeout(PATIENCE).map_err(|_| "it printed nothing")?;
         serde_json::from_str(&line).map_err(|error| format!("{error}: {line:?}"))
     }
 
-    /// It ends with its input, has nothing more to say, and is content.
+    /// Closes its input. It has to exit with success and print nothing more.
     fn end(mut self) -> Result<(), String> {
         drop(self.input.take());
         let rest = self.lines.recv_timeout(PATIENCE);
@@ -155,11 +161,13 @@ impl Runner {
             let _ = self.process.kill();
         }
         let status = self.process.wait().unwrap();
-        let said = self.errors.join().unwrap();
+        let printed = self.errors.join().unwrap();
         match rest {
-            Ok(line) => Err(format!("it printed more than it was asked for: {line}")),
-            Err(RecvTimeoutError::Timeout) => Err(format!("it did not end: {said}")),
-            Err(RecvTimeoutError::Disconnected) if !status.success() => Err(format!("it ended with {status}: {said}")),
+            Ok(line) => Err(format!("it printed too much: {line}")),
+            Err(RecvTimeoutError::Timeout) => Err(format!("it did not end: {printed}")),
+            Err(RecvTimeoutError::Disconnected) if !status.success() => {
+                Err(format!("it ended with {status}: {printed}"))
+            }
             Err(RecvTimeoutError::Disconnected) => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! What a case expects of a value.
+//! Compares a value with the expectation of a case.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// What a runner prints, with all of its fields.
+/// The objects that a runner prints, with all their fields.
 const FIELDS: [(&str, &[&str]); 3] = [
     ("token", &["value", "type", "scope", "expires_in_seconds"]),
     ("authorization", &["value", "dpop"]),
@@ -40,16 +40,16 @@ fn has_all_fields(seen: &Value) -> bool {
     })
 }
 
-/// The value itself, an object of which each named field is as expected (null: it is null, or not there), or one of
-/// `{"contains": "a part"}`, `{"lacks": "a part"}`, `{"between": [1, 2]}`, `{"from_now": [-1, 2]}` (seconds since 1970) and
-/// `{"proof": {"header": {…}, "claims": {…}}}`.
+/// Compares a value with the expected one. An expected object names the fields to compare; null means null or absent.
+/// The special forms are `{"contains": "a part"}`, `{"lacks": "a part"}`, `{"between": [1, 2]}`, `{"from_now": [-1,
+/// 2]}` (seconds since 1970) and `{"proof": {"header": {…}, "claims": {…}}}`.
 fn is_as_expected(seen: &Value, expected: &Value) -> bool {
     let Value::Object(expected) = expected else { return seen == expected };
     if let Some(part) = expected.get("contains") {
-        return seen.as_str().is_some_and(|text| text.contains(part.as_str().unwrap()));
+        return seen.as_str().is_some_and(|string| string.contains(part.as_str().unwrap()));
     }
     if let Some(part) = expected.get("lacks") {
-        return seen.as_str().is_some_and(|text| !text.contains(part.as_str().unwrap()));
+        return seen.as_str().is_some_and(|string| !string.contains(part.as_str().unwrap()));
     }
     if let Some(bounds) = expected.get("between") {
         return is_between(bounds, seen.as_i64());
@@ -73,7 +73,7 @@ fn now() -> i64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs().try_into().unwrap()
 }
 
-/// What a JWS in compact form says (RFC 7515). That it is signed well is checked elsewhere, with other libraries.
+/// Decodes a JWS in compact form (RFC 7515). Other tests verify signatures, with other libraries.
 fn decoded(proof: &Value) -> Option<Value> {
     let parts: Vec<_> =
         proof.as_str()?.split('.').map(|part| URL_SAFE_NO_PAD.decode(part)).collect::<Result<_, _>>().ok()?;
@@ -83,7 +83,7 @@ fn decoded(proof: &Value) -> Option<Value> {
 }
 
 #[test]
-fn what_is_not_expected_is_found() {
+fn unexpected_values_are_found() {
     let seen = json!({"a": 5, "text": "some text", "none": null, "inner": {"b": [1]}, "time": now()});
     let proof = [r#"{"typ": "dpop+jwt"}"#, r#"{"htm": "GET"}"#, "signature"].map(|part| URL_SAFE_NO_PAD.encode(part));
     let rows = [
@@ -107,7 +107,7 @@ fn what_is_not_expected_is_found() {
 }
 
 #[test]
-fn a_field_that_is_left_out_is_found() {
+fn missing_and_surplus_fields_are_found() {
     let whole = json!({"authorization": {"value": "Bearer x", "dpop": null}});
     assert_eq!(check("", &whole, &json!({})), Ok(()));
     assert!(check("", &json!({"authorization": {"value": "Bearer x"}}), &json!({})).is_err());

@@ -1,4 +1,4 @@
-/* The runner of C: does what it reads, a line at a time, and prints what it gets as JSON. See README.md. */
+/* The runner of C: executes the calls that it reads, one per line, and prints each outcome as JSON. See README.md. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,15 +13,15 @@ static tango_client *client;
 static tango_token *last_token;
 static tango_authorization *last_authorization;
 
-static void print_text(const char *name, const char *text, const char *end)
+static void print_string(const char *name, const char *value, const char *end)
 {
     printf("\"%s\": ", name);
-    if (text == NULL) {
+    if (value == NULL) {
         printf("null%s", end);
         return;
     }
     putchar('"');
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
+    for (const unsigned char *at = (const unsigned char *)value; *at != '\0'; at++) {
         if (*at == '"' || *at == '\\')
             printf("\\%c", *at);
         else if (*at < 0x20)
@@ -43,19 +43,19 @@ static void print_number(const char *name, int64_t number, int64_t none, const c
 static void print_error(tango_error *error)
 {
     printf("{\"error\": {");
-    print_text("status", tango_status_name(tango_error_status(error)), ", ");
-    print_text("message", tango_error_message(error), ", ");
+    print_string("status", tango_status_name(tango_error_status(error)), ", ");
+    print_string("message", tango_error_message(error), ", ");
     print_number("http_status", tango_error_http_status(error), 0, ", ");
-    print_text("oauth_error", tango_error_oauth_error(error), ", ");
-    print_text("oauth_error_description", tango_error_oauth_error_description(error), ", ");
-    print_text("i18n_key", tango_error_i18n_key(error), ", ");
-    print_text("server_message", tango_error_server_message(error), ", ");
-    print_text("request_id", tango_error_request_id(error), ", ");
+    print_string("oauth_error", tango_error_oauth_error(error), ", ");
+    print_string("oauth_error_description", tango_error_oauth_error_description(error), ", ");
+    print_string("i18n_key", tango_error_i18n_key(error), ", ");
+    print_string("server_message", tango_error_server_message(error), ", ");
+    print_string("request_id", tango_error_request_id(error), ", ");
     print_number("retry_after_seconds", tango_error_retry_after_seconds(error), -1, "}}\n");
     tango_error_free(error);
 }
 
-/* The error through its place: C may look at it before the call that writes it. */
+/* Takes a pointer to the error, because C may evaluate the arguments before the call that writes it. */
 static void print_done(tango_status status, tango_error **error)
 {
     if (status == TANGO_STATUS_OK)
@@ -71,9 +71,9 @@ static void print_token(tango_token *token, tango_error *error)
         return;
     }
     printf("{\"token\": {");
-    print_text("value", tango_token_value(token), ", ");
-    print_text("type", tango_token_type(token), ", ");
-    print_text("scope", tango_token_scope(token), ", ");
+    print_string("value", tango_token_value(token), ", ");
+    print_string("type", tango_token_type(token), ", ");
+    print_string("scope", tango_token_scope(token), ", ");
     print_number("expires_in_seconds", tango_token_expires_in_seconds(token), -1, "}}\n");
     tango_token_free(last_token);
     last_token = token;
@@ -86,8 +86,8 @@ static void print_authorization(tango_authorization *authorization, tango_error 
         return;
     }
     printf("{\"authorization\": {");
-    print_text("value", tango_authorization_value(authorization), ", ");
-    print_text("dpop", tango_authorization_dpop(authorization), "}}\n");
+    print_string("value", tango_authorization_value(authorization), ", ");
+    print_string("dpop", tango_authorization_dpop(authorization), "}}\n");
     tango_authorization_free(last_authorization);
     last_authorization = authorization;
 }
@@ -100,7 +100,7 @@ static void acquire(void)
     print_token(token, error);
 }
 
-/* What the asynchronous call ends with, and that it has. */
+/* The outcome of an asynchronous call, once it is done. */
 struct outcome {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -163,8 +163,8 @@ static void observe(char *const *fields)
         printf("{\"verdict\": \"%s\"}\n", verdict == TANGO_VERDICT_RETRY ? "retry" : "done");
 }
 
-/* Cuts a line at its tabs; an empty field, and one that is missing, is NULL. */
-static void cut(char *line, char *fields[FIELDS])
+/* Splits a line at its tabs; an empty or missing field is NULL. */
+static void split(char *line, char *fields[FIELDS])
 {
     line[strcspn(line, "\n")] = '\0';
     for (int i = 0; i < FIELDS; i++) {
@@ -200,13 +200,37 @@ static int run(char *const *fields)
     return 1;
 }
 
-int main(void)
+/* Configures the client as one argument says: `load_env`, or NAME=VALUE for an option that is set in code. */
+static tango_status configure(tango_config *config, const char *argument, tango_error **error)
+{
+    static const struct {
+        const char *name;
+        tango_status (*set)(tango_config *, const char *, tango_error **);
+    } strings[] = {
+        {"audience=", tango_config_set_audience},
+        {"user_agent=", tango_config_set_user_agent},
+        {"allowed_origins=", tango_config_allow_origin},
+    };
+    if (strcmp(argument, "load_env") == 0)
+        return tango_config_load_env(config, error);
+    if (strcmp(argument, "allow_plain_http=true") == 0)
+        return tango_config_set_allow_plain_http(config, 1, error);
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+        if (strncmp(argument, strings[i].name, strlen(strings[i].name)) == 0)
+            return strings[i].set(config, argument + strlen(strings[i].name), error);
+    fprintf(stderr, "unknown option: %s\n", argument);
+    exit(1);
+}
+
+int main(int argc, char **argv)
 {
     static char line[LONGEST_LINE];
     tango_config *config = tango_config_new();
     tango_error *error = NULL;
-    if (tango_config_load_env(config, &error) != TANGO_STATUS_OK ||
-        tango_client_new(config, &client, &error) != TANGO_STATUS_OK) {
+    tango_status status = TANGO_STATUS_OK;
+    for (int i = 1; i < argc && status == TANGO_STATUS_OK; i++)
+        status = configure(config, argv[i], &error);
+    if (status != TANGO_STATUS_OK || tango_client_new(config, &client, &error) != TANGO_STATUS_OK) {
         print_error(error);
         tango_config_free(config);
         return 0;
@@ -216,9 +240,9 @@ int main(void)
     fflush(stdout);
     while (fgets(line, sizeof line, stdin) != NULL) {
         char *fields[FIELDS];
-        cut(line, fields);
+        split(line, fields);
         if (!run(fields)) {
-            fprintf(stderr, "not a line that a runner knows\n");
+            fprintf(stderr, "unknown call\n");
             return 1;
         }
         fflush(stdout);

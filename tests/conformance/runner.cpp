@@ -1,4 +1,5 @@
-// The runner of C++: does what it reads, a line at a time, and prints what it gets as JSON. See README.md.
+// The runner of C++: executes the calls that it reads, one per line, and prints each outcome as JSON. See README.md.
+#include <algorithm>
 #include <array>
 #include <iostream>
 #include <optional>
@@ -6,10 +7,10 @@
 
 #include <tango_token.hpp>
 
-using text = std::optional<std::string_view>;
-using fields = std::array<text, 6>;
+using optional_view = std::optional<std::string_view>;
+using fields = std::array<optional_view, 6>;
 
-static std::string json(text value)
+static std::string json(optional_view value)
 {
     if (!value)
         return "null";
@@ -38,26 +39,28 @@ static std::string json(const tango::error &error)
 {
     const auto retry_after = error.retry_after();
     const auto seconds = retry_after ? std::make_optional(retry_after->count()) : std::nullopt;
-    return "{\"error\": {\"status\": " + json(text(tango::status_name(error.status()))) +
-           ", \"message\": " + json(text(error.what())) + ", \"http_status\": " + json_number(error.http_status()) +
-           ", \"oauth_error\": " + json(text(error.oauth_error())) +
-           ", \"oauth_error_description\": " + json(text(error.oauth_error_description())) +
-           ", \"i18n_key\": " + json(text(error.i18n_key())) +
-           ", \"server_message\": " + json(text(error.server_message())) +
-           ", \"request_id\": " + json(text(error.request_id())) +
+    return "{\"error\": {\"status\": " + json(optional_view(tango::status_name(error.status()))) +
+           ", \"message\": " + json(optional_view(error.what())) +
+           ", \"http_status\": " + json_number(error.http_status()) +
+           ", \"oauth_error\": " + json(optional_view(error.oauth_error())) +
+           ", \"oauth_error_description\": " + json(optional_view(error.oauth_error_description())) +
+           ", \"i18n_key\": " + json(optional_view(error.i18n_key())) +
+           ", \"server_message\": " + json(optional_view(error.server_message())) +
+           ", \"request_id\": " + json(optional_view(error.request_id())) +
            ", \"retry_after_seconds\": " + json_number(seconds) + "}}";
 }
 
 static std::string json(const tango::token &token)
 {
-    return "{\"token\": {\"value\": " + json(text(token.value())) + ", \"type\": " + json(text(token.type())) +
-           ", \"scope\": " + json(text(token.scope())) +
+    return "{\"token\": {\"value\": " + json(optional_view(token.value())) +
+           ", \"type\": " + json(optional_view(token.type())) +
+           ", \"scope\": " + json(optional_view(token.scope())) +
            ", \"expires_in_seconds\": " + std::to_string(token.expires_in().count()) + "}}";
 }
 
 static std::string json(const tango::authorization &authorization)
 {
-    return "{\"authorization\": {\"value\": " + json(text(authorization.value())) +
+    return "{\"authorization\": {\"value\": " + json(optional_view(authorization.value())) +
            ", \"dpop\": " + json(authorization.dpop()) + "}}";
 }
 
@@ -83,20 +86,20 @@ public:
         else if (call == "set_credentials")
             client_.set_credentials({line[1], line[2], line[3], line[4]});
         else
-            throw std::invalid_argument("not a line that a runner knows");
+            throw std::invalid_argument("unknown call");
         return "{\"done\": true}";
     }
 
 private:
     std::string observe(const fields &line) const
     {
-        tango::answer answer;
-        answer.http_status = std::stoi(std::string(line[1].value()));
+        tango::response response;
+        response.http_status = std::stoi(std::string(line[1].value()));
         constexpr std::array<std::string_view, 3> NAMES{"DPoP-Nonce", "WWW-Authenticate", "Date"};
         for (std::size_t i = 0; i < NAMES.size(); i++)
-            if (const text value = line[i + 2])
-                answer.add_header(NAMES[i], *value);
-        const bool again = client_.observe(authorization_, answer) == TANGO_VERDICT_RETRY;
+            if (const optional_view value = line[i + 2])
+                response.add_header(NAMES[i], *value);
+        const bool again = client_.observe(authorization_, response) == TANGO_VERDICT_RETRY;
         return again ? "{\"verdict\": \"retry\"}" : "{\"verdict\": \"done\"}";
     }
 
@@ -105,29 +108,53 @@ private:
     tango::authorization authorization_;
 };
 
-/// Cuts a line at its tabs; a field that is empty or missing is none.
-static fields cut(std::string_view line)
+/// Splits a line at its tabs; an empty or missing field has no value.
+static fields split(std::string_view line)
 {
-    fields cut;
-    for (text &field : cut) {
+    fields fields_of_line;
+    for (optional_view &field : fields_of_line) {
         const std::string_view begin = line.substr(0, line.find('\t'));
         if (!begin.empty())
             field = begin;
         line.remove_prefix(std::min(line.size(), begin.size() + 1));
     }
-    return cut;
+    return fields_of_line;
 }
 
-static int run()
+/// Configures a client as the arguments say: `load_env`, or NAME=VALUE for an option that is set in code.
+static tango::config configured(int argc, char **argv)
 {
-    auto client = tango::client::try_make(tango::config().load_env());
+    tango::config config;
+    for (int i = 1; i < argc; i++) {
+        const std::string_view argument = argv[i];
+        const std::string_view name = argument.substr(0, argument.find('='));
+        const std::string_view value = argument.substr(std::min(argument.size(), name.size() + 1));
+        if (argument == "load_env")
+            config.load_env();
+        else if (name == "audience")
+            config.set_audience(value);
+        else if (name == "user_agent")
+            config.set_user_agent(value);
+        else if (name == "allowed_origins")
+            config.allow_origin(value);
+        else if (name == "allow_plain_http")
+            config.set_allow_plain_http(value == "true");
+        else
+            throw std::invalid_argument("unknown option");
+    }
+    return config;
+}
+
+static int run(int argc, char **argv)
+{
+    auto client = tango::client::try_make(configured(argc, argv));
     std::cout << (client ? "{\"client\": true}" : json(client.error())) << std::endl;
     if (!client)
         return 0;
     runner runner(*std::move(client));
     for (std::string line; std::getline(std::cin, line);) {
         try {
-            std::cout << runner.run(cut(line)) << std::endl;
+            std::cout << runner.run(split(line)) << std::endl;
         } catch (const tango::error &error) {
             std::cout << json(error) << std::endl;
         }
@@ -135,10 +162,10 @@ static int run()
     return 0;
 }
 
-int main()
+int main(int argc, char **argv)
 {
     try {
-        return run();
+        return run(argc, argv);
     } catch (const std::exception &error) {
         std::cerr << error.what() << '\n';
         return 1;

@@ -1,6 +1,6 @@
-"""The runner of Python: does what it reads, a line at a time, and prints what it gets as JSON. See README.md.
+"""The Python runner: reads one call a line, makes it, and prints its result as JSON. See README.md.
 
-With ``--asyncio`` every call that has a coroutine is made with it; else only ``acquire_async`` is.
+With ``--asyncio`` it uses the coroutine of every call that has one; otherwise only for ``acquire_async``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ import sys
 
 from tango_token import Authorization, Client, TangoError, Token
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tango_token._native import Options
+
 
 def status_name(error: TangoError) -> str:
-    """``QuotaRefused`` is ``TANGO_STATUS_QUOTA_REFUSED`` in C."""
+    """Returns the name in C: ``TANGO_STATUS_QUOTA_REFUSED`` for ``QuotaRefused``."""
     return "TANGO_STATUS" + re.sub("[A-Z]", r"_\g<0>", type(error).__name__).upper()
 
 
@@ -29,14 +33,14 @@ def error(error: TangoError) -> dict[str, object]:
         "i18n_key": error.i18n_key,
         "server_message": error.server_message,
         "request_id": error.request_id,
-        # Up, so that nobody comes too early.
+        # Rounded up, so that a caller does not retry too early.
         "retry_after_seconds": None if error.retry_after is None else math.ceil(error.retry_after.total_seconds()),
     }
     return {"error": fields}
 
 
 class Runner:
-    """Remembers what the next line may refer to."""
+    """Keeps the results that later lines refer to."""
 
     token: Token
     authorization: Authorization
@@ -60,10 +64,10 @@ class Runner:
         return self._authorized(self._client.authorize_again(self.authorization))
 
     def observe(self, status: str, nonce: str | None, challenges: str | None, date: str | None) -> dict[str, object]:
-        wants_another = self._client.observe(
+        should_retry = self._client.observe(
             self.authorization, int(status), dpop_nonce=nonce, www_authenticate=challenges, date=date
         )
-        return {"verdict": "retry" if wants_another else "done"}
+        return {"verdict": "retry" if should_retry else "done"}
 
     def invalidate(self) -> dict[str, object]:
         self._client.invalidate(self.token)
@@ -91,7 +95,7 @@ class Runner:
 
 
 class AsyncioRunner(Runner):
-    """The same with coroutines."""
+    """Makes the calls with coroutines."""
 
     def acquire(self) -> dict[str, object]:
         return self.acquire_async()
@@ -103,25 +107,43 @@ class AsyncioRunner(Runner):
         return self._authorized(asyncio.run(self._client.aauthorize_again(self.authorization)))
 
 
-def say(result: dict[str, object]) -> None:
+def print_json(result: dict[str, object]) -> None:
     print(json.dumps(result), flush=True)
 
 
+def configured(arguments: list[str]) -> Client:
+    """Does what the arguments say: ``load_env``, or NAME=VALUE for an option that is set in code."""
+    options: Options = {}
+    for name, _, value in (argument.partition("=") for argument in arguments):
+        if name == "audience":
+            options["audience"] = value
+        elif name == "user_agent":
+            options["user_agent"] = value
+        elif name == "allowed_origins":
+            options["allowed_origins"] = [value]
+        elif name == "allow_plain_http":
+            options["allow_plain_http"] = value == "true"
+        elif name != "load_env":
+            raise ValueError(f"not an option that a runner knows: {name}")
+    return Client.from_env(**options) if "load_env" in arguments else Client(**options)
+
+
 def main() -> None:
-    kind = AsyncioRunner if sys.argv[1:] == ["--asyncio"] else Runner
+    arguments = sys.argv[1:]
+    kind = AsyncioRunner if "--asyncio" in arguments else Runner
     try:
-        runner = kind(Client.from_env())
+        runner = kind(configured([argument for argument in arguments if argument != "--asyncio"]))
     except TangoError as failed:
-        say(error(failed))
+        print_json(error(failed))
         return
-    say({"client": True})
-    # Bytes: a text stream would take other characters than the end of a line for one.
+    print_json({"client": True})
+    # Read as bytes, since a text stream treats further characters as line ends.
     for line in sys.stdin.buffer:
         call, *fields = line.decode().removesuffix("\n").split("\t")
         try:
-            say(runner.run(call, *(field or None for field in fields)))
+            print_json(runner.run(call, *(field or None for field in fields)))
         except TangoError as failed:
-            say(error(failed))
+            print_json(error(failed))
 
 
 main()

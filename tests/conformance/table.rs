@@ -1,4 +1,4 @@
-//! docs/conformance.md: which case passes in which language, as a run found it.
+//! Writes docs/conformance.md: which case passes in which language.
 
 use std::fmt::Write;
 
@@ -8,17 +8,17 @@ use super::case::Case;
 const HEAD: &str = "\
 # One set of cases for every language
 
-Made by `make conformance`, which runs them all: do not edit. The cases are in
+`make conformance` runs all cases and writes this page: do not edit. The cases are in
 [tests/conformance/cases.json](../tests/conformance/cases.json), and
-[tests/conformance/README.md](../tests/conformance/README.md) says how to add one, and how to add a language. Each is a
-scripted server, the calls of a program, and all that it gets and sends, field by field.
+[tests/conformance/README.md](../tests/conformance/README.md) says how to add a case or a language. Each case is a
+scripted server, the calls of a program, and everything that the program gets and sends, field by field.
 ";
 
 pub fn compose(cases: &[Case], languages: &[&Language]) -> String {
-    let mut text =
+    let mut table =
         format!("{HEAD}\n{}\n\n| language | how each case is run |\n| --- | --- |\n", summary(cases, languages));
     for language in languages {
-        writeln!(text, "| {} | {} |", language.name, language.how).unwrap();
+        writeln!(table, "| {} | {} |", language.name, language.how).unwrap();
     }
     let names: Vec<_> = languages.iter().map(|language| language.name).collect();
     let head = format!("| case | {} |\n| --- |{}\n", names.join(" | "), " :-: |".repeat(names.len()));
@@ -26,12 +26,12 @@ pub fn compose(cases: &[Case], languages: &[&Language]) -> String {
     for (number, case) in cases.iter().enumerate() {
         if case.subject != subject {
             subject = &case.subject;
-            write!(text, "\n## {subject}\n\n{head}").unwrap();
+            write!(table, "\n## {subject}\n\n{head}").unwrap();
         }
         let cells: Vec<_> = languages.iter().map(|language| mark(language, number)).collect();
-        writeln!(text, "| {} | {} |", case.name, cells.join(" | ")).unwrap();
+        writeln!(table, "| {} | {} |", case.name, cells.join(" | ")).unwrap();
     }
-    text
+    table
 }
 
 fn mark(language: &Language, case: usize) -> &'static str {

@@ -1,5 +1,5 @@
-// What a call costs that is served from memory, through C++ and through C in turn, in nanoseconds; and that the header
-// itself takes no memory for it.
+// Measures an acquire that finds its token in memory, through C++ and through C in turn, in nanoseconds. Checks that
+// the header allocates nothing for it.
 #include <chrono>
 #include <new>
 
@@ -7,7 +7,7 @@
 
 #include "check.hpp"
 
-/// Allocations of this program, not of the library, which has its own allocator.
+/// Counts allocations of this program. The library has its own allocator.
 static std::size_t allocations = 0;
 
 void *operator new(std::size_t size)

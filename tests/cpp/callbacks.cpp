@@ -1,4 +1,4 @@
-// The life of a callback: called once, ended once, wherever the objects around it end first.
+// A callback is called once and destroyed once, whatever is destroyed before it.
 #include <atomic>
 #include <functional>
 #include <future>
@@ -10,21 +10,21 @@
 
 #include "check.hpp"
 
-/// Something of a callback's own, that can be watched from outside.
+/// Owned by a callback and watched by the test.
 using owned = std::shared_ptr<int>;
 
-static void is_let_go(const owned &watched)
+static void is_released(const owned &watched)
 {
-    // A callback ends a moment after it was called.
+    // A callback is destroyed shortly after it was called.
     for (int waited_ms = 0; watched.use_count() > 1 && waited_ms < 5000; waited_ms++)
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     CHECK(watched.use_count() == 1);
 }
 
-static tango::client another_client() { return tango::client(tango::config().load_env()); }
+static tango::client new_client() { return tango::client(tango::config().load_env()); }
 
-/// In a callback a call that would wait is refused, and one that need not is made.
-static void a_callback_may_call(const tango::client &client)
+/// Inside a callback, a call that would wait fails, and one that need not wait works.
+static void callback_may_call_the_library(const tango::client &client)
 {
     std::promise<tango_status> blocking;
     client.acquire_start([&, held = client.clone()](tango::result<tango::token> outcome) {
@@ -38,32 +38,33 @@ static void a_callback_may_call(const tango::client &client)
     CHECK(client.acquire_async().get());
 }
 
-/// Nobody needs to look at a future.
-static void a_future_may_be_dropped(const tango::client &client)
+static void future_may_be_dropped(const tango::client &client)
 {
     static_cast<void>(client.acquire_async());
     CHECK(client.try_acquire_async().get());
 }
 
-/// What is under way needs neither the client nor the request.
-static void a_client_may_end_before_its_callback()
+/// An acquire in flight needs neither the client nor the request object.
+static void client_may_be_destroyed_before_its_callback()
 {
     const auto watched = std::make_shared<int>();
     std::promise<bool> granted;
+    gate("hold");
     {
-        const tango::client client = another_client();
+        const tango::client client = new_client();
         client.acquire_start([&granted, watched](tango::result<tango::token> outcome) {
             granted.set_value(outcome.has_value());
         });
     }
+    gate("release");
     CHECK(granted.get_future().get());
-    is_let_go(watched);
-    // A future as well.
-    CHECK(another_client().acquire_async().get());
+    is_released(watched);
+    // The same with a future.
+    CHECK(new_client().acquire_async().get());
 }
 
-/// The last client and the request end on the library's thread, inside of the callback that owns them.
-static void a_callback_may_end_everything()
+/// A callback that owns the last client and the request destroys both, on the library's thread.
+static void callback_may_destroy_its_client_and_request()
 {
     struct everything {
         std::optional<tango::client> client;
@@ -74,10 +75,10 @@ static void a_callback_may_end_everything()
     std::promise<std::string> value;
     {
         auto all = std::make_shared<everything>();
-        all->client = another_client();
+        all->client = new_client();
         auto complete = all->is_complete.get_future().share();
         const auto done = [all, watched, &value, complete](tango::result<tango::token> outcome) {
-            // Made long before there is a token; the wait is for the assignment alone.
+            // Only waits for the assignment of the request below.
             complete.wait();
             all->client.reset();
             all->request->cancel();
@@ -88,29 +89,29 @@ static void a_callback_may_end_everything()
         all->is_complete.set_value();
     }
     CHECK(!value.get_future().get().empty());
-    is_let_go(watched);
+    is_released(watched);
 }
 
-/// One that is never called ends at once, where it was made.
-static void what_cannot_start_ends_at_once()
+/// A callback of an acquire that cannot start is destroyed at once.
+static void callback_of_failed_start_is_destroyed_at_once()
 {
     const auto watched = std::make_shared<int>();
     const auto never = [watched](tango::result<tango::token>) { std::abort(); };
     const auto not_started = tango::client().try_acquire_start(never);
-    CHECK(!not_started && watched.use_count() == 2 && "here and in `never`");
+    CHECK(!not_started && watched.use_count() == 2 && "owned here and by `never`");
 
-    const tango::client client = another_client();
-    const auto refusal = [&](auto done) {
+    const tango::client client = new_client();
+    const auto error_of = [&](auto done) {
         const auto started = client.try_acquire_start(done);
         CHECK(!started && started.error().status() == TANGO_STATUS_INVALID_ARGUMENT);
         return std::string(started.error().what());
     };
-    CHECK(refusal(std::function<void(tango::result<tango::token>)>()) == "done is NULL");
-    CHECK(refusal(static_cast<void (*)(tango::result<tango::token>)>(nullptr)) == "done is NULL");
-    CHECK(refusal(static_cast<void (*)(tango::result<tango::token>) noexcept>(nullptr)) == "done is NULL");
+    CHECK(error_of(std::function<void(tango::result<tango::token>)>()) == "done is NULL");
+    CHECK(error_of(static_cast<void (*)(tango::result<tango::token>)>(nullptr)) == "done is NULL");
+    CHECK(error_of(static_cast<void (*)(tango::result<tango::token>) noexcept>(nullptr)) == "done is NULL");
 }
 
-static void a_cancelled_future_says_so(const tango::client &client)
+static void cancelled_future_throws(const tango::client &client)
 {
     const auto status_of = [](auto future) {
         try {
@@ -120,26 +121,28 @@ static void a_cancelled_future_says_so(const tango::client &client)
         }
     };
     client.invalidate(client.acquire());
+    gate("hold");
     tango::request first, second;
     auto kept = client.acquire_async(first);
-    auto given_up = client.acquire_async(second);
+    auto cancelled = client.acquire_async(second);
     second.cancel();
-    CHECK(status_of(std::move(given_up)) == TANGO_STATUS_CANCELLED);
+    CHECK(status_of(std::move(cancelled)) == TANGO_STATUS_CANCELLED);
 
-    // A start that fails leaves no earlier request behind, which would be cancelled by mistake.
+    // A start that fails empties the request object, so that no earlier request is cancelled by mistake.
     CHECK(status_of(tango::client().acquire_async(first)) == TANGO_STATUS_INVALID_ARGUMENT && !first);
     first.cancel();
+    gate("release");
     CHECK(status_of(std::move(kept)) == TANGO_STATUS_OK);
 }
 
 int main()
 {
-    const tango::client client = another_client();
-    a_callback_may_call(client);
-    a_future_may_be_dropped(client);
-    a_client_may_end_before_its_callback();
-    a_callback_may_end_everything();
-    what_cannot_start_ends_at_once();
-    a_cancelled_future_says_so(client);
-    std::puts("each callback ended once");
+    const tango::client client = new_client();
+    callback_may_call_the_library(client);
+    future_may_be_dropped(client);
+    client_may_be_destroyed_before_its_callback();
+    callback_may_destroy_its_client_and_request();
+    callback_of_failed_start_is_destroyed_at_once();
+    cancelled_future_throws(client);
+    std::puts("each callback was destroyed once");
 }

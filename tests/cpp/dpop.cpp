@@ -1,4 +1,4 @@
-// Keys of every algorithm, a key that stays elsewhere (here: in OpenSSL), proofs, and what is learned from answers.
+// Keys of every algorithm, a key that only OpenSSL holds, proofs, and what the client learns from responses.
 #include <atomic>
 #include <initializer_list>
 #include <memory>
@@ -15,7 +15,7 @@
 
 #include "check.hpp"
 
-static void keys_of(std::initializer_list<tango_algorithm> algorithms)
+static void keys_are_written_and_read(std::initializer_list<tango_algorithm> algorithms)
 {
     for (const auto algorithm : algorithms) {
         tango::dpop_key key = tango::dpop_key::generate(algorithm);
@@ -30,7 +30,7 @@ static void keys_of(std::initializer_list<tango_algorithm> algorithms)
     }
 }
 
-static void what_is_no_key_is_refused()
+static void invalid_keys_are_rejected()
 {
     const tango::dpop_key es384 = tango::dpop_key::generate(TANGO_ALGORITHM_ES384);
     CHECK(tango::dpop_key::from_pem(es384.to_pem()).algorithm() == TANGO_ALGORITHM_ES384);
@@ -43,7 +43,7 @@ static void what_is_no_key_is_refused()
     CHECK(!proof && proof.error().status() == TANGO_STATUS_INVALID_ARGUMENT);
 }
 
-/// A private key that only OpenSSL has. Counts its signatures, and how many of it there are.
+/// Holds a private key in OpenSSL. Counts its signatures and its instances.
 class vault {
 public:
     static inline std::atomic<int> alive{0};
@@ -80,7 +80,7 @@ private:
     std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY *)> key_{nullptr, EVP_PKEY_free};
 };
 
-static void a_key_that_stays_elsewhere()
+static void signer_signs_for_a_key_outside_the_library()
 {
     const tango::dpop_key original = tango::dpop_key::generate(TANGO_ALGORITHM_ES256);
     const auto in_vault = std::make_shared<vault>(original.to_pem());
@@ -95,19 +95,19 @@ static void a_key_that_stays_elsewhere()
         const tango::token token = client.acquire();
         const tango::dpop_key bound = token.dpop_key();
         CHECK(token.type() == "DPoP" && bound.thumbprint() == original.thumbprint());
-        CHECK(in_vault->signatures >= 2 && "the server has verified one of its signatures");
+        CHECK(in_vault->signatures >= 2 && "the server verified one of its signatures");
     }
-    // The library's thread may still be about to let go of it.
+    // The library's thread may release it slightly later.
     for (int waited_ms = 0; in_vault.use_count() > 2 && waited_ms < 5000; waited_ms++)
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    CHECK(in_vault.use_count() == 2 && "here and in `sign`");
+    CHECK(in_vault.use_count() == 2 && "owned here and by `sign`");
 }
 
-static void a_signer_that_fails_is_told_and_released()
+static void failing_signer_is_reported_and_released()
 {
     const tango::dpop_key original = tango::dpop_key::generate(TANGO_ALGORITHM_ES256);
     auto marker = std::make_shared<int>();
-    const auto status_of = [&](tango_algorithm algorithm, std::string_view jwk, tango::signer sign) {
+    const auto error_of = [&](tango_algorithm algorithm, std::string_view jwk, tango::signer sign) {
         const auto key = tango::dpop_key::try_from_signer(algorithm, jwk, std::move(sign));
         CHECK(!key && marker.use_count() == 1);
         return key.error();
@@ -115,61 +115,61 @@ static void a_signer_that_fails_is_told_and_released()
     using signature = std::optional<std::vector<std::uint8_t>>;
     const auto es256 = TANGO_ALGORITHM_ES256;
     const auto jwk = original.public_jwk();
-    auto refused = status_of(es256, jwk, [marker](std::string_view) -> signature { return std::nullopt; });
-    CHECK(refused.status() == TANGO_STATUS_SIGNING_FAILED);
-    CHECK(std::string(refused.what()).find("returned 1") != std::string::npos);
-    refused = status_of(es256, jwk, [marker](std::string_view) -> signature { throw std::runtime_error("no HSM"); });
-    CHECK(refused.status() == TANGO_STATUS_SIGNING_FAILED);
-    CHECK(std::string(refused.what()).find("returned -1") != std::string::npos);
-    refused = status_of(es256, jwk, [marker](std::string_view) { return std::vector<std::uint8_t>(5000); });
-    CHECK(std::string(refused.what()).find("5000 bytes") != std::string::npos);
-    refused = status_of(es256, jwk, [marker](std::string_view) { return std::vector<std::uint8_t>(); });
-    CHECK(refused.status() == TANGO_STATUS_SIGNING_FAILED || refused.status() == TANGO_STATUS_KEY_REJECTED);
-    refused = status_of(es256, "no JWK", [marker](std::string_view) -> signature { std::abort(); });
-    CHECK(refused.status() == TANGO_STATUS_KEY_REJECTED);
+    auto failure = error_of(es256, jwk, [marker](std::string_view) -> signature { return std::nullopt; });
+    CHECK(failure.status() == TANGO_STATUS_SIGNING_FAILED);
+    CHECK(std::string(failure.what()).find("returned 1") != std::string::npos);
+    failure = error_of(es256, jwk, [marker](std::string_view) -> signature { throw std::runtime_error("no HSM"); });
+    CHECK(failure.status() == TANGO_STATUS_SIGNING_FAILED);
+    CHECK(std::string(failure.what()).find("returned -1") != std::string::npos);
+    failure = error_of(es256, jwk, [marker](std::string_view) { return std::vector<std::uint8_t>(5000); });
+    CHECK(std::string(failure.what()).find("5000 bytes") != std::string::npos);
+    failure = error_of(es256, jwk, [marker](std::string_view) { return std::vector<std::uint8_t>(); });
+    CHECK(failure.status() == TANGO_STATUS_SIGNING_FAILED || failure.status() == TANGO_STATUS_KEY_REJECTED);
+    failure = error_of(es256, "no JWK", [marker](std::string_view) -> signature { std::abort(); });
+    CHECK(failure.status() == TANGO_STATUS_KEY_REJECTED);
     const auto unknown = static_cast<tango_algorithm>(9);
-    refused = status_of(unknown, jwk, [marker](std::string_view) -> signature { std::abort(); });
-    CHECK(refused.status() == TANGO_STATUS_INVALID_ARGUMENT);
-    CHECK(status_of(es256, jwk, nullptr).status() == TANGO_STATUS_SIGNING_FAILED);
+    failure = error_of(unknown, jwk, [marker](std::string_view) -> signature { std::abort(); });
+    CHECK(failure.status() == TANGO_STATUS_INVALID_ARGUMENT);
+    CHECK(error_of(es256, jwk, nullptr).status() == TANGO_STATUS_SIGNING_FAILED);
 }
 
-static void the_headers_follow_the_answers(const tango::client &client, const std::string &url)
+static void headers_follow_the_responses(const tango::client &client, const std::string &url)
 {
     const tango::authorization first = client.authorize("GET", url);
     CHECK(first.value().substr(0, 7) == "DPoP ey" && first.dpop()->substr(0, 2) == "ey");
 
-    tango::answer challenge{401, {}, {}, {}};
+    tango::response challenge{401, {}, {}, {}};
     challenge.add_header("dPoP-nOnCe", "n-1");
     challenge.add_header("WWW-Authenticate", "Bearer");
     challenge.add_header("WWW-AUTHENTICATE", "DPoP error=\"use_dpop_nonce\"");
-    challenge.add_header("Dates", "are another header");
+    challenge.add_header("Dates", "not the Date header");
     CHECK(challenge.www_authenticate == "Bearer, DPoP error=\"use_dpop_nonce\"" && !challenge.date);
     CHECK(client.observe(first, challenge) == TANGO_VERDICT_RETRY);
 
     const tango::authorization again = client.authorize_again(first);
     CHECK(again.value() == first.value() && again.dpop() != first.dpop());
     CHECK(client.observe(again, {200, {}, {}, {}}) == TANGO_VERDICT_DONE);
-    const auto given_up = client.try_observe(again, challenge);
-    CHECK(!given_up && given_up.error().status() == TANGO_STATUS_PROOF_REFUSED);
-    CHECK(given_up.error().http_status() == 401);
+    const auto failure = client.try_observe(again, challenge);
+    CHECK(!failure && failure.error().status() == TANGO_STATUS_PROOF_REFUSED);
+    CHECK(failure.error().http_status() == 401);
 
-    CHECK(client.try_authorize("GET", "https://elsewhere.example/").error().status() == TANGO_STATUS_INVALID_ARGUMENT);
+    CHECK(client.try_authorize("GET", "https://other.example/").error().status() == TANGO_STATUS_INVALID_ARGUMENT);
 }
 
 int main(int argc, char **)
 {
-    // OpenSSL keeps random numbers for each thread that signs. At exit it would forget those of the library's thread,
-    // which runs on, and the leak sanitizer would sometimes find them.
+    // OpenSSL keeps random state for each thread that signs. Its clean-up at exit would drop that of the library's
+    // thread, which is still running, and the leak sanitizer would sometimes report it.
     CHECK(OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr) == 1);
-    keys_of({TANGO_ALGORITHM_ES256, TANGO_ALGORITHM_ES384, TANGO_ALGORITHM_EDDSA});
-    // To make an RSA key takes valgrind many seconds: only where an argument asks for it.
+    keys_are_written_and_read({TANGO_ALGORITHM_ES256, TANGO_ALGORITHM_ES384, TANGO_ALGORITHM_EDDSA});
+    // Generating an RSA key takes many seconds under valgrind, so an argument asks for it.
     if (argc > 1)
-        keys_of({TANGO_ALGORITHM_RS256, TANGO_ALGORITHM_PS256});
-    what_is_no_key_is_refused();
-    a_key_that_stays_elsewhere();
+        keys_are_written_and_read({TANGO_ALGORITHM_RS256, TANGO_ALGORITHM_PS256});
+    invalid_keys_are_rejected();
+    signer_signs_for_a_key_outside_the_library();
     CHECK(vault::alive == 0);
-    a_signer_that_fails_is_told_and_released();
+    failing_signer_is_reported_and_released();
     const tango::client client(tango::config().load_env().set_dpop(TANGO_DPOP_MODE_REQUIRED));
-    the_headers_follow_the_answers(client, std::string(std::getenv("TANGO_API_URL")) + "/accounts");
+    headers_follow_the_responses(client, std::string(std::getenv("TANGO_API_URL")) + "/accounts");
     std::puts("keys, proofs and headers");
 }

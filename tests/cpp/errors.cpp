@@ -1,5 +1,5 @@
-// Asks for one token and prints every field of the error, twice: as it is thrown, and as a result holds it, each time
-// from a copy that outlives everything else.
+// Prints every field of an error twice: as it is thrown, and as a result holds it. Both are copies that outlive
+// everything else.
 #include <iostream>
 #include <string>
 
@@ -9,9 +9,9 @@
 
 static_assert(std::is_nothrow_copy_constructible_v<tango::error> && std::is_nothrow_copy_assignable_v<tango::error>);
 
-static void print(const char *name, const std::optional<std::string> &text)
+static void print(const char *name, const std::optional<std::string> &value)
 {
-    std::cout << name << '=' << text.value_or("(none)") << '\n';
+    std::cout << name << '=' << value.value_or("(none)") << '\n';
 }
 
 static void print(const tango::error &error)
@@ -47,7 +47,7 @@ static tango::error returned()
     CHECK(!token);
     try {
         token.value();
-        FAIL("the value of a failure is no value");
+        FAIL("a failed result has no value");
     } catch (const tango::error &error) {
         CHECK(error.status() == token.error().status());
     }
@@ -59,7 +59,7 @@ int main()
     print(thrown());
     print(returned());
 
-    tango::error own(TANGO_STATUS_TIMED_OUT, "one of the program's own");
+    tango::error own(TANGO_STATUS_TIMED_OUT, "made by the program");
     own = tango::error(own);
     CHECK(own.status() == TANGO_STATUS_TIMED_OUT && !own.http_status() && !own.server_message());
     const tango::error none(nullptr);

@@ -1,4 +1,4 @@
-// The log goes to the function that was set last, up to its level, and nowhere once it is ended.
+// The log goes to the function that was set last, up to its level, and nowhere after it was removed.
 #include <mutex>
 #include <string>
 #include <vector>
@@ -7,7 +7,7 @@
 
 #include "check.hpp"
 
-/// Lines as they come, from any thread.
+/// Collects lines from any thread.
 class lines {
 public:
     tango::log_callback writer()
@@ -19,12 +19,12 @@ public:
         };
     }
 
-    std::size_t count(std::string_view text)
+    std::size_t count(std::string_view part)
     {
         const std::lock_guard guard(mutex_);
         std::size_t found = 0;
         for (const std::string &line : lines_)
-            found += line.find(text) != std::string::npos;
+            found += line.find(part) != std::string::npos;
         return found;
     }
 
@@ -59,5 +59,5 @@ int main()
 
     const auto unknown = tango::try_set_log(static_cast<tango_log_level>(9), first.writer());
     CHECK(!unknown && unknown.error().status() == TANGO_STATUS_INVALID_ARGUMENT);
-    std::puts("each line went where it belongs");
+    std::puts("each line went to the current function");
 }

@@ -1,4 +1,4 @@
-// A program without exceptions and without run-time type information: every call as a result.
+// A program without exceptions and without run-time type information: every call returns a result.
 #include <future>
 #include <string>
 
@@ -10,7 +10,7 @@
 #error "to be compiled with -fno-exceptions"
 #endif
 
-static tango::client client_or_end(const tango::config &config)
+static tango::client client_or_exit(const tango::config &config)
 {
     auto client = tango::client::try_make(config);
     if (!client) {
@@ -32,27 +32,27 @@ static void failures_are_results()
     CHECK(!key && key.error().status() == TANGO_STATUS_KEY_REJECTED);
 }
 
-static void the_headers_follow_the_answers(const tango::client &client, const std::string &url)
+static void headers_follow_the_responses(const tango::client &client, const std::string &url)
 {
     const auto first = client.try_authorize("GET", url);
     CHECK(first && first->dpop());
-    tango::answer challenge;
+    tango::response challenge;
     challenge.http_status = 401;
     challenge.add_header("DPoP-Nonce", "n-1");
     challenge.add_header("WWW-Authenticate", "DPoP error=\"use_dpop_nonce\"");
     CHECK(client.try_observe(*first, challenge).value() == TANGO_VERDICT_RETRY);
     const auto again = client.try_authorize_again(*first);
     CHECK(again && again->dpop() != first->dpop());
-    const auto given_up = client.try_observe(*again, challenge);
-    CHECK(!given_up && given_up.error().status() == TANGO_STATUS_PROOF_REFUSED);
-    CHECK(given_up.error().http_status() == 401);
+    const auto failure = client.try_observe(*again, challenge);
+    CHECK(!failure && failure.error().status() == TANGO_STATUS_PROOF_REFUSED);
+    CHECK(failure.error().http_status() == 401);
 }
 
 int main()
 {
     failures_are_results();
     CHECK(tango::try_set_log(TANGO_LOG_LEVEL_INFO, nullptr));
-    const tango::client client = client_or_end(tango::config().load_env().set_dpop(TANGO_DPOP_MODE_REQUIRED));
+    const tango::client client = client_or_exit(tango::config().load_env().set_dpop(TANGO_DPOP_MODE_REQUIRED));
 
     std::promise<tango::result<tango::token>> outcome;
     const auto request =
@@ -63,8 +63,8 @@ int main()
     CHECK(first && second && first->value() == second->value());
     CHECK(second->dpop_key().algorithm() == TANGO_ALGORITHM_ES256);
 
-    the_headers_follow_the_answers(client, std::string(std::getenv("TANGO_API_URL")) + "/accounts");
+    headers_follow_the_responses(client, std::string(std::getenv("TANGO_API_URL")) + "/accounts");
     CHECK(client.try_set_credentials({}));
     CHECK(client.try_invalidate(*second));
-    std::puts("every call gave a result");
+    std::puts("every call returned a result");
 }

@@ -1,4 +1,4 @@
-// Handles are moved, cloned and freed in every order; an object without one is what NULL is in C.
+// Handles are moved, cloned and freed in every order. An object without a handle behaves like NULL in C.
 #include <cstring>
 #include <string>
 #include <thread>
@@ -19,11 +19,11 @@ static_assert(is_owned_once<tango::dpop_key> && is_owned_once<tango::dpop_proof>
 static_assert(!std::is_copy_constructible_v<tango::config> && std::is_nothrow_move_constructible_v<tango::config>);
 static_assert(!std::is_copy_constructible_v<tango::result<tango::token>>);
 static_assert(std::is_nothrow_move_constructible_v<tango::result<tango::token>>);
-static_assert(sizeof(tango::token) == sizeof(tango_token *), "a handle and nothing else");
+static_assert(sizeof(tango::token) == sizeof(tango_token *), "an object is a handle and nothing else");
 static_assert(std::is_nothrow_default_constructible_v<tango::client>);
 static_assert(std::is_nothrow_default_constructible_v<tango::dpop_proof>);
 
-// A borrowed text cannot be asked of an object that ends with the line.
+// A temporary object lends no string.
 #define LENDS(name)                                                                                                    \
     template <class Object, class = void>                                                                              \
     constexpr bool name##_is_lent = false;                                                                             \
@@ -42,24 +42,24 @@ LENDS(server_message);
 LENDS(i18n_key);
 LENDS(oauth_error);
 LENDS(oauth_error_description);
-#define LENT_BY_NAME_ONLY(object, name) static_assert(name##_is_lent<const object &> && !name##_is_lent<object>)
-LENT_BY_NAME_ONLY(tango::token, value);
-LENT_BY_NAME_ONLY(tango::token, type);
-LENT_BY_NAME_ONLY(tango::token, scope);
-LENT_BY_NAME_ONLY(tango::authorization, value);
-LENT_BY_NAME_ONLY(tango::authorization, dpop);
-LENT_BY_NAME_ONLY(tango::dpop_proof, value);
-LENT_BY_NAME_ONLY(tango::dpop_key, thumbprint);
-LENT_BY_NAME_ONLY(tango::dpop_key, public_jwk);
-LENT_BY_NAME_ONLY(tango::dpop_key, to_pem);
-LENT_BY_NAME_ONLY(tango::dpop_key, try_to_pem);
-LENT_BY_NAME_ONLY(tango::error, request_id);
-LENT_BY_NAME_ONLY(tango::error, server_message);
-LENT_BY_NAME_ONLY(tango::error, i18n_key);
-LENT_BY_NAME_ONLY(tango::error, oauth_error);
-LENT_BY_NAME_ONLY(tango::error, oauth_error_description);
+#define LENT_BY_LVALUES_ONLY(object, name) static_assert(name##_is_lent<const object &> && !name##_is_lent<object>)
+LENT_BY_LVALUES_ONLY(tango::token, value);
+LENT_BY_LVALUES_ONLY(tango::token, type);
+LENT_BY_LVALUES_ONLY(tango::token, scope);
+LENT_BY_LVALUES_ONLY(tango::authorization, value);
+LENT_BY_LVALUES_ONLY(tango::authorization, dpop);
+LENT_BY_LVALUES_ONLY(tango::dpop_proof, value);
+LENT_BY_LVALUES_ONLY(tango::dpop_key, thumbprint);
+LENT_BY_LVALUES_ONLY(tango::dpop_key, public_jwk);
+LENT_BY_LVALUES_ONLY(tango::dpop_key, to_pem);
+LENT_BY_LVALUES_ONLY(tango::dpop_key, try_to_pem);
+LENT_BY_LVALUES_ONLY(tango::error, request_id);
+LENT_BY_LVALUES_ONLY(tango::error, server_message);
+LENT_BY_LVALUES_ONLY(tango::error, i18n_key);
+LENT_BY_LVALUES_ONLY(tango::error, oauth_error);
+LENT_BY_LVALUES_ONLY(tango::error, oauth_error_description);
 
-// What a result gives when it has no name is its own, and lives as long as who takes it.
+// A temporary result moves its value or error out.
 using token_result = tango::result<tango::token>;
 static_assert(std::is_same_v<decltype(std::declval<token_result>().value()), tango::token>);
 static_assert(std::is_same_v<decltype(*std::declval<token_result>()), tango::token>);
@@ -67,14 +67,14 @@ static_assert(std::is_same_v<decltype(std::declval<token_result>().error()), tan
 static_assert(std::is_same_v<decltype(std::declval<tango::result<void>>().error()), tango::error>);
 static_assert(std::is_same_v<decltype(std::declval<tango::config>().failure()), std::optional<tango::error>>);
 
-// Credentials are borrowed until the call.
-static_assert(std::is_constructible_v<tango::optional_text, const char *>);
-static_assert(std::is_constructible_v<tango::optional_text, const std::string &>);
-static_assert(!std::is_constructible_v<tango::optional_text, std::string>);
-static_assert(!std::is_assignable_v<tango::optional_text &, const std::string>);
+// Credentials are borrowed until the call, so a temporary string is rejected.
+static_assert(std::is_constructible_v<tango::optional_string, const char *>);
+static_assert(std::is_constructible_v<tango::optional_string, const std::string &>);
+static_assert(!std::is_constructible_v<tango::optional_string, std::string>);
+static_assert(!std::is_assignable_v<tango::optional_string &, const std::string>);
 
 template <class Call>
-static std::string refused(Call call)
+static std::string rejected(Call call)
 {
     try {
         static_cast<void>(call());
@@ -86,7 +86,7 @@ static std::string refused(Call call)
     FAIL("nothing was thrown");
 }
 
-static void moves_and_clones()
+static void tokens_are_moved_and_cloned()
 {
     tango::client first(tango::config().load_env());
     tango::client second = first.clone();
@@ -103,7 +103,7 @@ static void moves_and_clones()
     tango::token kept = again.clone();
     first = std::move(second);
     first = tango::client();
-    CHECK(kept.value() == value && again.value() == value && "a token stays when its client is gone");
+    CHECK(kept.value() == value && again.value() == value && "a token outlives its client");
 
     std::vector<std::thread> threads;
     for (int i = 0; i < 8; i++)
@@ -118,8 +118,8 @@ static void moves_and_clones()
         thread.join();
 }
 
-/// An object that is moved to itself is what it was.
-static void nothing_is_lost_on_the_way()
+/// Assigning an object to itself changes nothing.
+static void self_move_and_swap_keep_the_object()
 {
     tango::client client(tango::config().load_env());
     tango_client *const native = client.native();
@@ -135,7 +135,7 @@ static void nothing_is_lost_on_the_way()
     tango::config &same_config = config;
     config = std::move(same_config);
     CHECK(config && config.failure()->status() == TANGO_STATUS_INVALID_ARGUMENT);
-    // A chain on an object without a name can be kept, with what was set wrong in it.
+    // A chain on a temporary object can be stored, with its first error.
     const auto unknown = static_cast<tango_environment>(9);
     const auto chained = tango::config().set_scope("s").set_environment(unknown).set_scope("t");
     CHECK(chained && chained.failure()->status() == TANGO_STATUS_INVALID_ARGUMENT);
@@ -152,19 +152,19 @@ static void handles_cross_to_c_and_back()
     CHECK(!taken && taken.value().empty() && taken.value().data() == nullptr);
 }
 
-static void an_object_without_a_handle_is_null()
+static void object_without_handle_behaves_like_null()
 {
     tango::client client(tango::config().load_env());
     const tango::client moved = std::move(client);
     CHECK(!client && moved);
-    CHECK(refused([&] { client.acquire(); }) == "client is NULL");
-    CHECK(refused([&] { return client.authorize("GET", "https://h/"); }) == "client is NULL");
+    CHECK(rejected([&] { client.acquire(); }) == "client is NULL");
+    CHECK(rejected([&] { return client.authorize("GET", "https://h/"); }) == "client is NULL");
     const auto never = [](tango::result<tango::token>) { std::abort(); };
-    CHECK(refused([&] { client.acquire_start(never); }) == "client is NULL");
-    CHECK(refused([&] { client.acquire_async().get(); }) == "client is NULL");
-    CHECK(refused([&] { moved.invalidate(tango::token()); }) == "token is NULL");
-    CHECK(refused([&] { return moved.authorize_again(tango::authorization()); }) == "refused is NULL");
-    CHECK(refused([&] { return moved.observe(tango::authorization(), {}); }) == "authorization is NULL");
+    CHECK(rejected([&] { client.acquire_start(never); }) == "client is NULL");
+    CHECK(rejected([&] { client.acquire_async().get(); }) == "client is NULL");
+    CHECK(rejected([&] { moved.invalidate(tango::token()); }) == "token is NULL");
+    CHECK(rejected([&] { return moved.authorize_again(tango::authorization()); }) == "rejected is NULL");
+    CHECK(rejected([&] { return moved.observe(tango::authorization(), {}); }) == "authorization is NULL");
     CHECK(!client.clone() && !tango::token().clone() && !tango::dpop_key().clone());
     CHECK(tango::token().expires_in() == std::chrono::seconds(0) && !tango::token().dpop_key());
     const tango::authorization authorization;
@@ -172,7 +172,7 @@ static void an_object_without_a_handle_is_null()
     const tango::dpop_proof proof;
     CHECK(authorization.value().empty() && !authorization.dpop() && proof.value().empty());
     CHECK(key.thumbprint().empty() && key.public_jwk().empty() && key.algorithm() == 0);
-    CHECK(refused([&] { return key.to_pem(); }) == "key is NULL");
+    CHECK(rejected([&] { return key.to_pem(); }) == "key is NULL");
     tango::request().cancel();
 
     tango::config config;
@@ -181,39 +181,39 @@ static void an_object_without_a_handle_is_null()
     CHECK(std::strcmp(config.failure()->what(), "config is NULL") == 0);
 }
 
-static void a_text_that_holds_nul_is_refused()
+static void string_that_contains_nul_is_invalid()
 {
     using namespace std::string_view_literals;
     const tango::client client(tango::config().load_env());
     const auto cut = "https://h/\0x"sv;
-    CHECK(refused([&] { return client.authorize("GET", cut); }) == "url holds a NUL, which would end it");
+    CHECK(rejected([&] { return client.authorize("GET", cut); }) == "url contains a NUL, which would end the string");
     tango::credentials rotated;
     rotated.username = "user";
     rotated.password = "pass\0word"sv;
-    CHECK(refused([&] { client.set_credentials(rotated); }) == "password holds a NUL, which would end it");
+    CHECK(rejected([&] { client.set_credentials(rotated); }) == "password contains a NUL, which would end the string");
     tango::signer never = [](std::string_view) -> std::optional<std::vector<std::uint8_t>> { std::abort(); };
-    CHECK(refused([&] { tango::dpop_key::from_signer(TANGO_ALGORITHM_ES256, "{}\0"sv, never); }) ==
-          "public_jwk holds a NUL, which would end it");
-    // Nor is a secret told that is wrong in another way.
-    const std::string bad = refused([&] { tango::client made(tango::config().set_password("hunter2\xe9")); });
+    CHECK(rejected([&] { tango::dpop_key::from_signer(TANGO_ALGORITHM_ES256, "{}\0"sv, never); }) ==
+          "public_jwk contains a NUL, which would end the string");
+    // The message about an invalid secret does not contain it.
+    const std::string bad = rejected([&] { tango::client made(tango::config().set_password("hunter2\xe9")); });
     CHECK(bad == "password is not UTF-8");
-    // NULL is no text; one of a pair is not enough.
+    // NULL means absent, and half of a pair is not enough.
     rotated.password = nullptr;
-    CHECK(refused([&] { client.set_credentials(rotated); }).find("password") != std::string::npos);
-    // A view need not end with NUL, and what is behind it is not read.
+    CHECK(rejected([&] { client.set_credentials(rotated); }).find("password") != std::string::npos);
+    // A view need not be NUL-terminated; bytes after its end are not read.
     CHECK(!tango::config().set_cache("memory and more"sv.substr(0, 6)).failure());
 }
 
-static void the_first_mistake_is_told_when_a_client_is_made()
+static void first_invalid_setting_is_reported_when_a_client_is_made()
 {
     tango::config config;
     config.load_env()
         .set_environment(static_cast<tango_environment>(9))
         .set_client_id("caf\xe9")
         .set_dpop(TANGO_DPOP_MODE_OFF);
-    CHECK(refused([&] { tango::client client(config); }).find("environment") == 0);
-    CHECK(refused([&] { tango::client client(tango::config().set_client_id("caf\xe9")); }) == "client_id is not UTF-8");
-    CHECK(refused([&] { tango::client client(tango::config().set_shared_cache(nullptr)); }) == "cache is null");
+    CHECK(rejected([&] { tango::client client(config); }).find("environment") == 0);
+    CHECK(rejected([&] { tango::client made(tango::config().set_client_id("caf\xe9")); }) == "client_id is not UTF-8");
+    CHECK(rejected([&] { tango::client client(tango::config().set_shared_cache(nullptr)); }) == "cache is null");
 
     using namespace std::chrono;
     const auto is_out_of_range = [](auto timeout) {
@@ -235,8 +235,8 @@ static void the_first_mistake_is_told_when_a_client_is_made()
     }
 }
 
-/// Each setter reaches the setting of its name: what is wrong with the value is told of that one.
-static void every_setter_sets()
+/// Each setter sets the option of its name: the error about an invalid value names that option.
+static void every_setter_sets_its_option()
 {
     const auto complaint = [](const tango::config &config) {
         const auto made = tango::client::try_make(config);
@@ -271,8 +271,8 @@ static void every_setter_sets()
     CHECK(!env().set_allow_fetch_without_cache(true).set_environment(TANGO_ENVIRONMENT_SANDBOX).failure());
 }
 
-/// Whatever number comes from C, any clock can add it. The library of today gives smaller ones.
-static void no_clock_overflows()
+/// Any number from C can be added to any clock.
+static void durations_cannot_overflow_a_clock()
 {
     using tango::detail::time_of;
     using namespace std::chrono;
@@ -282,7 +282,7 @@ static void no_clock_overflows()
     CHECK(now + time_of<milliseconds>(std::numeric_limits<std::uint64_t>::max()) > now + hours(24 * 365 * 99));
 }
 
-static void the_library_tells_its_version()
+static void version_and_status_names_come_from_the_library()
 {
     CHECK(tango::version() == tango_version() && tango::abi_version() == TANGO_ABI_VERSION);
     CHECK(tango::status_name(TANGO_STATUS_QUOTA_REFUSED) == "TANGO_STATUS_QUOTA_REFUSED");
@@ -291,14 +291,14 @@ static void the_library_tells_its_version()
 
 int main()
 {
-    moves_and_clones();
-    nothing_is_lost_on_the_way();
+    tokens_are_moved_and_cloned();
+    self_move_and_swap_keep_the_object();
     handles_cross_to_c_and_back();
-    an_object_without_a_handle_is_null();
-    a_text_that_holds_nul_is_refused();
-    the_first_mistake_is_told_when_a_client_is_made();
-    every_setter_sets();
-    no_clock_overflows();
-    the_library_tells_its_version();
+    object_without_handle_behaves_like_null();
+    string_that_contains_nul_is_invalid();
+    first_invalid_setting_is_reported_when_a_client_is_made();
+    every_setter_sets_its_option();
+    durations_cannot_overflow_a_clock();
+    version_and_status_names_come_from_the_library();
     std::puts("every handle was freed once");
 }

@@ -1,4 +1,4 @@
-// A shared cache that is a class of the program's own: two clients share one token through it, and it ends with them.
+// A custom shared cache: two clients share one token through it, and it is destroyed with the last of them.
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -9,20 +9,20 @@
 
 #include "check.hpp"
 
-/// A database, as far as the library needs one: values by name, and locks by name and owner.
+/// The database that the library needs: values by name, and one lock with its owner.
 class database : public tango::shared_cache {
 public:
-    enum class behaviour { works, refuses, throws, gives_too_much };
+    enum class behaviour { works, fails, throws, returns_too_much };
     std::atomic<behaviour> behaviour{behaviour::works};
 
     std::int32_t load(std::string_view name, std::string &value) override
     {
         switch (behaviour) {
-        case behaviour::refuses:
+        case behaviour::fails:
             return 5;
         case behaviour::throws:
             throw std::runtime_error("the connection is lost");
-        case behaviour::gives_too_much:
+        case behaviour::returns_too_much:
             value.assign(1 << 20, 'x');
             return 0;
         case behaviour::works:
@@ -60,11 +60,11 @@ public:
         return 0;
     }
 
-    bool holds(std::string_view text)
+    bool contains(std::string_view part)
     {
         const std::lock_guard guard(mutex_);
         for (const auto &[name, value] : values_)
-            if (value.find(text) != std::string::npos)
+            if (value.find(part) != std::string::npos)
                 return true;
         return false;
     }
@@ -86,7 +86,7 @@ static tango::client client_of(const std::shared_ptr<database> &cache)
     return tango::client(tango::config().load_env().set_shared_cache(cache));
 }
 
-static std::string why_not(const std::shared_ptr<database> &cache, enum database::behaviour behaviour)
+static std::string failure_of(const std::shared_ptr<database> &cache, enum database::behaviour behaviour)
 {
     cache->behaviour = behaviour;
     const auto token = client_of(cache).try_acquire();
@@ -98,20 +98,20 @@ static std::string why_not(const std::shared_ptr<database> &cache, enum database
 int main()
 {
     const auto cache = std::make_shared<database>();
-    // One after the other, each with nothing but the cache.
+    // The two clients have nothing in common but the cache.
     const tango::token first = client_of(cache).acquire();
     const tango::token second = client_of(cache).acquire();
     CHECK(first.value() == second.value() && second.expires_in() > std::chrono::hours(23));
-    CHECK(cache->entries() >= 2 && !cache->holds(first.value()));
+    CHECK(cache->entries() >= 2 && !cache->contains(first.value()));
 
-    // What goes wrong there is told, and not taken for an empty cache.
-    CHECK(why_not(cache, database::behaviour::refuses).find("load returned 5") != std::string::npos);
-    CHECK(why_not(cache, database::behaviour::throws).find("load returned -1") != std::string::npos);
-    CHECK(why_not(cache, database::behaviour::gives_too_much).find("1048576 bytes") != std::string::npos);
+    // A failure of the cache is an error, and not taken for an empty cache.
+    CHECK(failure_of(cache, database::behaviour::fails).find("load returned 5") != std::string::npos);
+    CHECK(failure_of(cache, database::behaviour::throws).find("load returned -1") != std::string::npos);
+    CHECK(failure_of(cache, database::behaviour::returns_too_much).find("1048576 bytes") != std::string::npos);
 
-    // Each client lets go of it, as soon as the library's thread is done with it.
+    // Each client releases the cache once the library's thread has dropped it.
     for (int waited_ms = 0; cache.use_count() > 1 && waited_ms < 5000; waited_ms++)
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     CHECK(cache.use_count() == 1);
-    std::puts("one token through the program's own cache");
+    std::puts("one token through the custom cache");
 }

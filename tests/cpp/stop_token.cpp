@@ -1,4 +1,4 @@
-// C++20: a thread that waits for a token stops waiting when it is asked to stop.
+// C++20: a thread that waits for a token stops waiting when a stop is requested.
 #include <stop_token>
 #include <thread>
 
@@ -8,14 +8,15 @@
 
 int main()
 {
-    // The server needs much longer than this test waits.
     const tango::client client(tango::config().load_env());
+    gate("hold");
     tango_status status = TANGO_STATUS_OK;
     std::jthread waiting([&](std::stop_token stop) {
         const auto token = tango::try_acquire(client, std::move(stop));
         status = token ? TANGO_STATUS_OK : token.error().status();
     });
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    // The client connects because the thread waits.
+    gate("wait for a connection");
     waiting.request_stop();
     waiting.join();
     CHECK(status == TANGO_STATUS_CANCELLED);
@@ -24,10 +25,11 @@ int main()
     stopped.request_stop();
     try {
         tango::acquire(client, stopped.get_token());
-        FAIL("one who was stopped before waits for nothing");
+        FAIL("an acquire that was stopped before it began returned a token");
     } catch (const tango::error &error) {
         CHECK(error.status() == TANGO_STATUS_CANCELLED);
     }
+    gate("release");
     CHECK(tango::acquire(client, std::stop_token()));
     std::puts("stopped");
 }

@@ -1,9 +1,9 @@
-// One program of two translation units, with exceptions and without: each keeps its own way to fail.
+// One program of two translation units, with and without exceptions: each reports errors in its own way.
 #include <tango_token.hpp>
 
 #include "check.hpp"
 
-/// In two_modes_without.cpp.
+/// Defined in two_modes_without.cpp.
 tango_token *acquire_without_exceptions(const tango_client *client);
 tango_status status_without_exceptions(const tango_client *client);
 

@@ -1,4 +1,4 @@
-// The copies of secrets that the header makes for C hold nothing any more when their memory is given back.
+// The header wipes its copies of secrets before it frees their memory.
 #include <malloc.h>
 
 #include <cstring>
@@ -11,10 +11,10 @@
 
 constexpr std::string_view SECRET = "a-secret-that-is-too-long-to-be-kept-inside-of-a-std::string";
 
-static int given_back = 0;
-static int with_the_secret = 0;
+static int freed = 0;
+static int freed_with_secret = 0;
 
-/// Memory of this program and of the header; the library has its own allocator.
+/// Allocates for this program and the header. The library has its own allocator.
 void *operator new(std::size_t size)
 {
     if (void *memory = std::calloc(1, size))
@@ -22,32 +22,32 @@ void *operator new(std::size_t size)
     throw std::bad_alloc();
 }
 
-static void give_back(void *memory)
+static void inspect_and_free(void *memory)
 {
     if (memory == nullptr)
         return;
-    given_back++;
+    freed++;
     const std::string_view bytes(static_cast<const char *>(memory), malloc_usable_size(memory));
-    with_the_secret += bytes.find(SECRET.substr(8)) != bytes.npos;
+    freed_with_secret += bytes.find(SECRET.substr(8)) != bytes.npos;
     std::free(memory);
 }
 
-void operator delete(void *memory) noexcept { give_back(memory); }
-void operator delete(void *memory, std::size_t) noexcept { give_back(memory); }
+void operator delete(void *memory) noexcept { inspect_and_free(memory); }
+void operator delete(void *memory, std::size_t) noexcept { inspect_and_free(memory); }
 
 int main()
 {
     {
-        // So that what is looked for can be found.
+        // Shows that a copy that is not wiped is found.
         const std::string kept(SECRET);
     }
-    CHECK(given_back == 1 && with_the_secret == 1);
+    CHECK(freed == 1 && freed_with_secret == 1);
 
     const tango::client client(tango::config().load_env().set_client_secret(SECRET).set_password(SECRET));
     CHECK(client.try_set_credentials({"id", SECRET, "name", SECRET}));
     CHECK(!tango::dpop_key::try_from_pem(SECRET) && !tango::dpop_key::try_from_jwk(SECRET));
     const auto key = tango::dpop_key::generate(TANGO_ALGORITHM_EDDSA);
     CHECK(tango::dpop_proof::try_make(key, "GET", "https://api.example/", SECRET));
-    CHECK(given_back > 10 && with_the_secret == 1);
-    std::puts("nothing was left");
+    CHECK(freed > 10 && freed_with_secret == 1);
+    std::puts("every copy was wiped");
 }

@@ -1,7 +1,7 @@
-"""Reads and writes the shared cache as docs/cache-format.md says, with PyPI's cryptography.
+"""Reads and writes the shared cache as docs/cache-format.md describes it, with PyPI's cryptography.
 
-One question as JSON on standard input: the parameters that the cache key is made of, the client secret, and a record in
-hexadecimal. One answer as JSON on standard output: the name of the record, what it holds, and the same sealed anew.
+Reads one JSON object from standard input: the parameters of the cache key, the client secret, and a record in
+hexadecimal. Prints one JSON object: the name of the record, its content, and the same content encrypted again.
 """
 
 import hashlib
@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 HEAD = b"TTR\x01"
 
 
-def cache_key(question):
+def cache_key(request):
     names = ["token_url", "client_id", "username", "scope", "audience", "token_type"]
-    parts = [text.encode() for text in ["tango-token", "1", *(question[name] for name in names)]]
+    parts = [part.encode() for part in ["tango-token", "1", *(request[name] for name in names)]]
     digest = hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts))
     return digest.digest()[:16].hex()
 
@@ -28,9 +28,9 @@ def secret_id(secret, key):
     return hmac.digest(secret.encode(), f"tango-token secret id {key}".encode(), "sha256")[:8].hex()
 
 
-question = json.load(sys.stdin)
-key, secret = cache_key(question), question["client_secret"]
-record = bytes.fromhex(question["record"])
+request = json.load(sys.stdin)
+key, secret = cache_key(request), request["client_secret"]
+record = bytes.fromhex(request["record"])
 head, nonce, sealed = record[:4], record[4:16], record[16:]
 if head != HEAD:
     sys.exit(f"the record begins with {head.hex()}, not with {HEAD.hex()}")

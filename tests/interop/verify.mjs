@@ -1,5 +1,5 @@
-// Verifies DPoP proofs (RFC 9449 section 4.3) with npm's jose: questions on standard input, answers on standard output,
-// one line of JSON each. README.md says what is in them; verify.py is the same with another library.
+// Verifies DPoP proofs (RFC 9449 section 4.3) with npm's jose. Reads requests from standard input and prints results,
+// each as one line of JSON, which README.md describes. verify.py does the same with another library.
 
 import { createInterface } from 'node:readline';
 import { isDeepStrictEqual } from 'node:util';
@@ -44,8 +44,8 @@ function expectEqual(what, actual, expected) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  // Whatever goes wrong, the library included, means that this proof is not shown to be good.
-  const answer = await Promise.resolve(line).then(JSON.parse).then(verify)
+  // Any exception, also one of the library, means that the proof was not verified.
+  const result = await Promise.resolve(line).then(JSON.parse).then(verify)
     .then(() => ({ ok: true }), (error) => ({ ok: false, why: error.message }));
-  console.log(JSON.stringify(answer));
+  console.log(JSON.stringify(result));
 }

@@ -1,5 +1,8 @@
-"""Verifies DPoP proofs (RFC 9449 section 4.3) with PyPI's joserfc: questions on standard input, answers on standard
-output, one line of JSON each. README.md says what is in them; verify.mjs is the same with another library."""
+"""Verifies DPoP proofs (RFC 9449 section 4.3) with PyPI's joserfc.
+
+Reads requests from standard input and prints results, each as one line of JSON, which README.md describes. verify.mjs
+does the same with another library.
+"""
 
 import json
 import sys
@@ -22,28 +25,28 @@ PUBLIC_MEMBERS = {
 
 
 class Registry(jws.JWSRegistry):
-    # The library's own limits have no room for an RSA key in the header.
+    # The default limits are too small for a header with an RSA key.
     max_header_length = 4096
     max_signature_length = 2048
 
 
-def verify(question):
-    alg = question["alg"]
+def verify(request):
+    alg = request["alg"]
     registry = Registry(algorithms=[alg])
-    proof = jws.extract_compact(question["proof"].encode(), registry=registry)
+    proof = jws.extract_compact(request["proof"].encode(), registry=registry)
     header = dict(proof.headers())
     public = header.pop("jwk")
     expect_equal("the header beside jwk", header, {"typ": "dpop+jwt", "alg": alg})
     expect_equal("the members of jwk", sorted(public), PUBLIC_MEMBERS[alg])
     expect_equal("crv", public.get("crv"), CURVES.get(alg))
     key = jwk.import_key(public)
-    expect_equal("the thumbprint", key.thumbprint(), question["jkt"])
+    expect_equal("the thumbprint", key.thumbprint(), request["jkt"])
     expect(jws.validate_compact(proof, key, registry=registry), "the signature is wrong")
 
     claims = json.loads(proof.payload)
     jti, iat = claims.pop("jti"), claims.pop("iat")
-    names = ["htm", "htu"] + [name for name in ("ath", "nonce") if question[name] is not None]
-    expect_equal("the claims beside jti and iat", claims, {name: question[name] for name in names})
+    names = ["htm", "htu"] + [name for name in ("ath", "nonce") if request[name] is not None]
+    expect_equal("the claims beside jti and iat", claims, {name: request[name] for name in names})
     expect(isinstance(jti, str) and len(jti) >= MIN_JTI_LENGTH, f"jti is {jti!r}")
     expect(type(iat) is int, f"iat is {iat!r}, not an integer")
     age = time.time() - iat
@@ -59,13 +62,13 @@ def expect_equal(what, actual, expected):
     expect(actual == expected, f"{what}: {json.dumps(actual)}, not {json.dumps(expected)}")
 
 
-# RFC 9864 prefers the name Ed25519; RFC 9449 and its servers say EdDSA.
+# joserfc warns because RFC 9864 prefers the name Ed25519; servers of RFC 9449 expect EdDSA.
 warnings.simplefilter("ignore", SecurityWarning)
 for line in sys.stdin:
-    # Whatever goes wrong, the library included, means that this proof is not shown to be good.
+    # Any exception, also one of the library, means that the proof was not verified.
     try:
         verify(json.loads(line))
-        answer = {"ok": True}
+        result = {"ok": True}
     except Exception as error:
-        answer = {"ok": False, "why": f"{type(error).__name__}: {error}"}
-    print(json.dumps(answer), flush=True)
+        result = {"ok": False, "why": f"{type(error).__name__}: {error}"}
+    print(json.dumps(result), flush=True)

@@ -1,5 +1,6 @@
-// The protected resource's view of DPoP (RFC 9449 sections 7 and 9): tokens and proofs are validated by oauth4webapi,
-// so that neither oidc-provider nor this project judges its own work. Nonces are left to its callers, and are here.
+// Validates the DPoP tokens and proofs that the protected resource receives (RFC 9449 sections 7 and 9), with
+// oauth4webapi, which is independent of oidc-provider and of this project. oauth4webapi does not handle nonces, so they
+// are handled here.
 
 import { randomBytes } from 'node:crypto';
 
@@ -7,15 +8,15 @@ import { decodeJwt } from 'jose';
 import { customFetch, validateJwtAccessToken } from 'oauth4webapi';
 import { errors } from 'oidc-provider';
 
-/** So many accepted proofs later a nonce is stale. It leaves room for calls that are made at the same time. */
+/** The number of accepted proofs after which a nonce is stale. It allows for concurrent calls. */
 const NONCES_KEPT = 8;
-/** The age that oauth4webapi allows a proof, and how far into the future it may be. */
+/** How old a proof may be for oauth4webapi, and how far in the future. */
 const PROOF_TOLERANCE_SECONDS = 300;
 
-/** The check of one request to `url`, which throws what oidc-provider makes an answer of. */
+/** Returns a function that checks a request to `url`, and throws an error that oidc-provider turns into a response. */
 export function dpopCheck({ provider, jwks, url, audiences, requireNonce }) {
   const authorizationServer = { issuer: provider.issuer, jwks_uri: provider.urlFor('jwks') };
-  // The server asks itself: no request, and no certificate of its own to trust.
+  // The JWKS is the server's own, so oauth4webapi needs no request and no certificate for it.
   const options = { [customFetch]: async () => Response.json(jwks) };
   const freshNonce = () => randomBytes(16).toString('base64url');
   let nonces = [freshNonce()];
@@ -40,7 +41,7 @@ export function dpopCheck({ provider, jwks, url, audiences, requireNonce }) {
 
   async function validate(ctx, token) {
     try {
-      // oauth4webapi expects one audience; this resource has several names.
+      // oauth4webapi expects one audience, and this resource has several.
       const audience = audiences.find((name) => name === decodeJwt(token).aud) ?? audiences[0];
       const request = new Request(url, { method: ctx.method, headers: ctx.headers });
       return await validateJwtAccessToken(authorizationServer, request, audience, options);
@@ -50,7 +51,7 @@ export function dpopCheck({ provider, jwks, url, audiences, requireNonce }) {
   }
 }
 
-/** Says why, unlike oidc-provider, and without the quotes that RFC 6750 section 3 excludes from a description. */
+/** Adds the reason, which oidc-provider omits, without the quotes that RFC 6750 section 3 forbids in a description. */
 function refusal(why, cause) {
   return Object.assign(new errors.InvalidToken({ cause }), { error_description: why.replaceAll('"', "'") });
 }

@@ -1,6 +1,6 @@
-// An OAuth 2.0 authorization server with one protected resource, for the tests of this project. The protocol is
-// oidc-provider's; written here is only what Tango's documentation adds to it: the password grant, which oidc-provider
-// leaves to its users, and an audience that decides how long a token lives. README.md says how to run it.
+// An OAuth 2.0 authorization server with one protected resource, for the tests of this project. It is oidc-provider
+// with what Tango's documentation adds: the password grant, which oidc-provider leaves to its users, and an audience
+// that decides the lifetime of a token. README.md says how to run it.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -10,8 +10,8 @@ import { parseArgs } from 'node:util';
 
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, jwtVerify } from 'jose';
 import { errors, Provider } from 'oidc-provider';
-// The parts that oidc-provider's own grants and resources are made of. They are not in the package's index, which is
-// one more reason for package.json to name an exact version.
+// Internal modules of oidc-provider, which its own grants and resources use. The package does not export them, so
+// package.json names an exact version.
 import * as grants from 'oidc-provider/lib/helpers/grants.js';
 import validatePresence from 'oidc-provider/lib/helpers/validate_presence.js';
 import errorHandler from 'oidc-provider/lib/shared/error_handler.js';
@@ -29,7 +29,7 @@ const TTL_SECONDS = new Map([
   ['tango-api.bhn.com/fiveminute', 300],
 ]);
 
-/** The Provider with its one client and one user; what oidc-provider offers beyond that is switched off. */
+/** Returns a Provider with one client and one user. Other features of oidc-provider are turned off. */
 async function authorizationServer(issuer, credentials, { dpop, requireNonce, dpopBound }) {
   const { clientId, clientSecret, username, password } = credentials;
   const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
@@ -51,7 +51,7 @@ async function authorizationServer(issuer, credentials, { dpop, requireNonce, dp
     ...(dpop && { enabledJWA: { dPoPSigningAlgValues: PROOF_ALGORITHMS } }),
     ttl: { AccessToken: (ctx, token) => token.resourceServer.accessTokenTTL },
     features: {
-      // Without the option DPoP stays as it is by default: a proof is checked when there is one, and has no nonce.
+      // Without the option oidc-provider's default applies: proofs are checked if present, and need no nonce.
       ...(dpop && { dPoP: { nonceSecret: randomBytes(32), requireNonce: () => requireNonce } }),
       devInteractions: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
@@ -70,18 +70,18 @@ async function authorizationServer(issuer, credentials, { dpop, requireNonce, dp
     })
     : (ctx) => checkAccessToken(provider, publicKey, ctx);
   provider.use(accounts(provider, check));
-  // A client is checked when it is first looked up. Better now, while whoever chose its id and secret is watching.
+  // oidc-provider validates a client at its first look-up. Do it now, so that a wrong ID or secret fails at the start.
   await provider.Client.find(clientId);
   return provider;
 }
 
-/** The JWKS that oidc-provider makes of its one key. */
+/** Returns the JWKS that oidc-provider publishes for its one key. */
 async function published(publicKey) {
   const jwk = await exportJWK(publicKey);
   return { keys: [{ ...jwk, kid: await calculateJwkThumbprint(jwk) }] };
 }
 
-/** RFC 6749 section 4.3, in the order of oidc-provider's own client credentials grant. */
+/** Implements RFC 6749 section 4.3, in the order of oidc-provider's client credentials grant. */
 function passwordGrant(password) {
   return async function handler(ctx) {
     const { client, params, provider, requestParamScopes } = ctx.oidc;
@@ -116,7 +116,7 @@ function passwordGrant(password) {
   };
 }
 
-/** What oidc-provider calls a resource server. Its own lookup insists on a URL (RFC 8707); an audience is opaque. */
+/** Returns the ResourceServer of an audience. oidc-provider's own look-up requires a URL (RFC 8707). */
 function findResourceServer(provider, audience) {
   if (!TTL_SECONDS.has(audience)) throw new errors.InvalidTarget('unknown audience');
   return new provider.ResourceServer(audience, {
@@ -126,23 +126,23 @@ function findResourceServer(provider, audience) {
   });
 }
 
-/** The protected resource, wrapped in what oidc-provider wraps its own in: RFC 6750 challenges and JSON errors. */
+/** The protected resource, with the RFC 6750 challenges and JSON errors of oidc-provider's own resources. */
 function accounts(provider, check) {
-  const answerErrors = errorHandler();
+  const handleErrors = errorHandler();
   const challenge = wwwAuthenticate();
   return async function route(ctx, next) {
     if (ctx.method !== 'GET' || ctx.path !== ACCOUNTS_PATH) return next();
-    // oidc-provider asks its route table for the `htu` of a DPoP proof, and this path is not in it.
+    // oidc-provider takes the expected `htu` of a DPoP proof from its route table, which does not have this path.
     const urlFor = () => provider.issuer + ACCOUNTS_PATH;
     ctx.oidc = Object.assign(new provider.OIDCContext(ctx), { urlFor });
-    return answerErrors(ctx, () => challenge(ctx, async () => {
+    return handleErrors(ctx, () => challenge(ctx, async () => {
       await check(ctx);
       ctx.body = { accounts: [] };
     }));
   };
 }
 
-/** RFC 9068 section 4: a JWT is not stored, so its signature and claims take the place of a lookup. */
+/** Validates the JWT by its signature and claims (RFC 9068 section 4), since it is not stored. */
 async function checkAccessToken(provider, publicKey, ctx) {
   const value = ctx.oidc.getAccessToken({ acceptDPoP: true });
   const proof = await grants.validateDpop(provider, ctx, value);
@@ -153,8 +153,8 @@ async function checkAccessToken(provider, publicKey, ctx) {
     typ: 'at+jwt',
   }).catch((cause) => { throw new errors.InvalidToken({ cause }); });
   const jkt = payload.cnf?.jkt;
-  ctx.oidc.entity('AccessToken', { jkt }); // makes an error's challenge name the scheme that this token needs
-  // Both or neither: a bound token without a proof is as wrong as a proof for a token that is not bound.
+  ctx.oidc.entity('AccessToken', { jkt }); // so that the challenge of an error names the right scheme
+  // A bound token needs a proof, and a token that is not bound must not have one.
   if (jkt !== proof?.thumbprint) throw new errors.InvalidToken('failed jkt verification');
   await grants.checkDpopReplay(provider, ctx, proof, payload.client_id, errors.InvalidToken);
 }
@@ -165,7 +165,7 @@ function environment(name) {
   return value;
 }
 
-// oidc-provider's notices go to console.info; standard output belongs to the one line of JSON.
+// oidc-provider writes notices to console.info; standard output is reserved for the line of JSON.
 console.info = console.error;
 
 const { values } = parseArgs({
@@ -182,7 +182,7 @@ if (!cert || !key || (!dpop && (requireNonce || dpopBound))) {
   throw new Error('usage: node server.mjs --cert FILE --key FILE [--dpop [--require-nonce] [--dpop-bound]]');
 }
 
-// The issuer contains the port, so the port comes first.
+// The issuer contains the port, so the server has to listen first.
 const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) });
 await once(server.listen(0, '127.0.0.1'), 'listening');
 const issuer = `https://localhost:${server.address().port}`;

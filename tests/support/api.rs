@@ -1,4 +1,4 @@
-//! Calls of a protected API as a program makes them: authorize, send, observe, and once more where that is advised.
+//! Calls a protected API as a program does: authorize, send, observe, and retry once if told to.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ pub struct Caller {
     runtime: tokio::runtime::Runtime,
 }
 
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     headers: HeaderMap,
 }
@@ -22,44 +22,44 @@ impl Caller {
         Self { http, runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap() }
     }
 
-    /// Sends one GET. The answer is read to its end, so that the connection serves the next.
-    pub fn get(&self, url: &str, authorization: &str, dpop: Option<&str>) -> Answer {
+    /// Sends one GET request. Reads the whole response, so that the connection can be used again.
+    pub fn get(&self, url: &str, authorization: &str, dpop: Option<&str>) -> Response {
         self.runtime.block_on(async {
             let mut request = self.http.get(url).header("authorization", authorization);
             if let Some(proof) = dpop {
                 request = request.header("dpop", proof);
             }
-            let answer = request.send().await.unwrap();
-            let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-            answer.bytes().await.unwrap();
-            Answer { status, headers }
+            let response = request.send().await.unwrap();
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            response.bytes().await.unwrap();
+            Response { status, headers }
         })
     }
 
-    pub fn send(&self, url: &str, authorization: &Authorization) -> Answer {
+    pub fn send(&self, url: &str, authorization: &Authorization) -> Response {
         self.get(url, authorization.authorization(), authorization.dpop())
     }
 
-    /// The final status, and how often the request was sent.
+    /// Returns the final status and how often the request was sent.
     pub fn call(&self, client: &Client, url: &str) -> Result<(u16, u32), Error> {
         let mut authorization = client.authorize("GET", url)?;
         for sent in 1.. {
-            let answer = self.send(url, &authorization);
-            match answer.observed_by(client, &authorization)? {
-                Verdict::Done => return Ok((answer.status, sent)),
+            let response = self.send(url, &authorization);
+            match response.observed_by(client, &authorization)? {
+                Verdict::Done => return Ok((response.status, sent)),
                 Verdict::Retry => authorization = client.authorize_again(&authorization)?,
             }
         }
-        unreachable!("a second retry is never advised")
+        unreachable!("the client never asks for a second retry")
     }
 }
 
-impl Answer {
+impl Response {
     pub fn observed_by(&self, client: &Client, authorization: &Authorization) -> Result<Verdict, Error> {
         let joined = |name: &'static str| {
             let values = self.headers.get_all(HeaderName::from_static(name));
-            let texts: Vec<_> = values.iter().map(|value| value.to_str().unwrap()).collect();
-            (!texts.is_empty()).then(|| texts.join(", "))
+            let values: Vec<_> = values.iter().map(|value| value.to_str().unwrap()).collect();
+            (!values.is_empty()).then(|| values.join(", "))
         };
         let (nonce, challenges, date) = (joined("dpop-nonce"), joined("www-authenticate"), joined("date"));
         client.observe(

@@ -1,4 +1,4 @@
-//! A small disk of the test's own, which can be full and can be read-only.
+//! A small disk for one test, which can be filled and made read-only.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
@@ -8,9 +8,10 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use nix::unistd::geteuid;
 
-use super::fresh_folder;
+use super::fresh_directory;
 
-/// A tmpfs that nobody but this shell has mounted, and that others reach through it: it is gone with the shell.
+/// A tmpfs in the mount namespace of a shell. Other processes reach it through the shell's /proc entry, and it ends
+/// with the shell.
 pub struct Disk {
     shell: Child,
     output: BufReader<ChildStdout>,
@@ -19,7 +20,7 @@ pub struct Disk {
 
 impl Disk {
     pub fn new(name: &str) -> Self {
-        let place = fresh_folder(name);
+        let place = fresh_directory(name);
         let mut command = Command::new("unshare");
         if !geteuid().is_root() {
             command.args(["--user", "--map-root-user"]);
@@ -54,15 +55,15 @@ impl Disk {
 
     fn run(&mut self, command: &str) {
         writeln!(self.shell.stdin.as_mut().unwrap(), "{command}; echo $?").unwrap();
-        let mut answer = String::new();
-        self.output.read_line(&mut answer).unwrap();
-        assert_eq!(answer, "0\n", "{command}");
+        let mut exit_code = String::new();
+        self.output.read_line(&mut exit_code).unwrap();
+        assert_eq!(exit_code, "0\n", "{command}");
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // It ends with its input.
+        // The shell ends with its standard input, which `wait` closes.
         let _ = self.shell.wait();
     }
 }

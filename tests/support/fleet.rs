@@ -1,4 +1,4 @@
-//! Processes of a fleet, each of which runs tests/c/fleet.c and does what the test says.
+//! Processes of a fleet, each of which runs tests/c/fleet.c and executes the commands of the test.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -15,25 +15,25 @@ use super::programs::{Program, Under};
 use super::redis::Redis;
 use super::sandbox::Sandbox;
 
-/// The one cache that a fleet shares.
+/// The cache that a fleet shares.
 pub enum Cache<'a> {
-    Folder(PathBuf),
-    /// The keys of a server that begin with this prefix.
+    Directory(PathBuf),
+    /// A server and the prefix of the keys.
     Redis(&'a Redis, &'a str),
 }
 
 impl Cache<'_> {
     fn variables(&self) -> Vec<(&'static str, String)> {
         match self {
-            Self::Folder(folder) => vec![("TANGO_CACHE", format!("file:{}", folder.display()))],
+            Self::Directory(directory) => vec![("TANGO_CACHE", format!("file:{}", directory.display()))],
             Self::Redis(redis, prefix) => redis.variables(prefix),
         }
     }
 
-    /// What it holds under the name that ends like this.
+    /// Returns the value whose name ends in `kind`.
     pub fn entry(&self, kind: &str) -> Option<Vec<u8>> {
         match self {
-            Self::Folder(folder) => super::entry(folder, kind).map(|path| fs::read(path).unwrap()),
+            Self::Directory(directory) => super::entry(directory, kind).map(|path| fs::read(path).unwrap()),
             Self::Redis(redis, prefix) => redis.entry(prefix, kind),
         }
     }
@@ -42,24 +42,26 @@ impl Cache<'_> {
         serde_json::from_slice(&self.entry("ledger").unwrap()).unwrap()
     }
 
-    /// Until somebody has taken the lock.
+    /// Waits until a process has taken the lock.
     pub fn wait_for_a_holder(&self) {
-        wait_until("somebody takes the lock", || match self {
-            Self::Folder(folder) => super::entry(folder, "lock").is_some(),
+        wait_until("a process takes the lock", || match self {
+            Self::Directory(directory) => super::entry(directory, "lock").is_some(),
             Self::Redis(redis, prefix) => !redis.keys(prefix).is_empty(),
         });
     }
 
-    /// Whether the lock is open, or opens by itself within the lease.
-    pub fn lock_heals_within(&self, lease: Duration) -> bool {
+    /// Returns whether the lock is free, or expires within the lease.
+    pub fn lock_is_free_within(&self, lease: Duration) -> bool {
         match self {
-            Self::Folder(folder) => File::open(super::entry(folder, "lock").unwrap()).unwrap().try_lock().is_ok(),
-            Self::Redis(redis, prefix) => redis.lock_opens_in(prefix).is_none_or(|left| left <= lease),
+            Self::Directory(directory) => {
+                File::open(super::entry(directory, "lock").unwrap()).unwrap().try_lock().is_ok()
+            }
+            Self::Redis(redis, prefix) => redis.lock_expires_in(prefix).is_none_or(|left| left <= lease),
         }
     }
 }
 
-/// How the processes of a fleet are started.
+/// Starts processes that share a cache.
 pub struct Fleet<'a> {
     sandbox: &'a Sandbox,
     variables: Vec<(&'static str, String)>,
@@ -80,7 +82,7 @@ impl<'a> Fleet<'a> {
         self
     }
 
-    /// One process more, which has a client and waits for what it is told.
+    /// Starts one more process, which makes its client and then waits for commands.
     pub fn start(&self) -> Member {
         let mut command = Program::build("tests/c/fleet.c", Under::Nothing).command(self.sandbox);
         command.arg(self.threads.to_string()).envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -97,14 +99,14 @@ impl<'a> Fleet<'a> {
     }
 }
 
-/// A process of a fleet. It is killed when it is dropped.
+/// A process of a fleet, which is killed on drop.
 pub struct Member {
     process: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
-/// What a caller got instead of a token.
+/// The error that a caller got instead of a token.
 #[derive(Debug)]
 pub struct Refused {
     pub status: String,
@@ -113,11 +115,12 @@ pub struct Refused {
 }
 
 impl Member {
-    pub fn tell(&mut self, word: &str) {
-        writeln!(self.input.as_mut().unwrap(), "{word}").unwrap();
+    /// Sends it a command.
+    pub fn tell(&mut self, command: &str) {
+        writeln!(self.input.as_mut().unwrap(), "{command}").unwrap();
     }
 
-    /// The fields of its next answer.
+    /// Returns the fields of its next line.
     pub fn hear(&mut self) -> Vec<String> {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
@@ -125,7 +128,7 @@ impl Member {
         line.trim_end_matches('\n').split('\t').map(str::to_owned).collect()
     }
 
-    /// The outcome of an `acquire` that it was told.
+    /// Returns the outcome of an `acquire` command.
     pub fn outcome(&mut self) -> Result<String, Refused> {
         match <[String; 2]>::try_from(self.hear()) {
             Ok([status, token]) => {
@@ -144,17 +147,17 @@ impl Member {
         self.outcome()
     }
 
-    /// Asks until there is a token. Nothing but this one thing may go wrong meanwhile.
-    pub fn acquire_in_the_end(&mut self, meanwhile: &str) -> String {
+    /// Acquires until there is a token. Only this status may come instead.
+    pub fn acquire_eventually(&mut self, allowed: &str) -> String {
         let mut token = None;
         wait_until("there is a token", || {
-            token = self.acquire().inspect_err(|refused| assert_eq!(refused.status, meanwhile, "{refused:?}")).ok();
+            token = self.acquire().inspect_err(|refused| assert_eq!(refused.status, allowed, "{refused:?}")).ok();
             token.is_some()
         });
         token.unwrap()
     }
 
-    /// The headers of an API call: `Authorization`, and `DPoP` where there is a proof.
+    /// Returns the headers of an API request: `Authorization`, and `DPoP` if there is a proof.
     pub fn authorize(&mut self) -> (String, Option<String>) {
         self.tell("authorize");
         let [status, authorization, proof] = self.hear().try_into().unwrap();
@@ -167,7 +170,7 @@ impl Member {
         assert_eq!(self.hear(), ["serving"]);
     }
 
-    /// How often its threads were served since then, and with what they were refused.
+    /// Stops serving. Returns how many tokens its threads got, and each status that they got instead.
     pub fn rest(&mut self) -> (u64, Vec<String>) {
         self.tell("rest");
         let mut fields = self.hear();
@@ -186,13 +189,13 @@ impl Member {
         kill(Pid::from_raw(self.process.id().try_into().unwrap()), signal).unwrap();
     }
 
-    /// SIGKILL. Its input stays open for the children that it forked.
+    /// Kills it (SIGKILL). Its input stays open for the children that it forked.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// Lets it come to its end, which must be a good one.
+    /// Closes its input and checks that it exits with success.
     pub fn end(mut self) {
         drop(self.input.take());
         let status = self.process.wait().unwrap();
@@ -202,17 +205,17 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        // Both do nothing where it has ended already.
+        // Both do nothing if it has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Looks every few milliseconds. What is waited for comes at once, or in seconds where something has to expire.
-pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+/// Polls until a condition holds, for at most a minute.
+pub fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
+    while !is_true() {
+        assert!(Instant::now() < deadline, "timed out waiting until {what}");
         thread::sleep(Duration::from_millis(2));
     }
 }

@@ -1,13 +1,21 @@
-//! An HTTP proxy that knows one method, CONNECT (RFC 9110 section 9.3.6), and remembers what it was asked.
+//! An HTTP proxy that knows one method, CONNECT (RFC 9110 section 9.3.6). It records its requests, and is a gate that a
+//! test can close.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 pub struct ConnectProxy {
     port: u16,
-    heads: Arc<Mutex<Vec<String>>>,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    heads: Mutex<Vec<String>>,
+    is_held: Mutex<bool>,
+    released: Condvar,
 }
 
 impl ConnectProxy {
@@ -15,42 +23,65 @@ impl ConnectProxy {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let heads = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&heads);
+        let state = Arc::new(State::default());
+        let shared = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let seen = Arc::clone(&seen);
-                thread::spawn(move || tunnel(&client, &seen));
+                let state = Arc::clone(&shared);
+                thread::spawn(move || tunnel(&client, &state));
             }
         });
-        Self { port, heads }
+        Self { port, state }
     }
 
     pub fn url(&self, username: &str, password: &str) -> String {
         format!("http://{username}:{password}@127.0.0.1:{}", self.port)
     }
 
+    /// The heads of the requests so far.
     pub fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
+        self.state.heads.lock().unwrap().clone()
+    }
+
+    /// Keeps everything that clients send from the server, until `release`.
+    pub fn hold(&self) {
+        *self.state.is_held.lock().unwrap() = true;
+    }
+
+    pub fn release(&self) {
+        *self.state.is_held.lock().unwrap() = false;
+        self.state.released.notify_all();
     }
 }
 
-fn tunnel(client: &TcpStream, seen: &Mutex<Vec<String>>) -> io::Result<()> {
+impl State {
+    fn wait_for_release(&self) {
+        let _held = self.released.wait_while(self.is_held.lock().unwrap(), |is_held| *is_held).unwrap();
+    }
+}
+
+fn tunnel(client: &TcpStream, state: &State) -> io::Result<()> {
     let mut head = String::new();
     let mut reader = BufReader::new(client);
     while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head)? > 0 {}
-    seen.lock().unwrap().push(head.clone());
+    state.heads.lock().unwrap().push(head.clone());
     let target = head.split(' ').nth(1).unwrap_or_default().replace("localhost", "127.0.0.1");
     let server = TcpStream::connect(target)?;
     { client }.write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
     thread::scope(|scope| {
-        scope.spawn(|| copy(&mut reader, &server));
-        copy(&mut { &server }, client);
+        scope.spawn(|| forward(&mut reader, &server, || state.wait_for_release()));
+        forward(&mut { &server }, client, || ());
     });
     Ok(())
 }
 
-fn copy(from: &mut dyn io::Read, mut to: &TcpStream) {
-    let _ = io::copy(from, &mut to);
+fn forward(from: &mut dyn Read, mut to: &TcpStream, before_each_write: impl Fn()) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        before_each_write();
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
     let _ = to.shutdown(Shutdown::Write);
 }

@@ -1,4 +1,4 @@
-//! A Redis server of the test's own, which ends with it and keeps nothing.
+//! A Redis server for one test, which ends with the test and keeps nothing.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -15,30 +15,30 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use redis::{Client, Connection, FromRedisValue};
 
 use super::fleet::wait_until;
-use super::fresh_folder;
+use super::fresh_directory;
 
-/// What the user of a fleet may do, in the words of the server's ACL: nothing else is needed.
+/// The permissions that a fleet needs, as Redis ACL rules.
 const RIGHTS: &str = "+eval +get +set +del +time";
-/// And in a cluster.
+/// The additional permissions that a fleet needs in a cluster.
 const RIGHTS_IN_A_CLUSTER: &str = "+cluster|slots +ping";
 
 pub struct Redis {
     process: Option<Child>,
-    folder: PathBuf,
+    directory: PathBuf,
     port: u16,
     access: Access,
 }
 
-/// How a fleet comes in.
+/// How a fleet connects.
 enum Access {
     Plain,
-    /// As a user who may do what a fleet needs with the keys of one prefix.
+    /// As a user with only the permissions that a fleet needs, on the keys of one prefix.
     Cluster,
-    /// Over TLS on this port, as a user who may do what a fleet needs with the keys of one prefix.
+    /// Over TLS on this port, as a user with only the permissions that a fleet needs, on the keys of one prefix.
     Tls(u16),
 }
 
-/// It must be escaped in a URL.
+/// A password that has to be escaped in a URL, and its escaped form.
 const PASSWORD: (&str, &str) = ("p@ss/w0rd", "p%40ss%2Fw0rd");
 const ADMINISTRATOR: &str = "the-administrators";
 
@@ -47,10 +47,10 @@ impl Redis {
         Self::start_on_free_ports(|_| (Access::Plain, String::new()))
     }
 
-    /// With TLS, and a user who may touch the keys of this prefix and nothing else.
+    /// Starts with TLS and a user who may only use the keys of this prefix.
     pub fn start_with_tls_and_a_user(prefix: &str) -> Self {
-        Self::start_on_free_ports(|folder| {
-            make_certificates(folder);
+        Self::start_on_free_ports(|directory| {
+            make_certificates(directory);
             let port = free_port();
             let settings = format!(
                 "tls-port {port}\ntls-cert-file server.pem\ntls-key-file server.key\ntls-ca-cert-file ca.pem\n\
@@ -62,7 +62,7 @@ impl Redis {
         })
     }
 
-    /// Three servers that are one cluster, and a user who may touch the keys of this prefix and nothing else.
+    /// Starts a cluster of three servers with a user who may only use the keys of this prefix.
     pub fn start_cluster(prefix: &str) -> [Self; 3] {
         let user = user(prefix, &format!("{RIGHTS} {RIGHTS_IN_A_CLUSTER}"));
         let nodes = [(); 3].map(|()| {
@@ -76,7 +76,7 @@ impl Redis {
             node.meet(&nodes[0]);
         }
         for node in &nodes {
-            wait_until(&format!("the cluster of {addresses:?} is whole"), || {
+            wait_until(&format!("the cluster of {addresses:?} is complete"), || {
                 let info: String = node.command(&["CLUSTER", "INFO"]);
                 info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
             });
@@ -89,17 +89,17 @@ impl Redis {
         self.command::<()>(&["CLUSTER", "MEET", "127.0.0.1", &other.port.to_string(), &bus]);
     }
 
-    /// Somebody else can take a free port first: then with others.
+    /// Tries again with other ports if another process takes a free port first.
     fn start_on_free_ports(settings: impl Fn(&Path) -> (Access, String)) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         for _ in 0..10 {
             let number = NUMBER.fetch_add(1, Relaxed);
-            let folder = fresh_folder(&format!("redis-{}-{number}", std::process::id()));
-            let (access, settings) = settings(&folder);
-            let mut redis = Self { process: None, folder, port: free_port(), access };
+            let directory = fresh_directory(&format!("redis-{}-{number}", std::process::id()));
+            let (access, settings) = settings(&directory);
+            let mut redis = Self { process: None, directory, port: free_port(), access };
             let mut file = format!("bind 127.0.0.1\nport {}\nsave \"\"\nappendonly no\n", redis.port);
-            write!(file, "dir {}\n{settings}", redis.folder.display()).unwrap();
-            fs::write(redis.folder.join("redis.conf"), file).unwrap();
+            write!(file, "dir {}\n{settings}", redis.directory.display()).unwrap();
+            fs::write(redis.directory.join("redis.conf"), file).unwrap();
             if redis.runs() {
                 return redis;
             }
@@ -109,10 +109,10 @@ impl Redis {
 
     fn runs(&mut self) -> bool {
         let mut command = Command::new("redis-server");
-        command.arg("redis.conf").current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::null());
+        command.arg("redis.conf").current_dir(&self.directory).stdin(Stdio::null()).stdout(Stdio::null());
         let process = self.process.insert(command.spawn().unwrap());
         let mut has_ended = false;
-        wait_until("redis-server answers", || {
+        wait_until("redis-server responds", || {
             has_ended = process.try_wait().unwrap().is_some();
             has_ended || administrator(self.port, &self.access).is_ok()
         });
@@ -127,12 +127,12 @@ impl Redis {
             }
             Access::Tls(port) => format!("rediss://fleet:{}@localhost:{port}/0?prefix={prefix}", PASSWORD.1),
         };
-        let authority = self.folder.join("ca.pem");
+        let authority = self.directory.join("ca.pem");
         let trusted = authority.exists().then(|| ("TANGO_CACHE_CA_FILE", authority.display().to_string()));
         [("TANGO_CACHE", url)].into_iter().chain(trusted).collect()
     }
 
-    /// What the administrator's command gives.
+    /// Executes a command as administrator.
     pub fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut connection = administrator(self.port, &self.access).unwrap();
         let mut command = redis::cmd(words[0]);
@@ -140,7 +140,7 @@ impl Redis {
         command.query(&mut connection).unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
-    /// The names that begin with this prefix.
+    /// Returns the keys that begin with this prefix.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         self.command(&["KEYS", &format!("{prefix}*")])
     }
@@ -150,16 +150,16 @@ impl Redis {
         self.command(&["GET", &key])
     }
 
-    /// When the lock opens by itself; `None` where nobody has it.
-    pub fn lock_opens_in(&self, prefix: &str) -> Option<Duration> {
+    /// Returns the time until the lock expires; `None` if nobody holds it.
+    pub fn lock_expires_in(&self, prefix: &str) -> Option<Duration> {
         let lock = self.keys(prefix).into_iter().find(|key| key.ends_with("lock"))?;
         let left: i64 = self.command(&["PTTL", &lock]);
-        assert_ne!(left, -1, "a lock that never opens");
+        assert_ne!(left, -1, "a lock that never expires");
         u64::try_from(left).ok().map(Duration::from_millis)
     }
 
-    /// What a user was not allowed to do, however the library took it.
-    pub fn refused_commands(&self) -> Vec<String> {
+    /// Returns the commands that the server denied to a user.
+    pub fn denied_commands(&self) -> Vec<String> {
         let log: Vec<HashMap<String, redis::Value>> = self.command(&["ACL", "LOG"]);
         log.into_iter().map(|mut entry| redis::from_redis_value(entry.remove("object").unwrap()).unwrap()).collect()
     }
@@ -168,7 +168,7 @@ impl Redis {
         self.command::<()>(&["FLUSHALL"]);
     }
 
-    /// Nothing is written for a minute, and who tries waits.
+    /// Blocks all writes for a minute.
     pub fn slow_down(&self) {
         self.command::<()>(&["CLIENT", "PAUSE", "60000", "WRITE"]);
     }
@@ -177,7 +177,7 @@ impl Redis {
         self.command::<()>(&["CLIENT", "UNPAUSE"]);
     }
 
-    /// Its port accepts connections, and nothing is answered.
+    /// Suspends the server: its port accepts connections, but it does not respond.
     pub fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
     }
@@ -198,7 +198,7 @@ impl Redis {
         }
     }
 
-    /// The same server, on the same port, empty.
+    /// Starts the server again on the same port, empty.
     pub fn start_again(&mut self) {
         self.stop();
         assert!(self.runs(), "the port is taken");
@@ -208,11 +208,11 @@ impl Redis {
 impl Drop for Redis {
     fn drop(&mut self) {
         self.stop();
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
-/// A line of redis.conf.
+/// Returns a line of redis.conf that defines the user of a fleet.
 fn user(prefix: &str, rights: &str) -> String {
     format!("user fleet on >{} resetkeys ~{prefix}* resetchannels -@all {rights}\n", PASSWORD.0)
 }
@@ -227,8 +227,8 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// An authority, and a certificate for `localhost`.
-fn make_certificates(folder: &Path) {
+/// Writes an authority and a certificate for `localhost`.
+fn make_certificates(directory: &Path) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
@@ -236,6 +236,6 @@ fn make_certificates(folder: &Path) {
     let server = CertificateParams::new(["localhost".into()]).unwrap().signed_by(&key, &authority).unwrap();
     for (name, pem) in [("ca.pem", authority.pem()), ("server.pem", server.pem()), ("server.key", key.serialize_pem())]
     {
-        fs::write(folder.join(name), pem).unwrap();
+        fs::write(directory.join(name), pem).unwrap();
     }
 }

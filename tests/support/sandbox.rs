@@ -1,4 +1,4 @@
-//! A sandbox of the test's own, which ends with it.
+//! Starts `tango-sandbox` for a test, and calls its control API.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,39 +13,41 @@ use tango_token::Config;
 use super::fleet::wait_until;
 use super::{root, succeed};
 
+/// A server that ends with its test.
 pub struct Sandbox {
     process: Child,
-    /// The variables that it prints: what a program needs to use it.
+    /// The variables that a program needs to use the server.
     pub variables: HashMap<String, String>,
 }
 
 impl Sandbox {
     pub fn start(options: &[&str]) -> Self {
-        let process = Command::new(binary())
-            .arg("--until-stdin-closes")
+        let mut process = Command::new(binary())
+            .args(["--until-stdin-closes", "--format", "json"])
             .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut sandbox = Self { process, variables: HashMap::new() };
-        for line in BufReader::new(sandbox.process.stdout.take().unwrap()).lines() {
-            let line = line.unwrap();
-            let (name, value) = line.split_once('=').unwrap();
-            sandbox.variables.insert(name.to_owned(), unquoted(value));
-            if name == "TANGO_SANDBOX_CONTROL_URL" {
-                return sandbox;
-            }
-        }
-        panic!("the sandbox ended before it was ready");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { process, variables: serde_json::from_str(&line).expect("the sandbox starts") }
     }
 
     pub fn variable(&self, name: &str) -> &str {
         &self.variables[name]
     }
 
-    /// What a program needs to use it, for one written in Rust.
+    /// Gives a command the variables of this server, and no other `TANGO_` variable.
+    pub fn configure(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TANGO_")) {
+            command.env_remove(name);
+        }
+        command.envs(&self.variables);
+    }
+
+    /// The same for a program in Rust.
     pub fn config(&self) -> Config {
         let mut config = Config::new();
         config.token_url(self.variable("TANGO_TOKEN_URL")).api_url(self.variable("TANGO_API_URL"));
@@ -63,19 +65,28 @@ impl Sandbox {
         self.control("GET", "/stats", "")[name].as_u64().unwrap()
     }
 
-    /// Everything that it was sent, oldest first.
+    /// Every request that the server got, oldest first.
     pub fn requests(&self) -> Vec<Value> {
         serde_json::from_value(self.control("GET", "/requests", "")).unwrap()
     }
 
-    /// Until this statistic has got there.
+    /// Waits until a statistic has reached a number.
     pub fn wait_for(&self, name: &str, count: u64) {
         wait_until(&format!("{count} {name}"), || self.statistic(name) >= count);
     }
 
-    /// Forgets what it counted, and lets the quota begin anew.
+    /// Clears counters, records, scripted responses and the quota.
     pub fn reset(&self) {
         self.control("POST", "/reset", "");
+    }
+
+    /// Holds every response until [`Sandbox::release`].
+    pub fn hold(&self) {
+        self.control("POST", "/hold", "");
+    }
+
+    pub fn release(&self) {
+        self.control("POST", "/release", "");
     }
 
     pub fn rotate_nonces(&self) {
@@ -86,10 +97,10 @@ impl Sandbox {
         self.control("POST", "/revoke", "");
     }
 
-    /// Forgets everything, then gives these answers to the next token requests.
-    pub fn script(&self, answers: &Value) {
+    /// Resets the server, then queues these responses.
+    pub fn script(&self, responses: &Value) {
         self.reset();
-        self.control("POST", "/answers", &answers.to_string());
+        self.control("POST", "/responses", &responses.to_string());
     }
 
     fn control(&self, method: &str, path: &str, body: &str) -> Value {
@@ -98,17 +109,17 @@ impl Sandbox {
         let length = body.len();
         write!(stream, "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n").unwrap();
         write!(stream, "content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 2"), "{answer}");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 2"), "{response}");
         serde_json::from_str(body).unwrap_or(Value::Null)
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // It ends with its standard input and takes its files along.
+        // The end of its standard input ends the server, which removes its files.
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
@@ -121,12 +132,4 @@ fn binary() -> &'static PathBuf {
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
         target.join("release/tango-sandbox")
     })
-}
-
-/// Undoes the quoting of a POSIX shell, as far as the sandbox uses it.
-fn unquoted(value: &str) -> String {
-    match value.strip_prefix('\'').and_then(|value| value.strip_suffix('\'')) {
-        Some(quoted) => quoted.replace(r"'\''", "'"),
-        None => value.to_owned(),
-    }
 }

@@ -9,16 +9,17 @@ namespace Microsoft.Extensions.DependencyInjection
     public static class TangoTokenServiceCollectionExtensions
     {
         /// <summary>
-        /// Adds one <see cref="TangoClient"/> for the application, and <see cref="TangoTokenHandler"/> for its HTTP clients:
-        /// <c>services.AddHttpClient("tango").AddHttpMessageHandler&lt;TangoTokenHandler&gt;()</c>.
+        /// Adds one <see cref="TangoClient"/> for the application, and <see cref="TangoTokenHandler"/> for its HTTP
+        /// clients: <c>services.AddHttpClient("tango").AddHttpMessageHandler&lt;TangoTokenHandler&gt;()</c>.
         /// </summary>
         /// <param name="services">The services of the application.</param>
         /// <param name="configure">
-        /// Sets the options, beside what <c>services.Configure&lt;TangoClientOptions&gt;(section)</c> binds; <c>null</c> for the
-        /// <c>TANGO_*</c> environment variables. The client is made, and the options are checked, when it is first needed.
+        /// Sets the options, in addition to those that <c>services.Configure&lt;TangoClientOptions&gt;(section)</c>
+        /// binds; <c>null</c> reads the <c>TANGO_*</c> environment variables. The client is created, and the options
+        /// are checked, when the client is first needed.
         /// </param>
         /// <returns>The same services.</returns>
-        /// <exception cref="ArgumentNullException">There are no services.</exception>
+        /// <exception cref="ArgumentNullException"><paramref name="services"/> is <c>null</c>.</exception>
         public static IServiceCollection AddTangoToken(
             this IServiceCollection services, Action<TangoClientOptions> configure = null)
         {

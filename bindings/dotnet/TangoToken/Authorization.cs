@@ -4,7 +4,7 @@ using System.Diagnostics;
 namespace TangoToken
 {
     /// <summary>
-    /// The headers of one request to the API, good for that one. Hand it to <see cref="TangoClient.Observe"/> with the answer.
+    /// The headers of one request to the API. Pass it to <see cref="TangoClient.Observe"/> with the response.
     /// </summary>
     [DebuggerDisplay("{ToString(),nq}")]
     public sealed class Authorization : IDisposable
@@ -18,17 +18,19 @@ namespace TangoToken
 
         internal AuthorizationHandle Handle { get { return handle; } }
 
-        /// <summary>The value of the <c>Authorization</c> header, type and token: a secret.</summary>
-        /// <exception cref="ObjectDisposedException">The authorization was disposed; so for every property.</exception>
+        /// <summary>The value of the <c>Authorization</c> header, which is the type and the token: a secret.</summary>
+        /// <exception cref="ObjectDisposedException">
+        /// The authorization was disposed; every property throws it.
+        /// </exception>
         [DebuggerBrowsable(DebuggerBrowsableState.Never)]
         public string Value { get { return Utf8.Borrow(handle, NativeMethods.tango_authorization_value); } }
 
         /// <summary>
-        /// The value of the <c>DPoP</c> header (RFC 9449 section 4.1); <c>null</c> for a Bearer token, which needs none.
+        /// The value of the <c>DPoP</c> header (RFC 9449 section 4.1); <c>null</c> for a Bearer token.
         /// </summary>
         public string Dpop { get { return Utf8.Borrow(handle, NativeMethods.tango_authorization_dpop); } }
 
-        /// <summary>The kind of authorization; never the secret.</summary>
+        /// <summary>Returns the type of the authorization, never the secret.</summary>
         public override string ToString()
         {
             if (handle.IsClosed)
@@ -36,7 +38,7 @@ namespace TangoToken
             return Dpop == null ? "Bearer authorization" : "DPoP authorization";
         }
 
-        /// <summary>Ends this handle. Can be called again.</summary>
+        /// <summary>Releases this handle. Can be called more than once.</summary>
         public void Dispose()
         {
             handle.Dispose();

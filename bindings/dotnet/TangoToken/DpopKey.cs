@@ -5,9 +5,9 @@ namespace TangoToken
 {
     /// <summary>A key pair for DPoP proofs (RFC 9449).</summary>
     /// <remarks>
-    /// Safe for use by many threads. A private key that this process holds is erased with its last handle: this one, those of
-    /// clients, and those of tokens. Dispose ends this handle; clients and tokens keep theirs. Where the native library is not found,
-    /// what makes or reads a key throws a <see cref="DllNotFoundException"/> that says what to do.
+    /// Thread-safe. Dispose releases this handle; clients and tokens have handles of their own, and the private key is
+    /// erased with the last one. If the native library is not found, the methods that create or read a key throw a
+    /// <see cref="DllNotFoundException"/> that says what to do.
     /// </remarks>
     [DebuggerDisplay("{ToString(),nq}")]
     public sealed class DpopKey : IDisposable
@@ -21,9 +21,9 @@ namespace TangoToken
 
         internal DpopKeyHandle Handle { get { return handle; } }
 
-        /// <summary>Makes a new key.</summary>
-        /// <param name="algorithm">How it signs.</param>
-        /// <returns>The key, which the caller owns and disposes; so for every method that makes or reads one.</returns>
+        /// <summary>Generates a new key.</summary>
+        /// <param name="algorithm">The signature algorithm.</param>
+        /// <returns>The key, which the caller disposes.</returns>
         /// <exception cref="TangoTokenException">
         /// <see cref="TangoStatus.InvalidArgument"/>: the algorithm is unknown.
         /// </exception>
@@ -36,8 +36,11 @@ namespace TangoToken
         }
 
         /// <summary>Reads a private key in PEM: PKCS#8, SEC1 or PKCS#1, not encrypted.</summary>
-        /// <param name="pem">The text: a secret.</param>
-        /// <param name="algorithm">How it signs; <c>null</c> for what fits the key (PS256 for RSA).</param>
+        /// <param name="pem">The key as a PEM string: a secret.</param>
+        /// <param name="algorithm">
+        /// The signature algorithm; <c>null</c> chooses the one that fits the key (PS256 for RSA).
+        /// </param>
+        /// <returns>The key, which the caller disposes.</returns>
         /// <exception cref="TangoTokenException">
         /// <see cref="TangoStatus.KeyRejected"/>: the message says what is wrong with the key.
         /// </exception>
@@ -57,8 +60,11 @@ namespace TangoToken
             return new DpopKey(new DpopKeyHandle(key));
         }
 
-        /// <summary>Reads a private key as a JWK (RFC 7517). Its <c>alg</c>, where it has one, says how it signs.</summary>
-        /// <param name="jwk">The JSON text: a secret.</param>
+        /// <summary>
+        /// Reads a private key from a JWK (RFC 7517). Its <c>alg</c> member, if present, is the signature algorithm.
+        /// </summary>
+        /// <param name="jwk">The JWK as JSON: a secret.</param>
+        /// <returns>The key, which the caller disposes.</returns>
         /// <exception cref="TangoTokenException">
         /// <see cref="TangoStatus.KeyRejected"/>: the message says what is wrong with the key.
         /// </exception>
@@ -79,7 +85,8 @@ namespace TangoToken
         }
 
         /// <summary>Reads a private key from a file, in PEM or as a JWK.</summary>
-        /// <param name="path">The file, readable by the program's user only.</param>
+        /// <param name="path">The file, which only the program's user may read.</param>
+        /// <returns>The key, which the caller disposes.</returns>
         /// <exception cref="TangoTokenException">
         /// <see cref="TangoStatus.KeyRejected"/>: the message names the file and what is wrong with it.
         /// </exception>
@@ -91,15 +98,18 @@ namespace TangoToken
             return new DpopKey(new DpopKeyHandle(key));
         }
 
-        /// <summary>A key that stays elsewhere, in an HSM, a TPM or a key service, behind a function that signs.</summary>
-        /// <param name="algorithm">How it signs.</param>
+        /// <summary>Creates a key whose private half stays in an HSM, a TPM or a key service.</summary>
+        /// <param name="algorithm">The signature algorithm.</param>
         /// <param name="publicJwk">The public key as a JWK (RFC 7517).</param>
         /// <param name="sign">
-        /// Signs a message: <c>R || S</c> or DER for ECDSA, else as RFC 7518 section 3 says. Called once here, and what it gives is
-        /// verified; then once for each proof, on any thread, several at once. What it throws counts as no signature.
+        /// Returns the signature of a message: for ECDSA <c>R || S</c> or DER, otherwise as RFC 7518 section 3 defines
+        /// it. It is called once here, to check the key, and then once for each proof, on any thread and concurrently.
+        /// If it throws, signing fails.
         /// </param>
+        /// <returns>The key, which the caller disposes.</returns>
         /// <exception cref="TangoTokenException">
-        /// <see cref="TangoStatus.KeyRejected"/> or <see cref="TangoStatus.SigningFailed"/>: the message says what is wrong.
+        /// <see cref="TangoStatus.KeyRejected"/> or <see cref="TangoStatus.SigningFailed"/>: the message says what is
+        /// wrong.
         /// </exception>
         public static DpopKey FromSigner(DpopAlgorithm algorithm, string publicJwk, Func<byte[], byte[]> sign)
         {
@@ -108,15 +118,15 @@ namespace TangoToken
             NativeLibraryLoader.Load();
             byte[] jwk = Utf8.Encode(publicJwk);
             IntPtr key, error;
-            // From here on the library ends the function, also when this call fails.
+            // The library calls Release exactly once, also if this call fails.
             NativeMethods.tango_dpop_key_from_signer(
                 (int)algorithm, jwk, SignerCallback.Sign, SignerCallback.Release, Rooted.Add(sign), out key, out error)
                 .OrThrow(error);
             return new DpopKey(new DpopKeyHandle(key));
         }
 
-        /// <summary>How it signs.</summary>
-        /// <exception cref="ObjectDisposedException">The key was disposed; so for every property.</exception>
+        /// <summary>The signature algorithm.</summary>
+        /// <exception cref="ObjectDisposedException">The key was disposed; every property throws it.</exception>
         public DpopAlgorithm Algorithm { get { return (DpopAlgorithm)NativeMethods.tango_dpop_key_algorithm(handle); } }
 
         /// <summary>The public key as a JWK (RFC 7517), with its required members only.</summary>
@@ -125,9 +135,10 @@ namespace TangoToken
         /// <summary>The RFC 7638 thumbprint, the <c>jkt</c> that tokens are bound to (RFC 9449 section 6).</summary>
         public string Thumbprint { get { return Utf8.Borrow(handle, NativeMethods.tango_dpop_key_thumbprint); } }
 
-        /// <summary>The private key as PKCS#8 in PEM: a secret.</summary>
+        /// <summary>Returns the private key as PKCS#8 in PEM: a secret.</summary>
         /// <exception cref="TangoTokenException">
-        /// <see cref="TangoStatus.KeyRejected"/>: the key stays elsewhere.
+        /// <see cref="TangoStatus.KeyRejected"/>: the private key is not available, because the key comes from
+        /// <c>FromSigner</c>.
         /// </exception>
         public string ToPem()
         {
@@ -140,17 +151,17 @@ namespace TangoToken
         }
 
         /// <summary>
-        /// Makes a proof for one request (RFC 9449 section 4.2), for tokens from elsewhere: <see cref="TangoClient"/> makes its own.
-        /// Every request, a repeated one too, needs another.
+        /// Creates a proof for one request (RFC 9449 section 4.2), for tokens that do not come from a
+        /// <see cref="TangoClient"/>. Each request needs a new proof, also if it is repeated.
         /// </summary>
-        /// <param name="method">The method as it is sent.</param>
-        /// <param name="url">The URL that the request goes to.</param>
-        /// <param name="accessToken">The token that the request presents; <c>null</c> for a token request.</param>
-        /// <param name="nonce">The <c>DPoP-Nonce</c> that this server gave last; <c>null</c> if it gave none.</param>
+        /// <param name="method">The HTTP method, exactly as it is sent.</param>
+        /// <param name="url">The URL of the request.</param>
+        /// <param name="accessToken">The token that the request carries; <c>null</c> for a token request.</param>
+        /// <param name="nonce">The <c>DPoP-Nonce</c> that this server sent last; <c>null</c> if it sent none.</param>
         /// <returns>The value of the <c>DPoP</c> header.</returns>
         /// <exception cref="TangoTokenException">
-        /// <see cref="TangoStatus.InvalidArgument"/> for what no proof can hold, <see cref="TangoStatus.SigningFailed"/> where the key
-        /// made no signature.
+        /// <see cref="TangoStatus.InvalidArgument"/>: an argument is not valid;
+        /// <see cref="TangoStatus.SigningFailed"/>: the key could not sign.
         /// </exception>
         public string CreateProof(string method, string url, string accessToken = null, string nonce = null)
         {
@@ -169,13 +180,13 @@ namespace TangoToken
                 return Utf8.Borrow(owned, NativeMethods.tango_dpop_proof_value);
         }
 
-        /// <summary>The algorithm and the thumbprint; never the private key.</summary>
+        /// <summary>Returns the algorithm and the thumbprint, never the private key.</summary>
         public override string ToString()
         {
             return handle.IsClosed ? "a DPoP key that was disposed" : Algorithm + " key " + Thumbprint;
         }
 
-        /// <summary>Ends this handle. Can be called again.</summary>
+        /// <summary>Releases this handle. Can be called more than once.</summary>
         public void Dispose()
         {
             handle.Dispose();

@@ -6,26 +6,28 @@ using System.Threading.Tasks;
 namespace TangoToken
 {
     /// <summary>
-    /// Gets tokens for one set of credentials, and keeps the current one for every caller in the process.
+    /// Gets tokens for one set of credentials, and keeps the current one for all callers in the process.
     /// </summary>
     /// <remarks>
-    /// Make one for each set of credentials and share it between threads. Everything that waits has a form that ends in
-    /// <c>Async</c> and can be cancelled; nothing ever runs the program's code on the library's own thread, but for log lines,
-    /// signers and caches of the program's own. Dispose ends this client; tokens stay readable, and requests under way end as they
-    /// would have. A call after it gives <see cref="ObjectDisposedException"/>.
+    /// Create one client for each set of credentials and share it between threads. Each method that waits has a variant
+    /// that ends in <c>Async</c> and can be cancelled. Only log receivers, custom signers and custom caches run on the
+    /// library's threads. After Dispose, calls throw <see cref="ObjectDisposedException"/>; tokens stay readable, and
+    /// pending requests still complete.
     /// </remarks>
     [DebuggerDisplay("TangoClient")]
     public sealed class TangoClient : IDisposable
     {
         private readonly ClientHandle handle;
 
-        /// <summary>Makes a client. Reads the files that the options name; starts no thread and sends nothing.</summary>
-        /// <param name="options">Are copied.</param>
+        /// <summary>
+        /// Creates a client. Reads the files that the options name, starts no thread and sends nothing.
+        /// </summary>
+        /// <param name="options">The options, which are copied.</param>
         /// <exception cref="TangoTokenException">
-        /// <see cref="TangoStatus.InvalidConfiguration"/> names everything that is missing or wrong;
-        /// <see cref="TangoStatus.KeyRejected"/>: the DPoP key cannot be used.
+        /// <see cref="TangoStatus.InvalidConfiguration"/>: settings are missing or wrong; the message names all of
+        /// them. <see cref="TangoStatus.KeyRejected"/>: the DPoP key cannot be used.
         /// </exception>
-        /// <exception cref="ArgumentException">A text has a NUL or half a surrogate pair in it.</exception>
+        /// <exception cref="ArgumentException">A string contains a NUL or half a surrogate pair.</exception>
         /// <exception cref="DllNotFoundException">
         /// The native library was not found, or has another ABI version; the message says what to do.
         /// </exception>
@@ -41,21 +43,21 @@ namespace TangoToken
             }
         }
 
-        /// <summary>Makes a client from the <c>TANGO_*</c> environment variables.</summary>
-        /// <exception cref="TangoTokenException">As for the constructor.</exception>
+        /// <summary>Creates a client from the <c>TANGO_*</c> environment variables.</summary>
+        /// <exception cref="TangoTokenException">See the constructor.</exception>
         public static TangoClient FromEnvironment()
         {
             return new TangoClient(TangoClientOptions.FromEnvironment());
         }
 
         /// <summary>
-        /// Gets a valid token: at once where the client holds one, else after the one fetch that all callers share. Blocks for at
-        /// most the total timeout.
+        /// Returns a valid token: at once if the client holds one, otherwise after one fetch that all callers share.
+        /// Blocks for the total timeout at most.
         /// </summary>
-        /// <returns>The token, which the caller owns and disposes.</returns>
+        /// <returns>The token, which the caller disposes.</returns>
         /// <exception cref="TangoTokenException">
-        /// <see cref="TangoTokenException.Status"/> says why there is none; <see cref="TangoStatus.WouldBlock"/> inside a
-        /// callback of the library, unless a token is held.
+        /// There is no token; <see cref="TangoTokenException.Status"/> says why. <see cref="TangoStatus.WouldBlock"/>:
+        /// the call comes from a callback of the library, which must not wait.
         /// </exception>
         public AccessToken Acquire()
         {
@@ -64,13 +66,13 @@ namespace TangoToken
             return new AccessToken(new TokenHandle(token));
         }
 
-        /// <summary>The same without blocking.</summary>
+        /// <summary>Returns a valid token as <see cref="Acquire"/> does, without blocking.</summary>
         /// <param name="cancellationToken">
-        /// Ends the request, in the native library too. Others who wait for the same token are not disturbed, and neither is the fetch
-        /// that they share. If the token is there first, the task brings it.
+        /// Cancels the request, in the native library too. It does not affect other callers or the fetch that they
+        /// share. If the token arrives before the cancellation, the task returns the token.
         /// </param>
-        /// <returns>The token, which the caller owns and disposes.</returns>
-        /// <exception cref="TangoTokenException">As for <see cref="Acquire"/>.</exception>
+        /// <returns>The token, which the caller disposes.</returns>
+        /// <exception cref="TangoTokenException">See <see cref="Acquire"/>.</exception>
         /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
         public Task<AccessToken> AcquireAsync(CancellationToken cancellationToken = default(CancellationToken))
         {
@@ -78,16 +80,17 @@ namespace TangoToken
         }
 
         /// <summary>
-        /// Makes the headers of one call of the API: acquires a token if none is held, and a proof if it is bound to a key
-        /// (RFC 9449 section 7). Blocks as <see cref="Acquire"/> does.
+        /// Returns the headers of one API call: acquires a token, and makes a proof if the token is bound to a key (RFC
+        /// 9449 section 7). Blocks as <see cref="Acquire"/> does.
         /// </summary>
-        /// <param name="method">The method as it is sent.</param>
+        /// <param name="method">The HTTP method, exactly as it is sent.</param>
         /// <param name="url">
-        /// Where the request goes. An origin that is neither the API's nor was allowed is
-        /// <see cref="TangoStatus.InvalidArgument"/>, so that no token is sent to a wrong host by mistake.
+        /// The URL of the request. Its origin has to be the API's or one of
+        /// <see cref="TangoClientOptions.AllowedOrigins"/>; another one is an
+        /// <see cref="TangoStatus.InvalidArgument"/>, so that no token reaches a wrong host by mistake.
         /// </param>
-        /// <returns>The headers, which the caller owns and disposes.</returns>
-        /// <exception cref="TangoTokenException">As for <see cref="Acquire"/>.</exception>
+        /// <returns>The headers, which the caller disposes.</returns>
+        /// <exception cref="TangoTokenException">See <see cref="Acquire"/>.</exception>
         public Authorization Authorize(string method, string url)
         {
             IntPtr authorization, error;
@@ -96,12 +99,15 @@ namespace TangoToken
             return new Authorization(new AuthorizationHandle(authorization));
         }
 
-        /// <summary>The same without blocking; a key that stays elsewhere signs on the caller's thread or a pool's.</summary>
-        /// <param name="method">The method as it is sent.</param>
-        /// <param name="url">Where the request goes.</param>
-        /// <param name="cancellationToken">Ends the waiting for a token.</param>
-        /// <returns>The headers, which the caller owns and disposes.</returns>
-        /// <exception cref="TangoTokenException">As for <see cref="Acquire"/>.</exception>
+        /// <summary>
+        /// Returns the headers as <see cref="Authorize"/> does, without blocking. A custom signer runs on the caller's
+        /// thread or on a thread of the pool.
+        /// </summary>
+        /// <param name="method">The HTTP method, exactly as it is sent.</param>
+        /// <param name="url">The URL of the request.</param>
+        /// <param name="cancellationToken">Cancels the wait for a token.</param>
+        /// <returns>The headers, which the caller disposes.</returns>
+        /// <exception cref="TangoTokenException">See <see cref="Acquire"/>.</exception>
         /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
         public Task<Authorization> AuthorizeAsync(
             string method, string url, CancellationToken cancellationToken = default(CancellationToken))
@@ -110,12 +116,12 @@ namespace TangoToken
         }
 
         /// <summary>
-        /// Makes the headers for sending the same request once more, after <see cref="TangoVerdict.Retry"/>. Blocks as
-        /// <see cref="Acquire"/> does.
+        /// Returns the headers for sending the same request a second time, after <see cref="TangoVerdict.Retry"/>.
+        /// Blocks as <see cref="Acquire"/> does.
         /// </summary>
-        /// <param name="refused">The headers that were sent first. The caller still owns them.</param>
-        /// <returns>The headers, which the caller owns and disposes.</returns>
-        /// <exception cref="TangoTokenException">As for <see cref="Acquire"/>.</exception>
+        /// <param name="refused">The headers that were sent first. The caller still disposes them.</param>
+        /// <returns>The headers, which the caller disposes.</returns>
+        /// <exception cref="TangoTokenException">See <see cref="Acquire"/>.</exception>
         public Authorization AuthorizeAgain(Authorization refused)
         {
             if (refused == null)
@@ -125,11 +131,11 @@ namespace TangoToken
             return new Authorization(new AuthorizationHandle(again));
         }
 
-        /// <summary>The same without blocking.</summary>
-        /// <param name="refused">The headers that were sent first. The caller still owns them.</param>
-        /// <param name="cancellationToken">Ends the waiting for a token.</param>
-        /// <returns>The headers, which the caller owns and disposes.</returns>
-        /// <exception cref="TangoTokenException">As for <see cref="Acquire"/>.</exception>
+        /// <summary>Returns the headers as <see cref="AuthorizeAgain"/> does, without blocking.</summary>
+        /// <param name="refused">The headers that were sent first. The caller still disposes them.</param>
+        /// <param name="cancellationToken">Cancels the wait for a token.</param>
+        /// <returns>The headers, which the caller disposes.</returns>
+        /// <exception cref="TangoTokenException">See <see cref="Acquire"/>.</exception>
         /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
         public Task<Authorization> AuthorizeAgainAsync(
             Authorization refused, CancellationToken cancellationToken = default(CancellationToken))
@@ -140,20 +146,21 @@ namespace TangoToken
         }
 
         /// <summary>
-        /// Learns from the API's answer, and says whether to send the request once more: a nonce (RFC 9449 section 8.2), a clock or a
-        /// token was learned. Call it for every answer, a successful one too.
+        /// Learns from a response of the API (nonces of RFC 9449 section 8.2, the API's clock, a rejected token), and
+        /// says whether to send the request a second time. Call it for every response, including successful ones.
         /// </summary>
         /// <param name="authorization">The headers that the request was sent with.</param>
-        /// <param name="httpStatus">The status of the answer.</param>
-        /// <param name="dpopNonce">Its <c>DPoP-Nonce</c>; <c>null</c> where there is none.</param>
+        /// <param name="httpStatus">The status of the response.</param>
+        /// <param name="dpopNonce">Its <c>DPoP-Nonce</c> header; <c>null</c> if it has none.</param>
         /// <param name="wwwAuthenticate">
-        /// Its <c>WWW-Authenticate</c>, several joined by <c>, </c> (RFC 9110 section 5.3); <c>null</c> where there is none.
+        /// Its <c>WWW-Authenticate</c> headers, joined by <c>, </c> (RFC 9110 section 5.3); <c>null</c> if it has none.
         /// </param>
-        /// <param name="date">Its <c>Date</c>; <c>null</c> where there is none.</param>
-        /// <returns>Whether the answer is the API's, or the request is to be sent once more.</returns>
+        /// <param name="date">Its <c>Date</c> header; <c>null</c> if it has none.</param>
+        /// <returns>Whether the request is done, or should be sent a second time.</returns>
         /// <exception cref="TangoTokenException">
-        /// <see cref="TangoStatus.ProofRefused"/> and <see cref="TangoStatus.TokenRefused"/> say why to give up;
-        /// <see cref="TangoStatus.InvalidArgument"/> for what is no HTTP status.
+        /// <see cref="TangoStatus.ProofRefused"/> or <see cref="TangoStatus.TokenRefused"/>: a second request would be
+        /// refused as well; the message says why. <see cref="TangoStatus.InvalidArgument"/>: the status is not an HTTP
+        /// status.
         /// </exception>
         public TangoVerdict Observe(
             Authorization authorization, int httpStatus, string dpopNonce, string wwwAuthenticate, string date)
@@ -169,11 +176,11 @@ namespace TangoToken
         }
 
         /// <summary>
-        /// Drops the client's token if it is this one, because an API refused it with 401 and <c>invalid_token</c> (RFC 6750 section
-        /// 3.1). The next acquire fetches another, which the server's daily limit may refuse: call it for that refusal only.
-        /// <see cref="Observe"/> does it by itself.
+        /// Drops a token that the API rejected with 401 and <c>invalid_token</c> (RFC 6750 section 3.1), if it is the
+        /// current one. The next call fetches another token, which the server's daily quota may refuse, so call this
+        /// for <c>invalid_token</c> only. <see cref="Observe"/> calls it where it is needed.
         /// </summary>
-        /// <param name="token">The refused token. The caller still owns it.</param>
+        /// <param name="token">The rejected token. The caller still disposes it.</param>
         public void Invalidate(AccessToken token)
         {
             if (token == null)
@@ -183,13 +190,16 @@ namespace TangoToken
         }
 
         /// <summary>
-        /// Uses other credentials from now on: a new client id and secret, another service account, or both. The token that is held goes
-        /// on being served until there is one for the new credentials.
+        /// Changes the credentials: the client ID and secret, the service account, or both. The next call starts to
+        /// fetch a token for the new credentials in the background; until it arrives, the client serves the current
+        /// token.
         /// </summary>
-        /// <param name="clientId">The client id; <c>null</c>, with the secret, leaves both as they are.</param>
-        /// <param name="clientSecret">Its secret.</param>
-        /// <param name="username">The service account; <c>null</c>, with the password, leaves both as they are.</param>
-        /// <param name="password">Its password.</param>
+        /// <param name="clientId">The client ID; <c>null</c>, together with the secret, leaves both unchanged.</param>
+        /// <param name="clientSecret">The client secret.</param>
+        /// <param name="username">
+        /// The service account; <c>null</c>, together with the password, leaves both unchanged.
+        /// </param>
+        /// <param name="password">The service account's password.</param>
         /// <exception cref="TangoTokenException">
         /// <see cref="TangoStatus.InvalidArgument"/>: one of a pair is missing.
         /// </exception>
@@ -212,14 +222,14 @@ namespace TangoToken
             }
         }
 
-        /// <summary>Ends this client. Can be called again.</summary>
+        /// <summary>Closes this client. Can be called more than once.</summary>
         public void Dispose()
         {
             handle.Dispose();
         }
 
-        // A call that needs a token does not block while one is held. Should an API refuse it in this very moment, the call waits
-        // for the next one, for at most the total timeout.
+        // Authorize does not block while a token is held. If the API rejects that token at this very moment, Authorize
+        // waits for the next one, for the total timeout at most.
         private async Task<Authorization> AfterToken(Func<Authorization> authorize, CancellationToken cancellationToken)
         {
             (await AcquireAsync(cancellationToken).ConfigureAwait(false)).Dispose();

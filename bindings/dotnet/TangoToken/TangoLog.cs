@@ -3,20 +3,21 @@ using System;
 namespace TangoToken
 {
     /// <summary>
-    /// The log of the library, for the whole process: a new token, a retry, a refusal, a cache that cannot be used. Never a secret.
+    /// The library's log, for the whole process: new tokens, retries, refusals, an unavailable cache. It never contains
+    /// a secret.
     /// </summary>
     public static class TangoLog
     {
-        // Native code may call it until the process ends, so it is never collected.
+        // Native code may call it until the process ends, so it must never be collected.
         private static readonly LogCallback Callback = Receive;
         private static readonly object Gate = new object();
         private static volatile Action<TangoLogLevel, string> receiver;
 
-        /// <summary>Sends the log to a function, in the place of the one before.</summary>
-        /// <param name="maxLevel">The least important level that is wanted.</param>
+        /// <summary>Sends the log to a function, which replaces the earlier one.</summary>
+        /// <param name="maxLevel">The most verbose level to send.</param>
         /// <param name="receive">
-        /// Is given the level and the text of each line, on any thread, several at once. It must not wait for a token; what it throws
-        /// is dropped. <c>null</c> ends the log.
+        /// Receives the level and the message of each record, on any thread and concurrently. It must not wait for a
+        /// token; its exceptions are ignored. <c>null</c> turns the log off.
         /// </param>
         /// <exception cref="TangoTokenException">
         /// <see cref="TangoStatus.InvalidArgument"/>: the level is unknown.
@@ -27,7 +28,7 @@ namespace TangoToken
             lock (Gate)
             {
                 Action<TangoLogLevel, string> before = receiver;
-                receiver = receive; // First, so that no line of the new log is lost.
+                receiver = receive; // First, so that no record is lost.
                 IntPtr error;
                 LogCallback callback = receive == null ? null : Callback;
                 TangoStatus status = NativeMethods.tango_log_set_callback((int)maxLevel, callback, IntPtr.Zero, out error);
@@ -48,7 +49,7 @@ namespace TangoToken
             }
             catch (Exception)
             {
-                // Nothing may leave a callback, and a log has nowhere to report to.
+                // No exception may leave a callback, and a log cannot report its own failure.
             }
         }
     }

@@ -2,7 +2,10 @@ using System;
 
 namespace TangoToken
 {
-    /// <summary>Why a call failed, and what to do about it. Neither the message nor a property holds a secret.</summary>
+    /// <summary>
+    /// An error of the library. Its message says what happened and what to do. Neither the message nor a property
+    /// contains a secret.
+    /// </summary>
     public sealed class TangoTokenException : Exception
     {
         private TangoTokenException(ErrorHandle error)
@@ -20,39 +23,42 @@ namespace TangoToken
             RetryAfter = seconds < 0 ? (TimeSpan?)null : TimeSpan.FromSeconds(seconds);
         }
 
-        /// <summary>The cause. <see cref="Exception.Message"/> says in a sentence or two what happened and what to do.</summary>
+        /// <summary>The kind of error.</summary>
         public TangoStatus Status { get; private set; }
 
-        /// <summary>The HTTP status of the server's answer; <c>null</c> if none arrived.</summary>
+        /// <summary>The HTTP status of the server's response; <c>null</c> if there was none.</summary>
         public int? HttpStatus { get; private set; }
 
         /// <summary>
-        /// The OAuth code of RFC 6749 section 5.2, such as <c>invalid_grant</c>; <c>null</c> if the server gave none.
+        /// The OAuth code of RFC 6749 section 5.2, such as <c>invalid_grant</c>; <c>null</c> if the server sent none.
         /// </summary>
         public string OAuthError { get; private set; }
 
         /// <summary>
-        /// The OAuth <c>error_description</c> of RFC 6749 section 5.2; <c>null</c> if the server gave none.
+        /// The OAuth <c>error_description</c> of RFC 6749 section 5.2; <c>null</c> if the server sent none.
         /// </summary>
         public string OAuthErrorDescription { get; private set; }
 
-        /// <summary>Tango's <c>i18nKey</c>, a stable name of the failure; <c>null</c> if the server gave none.</summary>
+        /// <summary>
+        /// Tango's <c>i18nKey</c>, a stable identifier of the failure; <c>null</c> if the server sent none.
+        /// </summary>
         public string I18nKey { get; private set; }
 
         /// <summary>
-        /// The server's own words: Tango's <c>message</c>, or the text of its answer; <c>null</c> if it said nothing.
+        /// Tango's <c>message</c>, or the body of a response that is not JSON; <c>null</c> if there was none.
         /// </summary>
         public string ServerMessage { get; private set; }
 
         /// <summary>
-        /// The id under which Tango's support finds the request (<c>X-REQUEST-ID</c>); <c>null</c> if the server gave none.
+        /// The request's ID in the server's logs (<c>X-REQUEST-ID</c>), which Tango's support asks for; <c>null</c> if
+        /// the server sent none.
         /// </summary>
         public string RequestId { get; private set; }
 
-        /// <summary>How long to wait before another call makes sense; <c>null</c> where waiting does not help.</summary>
+        /// <summary>How long to wait before the next call makes sense; <c>null</c> if waiting does not help.</summary>
         public TimeSpan? RetryAfter { get; private set; }
 
-        /// <summary>Copies a native error and ends it.</summary>
+        /// <summary>Copies a native error and frees it.</summary>
         internal static TangoTokenException Take(IntPtr error)
         {
             using (var handle = new ErrorHandle(error))

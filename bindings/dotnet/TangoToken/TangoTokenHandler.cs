@@ -9,21 +9,25 @@ using System.Threading.Tasks;
 namespace TangoToken
 {
     /// <summary>
-    /// Calls of the API with <see cref="HttpClient"/>: adds the headers, learns from every answer, and sends a request once more where
-    /// that makes it succeed.
+    /// Calls the API with <see cref="HttpClient"/>: adds the headers, learns from every response, and sends a request a
+    /// second time where that helps.
     /// </summary>
     /// <remarks>
     /// <para>
-    /// A refusal that sending the request again would not change is thrown as a <see cref="TangoTokenException"/>, which says why;
-    /// so is a URL whose origin may not get tokens. A request is sent once more only if its content can be: none, content in memory
-    /// (<see cref="ByteArrayContent"/>, <see cref="StringContent"/>, <see cref="FormUrlEncodedContent"/>), parts of these, or JSON
-    /// on current .NET. With other content the caller gets the 401, and the next request has what was learned.
+    /// A second request helps after a new nonce, a corrected clock or a rejected token. A refusal that it would not
+    /// change is thrown as a <see cref="TangoTokenException"/>, and so is a URL whose origin must not receive tokens. A
+    /// request is sent a second time only if its content can be: none, content in memory
+    /// (<see cref="ByteArrayContent"/>, <see cref="StringContent"/>, <see cref="FormUrlEncodedContent"/>), multipart
+    /// content of these, or JSON content on current .NET. Otherwise the caller gets the 401, and the next request uses
+    /// what was learned.
     /// </para>
     /// <para>
-    /// The headers are on the request while it is sent and not afterwards, so that a log written later holds no token; a handler
-    /// further inside that logs headers has to leave out <c>Authorization</c> and <c>DPoP</c>. A request that comes with an
-    /// <c>Authorization</c> of its own is sent as it is. A redirect that the inner handler follows is not learned from;
-    /// <c>AllowAutoRedirect = false</c> is the better choice. The client is shared and not disposed with the handler.
+    /// The headers are removed from the request after it was sent, so that later logs contain no token; an inner
+    /// handler that logs headers has to leave out <c>Authorization</c> and <c>DPoP</c>. A request that has an
+    /// <c>Authorization</c> header already is sent unchanged. Use <c>AllowAutoRedirect = false</c> on the inner
+    /// handler: nothing is learned from a response to a redirected request. <see cref="TangoClientOptions.CaFile"/> is
+    /// for the token endpoint alone; the inner handler has its own settings for TLS. Disposing the handler does not
+    /// dispose the client.
     /// </para>
     /// </remarks>
     public sealed class TangoTokenHandler : DelegatingHandler
@@ -31,8 +35,10 @@ namespace TangoToken
         private const string DpopHeader = "DPoP";
         private readonly TangoClient client;
 
-        /// <summary>A handler whose inner handler is set later, as an HTTP client factory does.</summary>
-        /// <param name="client">Gives the tokens; shared by any number of handlers.</param>
+        /// <summary>
+        /// Creates a handler whose inner handler is set later, for example by an HTTP client factory.
+        /// </summary>
+        /// <param name="client">Provides the tokens. Any number of handlers may share it.</param>
         public TangoTokenHandler(TangoClient client)
         {
             if (client == null)
@@ -40,9 +46,11 @@ namespace TangoToken
             this.client = client;
         }
 
-        /// <summary>A handler for <c>new HttpClient(handler)</c>.</summary>
-        /// <param name="client">Gives the tokens; shared by any number of handlers.</param>
-        /// <param name="innerHandler">Sends the requests, such as an <see cref="HttpClientHandler"/>.</param>
+        /// <summary>Creates a handler for <c>new HttpClient(handler)</c>.</summary>
+        /// <param name="client">Provides the tokens. Any number of handlers may share it.</param>
+        /// <param name="innerHandler">
+        /// The handler that sends the requests, such as an <see cref="HttpClientHandler"/>.
+        /// </param>
         public TangoTokenHandler(TangoClient client, HttpMessageHandler innerHandler) : this(client)
         {
             InnerHandler = innerHandler;
@@ -61,10 +69,12 @@ namespace TangoToken
         }
 
 #if NET5_0_OR_GREATER
-        /// <summary>The same for the blocking calls of <see cref="HttpClient"/>. Waiting for a token cannot be cancelled here.</summary>
+        /// <summary>
+        /// Serves the blocking calls of <see cref="HttpClient"/>. The wait for a token cannot be cancelled here.
+        /// </summary>
         /// <param name="request">The request.</param>
-        /// <param name="cancellationToken">Ends the sending.</param>
-        /// <returns>The answer.</returns>
+        /// <param name="cancellationToken">Cancels the request.</param>
+        /// <returns>The response.</returns>
         protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             var blocking = new Steps
@@ -74,7 +84,7 @@ namespace TangoToken
                 Send = sent => Task.FromResult(base.Send(sent, cancellationToken)),
             };
             cancellationToken.ThrowIfCancellationRequested();
-            // Has ended when it returns, as each of its steps has: no thread waits for another.
+            // Each step is complete when it returns, so no thread waits for another one here.
             return Call(request, blocking).GetAwaiter().GetResult();
         }
 #endif
@@ -119,7 +129,7 @@ namespace TangoToken
             }
         }
 
-        /// <summary>Observes an answer, and ends one that is given up.</summary>
+        /// <summary>Observes a response, and disposes it if that throws.</summary>
         private TangoVerdict Learn(Authorization authorization, HttpResponseMessage response)
         {
             try
@@ -154,7 +164,7 @@ namespace TangoToken
             return content == null || content is ByteArrayContent;
         }
 
-        /// <summary>What blocks in a blocking call, and does not in an asynchronous one.</summary>
+        /// <summary>The steps that block in a blocking call and do not in an asynchronous one.</summary>
         private sealed class Steps
         {
             internal Func<string, string, Task<Authorization>> Authorize;

@@ -11,7 +11,7 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/tangooauth2"
 )
 
-// The transport asks the source for each request. oauth2.NewClient would keep what it got first.
+// This transport asks the source for each request; that of oauth2.NewClient would keep the first token.
 func ExampleTokenSource() {
 	client, err := tangotoken.FromEnv()
 	if err != nil {

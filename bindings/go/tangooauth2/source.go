@@ -1,6 +1,6 @@
-// Package tangooauth2 gives the tokens of a [tangotoken.Client] to programs that are written for golang.org/x/oauth2.
+// Package tangooauth2 provides the tokens of a [tangotoken.Client] to programs that use golang.org/x/oauth2.
 //
-// It is a package of its own so that no other program needs that module.
+// It is a separate package so that other programs do not need that module.
 package tangooauth2
 
 import (
@@ -13,12 +13,14 @@ import (
 	tangotoken "github.com/tango-token/tango-token/bindings/go"
 )
 
-// ErrBound is returned for tokens that are bound to a key: x/oauth2 makes no proofs, and an API refuses such a token
-// without one. Use a [tangotoken.Transport].
+// ErrBound is the error for a token that is bound to a key (DPoP): x/oauth2 makes no proofs, and an API refuses such a
+// token without a proof. Use a [tangotoken.Transport] instead.
 var ErrBound = errors.New("tangooauth2: the token is bound to a key (DPoP), which x/oauth2 cannot use: use a tangotoken.Transport")
 
-// TokenSource gives the client's token, each time the current one: do not put it behind [oauth2.ReuseTokenSource], which
-// would keep one that was renewed or refused. The context is that of all calls, as everywhere in x/oauth2.
+// TokenSource returns a source that always returns the client's current token.
+//
+// Do not wrap it in [oauth2.ReuseTokenSource], which would keep a token that was refreshed or rejected. The context is
+// that of all calls, as usual in x/oauth2.
 func TokenSource(ctx context.Context, client *tangotoken.Client) oauth2.TokenSource {
 	return source{ctx, client}
 }
@@ -28,7 +30,7 @@ type source struct {
 	client *tangotoken.Client
 }
 
-// Token is the current token.
+// Token returns the client's current token.
 func (s source) Token() (*oauth2.Token, error) {
 	token, err := s.client.Token(s.ctx)
 	if err != nil {
@@ -37,11 +39,11 @@ func (s source) Token() (*oauth2.Token, error) {
 	if token.Type() == "DPoP" {
 		return nil, ErrBound
 	}
-	life := token.ExpiresIn()
+	expiresIn := token.ExpiresIn()
 	return &oauth2.Token{
 		AccessToken: token.Value(),
 		TokenType:   token.Type(),
-		Expiry:      time.Now().Add(life),
-		ExpiresIn:   int64(life / time.Second),
+		Expiry:      time.Now().Add(expiresIn),
+		ExpiresIn:   int64(expiresIn / time.Second),
 	}, nil
 }

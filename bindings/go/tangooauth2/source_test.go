@@ -17,7 +17,7 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/tangooauth2"
 )
 
-// start starts a sandbox, and makes a client of it.
+// start starts a sandbox, and creates a client for it.
 func start(t testing.TB, dpop tangotoken.DPoPMode, options ...string) (*sandbox.Sandbox, *tangotoken.Client) {
 	t.Helper()
 	server, err := sandbox.Start(options...)
@@ -38,7 +38,7 @@ func start(t testing.TB, dpop tangotoken.DPoPMode, options ...string) (*sandbox.
 	return server, client
 }
 
-func TestProgramsOfXOAuth2GetTheToken(t *testing.T) {
+func TestTransportOfXOAuth2SendsTheToken(t *testing.T) {
 	server, client := start(t, tangotoken.DPoPOff)
 	pem, err := os.ReadFile(server.Variables["TANGO_CA_FILE"])
 	if err != nil {
@@ -65,14 +65,14 @@ func TestProgramsOfXOAuth2GetTheToken(t *testing.T) {
 	}
 }
 
-func TestATokenThatIsBoundIsRefused(t *testing.T) {
+func TestTokenFailsWithErrBoundWhenTheTokenIsBoundToAKey(t *testing.T) {
 	_, client := start(t, tangotoken.DPoPRequired)
 	if _, err := tangooauth2.TokenSource(t.Context(), client).Token(); !errors.Is(err, tangooauth2.ErrBound) {
 		t.Errorf("%v", err)
 	}
 }
 
-func TestTheContextAndTheErrorsAreTheClients(t *testing.T) {
+func TestTokenFailsWithTheContextsErrorWhenTheContextIsCancelled(t *testing.T) {
 	_, client := start(t, tangotoken.DPoPOff)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -81,7 +81,7 @@ func TestTheContextAndTheErrorsAreTheClients(t *testing.T) {
 	}
 }
 
-// The library's token beside what x/oauth2 does with one that it keeps by itself.
+// BenchmarkCachedToken compares the client's current token with that of x/oauth2's ReuseTokenSource.
 func BenchmarkCachedToken(b *testing.B) {
 	_, client := start(b, tangotoken.DPoPOff)
 	ctx := b.Context()

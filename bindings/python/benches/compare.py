@@ -1,6 +1,6 @@
-"""Figures beside those of msal, authlib with requests, and PyJWT, all of one run. ``scripts/test-python.sh bench`` runs it.
+"""Compares with msal, authlib with requests, and PyJWT in the same run. ``scripts/test-python.sh bench`` runs it.
 
-Median of rounds in turn: what disturbs the machine disturbs all of them.
+It prints medians. The rounds of all libraries alternate, so that a disturbance of the machine affects all of them.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ def cached(client: Client, token: Token) -> None:
     session = OAuth2Session("id", "secret", token={"access_token": token.value, "expires_at": time.time() + 86_400})
     application = msal_with(token.value)
 
-    def authlibs() -> str:
+    def authlib_token() -> str:
         assert session.ensure_active_token(session.token)
         return str(session.token["access_token"])
 
     table(
-        "a held token and its text, us",
+        "get the current token, us",
         {
             "tango_token": (100_000, lambda: client.acquire().value),
-            "authlib, its check": (100_000, authlibs),
+            "authlib, its check": (100_000, authlib_token),
             "msal": (2_000, lambda: application.acquire_token_for_client(["scope/.default"])["access_token"]),
         },
     )
@@ -79,9 +79,9 @@ def awaited(client: Client) -> float:
 
 
 def msal_with(value: str) -> msal.ConfidentialClientApplication:
-    """msal with a token in its cache. It asks its authority for metadata, which is answered here."""
+    """Returns an msal application with a token in its cache. Its request for metadata gets a fixed response."""
 
-    class Answer:
+    class FixedResponse:
         status_code = 200
         headers: dict[str, str] = {}
         base = "https://login.example/tenant"
@@ -93,15 +93,15 @@ def msal_with(value: str) -> msal.ConfidentialClientApplication:
         def raise_for_status(self) -> None: ...
 
     class Metadata:
-        def get(self, *_: Any, **__: Any) -> Answer:
-            return Answer()
+        def get(self, *_: Any, **__: Any) -> FixedResponse:
+            return FixedResponse()
 
         post = get
 
         def close(self) -> None: ...
 
     application = msal.ConfidentialClientApplication(
-        "id", client_credential="secret", oidc_authority=Answer.base, http_client=Metadata()
+        "id", client_credential="secret", oidc_authority=FixedResponse.base, http_client=Metadata()
     )
     assert application.acquire_token_for_client(["scope/.default"])["access_token"] == value
     return application
@@ -112,7 +112,7 @@ def proofs(value: str) -> None:
     private: Any = load_pem_private_key(key.to_pem().encode(), None)
     header = {"typ": "dpop+jwt", "jwk": key.public_jwk}
 
-    def pyjwts() -> str:
+    def pyjwt_proof() -> str:
         ath = base64.urlsafe_b64encode(hashlib.sha256(value.encode()).digest()).rstrip(b"=").decode()
         claims = {"jti": str(uuid.uuid4()), "htm": "GET", "htu": URL, "iat": int(time.time()), "ath": ath}
         return jwt.encode(claims, private, "ES256", headers=header)
@@ -121,7 +121,7 @@ def proofs(value: str) -> None:
         "a DPoP proof with ath, ES256, us",
         {
             "tango_token": (3_000, lambda: dpop_proof(key, "GET", URL, access_token=value)),
-            "PyJWT": (1_000, pyjwts),
+            "PyJWT": (1_000, pyjwt_proof),
         },
     )
     print(f"  {theirs / ours:.2f} times as fast")
@@ -138,7 +138,7 @@ def imports() -> None:
 
 
 def first_tokens(sandbox: Sandbox) -> None:
-    authlibs = """
+    authlib_program = """
 import os
 from authlib.integrations.requests_client import OAuth2Session
 e = os.environ
@@ -150,7 +150,7 @@ session.fetch_token(e["TANGO_TOKEN_URL"], username=e["TANGO_USERNAME"], password
 """
     programs = {
         "tango_token": "from tango_token import Client; Client.from_env().acquire().value",
-        "authlib with requests": authlibs,
+        "authlib with requests": authlib_program,
     }
     ours, theirs = processes("to the first token over TLS, ms", programs, sandbox.environment)
     print(f"  {ours / theirs:.2f} of authlib's")

@@ -1,7 +1,7 @@
-//! The library's futures as awaitables of asyncio: polled on the event loop's thread, woken from the library's.
+//! The core's futures as asyncio awaitables: polled on the event loop's thread, woken from the library's thread.
 //!
-//! So there is no second runtime, and no thread in between. Of an event loop only `create_future` and
-//! `call_soon_threadsafe` are used, which uvloop has as well.
+//! This needs no second runtime and no further thread. Of the event loop it uses only `create_future` and
+//! `call_soon_threadsafe`, which uvloop has as well.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ use pyo3::types::PyCFunction;
 use pyo3::{PyClass, PyClassInitializer};
 use tango_token::Error;
 
-use crate::attach::{attach, enter};
+use crate::attach::{attach, attached};
 use crate::errors::OrRaise;
 
-/// What `await` takes. A future that is ready at once never sees the event loop.
+/// Returns an awaitable for the future. If the future is ready at once, the event loop is not involved.
 pub fn awaitable<T, O>(
     py: Python<'_>,
     future: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -34,7 +34,7 @@ where
     }
 }
 
-/// An awaitable that does not have to wait.
+/// Awaitable of a result that is there already.
 #[pyclass(frozen)]
 struct Ready(Py<PyAny>);
 
@@ -53,48 +53,48 @@ impl Ready {
     }
 }
 
-type Work<O> = Pin<Box<dyn Future<Output = Result<O, Error>> + Send>>;
+type CoreFuture<O> = Pin<Box<dyn Future<Output = Result<O, Error>> + Send>>;
 
-/// One future of the library and the one of asyncio that stands for it.
+/// One future of the core, and the asyncio future that receives its result.
 struct Task<O> {
-    /// Gone once it is done or cancelled.
-    work: Mutex<Option<Work<O>>>,
+    /// `None` once the asyncio future is done or cancelled.
+    core_future: Mutex<Option<CoreFuture<O>>>,
     event_loop: Py<PyAny>,
-    outcome: Py<PyAny>,
+    asyncio_future: Py<PyAny>,
 }
 
 impl<O: PyClass + Into<PyClassInitializer<O>> + Send + Sync + 'static> Task<O> {
-    fn start(py: Python<'_>, work: Work<O>) -> PyResult<Bound<'_, PyAny>> {
+    fn start(py: Python<'_>, core_future: CoreFuture<O>) -> PyResult<Bound<'_, PyAny>> {
         static GET_RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let _visit = enter(py);
+        let _guard = attached(py);
         let event_loop = GET_RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0()?;
-        let outcome = event_loop.call_method0("create_future")?;
+        let asyncio_future = event_loop.call_method0("create_future")?;
         let task = Arc::new(Self {
-            work: Mutex::new(Some(work)),
+            core_future: Mutex::new(Some(core_future)),
             event_loop: event_loop.unbind(),
-            outcome: outcome.clone().unbind(),
+            asyncio_future: asyncio_future.clone().unbind(),
         });
-        let ended = Arc::clone(&task);
-        let forget = PyCFunction::new_closure(py, None, None, move |_, _| ended.forget())?;
-        outcome.call_method1("add_done_callback", (forget,))?;
+        let done = Arc::clone(&task);
+        let release = PyCFunction::new_closure(py, None, None, move |_, _| done.release())?;
+        asyncio_future.call_method1("add_done_callback", (release,))?;
         task.step(py)?;
-        Ok(outcome)
+        Ok(asyncio_future)
     }
 
-    /// On the event loop's thread, which is the only one that polls.
+    /// Polls once. Called on the event loop's thread only.
     fn step(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
-        let _visit = enter(py);
-        let outcome = self.outcome.bind(py);
-        if outcome.call_method0("done")?.is_truthy()? {
+        let _guard = attached(py);
+        let asyncio_future = self.asyncio_future.bind(py);
+        if asyncio_future.call_method0("done")?.is_truthy()? {
             return Ok(());
         }
         match self.poll() {
             Poll::Pending => {}
             Poll::Ready(Ok(value)) => {
-                outcome.call_method1("set_result", (Py::new(py, value)?,))?;
+                asyncio_future.call_method1("set_result", (Py::new(py, value)?,))?;
             }
             Poll::Ready(Err(error)) => {
-                outcome.call_method1("set_exception", (Err::<(), _>(error).or_raise(py).unwrap_err(),))?;
+                asyncio_future.call_method1("set_exception", (Err::<(), _>(error).or_raise(py).unwrap_err(),))?;
             }
         }
         Ok(())
@@ -102,15 +102,15 @@ impl<O: PyClass + Into<PyClassInitializer<O>> + Send + Sync + 'static> Task<O> {
 
     fn poll(self: &Arc<Self>) -> Poll<Result<O, Error>> {
         let waker = Waker::from(Arc::clone(self));
-        match &mut *self.work.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(work) => work.as_mut().poll(&mut Context::from_waker(&waker)),
+        match &mut *self.core_future.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(core_future) => core_future.as_mut().poll(&mut Context::from_waker(&waker)),
             None => Poll::Pending,
         }
     }
 
-    /// Gives up waiting where nobody waits any more, as after a cancellation.
-    fn forget(&self) {
-        drop(self.work.lock().unwrap_or_else(PoisonError::into_inner).take());
+    /// Drops the core's future, so that a cancelled task no longer waits for a token.
+    fn release(&self) {
+        drop(self.core_future.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     fn schedule(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
@@ -124,7 +124,7 @@ impl<O: PyClass + Into<PyClassInitializer<O>> + Send + Sync + 'static> Task<O> {
 impl<O: PyClass + Into<PyClassInitializer<O>> + Send + Sync + 'static> Wake for Task<O> {
     fn wake(self: Arc<Self>) {
         attach(|py| match self.schedule(py) {
-            // The event loop was closed meanwhile: nobody is left to be told.
+            // The event loop was closed meanwhile, so no task is left to wake.
             Err(error) if error.is_instance_of::<PyRuntimeError>(py) => {}
             Err(error) => error.write_unraisable(py, None),
             Ok(()) => {}

@@ -1,10 +1,10 @@
-//! How threads come to the interpreter, the library's own and Python's daemons: only while it is there.
+//! How threads attach to the interpreter (the library's own thread, Python's threads): only while it is running.
 //!
-//! An interpreter that ends stops every thread that still asks for it, in the middle of whatever that thread does. So
-//! they stop asking before: at exit the door is closed, and those who are inside are waited for.
+//! A finalizing interpreter ends every thread that still tries to attach, in the middle of its native frames. So an
+//! `atexit` hook stops further threads from attaching, and waits for those that are attached.
 //!
-//! The same for the moment of a fork: before 3.12 a child hangs whose parent was just making or ending the state that
-//! Python keeps for a foreign thread, which it does without the GIL.
+//! A fork waits in the same way: before Python 3.12 a child hangs if, at the moment of the fork, a thread of its parent
+//! was creating or deleting the state that Python keeps for a foreign thread, which it does without the GIL.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -16,108 +16,111 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{IntoPyDict, PyCFunction};
 
-static CLOSED: AtomicBool = AtomicBool::new(false);
-static CLOSER: OnceLock<ThreadId> = OnceLock::new();
-static INSIDE: AtomicUsize = AtomicUsize::new(0);
+static FINALIZING: AtomicBool = AtomicBool::new(false);
+static FINALIZING_THREAD: OnceLock<ThreadId> = OnceLock::new();
+static GUARDS: AtomicUsize = AtomicUsize::new(0);
 
 static FORKING: AtomicBool = AtomicBool::new(false);
-static FOREIGN: AtomicUsize = AtomicUsize::new(0);
+static FOREIGN_THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// Whether this thread came from Python, which then has a state for it as long as it lives.
-    static IS_PYTHONS: Cell<bool> = const { Cell::new(false) };
+    /// Whether Python created this thread, and so keeps a state for it until it ends.
+    static IS_PYTHON_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How long an exit or a fork waits for those who are inside: a log handler that hangs must not keep the process.
-const LONGEST_GOODBYE: Duration = Duration::from_secs(1);
-const PAUSE: Duration = Duration::from_millis(1);
+/// How long an exit or a fork waits for attached threads: a log handler that hangs must not keep the process alive.
+const MAX_WAIT: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Runs `work` attached to the interpreter, from any thread. `None` when the interpreter is going or gone.
+/// Runs `work` attached to the interpreter, from any thread. Returns `None` if the interpreter is finalizing.
 pub fn attach<T>(work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
-    let _foreign = (!IS_PYTHONS.get()).then(Foreign::begin);
-    let visit = Visit::begin()?;
+    let _foreign = (!IS_PYTHON_THREAD.get()).then(ForeignThread::begin);
+    let guard = InterpreterGuard::try_new()?;
     let result = Python::try_attach(work);
-    drop(visit);
+    drop(guard);
     result
 }
 
-/// To be held while code of this module calls code of Python's. On a daemon thread that comes too late it does not
-/// return.
-pub fn enter(py: Python<'_>) -> Visit {
-    IS_PYTHONS.set(true);
-    Visit::begin().unwrap_or_else(|| py.detach(|| stay_away()))
+/// Returns the guard that native code holds while it calls into Python. Never returns on a daemon thread if the
+/// interpreter is finalizing.
+pub fn attached(py: Python<'_>) -> InterpreterGuard {
+    IS_PYTHON_THREAD.set(true);
+    InterpreterGuard::try_new().unwrap_or_else(|| py.detach(|| park_forever()))
 }
 
-/// Runs `work`, which may take long, without the GIL. On a daemon thread that comes back too late it does not return.
-pub fn away<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
-    IS_PYTHONS.set(true);
-    let (result, _back) = py.detach(|| {
+/// Runs `work`, which may take long, without the GIL. Never returns on a daemon thread if the interpreter is finalizing
+/// by then.
+pub fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
+    IS_PYTHON_THREAD.set(true);
+    let (result, _guard) = py.detach(|| {
         let result = work();
-        (result, Visit::begin().unwrap_or_else(|| stay_away()))
+        (result, InterpreterGuard::try_new().unwrap_or_else(|| park_forever()))
     });
     result
 }
 
-/// What newer Pythons do themselves. The older ones end the thread, through frames that are not prepared for it.
-fn stay_away() -> ! {
+/// Does what newer Pythons do with such a thread. Older ones unwind it, through frames that cannot be unwound.
+fn park_forever() -> ! {
     loop {
         thread::park();
     }
 }
 
-/// One thread inside. It is counted first and looks whether the door is closed after that; who closes it does so first
-/// and counts after that. So one of the two sees the other.
-pub struct Visit;
+/// Counts one attached thread, which finalization waits for.
+///
+/// A thread increments the count and then reads `FINALIZING`; the finalizing thread sets `FINALIZING` and then reads
+/// the count. So at least one of the two sees the other.
+pub struct InterpreterGuard;
 
-impl Visit {
-    /// `None` when the door is closed. Only the thread that ends the interpreter still comes in.
-    fn begin() -> Option<Self> {
-        INSIDE.fetch_add(1, SeqCst);
-        let visit = Self;
-        (!CLOSED.load(SeqCst) || CLOSER.get() == Some(&thread::current().id())).then_some(visit)
+impl InterpreterGuard {
+    /// Returns `None` if the interpreter is finalizing, except on the thread that finalizes it.
+    fn try_new() -> Option<Self> {
+        GUARDS.fetch_add(1, SeqCst);
+        let guard = Self;
+        (!FINALIZING.load(SeqCst) || FINALIZING_THREAD.get() == Some(&thread::current().id())).then_some(guard)
     }
 }
 
-impl Drop for Visit {
+impl Drop for InterpreterGuard {
     fn drop(&mut self) {
-        // Zero where a child was forked from inside, which has begun to count anew.
-        let _ = INSIDE.fetch_update(SeqCst, SeqCst, |inside| inside.checked_sub(1));
+        // The count is 0 already in a child that was forked while this guard was held.
+        let _ = GUARDS.fetch_update(SeqCst, SeqCst, |guards| guards.checked_sub(1));
     }
 }
 
-/// One thread that Python makes a state for. Counted like a visit; it waits while the process is being forked.
-struct Foreign;
+/// Counts one thread that Python has to create a state for, and delays that while the process is being forked.
+struct ForeignThread;
 
-impl Foreign {
+impl ForeignThread {
     fn begin() -> Self {
         loop {
-            FOREIGN.fetch_add(1, SeqCst);
-            let foreign = Self;
+            FOREIGN_THREADS.fetch_add(1, SeqCst);
+            let thread = Self;
             if !FORKING.load(SeqCst) {
-                return foreign;
+                return thread;
             }
-            drop(foreign);
-            thread::sleep(PAUSE);
+            drop(thread);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 }
 
-impl Drop for Foreign {
+impl Drop for ForeignThread {
     fn drop(&mut self) {
-        let _ = FOREIGN.fetch_update(SeqCst, SeqCst, |foreign| foreign.checked_sub(1));
+        let _ = FOREIGN_THREADS.fetch_update(SeqCst, SeqCst, |threads| threads.checked_sub(1));
     }
 }
 
-/// Sees to it that exits and forks are told. Once, when the first client is made.
-pub fn watch(py: Python<'_>) -> PyResult<()> {
-    static WATCHED: PyOnceLock<()> = PyOnceLock::new();
-    WATCHED
+/// Registers the hooks for exit and fork, once, when the first client is created.
+pub fn register_hooks(py: Python<'_>) -> PyResult<()> {
+    static REGISTERED: PyOnceLock<()> = PyOnceLock::new();
+    REGISTERED
         .get_or_try_init(py, || {
-            let close = PyCFunction::new_closure(py, None, None, |args, _| args.py().detach(close))?;
-            py.import("atexit")?.call_method1("register", (close,))?;
+            let at_exit = PyCFunction::new_closure(py, None, None, |args, _| args.py().detach(begin_finalization))?;
+            py.import("atexit")?.call_method1("register", (at_exit,))?;
             let before = PyCFunction::new_closure(py, None, None, |args, _| args.py().detach(before_fork))?;
             let in_parent = PyCFunction::new_closure(py, None, None, |_, _| FORKING.store(false, SeqCst))?;
-            let in_child = PyCFunction::new_closure(py, None, None, |_, _| begin_anew())?;
+            let in_child = PyCFunction::new_closure(py, None, None, |_, _| reset_in_child())?;
             let hooks = [("before", before), ("after_in_parent", in_parent), ("after_in_child", in_child)];
             let hooks = hooks.into_py_dict(py)?;
             py.import("os")?.call_method("register_at_fork", (), Some(&hooks))?;
@@ -126,28 +129,28 @@ pub fn watch(py: Python<'_>) -> PyResult<()> {
         .copied()
 }
 
-fn close() {
-    CLOSER.get_or_init(|| thread::current().id());
-    CLOSED.store(true, SeqCst);
-    until_gone(&INSIDE);
+fn begin_finalization() {
+    FINALIZING_THREAD.get_or_init(|| thread::current().id());
+    FINALIZING.store(true, SeqCst);
+    wait_until_zero(&GUARDS);
 }
 
 fn before_fork() {
     FORKING.store(true, SeqCst);
-    until_gone(&FOREIGN);
+    wait_until_zero(&FOREIGN_THREADS);
 }
 
-/// The visitors of a parent are not in its child.
-fn begin_anew() {
-    for count in [&INSIDE, &FOREIGN] {
+/// A child has none of its parent's other threads.
+fn reset_in_child() {
+    for count in [&GUARDS, &FOREIGN_THREADS] {
         count.store(0, SeqCst);
     }
     FORKING.store(false, SeqCst);
 }
 
-fn until_gone(count: &AtomicUsize) {
+fn wait_until_zero(count: &AtomicUsize) {
     let start = Instant::now();
-    while count.load(SeqCst) > 0 && start.elapsed() < LONGEST_GOODBYE {
-        thread::sleep(PAUSE);
+    while count.load(SeqCst) > 0 && start.elapsed() < MAX_WAIT {
+        thread::sleep(POLL_INTERVAL);
     }
 }

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tango_token::Authorization;
 
-/// The headers of one request to the API. Hand it to ``observe`` with the answer.
+/// The headers of one request to the API. Pass it to ``observe`` with the response.
 #[pyclass(frozen, name = "Authorization", module = "tango_token")]
 pub struct PyAuthorization(pub Authorization);
 
@@ -27,7 +27,7 @@ impl PyAuthorization {
 
 #[pymethods]
 impl PyAuthorization {
-    /// ``Authorization``, and ``DPoP`` for a token that is bound to a key, as a new ``dict``. They are secrets.
+    /// A new ``dict`` with ``Authorization`` and, for a token that is bound to a key, ``DPoP``. Both are secrets.
     #[getter]
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         Self::to_headers(&self.0, py)

@@ -1,6 +1,5 @@
-//! `Client`: the native half. Its coroutines are in `tango_token/_client.py`, because only Python makes real ones.
+//! `Client`: the native half. Its coroutines are in `tango_token/_client.py`, since only Python code makes coroutines.
 
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
@@ -8,25 +7,24 @@ use pyo3::types::PyDict;
 use tango_token::{Authorization, Client, Credentials, Observation, Verdict};
 
 use crate::asyncio::awaitable;
-use crate::attach::{away, enter, watch};
+use crate::attach::{attached, detached, register_hooks};
 use crate::authorization::PyAuthorization;
-use crate::config::{Options, Span};
-use crate::dpop::PyDpopKey;
+use crate::config;
 use crate::errors::{OrRaise, invalid_argument};
 use crate::logging;
 use crate::token::PyToken;
 use crate::wait::wait;
 
-/// What tango_token.Client is made of.
+/// The base class of tango_token.Client.
 #[pyclass(frozen, subclass, name = "Client", module = "tango_token._native")]
 pub struct PyClient {
-    /// `None` once it is closed. Locked only with the GIL and for a moment, so that no fork meets it locked.
+    /// `None` once it is closed. Locked only with the GIL held and never for long, so that no fork finds it locked.
     client: Mutex<Option<Client>>,
 }
 
 impl PyClient {
     fn open(&self, py: Python<'_>) -> PyResult<Client> {
-        drop(enter(py));
+        drop(attached(py));
         let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
         client.ok_or_else(|| invalid_argument(py, "this client was closed"))
     }
@@ -35,152 +33,94 @@ impl PyClient {
 #[pymethods]
 impl PyClient {
     #[new]
-    #[pyo3(signature = (
-        *, environment = None, client_id = None, client_secret = None, username = None, password = None,
-        audience = None, scope = None, dpop = None, dpop_key = None, dpop_key_file = None, token_url = None,
-        api_url = None, allowed_origins = None, ca_file = None, proxy = None, user_agent = None,
-        connect_timeout = None, attempt_timeout = None, total_timeout = None, allow_plain_http = None,
-        cache = None, cache_ca_file = None, allow_fetch_without_cache = None, load_env = false,
-    ))]
-    #[expect(clippy::too_many_arguments, reason = "one for each option, which Python calls by name")]
-    fn new(
-        py: Python<'_>,
-        environment: Option<String>,
-        client_id: Option<String>,
-        client_secret: Option<String>,
-        username: Option<String>,
-        password: Option<String>,
-        audience: Option<String>,
-        scope: Option<String>,
-        dpop: Option<String>,
-        dpop_key: Option<PyDpopKey>,
-        dpop_key_file: Option<PathBuf>,
-        token_url: Option<String>,
-        api_url: Option<String>,
-        allowed_origins: Option<Vec<String>>,
-        ca_file: Option<PathBuf>,
-        proxy: Option<String>,
-        user_agent: Option<String>,
-        connect_timeout: Option<Span>,
-        attempt_timeout: Option<Span>,
-        total_timeout: Option<Span>,
-        allow_plain_http: Option<bool>,
-        cache: Option<String>,
-        cache_ca_file: Option<PathBuf>,
-        allow_fetch_without_cache: Option<bool>,
-        load_env: bool,
-    ) -> PyResult<Self> {
-        let options = Options {
-            environment,
-            client_id,
-            client_secret,
-            username,
-            password,
-            audience,
-            scope,
-            dpop,
-            dpop_key,
-            dpop_key_file,
-            token_url,
-            api_url,
-            allowed_origins,
-            ca_file,
-            proxy,
-            user_agent,
-            connect_timeout,
-            attempt_timeout,
-            total_timeout,
-            allow_plain_http,
-            cache,
-            cache_ca_file,
-            allow_fetch_without_cache,
-            load_env,
-        };
-        // In this order: what is registered last is called first before a fork, when `logging` does not hold its lock yet.
+    #[pyo3(signature = (*, load_env = false, **options))]
+    fn new(py: Python<'_>, load_env: bool, options: Option<Bound<'_, PyDict>>) -> PyResult<Self> {
+        let config = config::from_keywords(py, load_env, options)?;
+        // Python calls `before` hooks in reverse order of registration, and ours must run before that of `logging`,
+        // which takes its lock. So `logging` is imported first.
         logging::connect(py)?;
-        watch(py)?;
-        let config = options.into_config(py)?;
-        let client = away(py, || Client::new(&config)).or_raise(py)?;
+        register_hooks(py)?;
+        let client = detached(py, || Client::new(&config)).or_raise(py)?;
         Ok(Self { client: Mutex::new(Some(client)) })
     }
 
-    /// A valid token: at once where one is held, else after the one fetch that all callers share.
+    /// Returns a valid token: at once if the client holds one, otherwise after one fetch that all callers share.
     ///
-    /// Waits without the GIL, at most for the total timeout; Ctrl-C ends it.
+    /// Waits without the GIL, for the total timeout at most. Ctrl-C ends the wait.
     ///
     /// Raises:
-    ///     TangoError: the subclass says why there is none, and what to do.
+    ///     TangoError: there is no token; the subclass says why, and the message what to do.
     fn acquire(&self, py: Python<'_>) -> PyResult<PyToken> {
         let client = self.open(py)?;
-        let token = if logging::is_delivering() {
-            // On the library's own thread it would wait for itself, which only the library notices.
-            away(py, || client.acquire())
+        let token = if logging::is_in_handler() {
+            // On the library's own thread this would wait for itself; the blocking call detects that, `wait` does not.
+            detached(py, || client.acquire())
         } else {
             wait(py, client.acquire_async())?
         };
         token.or_raise(py).map(PyToken)
     }
 
-    /// The headers of one call of the API: acquires a token if none is held, and makes a proof if it is bound to a key.
+    /// Returns the headers of one API call: acquires a token, and makes a DPoP proof if the token is bound to a key.
     ///
     /// Args:
-    ///     method: as it is sent.
-    ///     url: where it goes; the API's origin, or one of ``allowed_origins``.
+    ///     method: the HTTP method, exactly as it is sent.
+    ///     url: the URL of the request; its origin is the API's or one of ``allowed_origins``.
     ///
     /// Raises:
-    ///     InvalidArgument: the method or the URL cannot be used; nothing was sent.
+    ///     InvalidArgument: the method or the URL is not valid; nothing was sent.
     ///     TangoError: there is no token; the subclass says why.
     fn authorize(&self, py: Python<'_>, method: &str, url: &str) -> PyResult<PyAuthorization> {
         let client = self.open(py)?;
-        let authorization = if logging::is_delivering() {
-            away(py, || client.authorize(method, url))
+        let authorization = if logging::is_in_handler() {
+            detached(py, || client.authorize(method, url))
         } else {
             wait(py, client.authorize_async(method, url))?
         };
         authorization.or_raise(py).map(PyAuthorization)
     }
 
-    /// The headers for sending the same request once more, after ``observe`` returned true.
+    /// Returns the headers for sending the same request a second time, after ``observe`` returned true.
     ///
     /// Args:
-    ///     refused: the authorization that the first one was sent with.
+    ///     refused: the authorization that the request was sent with the first time.
     ///
     /// Raises:
     ///     TangoError: there is no token; the subclass says why.
     fn authorize_again(&self, py: Python<'_>, refused: &Bound<'_, PyAuthorization>) -> PyResult<PyAuthorization> {
         let client = self.open(py)?;
         let refused: &Authorization = &refused.get().0;
-        let authorization = if logging::is_delivering() {
-            away(py, || client.authorize_again(refused))
+        let authorization = if logging::is_in_handler() {
+            detached(py, || client.authorize_again(refused))
         } else {
             wait(py, client.authorize_again_async(refused))?
         };
         authorization.or_raise(py).map(PyAuthorization)
     }
 
-    /// The headers of one call of the API as a ``dict``, for programs that do not look at the answer.
+    /// Returns the headers of one API call as a ``dict``, for programs that do not pass the response to ``observe``.
     ///
-    /// The arguments and errors are those of ``authorize``.
+    /// Takes the arguments of ``authorize`` and raises the same errors.
     fn headers<'py>(&self, py: Python<'py>, method: &str, url: &str) -> PyResult<Bound<'py, PyDict>> {
         PyAuthorization::to_headers(&self.authorize(py, method, url)?.0, py)
     }
 
-    /// Learns from an answer of the API, and says whether to send the request once more.
+    /// Learns from a response of the API (nonces, the API's clock, a rejected token).
     ///
     /// Args:
-    ///     authorization: the one that the request was sent with.
-    ///     http_status: the answer's.
-    ///     dpop_nonce: its ``DPoP-Nonce`` header, if it has one. Pass it for a successful answer too.
+    ///     authorization: the authorization that the request was sent with.
+    ///     http_status: the status of the response.
+    ///     dpop_nonce: its ``DPoP-Nonce`` header, if it has one. Pass it for a successful response too.
     ///     www_authenticate: its ``WWW-Authenticate`` header, if it has one; several joined by ``", "``.
     ///     date: its ``Date`` header, if it has one.
     ///
     /// Returns:
-    ///     True if something was learned that makes the same request succeed: send it once more, with
-    ///     ``authorize_again``. Never twice for one request.
+    ///     True if the request should be sent a second time, with the headers of ``authorize_again``. Never send a
+    ///     request a third time.
     ///
     /// Raises:
-    ///     ProofRefused, TokenRefused: sending it again would not help; the message says why.
-    ///     InvalidArgument: the status is not one of HTTP's, which are 100 to 599.
+    ///     ProofRefused, TokenRefused: sending the request again would not help; the message says why.
+    ///     InvalidArgument: the status is not an HTTP status (100 to 599).
     #[pyo3(signature = (authorization, http_status, *, dpop_nonce = None, www_authenticate = None, date = None))]
     fn observe(
         &self,
@@ -191,28 +131,30 @@ impl PyClient {
         www_authenticate: Option<&str>,
         date: Option<&str>,
     ) -> PyResult<bool> {
-        let known = u16::try_from(http_status).ok().filter(|status| (100..=599).contains(status));
-        let http_status = known.ok_or_else(|| invalid_argument(py, &format!("http_status {http_status} is none")))?;
-        let answer = Observation { http_status, dpop_nonce, www_authenticate, date };
-        let verdict = self.open(py)?.observe(&authorization.get().0, &answer).or_raise(py)?;
+        let valid = u16::try_from(http_status).ok().filter(|status| (100..=599).contains(status));
+        let http_status = valid
+            .ok_or_else(|| invalid_argument(py, &format!("http_status must be from 100 to 599, not {http_status}")))?;
+        let observation = Observation { http_status, dpop_nonce, www_authenticate, date };
+        let verdict = self.open(py)?.observe(&authorization.get().0, &observation).or_raise(py)?;
         Ok(verdict == Verdict::Retry)
     }
 
-    /// Drops a token that the API refused as ``invalid_token``, if it is the one that is held. True if it was.
+    /// Drops a token that the API rejected as ``invalid_token``. Returns whether it was the current one.
     ///
-    /// The next ``acquire`` fetches another, which the server's quota may refuse: call this for that refusal only.
+    /// The next ``acquire`` fetches another token, which the server's daily quota may refuse. So call this for
+    /// ``invalid_token`` only.
     fn invalidate(&self, py: Python<'_>, token: &Bound<'_, PyToken>) -> PyResult<bool> {
         Ok(self.open(py)?.invalidate(&token.get().0))
     }
 
-    /// Uses other credentials from now on: a new client ID and secret, another service account, or both.
+    /// Changes the credentials: the client ID and secret, the service account, or both.
     ///
-    /// The token that is held goes on being served until there is one for the new credentials; the next call starts to
-    /// fetch it behind that one. A changed password alone is used for the next fetch and needs no new token.
+    /// The next call starts to fetch a token for the new credentials in the background; until it arrives, the client
+    /// serves the current token. A changed password alone is used for the next fetch and needs no new token.
     ///
     /// Args:
-    ///     client_id, client_secret: another pair; given both or neither.
-    ///     username, password: another pair; given both or neither.
+    ///     client_id, client_secret: the new pair; give both or neither.
+    ///     username, password: the new pair; give both or neither.
     ///
     /// Raises:
     ///     InvalidArgument: one of a pair is missing or empty.
@@ -235,7 +177,7 @@ impl PyClient {
         self.open(py)?.set_credentials(&credentials).or_raise(py)
     }
 
-    /// Forgets the token, the connection and the credentials. Whoever uses the client afterwards gets InvalidArgument.
+    /// Drops the token, the connection and the credentials. Later calls raise InvalidArgument.
     fn close(&self) {
         drop(self.client.lock().unwrap_or_else(PoisonError::into_inner).take());
     }

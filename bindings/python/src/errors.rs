@@ -1,4 +1,4 @@
-//! The core's errors as exceptions: the class is the one of `tango_token.errors` that has the status's name.
+//! Converts the core's errors to exceptions: each to the class of `tango_token.errors` that has its status's name.
 
 use std::cell::RefCell;
 
@@ -6,18 +6,18 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tango_token::{Error, Status};
 
-use crate::attach::enter;
+use crate::attach::attached;
 
 thread_local! {
-    /// What a signer of the program's own raised on this thread, for the chain of the error that comes of it.
-    static RAISED_BY_SIGNER: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+    /// The exception that a custom signer raised on this thread: the cause of the `SigningFailed` that follows.
+    static SIGNER_EXCEPTION: RefCell<Option<PyErr>> = const { RefCell::new(None) };
 }
 
-pub fn raised_by_signer(error: PyErr) {
-    RAISED_BY_SIGNER.set(Some(error));
+pub fn set_signer_exception(exception: PyErr) {
+    SIGNER_EXCEPTION.set(Some(exception));
 }
 
-/// The exception for an error of the core.
+/// Returns the exception for an error of the core.
 pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
     let exception = make(py, error.status(), error.message(), |fields| {
         fields.set_item("retry_after", error.retry_after())?;
@@ -29,29 +29,29 @@ pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
         fields.set_item("request_id", error.request_id())
     });
     if error.status() == Status::SigningFailed {
-        exception.set_cause(py, RAISED_BY_SIGNER.take());
+        exception.set_cause(py, SIGNER_EXCEPTION.take());
     }
     exception
 }
 
-/// The exception for an argument that cannot be used.
+/// Returns the exception for an argument that is not valid.
 pub fn invalid_argument(py: Python<'_>, message: &str) -> PyErr {
     make(py, Status::InvalidArgument, message, |_| Ok(()))
 }
 
 fn make(py: Python<'_>, status: Status, message: &str, fill: impl FnOnce(&Bound<'_, PyDict>) -> PyResult<()>) -> PyErr {
-    let _visit = enter(py);
-    let made = || -> PyResult<_> {
+    let _guard = attached(py);
+    let instance = || -> PyResult<_> {
         let fields = PyDict::new(py);
         fields.set_item("status", status as i32)?;
         fill(&fields)?;
-        // A status has a class of its name; a test holds the two together.
+        // A test checks that each status has a class of its name.
         py.import("tango_token.errors")?.getattr(format!("{status:?}"))?.call((message,), Some(&fields))
     };
-    made().map_or_else(|error| error, PyErr::from_value)
+    instance().map_or_else(|error| error, PyErr::from_value)
 }
 
-/// `?` for results of the core.
+/// Lets `?` raise the errors of the core.
 pub trait OrRaise<T> {
     fn or_raise(self, py: Python<'_>) -> PyResult<T>;
 }

@@ -1,9 +1,9 @@
 //! The private module `tango_token._native`: the Rust core as Python classes.
 //!
-//! Each file is one thing that Python sees, or one thing that an interpreter asks of those who live in it. What is
-//! documented here is what `help()` shows.
+//! Each file holds one class, or one thing that native code has to respect in a Python process (attaching, waiting,
+//! logging). The doc comments of classes and methods are their docstrings.
 
-// Docstrings are written for Python's `help()`.
+// Docstrings follow Python's conventions.
 #![allow(clippy::doc_markdown)]
 
 mod asyncio;
@@ -14,6 +14,7 @@ mod config;
 mod dpop;
 mod errors;
 mod logging;
+mod options;
 mod token;
 mod wait;
 
@@ -36,7 +37,7 @@ mod _native {
     #[pymodule_export]
     use super::token::PyToken;
 
-    /// Python never unloads a module, as `watch_forks` asks.
+    /// Calls `watch_forks`, which requires that the module is never unloaded. Python never unloads one.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::refuse_other_interpreters(module.py())?;
@@ -50,12 +51,14 @@ mod _native {
     const __version__: &str = env!("CARGO_PKG_VERSION");
 }
 
-/// What is kept here, such as the logger, belongs to one interpreter. Pythons before 3.12 do not ask whether a module can
-/// be in several. The module `sys` tells them apart: each has its own, for as long as it lives.
+/// Fails in subinterpreters: the statics of this module, such as the logger, belong to one interpreter.
+///
+/// Pythons before 3.12 do not check whether a module supports several. The address of the module `sys` identifies an
+/// interpreter, since each has its own.
 fn refuse_other_interpreters(py: Python<'_>) -> PyResult<()> {
     static FIRST: OnceLock<usize> = OnceLock::new();
-    let this = py.import("sys")?.as_ptr().addr();
-    if *FIRST.get_or_init(|| this) == this {
+    let current = py.import("sys")?.as_ptr().addr();
+    if *FIRST.get_or_init(|| current) == current {
         return Ok(());
     }
     Err(PyImportError::new_err("tango_token does not work in subinterpreters; use threads or processes"))

@@ -1,4 +1,4 @@
-//! The library's log as records of Python's logger `tango_token`. No record holds a secret.
+//! Sends the library's log events to Python's logger `tango_token`. No record contains a secret.
 
 use std::cell::Cell;
 use std::fmt::{self, Write};
@@ -15,30 +15,32 @@ use crate::attach::attach;
 static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 thread_local! {
-    /// Whether this thread is handing over a record.
-    static DELIVERING: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread is running log handlers.
+    static IS_IN_HANDLER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Connects the log with Python's. Called on a thread of the program: `logging` is imported here, and not on the
-/// library's thread, which a fork could meet in the middle of an import.
+/// Connects the log to Python's `logging`, once.
+///
+/// Called when a client is created, so that `logging` is imported on the caller's thread: on the library's thread a
+/// fork could happen in the middle of the import.
 pub fn connect(py: Python<'_>) -> PyResult<()> {
     LOGGER.get_or_try_init(py, || {
         let logger = py.import("logging")?.call_method1("getLogger", ("tango_token",))?;
-        // This module has its own copy of `tracing`, so nobody else can have set it.
-        let _ = set_global_default(ToPython);
+        // This module has its own copy of `tracing`, so no other code can have set the subscriber.
+        let _ = set_global_default(PythonLogger);
         Ok::<_, PyErr>(logger.unbind())
     })?;
     Ok(())
 }
 
-/// Whether this thread is inside a log handler, and perhaps the very thread that brings tokens.
-pub fn is_delivering() -> bool {
-    DELIVERING.get()
+/// Whether this thread is inside a log handler; it may be the library's own thread.
+pub fn is_in_handler() -> bool {
+    IS_IN_HANDLER.get()
 }
 
-struct ToPython;
+struct PythonLogger;
 
-impl Subscriber for ToPython {
+impl Subscriber for PythonLogger {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if metadata.target().starts_with("tango_token") { Interest::always() } else { Interest::never() }
     }
@@ -48,19 +50,19 @@ impl Subscriber for ToPython {
     }
 
     fn event(&self, event: &Event<'_>) {
-        // What a handler makes the library log would come back to it, again and again.
-        if DELIVERING.get() {
+        // A handler that uses the library would receive the records that it causes, without end.
+        if IS_IN_HANDLER.get() {
             return;
         }
         let mut line = Line(String::new());
         event.record(&mut line);
-        DELIVERING.set(true);
+        IS_IN_HANDLER.set(true);
         attach(|py| {
             if let Err(error) = deliver(py, event.metadata(), &line.0) {
                 error.write_unraisable(py, None);
             }
         });
-        DELIVERING.set(false);
+        IS_IN_HANDLER.set(false);
     }
 
     // The library opens no spans.
@@ -73,8 +75,10 @@ impl Subscriber for ToPython {
     fn exit(&self, _: &Id) {}
 }
 
-/// The record is made here, because Python would look for the caller on its own stack. It has no arguments, so that a
-/// percent sign of the text is left alone.
+/// Hands a record to the logger's handlers.
+///
+/// `makeRecord` is called directly because `Logger.log` would look for its caller on the Python stack. The record has
+/// no arguments, so a percent sign in the message is not a placeholder.
 fn deliver(py: Python<'_>, event: &Metadata<'_>, line: &str) -> PyResult<()> {
     let Some(logger) = LOGGER.get(py).map(|logger| logger.bind(py)) else { return Ok(()) };
     let level = number(*event.level());
@@ -86,7 +90,7 @@ fn deliver(py: Python<'_>, event: &Metadata<'_>, line: &str) -> PyResult<()> {
     Ok(())
 }
 
-/// The levels of Python's `logging`, which has none below `DEBUG`.
+/// Returns the level of Python's `logging`, which has none below `DEBUG`.
 fn number(level: Level) -> u8 {
     match level {
         Level::ERROR => 40,

@@ -1,4 +1,4 @@
-//! `Token`: what a call of `acquire` gives.
+//! `Token`: the result of `acquire`.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use crate::dpop::PyDpopKey;
 
 /// An access token of a service account (RFC 6749 section 1.4).
 ///
-/// It stays readable as long as it is held, also when its life is over or its client is closed.
+/// It stays readable after it has expired and after its client was closed.
 #[pyclass(frozen, name = "Token", module = "tango_token")]
 pub struct PyToken(pub Token);
 
@@ -21,43 +21,43 @@ impl From<Token> for PyToken {
 
 #[pymethods]
 impl PyToken {
-    /// The text that goes behind the token type in an ``Authorization`` header: a secret. Keep it out of logs.
+    /// The token itself, which follows the token type in an ``Authorization`` header. A secret: keep it out of logs.
     #[getter]
     fn value(&self) -> &str {
         self.0.value()
     }
 
-    /// How it is presented to the API: ``"Bearer"``, or ``"DPoP"`` with a proof made with its key.
+    /// The scheme of the ``Authorization`` header: ``"Bearer"``, or ``"DPoP"`` together with a proof.
     #[getter]
     fn token_type(&self) -> &str {
         self.0.token_type()
     }
 
-    /// The scope that the server granted, which may differ from the one asked for.
+    /// The scope that the server granted, which may differ from the requested one.
     #[getter]
     fn scope(&self) -> &str {
         self.0.scope()
     }
 
-    /// The rest of its life as a ``datetime.timedelta``, zero once it is over. Setting clocks does not change it.
+    /// The remaining lifetime as a ``datetime.timedelta``; zero once it has expired. Independent of the system clock.
     #[getter]
     fn expires_in(&self) -> Duration {
         self.0.expires_in()
     }
 
-    /// When its life ends, as a ``datetime.datetime`` in UTC by this machine's clock.
+    /// The time of expiry as a ``datetime.datetime`` in UTC, by the system clock.
     #[getter]
     fn expires_at(&self) -> SystemTime {
         SystemTime::now() + self.0.expires_in()
     }
 
-    /// The key that it is bound to (RFC 9449); ``None`` for a Bearer token.
+    /// The key that the token is bound to (RFC 9449); ``None`` for a Bearer token.
     #[getter]
     fn dpop_key(&self) -> Option<PyDpopKey> {
         self.0.dpop_key().cloned().map(PyDpopKey)
     }
 
-    /// Whether both are the same token. Takes as long for a near miss as for any other difference.
+    /// Compares the tokens in constant time.
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
         other.cast::<Self>().is_ok_and(|other| other.get().0 == self.0)
     }

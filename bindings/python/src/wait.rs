@@ -1,4 +1,4 @@
-//! Waiting for the library on a thread of Python's: without the GIL, and not deaf to Ctrl-C.
+//! Blocks a Python thread until a future is ready: without the GIL, and so that Ctrl-C works.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -9,26 +9,26 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use crate::attach::away;
+use crate::attach::detached;
 
-/// How often signal handlers get their turn.
-const SLICE: Duration = Duration::from_millis(50);
+/// How often signal handlers run during a wait.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The outcome of a future. What is there at once costs no change of the GIL's owner.
+/// Returns the result of a future. If the future is ready at once, the GIL is not released.
 pub fn wait<T: Send>(py: Python<'_>, future: impl Future<Output = T> + Send) -> PyResult<T> {
     let mut future = pin!(future);
     if let Poll::Ready(outcome) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         return Ok(outcome);
     }
     loop {
-        if let Some(outcome) = away(py, || within_slice(future.as_mut())) {
+        if let Some(outcome) = detached(py, || poll_until_signal_check(future.as_mut())) {
             return Ok(outcome);
         }
         py.check_signals()?;
     }
 }
 
-fn within_slice<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+fn poll_until_signal_check<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
     let start = Instant::now();
@@ -36,7 +36,7 @@ fn within_slice<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         if let Poll::Ready(outcome) = future.as_mut().poll(&mut context) {
             return Some(outcome);
         }
-        thread::park_timeout(SLICE.checked_sub(start.elapsed())?);
+        thread::park_timeout(SIGNAL_INTERVAL.checked_sub(start.elapsed())?);
     }
 }
 

@@ -11,14 +11,14 @@ from tango_token import Client
 
 @pytest.fixture
 def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
-    """Starts sandboxes with options of the test's own."""
+    """Starts sandboxes with the options that a test gives."""
     with ExitStack() as stack:
         yield lambda *options: stack.enter_context(Sandbox(*options))
 
 
 @pytest.fixture
 def sandbox(start_sandbox: Callable[..., Sandbox]) -> Sandbox:
-    """One that issues as many tokens as it is asked for."""
+    """A sandbox without a daily quota."""
     return start_sandbox("--quota-window-seconds", "0")
 
 

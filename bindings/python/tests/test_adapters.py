@@ -1,4 +1,4 @@
-"""requests, httpx and aiohttp against the sandbox: the same rules for each."""
+"""The adapters for requests, httpx and aiohttp, against the sandbox."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def api_requests(sandbox: Sandbox) -> list[dict[str, Any]]:
     return [request for request in sandbox.requests() if request["path"] == ACCOUNTS]
 
 
-def test_calls_go_through(call: Caller, sandbox: Sandbox, client: Client, bound: Client) -> None:
+def test_adapters_send_bearer_tokens_and_proofs(call: Caller, sandbox: Sandbox, client: Client, bound: Client) -> None:
     assert call(client, sandbox.ca_file, sandbox.accounts) == 200
     assert call(bound, sandbox.ca_file, sandbox.accounts + "?page=1") == 200
     bearer, dpop = (request["headers"] for request in sandbox.requests() if request["path"].startswith(ACCOUNTS))
@@ -51,24 +51,24 @@ def test_calls_go_through(call: Caller, sandbox: Sandbox, client: Client, bound:
     assert dpop["authorization"].startswith("DPoP ") and dpop["dpop"]
 
 
-def test_a_status_that_is_none_is_the_programs_to_see(sandbox: Sandbox, client: Client) -> None:
+def test_invalid_http_status_is_returned_to_the_program(sandbox: Sandbox, client: Client) -> None:
     api = httpx.MockTransport(lambda request: httpx.Response(999))
     with httpx.Client(transport=api, auth=tango_token.httpx.TangoAuth(client)) as session:
         assert session.get(sandbox.accounts).status_code == 999
 
 
-def test_nonces_are_learned(call: Caller, start_sandbox: Callable[..., Sandbox]) -> None:
+def test_nonces_are_learned_from_every_response(call: Caller, start_sandbox: Callable[..., Sandbox]) -> None:
     sandbox = start_sandbox("--dpop", "strict", "--dpop-nonce", "required")
     client = Client(**sandbox.options, dpop="required")
     for expected in [2, 3, 4]:
         assert call(client, sandbox.ca_file, sandbox.accounts) == 200
-        assert len(api_requests(sandbox)) == expected, "one challenge, and each answer brings the next nonce"
+        assert len(api_requests(sandbox)) == expected, "one challenge; each response has the next nonce"
     sandbox.rotate_nonces()
     assert call(client, sandbox.ca_file, sandbox.accounts) == 200
     assert len(api_requests(sandbox)) == 6
 
 
-def test_a_refused_token_is_replaced_once(call: Caller, sandbox: Sandbox, client: Client) -> None:
+def test_rejected_token_is_replaced_once(call: Caller, sandbox: Sandbox, client: Client) -> None:
     assert call(client, sandbox.ca_file, sandbox.accounts) == 200
     sandbox.revoke()
     assert call(client, sandbox.ca_file, sandbox.accounts) == 200
@@ -78,10 +78,10 @@ def test_a_refused_token_is_replaced_once(call: Caller, sandbox: Sandbox, client
     sandbox.script(refusal, refusal, refusal)
     with pytest.raises(TokenRefused):
         call(client, sandbox.ca_file, sandbox.accounts)
-    assert len(api_requests(sandbox)) == 5, "never a third time"
+    assert len(api_requests(sandbox)) == 5, "no request is sent a third time"
 
 
-def test_a_proof_that_stays_refused_is_an_error(call: Caller, sandbox: Sandbox, bound: Client) -> None:
+def test_proof_refused_twice_raises_proof_refused(call: Caller, sandbox: Sandbox, bound: Client) -> None:
     second = {**CHALLENGE, "headers": {**CHALLENGE["headers"], "DPoP-Nonce": "nonce-2"}}  # type: ignore[dict-item]
     sandbox.script(CHALLENGE, second, ACCEPTED)
     with pytest.raises(ProofRefused):
@@ -89,7 +89,9 @@ def test_a_proof_that_stays_refused_is_an_error(call: Caller, sandbox: Sandbox, 
     assert len(api_requests(sandbox)) == 2
 
 
-def test_the_daily_limit_is_told(call: Caller, start_sandbox: Callable[..., Sandbox]) -> None:
+def test_rejected_token_raises_quota_refused_when_no_other_can_be_fetched(
+    call: Caller, start_sandbox: Callable[..., Sandbox]
+) -> None:
     sandbox = start_sandbox()
     client = Client(**sandbox.options)
     assert call(client, sandbox.ca_file, sandbox.accounts) == 200
@@ -98,11 +100,11 @@ def test_the_daily_limit_is_told(call: Caller, start_sandbox: Callable[..., Sand
         call(client, sandbox.ca_file, sandbox.accounts)
 
 
-@pytest.mark.parametrize("kind", ["bytes", "text", "file"])
-def test_a_body_is_sent_again_whole(call: Caller, sandbox: Sandbox, bound: Client, kind: str) -> None:
-    body: Any = {"bytes": b"the body", "text": "the body", "file": io.BytesIO(b"the body")}[kind]
+@pytest.mark.parametrize("kind", ["bytes", "string", "file"])
+def test_body_is_sent_again_in_full(call: Caller, sandbox: Sandbox, bound: Client, kind: str) -> None:
+    body: Any = {"bytes": b"the body", "string": "the body", "file": io.BytesIO(b"the body")}[kind]
     if kind == "file" and call in (callers.with_httpx, callers.with_httpx_async):
-        body = body.getvalue()  # httpx reads a file once, and has no way back
+        body = body.getvalue()  # httpx cannot rewind a file
     sandbox.script(CHALLENGE, ACCEPTED)
     assert call(bound, sandbox.ca_file, sandbox.accounts, method="POST", body=body) == 200
     assert [request["body"] for request in api_requests(sandbox)] == ["the body", "the body"]
@@ -110,26 +112,26 @@ def test_a_body_is_sent_again_whole(call: Caller, sandbox: Sandbox, bound: Clien
     assert first != second
 
 
-def test_a_body_that_is_gone_is_not_sent_again(call: Caller, sandbox: Sandbox, bound: Client) -> None:
+def test_refusal_is_returned_when_the_body_cannot_be_sent_again(call: Caller, sandbox: Sandbox, bound: Client) -> None:
     sandbox.script(CHALLENGE, ACCEPTED)
     assert call(bound, sandbox.ca_file, sandbox.accounts, method="POST", body=iter([b"the ", b"body"])) == 401
     assert [request["body"] for request in api_requests(sandbox)] == ["the body"]
     assert call(bound, sandbox.ca_file, sandbox.accounts, method="POST", body=b"next") == 200
-    assert len(api_requests(sandbox)) == 2, "what was learned serves the next request"
+    assert len(api_requests(sandbox)) == 2, "the next request has the nonce"
 
 
-def test_other_refusals_are_the_programs(call: Caller, sandbox: Sandbox, client: Client) -> None:
+def test_other_error_responses_are_returned_to_the_program(call: Caller, sandbox: Sandbox, client: Client) -> None:
     sandbox.script({"path": ACCOUNTS, "status": 403}, {"path": ACCOUNTS, "status": 500})
     assert call(client, sandbox.ca_file, sandbox.accounts) == 403
     assert call(client, sandbox.ca_file, sandbox.accounts) == 500
 
 
 @pytest.mark.parametrize("follow", [callers.with_requests, callers.with_httpx], ids=["requests", "httpx"])
-def test_a_redirect_elsewhere_takes_no_token_along(
+def test_redirect_to_another_origin_carries_no_token(
     follow: Caller, sandbox: Sandbox, start_sandbox: Callable[..., Sandbox], bound: Client
 ) -> None:
-    elsewhere = start_sandbox()
-    sandbox.script({"path": ACCOUNTS, "status": 302, "headers": {"Location": elsewhere.accounts}})
+    other_origin = start_sandbox()
+    sandbox.script({"path": ACCOUNTS, "status": 302, "headers": {"Location": other_origin.accounts}})
     if follow is callers.with_requests:
         with requests.Session() as session:
             session.auth = tango_token.requests.TangoAuth(bound)
@@ -141,11 +143,11 @@ def test_a_redirect_elsewhere_takes_no_token_along(
         auth = tango_token.httpx.TangoAuth(bound)
         with httpx.Client(auth=auth, verify=False, follow_redirects=True, trust_env=False) as session:
             assert session.get(sandbox.accounts).status_code == 401
-    [redirected] = elsewhere.requests()
+    [redirected] = other_origin.requests()
     assert "authorization" not in redirected["headers"]
 
 
-def test_a_redirect_within_the_api_is_followed(sandbox: Sandbox, client: Client) -> None:
+def test_redirect_within_the_api_is_followed_without_the_token(sandbox: Sandbox, client: Client) -> None:
     with requests.Session() as session:
         session.auth = tango_token.requests.TangoAuth(client)
         session.trust_env = False
@@ -155,7 +157,7 @@ def test_a_redirect_within_the_api_is_followed(sandbox: Sandbox, client: Client)
         assert session.get(sandbox.accounts, timeout=10).status_code == 200
 
 
-def test_connections_are_kept(sandbox: Sandbox, bound: Client) -> None:
+def test_retry_reuses_the_connection(sandbox: Sandbox, bound: Client) -> None:
     with requests.Session() as session:
         session.auth = tango_token.requests.TangoAuth(bound)
         session.trust_env = False
@@ -167,6 +169,6 @@ def test_connections_are_kept(sandbox: Sandbox, bound: Client) -> None:
         assert sandbox.stats()["connections"] == before
 
 
-def test_adapters_are_imported_only_when_used() -> None:
+def test_package_imports_no_http_client_asyncio_or_logging() -> None:
     program = "import sys, tango_token; print({'requests', 'httpx', 'aiohttp', 'asyncio', 'logging'} & {*sys.modules})"
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "set()"

@@ -1,4 +1,4 @@
-"""The coroutines: on asyncio, uvloop, and anyio's asyncio."""
+"""The coroutines on asyncio, on uvloop, and on anyio's asyncio backend."""
 
 from __future__ import annotations
 
@@ -33,12 +33,18 @@ def run_on_anyio(main: Any) -> Any:
     return anyio.run(awaited)
 
 
+async def until_requested(sandbox: Sandbox) -> None:
+    """Waits until the first token request has reached the sandbox."""
+    while not sandbox.token_requests:
+        await asyncio.sleep(0.01)
+
+
 @pytest.fixture(params=[asyncio.run, run_on_uvloop, run_on_anyio], ids=["asyncio", "uvloop", "anyio"])
 def run(request: pytest.FixtureRequest) -> Run:
     return request.param  # type: ignore[no-any-return]
 
 
-def test_a_hundred_tasks_share_one_request(run: Run, sandbox: Sandbox, client: Client) -> None:
+def test_hundred_tasks_share_one_token_request(run: Run, sandbox: Sandbox, client: Client) -> None:
     async def main() -> list[Token]:
         return await asyncio.gather(*(client.aacquire() for _ in range(100)))
 
@@ -48,7 +54,7 @@ def test_a_hundred_tasks_share_one_request(run: Run, sandbox: Sandbox, client: C
     assert sandbox.token_requests == 1
 
 
-def test_the_loop_goes_on_meanwhile(run: Run, sandbox: Sandbox, client: Client) -> None:
+def test_event_loop_runs_while_a_task_waits(run: Run, sandbox: Sandbox, client: Client) -> None:
     sandbox.script({"status": 503, "delay_ms": 300})
 
     async def main() -> int:
@@ -63,19 +69,19 @@ def test_the_loop_goes_on_meanwhile(run: Run, sandbox: Sandbox, client: Client) 
     assert run(main()) > 50
 
 
-def test_a_held_token_needs_no_turn_of_the_loop(client: Client) -> None:
+def test_coroutine_finishes_without_the_event_loop_when_a_token_is_held(client: Client) -> None:
     client.acquire()
     with pytest.raises(StopIteration) as done:
         client.aacquire().send(None)
     assert done.value.value == client.acquire()
 
 
-def test_a_cancelled_task_disturbs_nobody(run: Run, sandbox: Sandbox, client: Client) -> None:
+def test_other_tasks_get_the_token_when_one_is_cancelled(run: Run, sandbox: Sandbox, client: Client) -> None:
     sandbox.script({"status": 503, "delay_ms": 300})
 
     async def main() -> Token:
         first, second = (asyncio.ensure_future(client.aacquire()) for _ in range(2))
-        await asyncio.sleep(0.05)
+        await until_requested(sandbox)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
@@ -84,10 +90,10 @@ def test_a_cancelled_task_disturbs_nobody(run: Run, sandbox: Sandbox, client: Cl
         return await second
 
     assert run(main()) == client.acquire()
-    assert sandbox.token_requests == 2, "the scripted answer and the token"
+    assert sandbox.token_requests == 2, "one scripted response and one token"
 
 
-def test_anyio_cancels_with_its_scopes(sandbox: Sandbox, client: Client) -> None:
+def test_anyio_cancel_scope_ends_the_wait(sandbox: Sandbox, client: Client) -> None:
     sandbox.script({"status": 503, "delay_ms": 300})
 
     async def main() -> bool:
@@ -99,7 +105,7 @@ def test_anyio_cancels_with_its_scopes(sandbox: Sandbox, client: Client) -> None
     assert anyio.run(main)
 
 
-def test_errors_reach_every_task(run: Run, sandbox: Sandbox, client: Client) -> None:
+def test_every_task_gets_its_own_exception_when_the_fetch_fails(run: Run, sandbox: Sandbox, client: Client) -> None:
     sandbox.script(*({"status": 500} for _ in range(5)))
 
     async def main() -> list[BaseException | Token]:
@@ -107,21 +113,21 @@ def test_errors_reach_every_task(run: Run, sandbox: Sandbox, client: Client) -> 
 
     outcomes = run(main())
     assert [type(outcome) for outcome in outcomes] == [ServerError] * 10
-    assert len({id(outcome) for outcome in outcomes}) == 10, "each has its own, with its own traceback"
+    assert len({id(outcome) for outcome in outcomes}) == 10, "each exception has its own traceback"
 
 
-def test_a_loop_that_closes_early_is_left_alone(sandbox: Sandbox, client: Client) -> None:
+def test_fetch_completes_when_the_event_loop_that_started_it_is_closed(sandbox: Sandbox, client: Client) -> None:
     sandbox.script({"status": 503, "delay_ms": 200})
 
     async def main() -> None:
         asyncio.ensure_future(client.aacquire())
-        await asyncio.sleep(0.05)
+        await until_requested(sandbox)
 
     asyncio.run(main())
-    assert asyncio.run(client.aacquire()) == client.acquire(), "and the next loop works"
+    assert asyncio.run(client.aacquire()) == client.acquire(), "the next loop gets the token"
 
 
-def test_one_client_serves_loops_in_several_threads(sandbox: Sandbox, client: Client) -> None:
+def test_event_loops_in_several_threads_share_one_client(sandbox: Sandbox, client: Client) -> None:
     sandbox.script({"status": 503, "delay_ms": 100})
 
     async def main() -> list[Token]:
@@ -131,7 +137,7 @@ def test_one_client_serves_loops_in_several_threads(sandbox: Sandbox, client: Cl
     assert sandbox.token_requests == 2
 
 
-def test_headers_and_authorizations_are_there_too(run: Run, sandbox: Sandbox) -> None:
+def test_aauthorize_and_aheaders_return_the_headers(run: Run, sandbox: Sandbox) -> None:
     async def main() -> None:
         async with Client(**sandbox.options, dpop="required") as client:
             authorization = await client.aauthorize("GET", sandbox.accounts)
@@ -139,47 +145,47 @@ def test_headers_and_authorizations_are_there_too(run: Run, sandbox: Sandbox) ->
             assert authorization.headers["DPoP"] != again.headers["DPoP"]
             assert set(await client.aheaders("GET", sandbox.accounts)) == {"Authorization", "DPoP"}
             with pytest.raises(InvalidArgument):
-                await client.aheaders("GET", "https://elsewhere.example/")
+                await client.aheaders("GET", "https://other.example/")
         with pytest.raises(InvalidArgument, match="closed"):
             await client.aacquire()
 
     run(main())
 
 
-def test_a_mistake_costs_no_token(run: Run, sandbox: Sandbox, client: Client) -> None:
+def test_aheaders_fetches_no_token_for_another_origin(run: Run, sandbox: Sandbox, client: Client) -> None:
     with pytest.raises(InvalidArgument):
-        run(client.aheaders("GET", "https://elsewhere.example/"))
+        run(client.aheaders("GET", "https://other.example/"))
     assert sandbox.token_requests == 0
 
 
-def test_outside_of_a_loop_it_says_so(client: Client) -> None:
+def test_coroutine_raises_runtime_error_without_an_event_loop(client: Client) -> None:
     with pytest.raises(RuntimeError, match="no running event loop"):
         client.aacquire().send(None)
 
 
-def test_nothing_is_left_behind(sandbox: Sandbox, client: Client) -> None:
+def test_no_future_is_leaked(sandbox: Sandbox, client: Client) -> None:
     sandbox.script({"status": 503, "delay_ms": 100})
 
-    class Marked(asyncio.Future):  # type: ignore[type-arg]
+    class TrackedFuture(asyncio.Future):  # type: ignore[type-arg]
         pass
 
-    made: list[weakref.ref[Any]] = []
+    created: list[weakref.ref[Any]] = []
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
 
-        def create_future() -> Marked:
-            future = Marked(loop=loop)
-            made.append(weakref.ref(future))
+        def create_future() -> TrackedFuture:
+            future = TrackedFuture(loop=loop)
+            created.append(weakref.ref(future))
             return future
 
         loop.create_future = create_future  # type: ignore[method-assign]
         waiting = [asyncio.ensure_future(client.aacquire()) for _ in range(10)]
-        await asyncio.sleep(0.05)
+        await until_requested(sandbox)
         waiting[0].cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
 
     asyncio.run(main())
     gc.collect()
-    assert len(made) >= 10
-    assert not [future for future in made if future() is not None]
+    assert len(created) >= 10
+    assert not [future for future in created if future() is not None]

@@ -1,4 +1,4 @@
-"""One client: its tokens, its configuration, its end."""
+"""The client: its tokens, its configuration, and how it is closed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.sandbox import Sandbox
 from tango_token import Client, InvalidArgument, InvalidConfiguration, Token
 
 
-def test_a_token_is_fetched_once_and_then_served_from_memory(sandbox: Sandbox, client: Client) -> None:
+def test_token_is_fetched_once_and_then_served_from_memory(sandbox: Sandbox, client: Client) -> None:
     tokens = [client.acquire() for _ in range(100)]
     assert sandbox.token_requests == 1
     assert all(token == tokens[0] for token in tokens)
@@ -21,7 +21,7 @@ def test_a_token_is_fetched_once_and_then_served_from_memory(sandbox: Sandbox, c
     assert tokens[0].value.count(".") == 2
 
 
-def test_times_have_a_time_zone(client: Client) -> None:
+def test_expires_at_is_in_utc(client: Client) -> None:
     token = client.acquire()
     day = timedelta(days=1)
     assert day - timedelta(minutes=1) < token.expires_in <= day
@@ -29,7 +29,7 @@ def test_times_have_a_time_zone(client: Client) -> None:
     assert abs(token.expires_at - datetime.now(timezone.utc) - day) < timedelta(minutes=1)
 
 
-def test_threads_share_one_request(sandbox: Sandbox, client: Client) -> None:
+def test_threads_share_one_token_request(sandbox: Sandbox, client: Client) -> None:
     tokens: list[Token] = []
     threads = [threading.Thread(target=lambda: tokens.append(client.acquire())) for _ in range(32)]
     for thread in threads:
@@ -41,7 +41,7 @@ def test_threads_share_one_request(sandbox: Sandbox, client: Client) -> None:
     assert sandbox.token_requests == 1
 
 
-def test_the_gil_is_free_while_a_call_waits(sandbox: Sandbox, client: Client) -> None:
+def test_gil_is_released_while_a_call_waits(sandbox: Sandbox, client: Client) -> None:
     sandbox.script({"status": 503, "delay_ms": 300})
     thread = threading.Thread(target=client.acquire)
     thread.start()
@@ -52,7 +52,7 @@ def test_the_gil_is_free_while_a_call_waits(sandbox: Sandbox, client: Client) ->
     thread.join()
 
 
-def test_every_option_is_taken(sandbox: Sandbox) -> None:
+def test_every_option_takes_effect(sandbox: Sandbox) -> None:
     client = Client(
         **sandbox.options,
         environment="sandbox",
@@ -74,7 +74,7 @@ def test_every_option_is_taken(sandbox: Sandbox) -> None:
     assert client.headers("GET", "https://other.example/x")["Authorization"].startswith("DPoP ")
 
 
-def test_the_environment_configures_and_keywords_come_first(
+def test_keywords_take_precedence_over_the_environment(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in sandbox.environment.items():
@@ -86,7 +86,7 @@ def test_the_environment_configures_and_keywords_come_first(
     assert agents == ["from-env/1", "given/1"]
 
 
-def test_one_error_names_everything_that_is_missing() -> None:
+def test_one_error_names_every_missing_setting() -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         Client()
     for name in ["environment", "client_id", "client_secret", "username", "password"]:
@@ -96,27 +96,27 @@ def test_one_error_names_everything_that_is_missing() -> None:
 @pytest.mark.parametrize(
     ("option", "value", "named"),
     [
-        ("environment", "moon", "environment must be one of sandbox, production"),
-        ("dpop", "maybe", "dpop must be one of off, optional, required"),
+        ("environment", "moon", "environment must be `sandbox` or `production`"),
+        ("dpop", "maybe", "dpop must be `off`, `optional` or `required`"),
         ("connect_timeout", -1.0, "timeout"),
         ("total_timeout", float("nan"), "timeout"),
     ],
 )
-def test_wrong_values_are_named(option: str, value: object, named: str) -> None:
+def test_error_names_the_option_with_a_wrong_value(option: str, value: object, named: str) -> None:
     with pytest.raises(InvalidArgument, match=named):
         Client(**{option: value})  # type: ignore[arg-type]
 
 
-def test_wrong_types_and_names_are_those_of_python() -> None:
+def test_wrong_types_and_unknown_options_raise_type_error() -> None:
     with pytest.raises(TypeError, match="'int'"):
         Client(client_id=1)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="client_idd"):
         Client(client_idd="x")  # type: ignore[call-arg]
     with pytest.raises(TypeError):
-        Client("sandbox")  # type: ignore[call-arg]
+        Client("sandbox")  # type: ignore[arg-type, call-arg]
 
 
-def test_a_closed_client_is_done_and_its_tokens_stay_readable(sandbox: Sandbox) -> None:
+def test_closed_client_raises_and_its_tokens_stay_readable(sandbox: Sandbox) -> None:
     with Client(**sandbox.options) as client:
         token = client.acquire()
     with pytest.raises(InvalidArgument, match="closed"):
@@ -126,20 +126,20 @@ def test_a_closed_client_is_done_and_its_tokens_stay_readable(sandbox: Sandbox) 
     client.close()
 
 
-def test_what_holds_secrets_is_neither_shown_nor_pickled(sandbox: Sandbox) -> None:
+def test_objects_with_secrets_do_not_show_them_and_cannot_be_pickled(sandbox: Sandbox) -> None:
     client = Client(**sandbox.options, dpop="required")
     authorization = client.authorize("GET", sandbox.accounts)
     token = client.acquire()
     key = token.dpop_key
     assert key
     hidden = [*sandbox.secrets, token.value, authorization.headers["DPoP"], key.to_pem()]
-    for thing in [client, authorization, token, key]:
-        assert not any(secret in text for secret in hidden for text in [repr(thing), str(thing), format(thing)])
+    for item in [client, authorization, token, key]:
+        assert not any(secret in shown for secret in hidden for shown in [repr(item), str(item), format(item)])
         with pytest.raises(TypeError):
-            pickle.dumps(thing)
+            pickle.dumps(item)
 
 
-def test_a_refused_token_is_dropped_once(sandbox: Sandbox, client: Client) -> None:
+def test_invalidate_drops_the_current_token_only(sandbox: Sandbox, client: Client) -> None:
     first = client.acquire()
     assert client.invalidate(first)
     assert not client.invalidate(first)

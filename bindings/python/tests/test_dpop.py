@@ -1,4 +1,4 @@
-"""Keys and proofs, verified with PyJWT, and signers that are Python functions."""
+"""DPoP keys, proofs (verified with PyJWT), and custom signers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def verified(proof: str, key: DpopKey) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_another_library_verifies_our_proofs(algorithm: Any) -> None:
+def test_pyjwt_verifies_the_proof(algorithm: Any) -> None:
     key = DpopKey.generate(algorithm)
     proof = dpop_proof(key, "POST", URL, access_token="the-token", nonce="the-nonce")
     header, claims = verified(proof, key)
@@ -43,7 +43,7 @@ def test_another_library_verifies_our_proofs(algorithm: Any) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_keys_come_back_from_every_form(algorithm: Any, tmp_path: Path) -> None:
+def test_key_is_the_same_when_read_from_pem_or_file(algorithm: Any, tmp_path: Path) -> None:
     key = DpopKey.generate(algorithm)
     file = tmp_path / "key.pem"
     file.write_text(key.to_pem())
@@ -51,15 +51,15 @@ def test_keys_come_back_from_every_form(algorithm: Any, tmp_path: Path) -> None:
         assert (again.thumbprint, again.public_jwk) == (key.thumbprint, key.public_jwk)
 
 
-def test_a_jwk_is_a_dict_or_its_json() -> None:
+def test_jwk_is_a_dict_or_its_json() -> None:
     private = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1())))
     first, second = DpopKey.from_jwk(private), DpopKey.from_jwk(json.dumps(private))
     assert first.thumbprint == second.thumbprint
     assert first.public_jwk == {name: private[name] for name in ["crv", "kty", "x", "y"]}
 
 
-def test_what_cannot_be_used_is_named() -> None:
-    with pytest.raises(InvalidArgument, match="algorithm must be one of es256"):
+def test_error_says_which_key_or_argument_is_invalid() -> None:
+    with pytest.raises(InvalidArgument, match="algorithm must be `ES256`"):
         DpopKey.generate("HS256")  # type: ignore[arg-type]
     with pytest.raises(KeyRejected, match="no private key"):
         DpopKey.from_pem("-----BEGIN")
@@ -78,43 +78,45 @@ Sign = Callable[[bytes], bytes]
 
 
 @pytest.fixture
-def elsewhere() -> tuple[dict[str, Any], Sign]:
-    """A key that the library never sees: its public half, and a function that signs."""
+def external_key() -> tuple[dict[str, Any], Sign]:
+    """The public half of a key that the library never sees, and a function that signs with it."""
     key = ec.generate_private_key(ec.SECP256R1())
     public = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key()))
     return public, lambda message: key.sign(message, ec.ECDSA(hashes.SHA256()))
 
 
-def test_a_signer_of_the_programs_own_signs_tokens_and_calls(
-    sandbox: Sandbox, elsewhere: tuple[dict[str, Any], Sign]
+def test_custom_signer_signs_token_requests_and_api_calls(
+    sandbox: Sandbox, external_key: tuple[dict[str, Any], Sign]
 ) -> None:
-    public, sign = elsewhere
+    public, sign = external_key
     threads = []
 
-    def noting(message: bytes) -> bytes:
+    def recording_sign(message: bytes) -> bytes:
         threads.append(threading.current_thread())
         return sign(message)
 
-    key = DpopKey.from_signer("ES256", public, noting)
+    key = DpopKey.from_signer("ES256", public, recording_sign)
     client = Client(**sandbox.options, dpop="required", dpop_key=key)
     proof = client.headers("GET", sandbox.accounts)["DPoP"]
     assert verified(proof, key)[1]["htu"] == sandbox.accounts
-    assert len(threads) == 3, "a trial, the token request, the call"
+    assert len(threads) == 3, "the check of the key, the token request, the API call"
     assert sandbox.stats()["dpop_proofs_accepted"] == 1
     with pytest.raises(KeyRejected):
         key.to_pem()
 
 
-def test_what_a_signer_raises_is_the_cause(sandbox: Sandbox, elsewhere: tuple[dict[str, Any], Sign]) -> None:
-    public, sign = elsewhere
+def test_exception_of_a_custom_signer_is_the_cause_of_signing_failed(
+    sandbox: Sandbox, external_key: tuple[dict[str, Any], Sign]
+) -> None:
+    public, sign = external_key
     is_broken = False
 
-    def breaking(message: bytes) -> bytes:
+    def failing_sign(message: bytes) -> bytes:
         if is_broken:
             raise OSError("no session")
         return sign(message)
 
-    key = DpopKey.from_signer("ES256", public, breaking)
+    key = DpopKey.from_signer("ES256", public, failing_sign)
     client = Client(**sandbox.options, dpop="required", dpop_key=key)
     client.acquire()
     is_broken = True
@@ -130,8 +132,8 @@ def test_what_a_signer_raises_is_the_cause(sandbox: Sandbox, elsewhere: tuple[di
         Client(**sandbox.options, dpop="required", dpop_key=key).acquire()
 
 
-def test_a_signer_that_gives_no_signature_is_refused(elsewhere: tuple[dict[str, Any], Sign]) -> None:
-    public, _ = elsewhere
-    for wrong in ["text", None, b"short", b"x" * 64]:
+def test_custom_signer_that_returns_no_valid_signature_is_refused(external_key: tuple[dict[str, Any], Sign]) -> None:
+    public, _ = external_key
+    for wrong in ["string", None, b"short", b"x" * 64]:
         with pytest.raises((SigningFailed, KeyRejected)):
             DpopKey.from_signer("ES256", public, lambda _, wrong=wrong: wrong)  # type: ignore[misc]

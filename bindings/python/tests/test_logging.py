@@ -1,4 +1,4 @@
-"""The library's log is that of the logger ``tango_token``."""
+"""The library's log, which goes to the logger ``tango_token``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.sandbox import Sandbox
 from tango_token import Client, WouldBlock
 
 
-def test_what_happens_is_told_without_secrets(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_reports_tokens_and_retries_without_secrets(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "tango_token")
     sandbox.script({"status": 503, "body": "100% " + " ".join(sandbox.secrets)})
     client = Client(**sandbox.options)
@@ -26,7 +26,7 @@ def test_what_happens_is_told_without_secrets(sandbox: Sandbox, caplog: pytest.L
     assert not any(secret in text for secret in [*sandbox.secrets, token.value])
 
 
-def test_levels_are_those_of_the_logger(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_records_below_the_loggers_level_are_dropped(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR, "tango_token")
     Client(**sandbox.options).acquire()
     assert caplog.records == []
@@ -47,7 +47,7 @@ class Handler(logging.Handler):
 
 @pytest.fixture
 def handled(caplog: pytest.LogCaptureFixture) -> Iterator[Handled]:
-    """Adds a handler for the time of a test."""
+    """Adds handlers to the logger until the end of the test."""
     logger = logging.getLogger("tango_token")
     caplog.set_level(logging.DEBUG, "tango_token")
     added: list[logging.Handler] = []
@@ -61,7 +61,7 @@ def handled(caplog: pytest.LogCaptureFixture) -> Iterator[Handled]:
         logger.removeHandler(handler)
 
 
-def test_a_handler_that_asks_for_a_token_does_not_wait_for_itself(sandbox: Sandbox, handled: Handled) -> None:
+def test_acquire_in_a_handler_raises_would_block_instead_of_a_deadlock(sandbox: Sandbox, handled: Handled) -> None:
     sandbox.script({"status": 503})
     client = Client(**sandbox.options)
     errors: list[BaseException] = []
@@ -77,11 +77,11 @@ def test_a_handler_that_asks_for_a_token_does_not_wait_for_itself(sandbox: Sandb
     handled(ask)
     assert client.acquire().value
     assert errors
-    assert threading.current_thread().name not in threads, "it was the library's thread"
+    assert threading.current_thread().name not in threads, "handlers run on the library's thread"
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_handler_that_fails_does_not_stop_the_library(sandbox: Sandbox, handled: Handled) -> None:
+def test_acquire_succeeds_when_a_handler_raises(sandbox: Sandbox, handled: Handled) -> None:
     failed: list[str] = []
 
     def fail(record: logging.LogRecord) -> None:

@@ -1,4 +1,4 @@
-"""An authorization server and an API that nobody here wrote: npm's oidc-provider."""
+"""The package against an independent authorization server and API: npm's oidc-provider."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def call(request: pytest.FixtureRequest) -> Caller:
     return request.param  # type: ignore[no-any-return]
 
 
-def test_its_api_accepts_our_calls(call: Caller, start_provider: Callable[..., Provider]) -> None:
+def test_provider_accepts_bearer_tokens_and_proofs(call: Caller, start_provider: Callable[..., Provider]) -> None:
     provider = start_provider()
     bearer = Client(**provider.options)
     bound = Client(**provider.options, dpop="required")
@@ -35,7 +35,9 @@ def test_its_api_accepts_our_calls(call: Caller, start_provider: Callable[..., P
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "ES384", "EdDSA", "RS256", "PS256"])
-def test_with_required_nonces_calls_go_through(algorithm: str, start_provider: Callable[..., Provider]) -> None:
+def test_provider_that_requires_nonces_accepts_every_algorithm(
+    algorithm: str, start_provider: Callable[..., Provider]
+) -> None:
     provider = start_provider("--dpop", "--require-nonce", "--dpop-bound")
     key = DpopKey.generate(algorithm)  # type: ignore[arg-type]
     client = Client(**provider.options, dpop="required", dpop_key=key)
@@ -44,7 +46,7 @@ def test_with_required_nonces_calls_go_through(algorithm: str, start_provider: C
     assert client.acquire().dpop_key is not None
 
 
-def test_its_refusals_are_told_apart(start_provider: Callable[..., Provider]) -> None:
+def test_refusals_of_the_provider_raise_different_exceptions(start_provider: Callable[..., Provider]) -> None:
     provider = start_provider()
     for option, kind, oauth_error in [
         ("client_secret", CredentialsRefused, "invalid_client"),

@@ -1,4 +1,4 @@
-"""Forks, spawned children, other interpreters, signals, and the end."""
+"""Forks, spawned children, subinterpreters, signals, and the exit of the interpreter."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 from support.programs import run
 from support.sandbox import Sandbox
 
-# What children of a forking program with threads are told about by newer Pythons is what is tested here.
+# Newer Pythons warn about a fork in a program with threads, which is what these tests do.
 QUIET = ("-W", "ignore::DeprecationWarning")
 
 
-def test_a_forked_child_goes_on(sandbox: Sandbox) -> None:
+def test_forked_child_keeps_the_token_and_fetches_its_own_next_one(sandbox: Sandbox) -> None:
     program = """
         import logging, os
         from tango_token import Client
@@ -27,10 +27,10 @@ def test_a_forked_child_goes_on(sandbox: Sandbox) -> None:
         client, unused = Client.from_env(dpop="required"), Client.from_env()
         held = client.acquire()
         def child(number):
-            assert client.acquire() == held, "the held token is the child's too"
+            assert client.acquire() == held, "the child has its parent's token"
             assert unused.acquire() != held
             client.invalidate(held)
-            assert client.acquire() != held, "and it fetches by itself"
+            assert client.acquire() != held, "the child fetches by itself"
             os._exit(0)
         children = []
         for number in range(4):
@@ -46,15 +46,17 @@ def test_a_forked_child_goes_on(sandbox: Sandbox) -> None:
     assert sandbox.token_requests == 1 + 4 * 2
 
 
-def test_a_fork_while_a_fetch_is_under_way(sandbox: Sandbox) -> None:
+def test_child_forked_during_a_fetch_fetches_its_own_token(sandbox: Sandbox) -> None:
     program = """
-        import logging, os, threading, time
+        import json, logging, os, threading, time, urllib.request
         from tango_token import Client
         logging.basicConfig(filename=os.devnull)
         client = Client.from_env()
         thread = threading.Thread(target=client.acquire)
         thread.start()
-        time.sleep(0.1)
+        url = os.environ["TANGO_SANDBOX_CONTROL_URL"] + "/stats"
+        while not json.load(urllib.request.urlopen(url))["token_requests"]:
+            time.sleep(0.01)
         pid = os.fork()
         if pid == 0:
             token = client.acquire()
@@ -68,11 +70,11 @@ def test_a_fork_while_a_fetch_is_under_way(sandbox: Sandbox) -> None:
     assert sandbox.token_requests == 3
 
 
-def test_many_forks_amid_log_records_and_event_loops(sandbox: Sandbox) -> None:
+def test_forked_children_work_while_threads_log_and_run_event_loops(sandbox: Sandbox) -> None:
     program = """
         import asyncio, logging, os, threading
         from tango_token import Client
-        class Handler(logging.Handler):  # a file would have a lock of its own, which Python leaves locked in a child
+        class Handler(logging.Handler):  # a file has a lock of its own, which stays locked in a child
             def emit(self, record):
                 assert record.getMessage()
         logging.basicConfig(level=logging.DEBUG, handlers=[Handler()])
@@ -100,7 +102,7 @@ def test_many_forks_amid_log_records_and_event_loops(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_multiprocessing(method: str, sandbox: Sandbox, tmp_path: object) -> None:
+def test_multiprocessing_workers_get_tokens(method: str, sandbox: Sandbox, tmp_path: object) -> None:
     file = f"{tmp_path}/program.py"
     program = """
 import multiprocessing, sys
@@ -119,12 +121,12 @@ if __name__ == "__main__":
 """
     with open(file, "w") as out:
         out.write(program)
-    starter = f"import runpy, sys; sys.argv = [{file!r}, {method!r}]; runpy.run_path({file!r}, run_name='__main__')"
+    runner = f"import runpy, sys; sys.argv = [{file!r}, {method!r}]; runpy.run_path({file!r}, run_name='__main__')"
     if method == "fork":
-        assert run(sandbox, starter, *QUIET) == ["{'Bearer'}"]
+        assert run(sandbox, runner, *QUIET) == ["{'Bearer'}"]
         assert sandbox.token_requests == 1, "the children have their parent's token"
     else:
-        ended = subprocess.run(
+        result = subprocess.run(
             [sys.executable, file, method],
             env={**sandbox.environment},
             capture_output=True,
@@ -132,10 +134,10 @@ if __name__ == "__main__":
             timeout=60,
             check=False,
         )
-        assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", "{'Bearer'}\n")
+        assert (result.returncode, result.stderr, result.stdout) == (0, "", "{'Bearer'}\n")
 
 
-def test_another_interpreter_is_told_that_it_does_not_work(sandbox: Sandbox) -> None:
+def test_import_fails_in_a_subinterpreter(sandbox: Sandbox) -> None:
     program = """
         import sys
         try:
@@ -151,12 +153,12 @@ def test_another_interpreter_is_told_that_it_does_not_work(sandbox: Sandbox) -> 
             interpreters.destroy(interpreter)
         sys.exit(1 if failed else 0)
     """
-    [said] = run(sandbox, program)
-    assert "subinterpreter" in said
+    [message] = run(sandbox, program)
+    assert "subinterpreter" in message
 
 
 @pytest.mark.parametrize("kind", ["thread", "daemon", "task"])
-def test_the_end_comes_with_a_fetch_in_flight(kind: str, sandbox: Sandbox) -> None:
+def test_interpreter_exits_while_a_fetch_is_in_flight(kind: str, sandbox: Sandbox) -> None:
     program = """
         import asyncio, logging, os, threading, time
         from tango_token import Client
@@ -187,7 +189,7 @@ def test_the_end_comes_with_a_fetch_in_flight(kind: str, sandbox: Sandbox) -> No
         sandbox.reset()
 
 
-def test_the_end_comes_with_a_refresh_in_flight(start_sandbox: Callable[..., Sandbox]) -> None:
+def test_interpreter_exits_while_a_refresh_is_in_flight(start_sandbox: Callable[..., Sandbox]) -> None:
     program = """
         import json, logging, os, time, urllib.request
         from tango_token import Client
@@ -195,9 +197,9 @@ def test_the_end_comes_with_a_refresh_in_flight(start_sandbox: Callable[..., San
         client = Client.from_env()
         held = client.acquire()
         url = os.environ["TANGO_SANDBOX_CONTROL_URL"]
-        urllib.request.urlopen(url + "/answers", json.dumps([{"status": 503, "delay_ms": 300}]).encode())
+        urllib.request.urlopen(url + "/responses", json.dumps([{"status": 503, "delay_ms": 300}]).encode())
         while json.load(urllib.request.urlopen(url + "/stats"))["token_requests"] < 2:
-            assert client.acquire() == held, "served while the next one is fetched"
+            assert client.acquire() == held, "the current token is served during the refresh"
             time.sleep(0.01)
         time.sleep(float(os.environ["PAUSE"]))
         print("end")
@@ -207,8 +209,8 @@ def test_the_end_comes_with_a_refresh_in_flight(start_sandbox: Callable[..., San
         assert run(sandbox, program, PAUSE=pause) == ["end"]
 
 
-def test_an_exit_amid_log_records(sandbox: Sandbox) -> None:
-    """The library's thread asks for the interpreter all the time, also at the moment when it goes."""
+def test_interpreter_exits_while_the_library_thread_logs(sandbox: Sandbox) -> None:
+    """The library's thread attaches to the interpreter all the time, also while the interpreter is finalizing."""
     program = """
         import logging, os, threading, time
         from tango_token import Client
@@ -227,7 +229,7 @@ def test_an_exit_amid_log_records(sandbox: Sandbox) -> None:
 
 
 def test_ctrl_c_ends_a_wait(sandbox: Sandbox) -> None:
-    # In the background of a shell the signal is ignored, and Python leaves it so.
+    # A background process of a shell ignores the signal, and Python keeps it ignored.
     program = """
         import signal, time
         from tango_token import Client
@@ -274,15 +276,15 @@ def test_signal_handlers_run_during_a_wait(sandbox: Sandbox) -> None:
     assert run(sandbox, program) == ["True"]
 
 
-def test_threads_are_few(sandbox: Sandbox) -> None:
+def test_acquire_starts_one_or_two_threads(sandbox: Sandbox) -> None:
     program = """
         import os
         from tango_token import Client
         threads = lambda: len(os.listdir("/proc/self/task"))
         before = threads()
         client = Client.from_env()
-        made = threads()
+        after = threads()
         client.acquire()
-        print(made - before, threads() - before in (1, 2))
+        print(after - before, threads() - before in (1, 2))
     """
     assert run(sandbox, program) == ["0 True"]

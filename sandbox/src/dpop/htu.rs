@@ -1,7 +1,7 @@
-//! When two URIs are the same: normalisation by syntax and by scheme (RFC 3986 sections 6.2.2 and 6.2.3).
+//! Comparison of URIs after normalisation by syntax and by scheme (RFC 3986 sections 6.2.2 and 6.2.3).
 
-/// The normal form of an absolute `http` or `https` URI without query and fragment, as `htu` has to be; `None` for
-/// anything else.
+/// Returns the normal form of an absolute `http` or `https` URI without query and fragment, which `htu` has to be, and
+/// `None` for every other string.
 pub fn normalised(uri: &str) -> Option<String> {
     let (scheme, rest) = uri.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
@@ -19,7 +19,7 @@ pub fn normalised(uri: &str) -> Option<String> {
     Some(format!("{scheme}://{authority}{path}"))
 }
 
-/// Host in lower case; the port only where it says something.
+/// Returns the host in lower case, and the port unless it is the default.
 fn authority_without(default_port: u16, authority: &str) -> Option<String> {
     // The colons of an IPv6 address are inside its brackets.
     let after_address = authority.rfind(']').unwrap_or(0);
@@ -39,7 +39,7 @@ fn authority_without(default_port: u16, authority: &str) -> Option<String> {
     }
 }
 
-/// Escapes in capital letters, and none where the character could stand for itself. `%2F` is not a `/`.
+/// Writes escapes in upper case, and decodes those of unreserved characters. `%2F` is not a `/`.
 fn with_plain_escapes(path: &str) -> Option<String> {
     let mut pieces = path.split('%');
     let mut plain = pieces.next().unwrap_or_default().to_owned();
@@ -57,7 +57,7 @@ fn with_plain_escapes(path: &str) -> Option<String> {
     Some(plain)
 }
 
-/// RFC 3986 section 5.2.4, for a path that is empty or begins with `/`. No path is the path `/`.
+/// Removes dot segments (RFC 3986 section 5.2.4) from a path that is empty or begins with `/`. An empty path is `/`.
 fn without_dot_segments(path: &str) -> String {
     let mut kept = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_resource_has_one_form() {
+    fn equivalent_uris_have_one_normal_form() {
         for (uri, normal) in [
             ("https://localhost:8443/oauth/token", "https://localhost:8443/oauth/token"),
             ("HTTPS://LocalHost:8443/oauth/Token", "https://localhost:8443/oauth/Token"),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_htu_has_none() {
+    fn other_string_has_no_normal_form() {
         for uri in [
             "",
             "/oauth/token",

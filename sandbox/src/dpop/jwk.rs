@@ -1,4 +1,4 @@
-//! The public key of a proof (RFC 7517) and its name, the thumbprint (RFC 7638).
+//! The public key of a proof (RFC 7517) and its thumbprint (RFC 7638).
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -10,21 +10,21 @@ use jsonwebtoken::crypto::verify;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Map, Value};
 
-/// What a private or a symmetric key has and a public one has not (RFC 7518 section 6, RFC 8037 section 2).
+/// Members that only a private or a symmetric key has (RFC 7518 section 6, RFC 8037 section 2).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-/// 2048 to 8192 bits: what the verification can do, and what RFC 7518 section 3.3 asks for.
+/// 2048 to 8192 bits: RFC 7518 section 3.3 requires the minimum, the cryptographic library has the maximum.
 const MODULUS_BYTES: RangeInclusive<usize> = 256..=1024;
 
-/// A key that can check signatures of its one algorithm.
+/// A key that verifies signatures of one algorithm.
 pub struct PublicKey {
-    /// `jkt`: base64url of the SHA-256 thumbprint.
+    /// The `jkt`: base64url of the SHA-256 thumbprint.
     pub thumbprint: String,
     algorithm: Algorithm,
     key: DecodingKey,
 }
 
 impl PublicKey {
-    /// Reads the key that signatures of `algorithm` are checked with. Says why it is none.
+    /// Reads a key for signatures of `algorithm`. The error is the reason why it cannot be used.
     pub fn from_jwk(jwk: &Map<String, Value>, algorithm: Algorithm) -> Result<Self, Cow<'static, str>> {
         if PRIVATE_MEMBERS.iter().any(|member| jwk.contains_key(*member)) {
             return Err("jwk holds a private key".into());
@@ -41,18 +41,18 @@ impl PublicKey {
         Ok(Self { thumbprint, algorithm, key: key.map_err(|_| "jwk is not a key")? })
     }
 
-    /// Whether `signature` (base64url) is one over `message`.
+    /// Returns whether `signature` (base64url) is a valid signature of `message`.
     pub fn verifies(&self, message: &str, signature: &str) -> bool {
         verify(signature, message.as_bytes(), &self.key, self.algorithm).unwrap_or(false)
     }
 }
 
-/// The members that make the thumbprint, and the key itself.
+/// The JSON that the thumbprint is computed from, and the key itself.
 type Parsed = Result<(String, Result<DecodingKey, jsonwebtoken::errors::Error>), Cow<'static, str>>;
 
 fn elliptic_curve(jwk: &Map<String, Value>, curve: &str, bytes: usize) -> Parsed {
-    if text(jwk, "kty") != Some("EC") || text(jwk, "crv") != Some(curve) {
-        return Err(format!("jwk is not an EC key on {curve}, which alg asks for").into());
+    if string(jwk, "kty") != Some("EC") || string(jwk, "crv") != Some(curve) {
+        return Err(format!("jwk is not an EC key on {curve}, which alg requires").into());
     }
     let coordinate = |name| member(jwk, name, |value| value.len() == bytes);
     let (x, y) = (coordinate("x")?, coordinate("y")?);
@@ -61,16 +61,16 @@ fn elliptic_curve(jwk: &Map<String, Value>, curve: &str, bytes: usize) -> Parsed
 }
 
 fn octet_key_pair(jwk: &Map<String, Value>) -> Parsed {
-    if text(jwk, "kty") != Some("OKP") || text(jwk, "crv") != Some("Ed25519") {
-        return Err("jwk is not an OKP key on Ed25519, which alg asks for".into());
+    if string(jwk, "kty") != Some("OKP") || string(jwk, "crv") != Some("Ed25519") {
+        return Err("jwk is not an OKP key on Ed25519, which alg requires".into());
     }
     let x = member(jwk, "x", |value| value.len() == 32)?;
     Ok((format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#), DecodingKey::from_ed_components(x)))
 }
 
 fn rsa(jwk: &Map<String, Value>) -> Parsed {
-    if text(jwk, "kty") != Some("RSA") {
-        return Err("jwk is not an RSA key, which alg asks for".into());
+    if string(jwk, "kty") != Some("RSA") {
+        return Err("jwk is not an RSA key, which alg requires".into());
     }
     // A leading zero would give one key two thumbprints (RFC 7518 section 6.3.1.1).
     let minimal = |value: &[u8]| value.first().is_some_and(|&byte| byte != 0);
@@ -79,18 +79,18 @@ fn rsa(jwk: &Map<String, Value>) -> Parsed {
     Ok((format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#), DecodingKey::from_rsa_components(n, e)))
 }
 
-/// A member whose bytes are `sound`, still in base64url.
+/// Returns a member, still in base64url, if its bytes are valid.
 fn member<'a>(
     jwk: &'a Map<String, Value>,
     name: &'static str,
-    sound: impl Fn(&[u8]) -> bool,
+    is_valid: impl Fn(&[u8]) -> bool,
 ) -> Result<&'a str, Cow<'static, str>> {
-    text(jwk, name)
-        .filter(|value| BASE64_URL_SAFE_NO_PAD.decode(value).is_ok_and(|bytes| sound(&bytes)))
+    string(jwk, name)
+        .filter(|value| BASE64_URL_SAFE_NO_PAD.decode(value).is_ok_and(|bytes| is_valid(&bytes)))
         .ok_or_else(|| format!("{name} of jwk is missing, not base64url or of a wrong length").into())
 }
 
-fn text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+fn string<'a>(jwk: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     jwk.get(name)?.as_str()
 }
 
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn thumbprints_are_those_of_the_rfcs() {
+    fn thumbprint_matches_the_rfcs() {
         for (jwk, algorithm, thumbprint) in [
             (rsa_2048(), Algorithm::RS256, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"),
             (rsa_2048(), Algorithm::PS256, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_key_stays_at_home() {
+    fn private_key_is_refused() {
         for member in PRIVATE_MEMBERS {
             for (mut jwk, algorithm) in
                 [(p256(), Algorithm::ES256), (rsa_2048(), Algorithm::RS256), (ed25519(), Algorithm::EdDSA)]
@@ -154,12 +154,12 @@ mod tests {
     }
 
     #[test]
-    fn the_algorithm_decides_the_kind_of_key() {
+    fn key_of_another_kind_than_the_algorithm_is_refused() {
         for (jwk, algorithm, why) in [
-            (p256(), Algorithm::ES384, "jwk is not an EC key on P-384, which alg asks for"),
-            (ed25519(), Algorithm::ES256, "jwk is not an EC key on P-256, which alg asks for"),
-            (p256(), Algorithm::EdDSA, "jwk is not an OKP key on Ed25519, which alg asks for"),
-            (p256(), Algorithm::PS256, "jwk is not an RSA key, which alg asks for"),
+            (p256(), Algorithm::ES384, "jwk is not an EC key on P-384, which alg requires"),
+            (ed25519(), Algorithm::ES256, "jwk is not an EC key on P-256, which alg requires"),
+            (p256(), Algorithm::EdDSA, "jwk is not an OKP key on Ed25519, which alg requires"),
+            (p256(), Algorithm::PS256, "jwk is not an RSA key, which alg requires"),
             (p256(), Algorithm::HS256, "alg is not supported"),
         ] {
             assert_eq!(key(&jwk, algorithm).err().unwrap(), why);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_one_way_to_be_written() {
+    fn key_in_another_encoding_is_refused() {
         let n = rsa_2048()["n"].as_str().unwrap().to_owned();
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(n).unwrap();
         let padded = BASE64_URL_SAFE_NO_PAD.encode([&[0], &bytes[..]].concat());

@@ -1,4 +1,4 @@
-//! The nonces of one server (RFC 9449 sections 8 and 9), which change with time.
+//! The nonces of one server (RFC 9449 sections 8 and 9). They change with time.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -6,33 +6,33 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::random;
 
-/// Derives the nonce of each period from a key that no other server has, so that no nonce has to be remembered.
+/// Derives the nonce of each period from a key that no other server has, so that no nonce has to be stored.
 pub struct Nonces {
     key: hmac::Key,
-    /// When the first period began, and how long each is; in seconds.
+    /// Start of the first period, and length of each; in seconds.
     start: u64,
     lifetime: u64,
 }
 
 impl Nonces {
-    /// The first period begins `now`; both in seconds.
+    /// Starts the first period at `now`; both in seconds.
     pub fn new(now: u64, lifetime: u64) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>());
         Self { key, start: now, lifetime }
     }
 
-    /// The nonce to send.
+    /// Returns the nonce to send.
     pub fn current(&self, now: u64) -> String {
         self.of_period(self.period(now))
     }
 
-    /// A nonce is good in its own period and in the one after.
+    /// Returns whether a nonce is valid: it is in its own period and in the next.
     pub fn accepts(&self, nonce: &str, now: u64) -> bool {
         let period = self.period(now);
         nonce == self.of_period(period) || period.checked_sub(1).is_some_and(|before| nonce == self.of_period(before))
     }
 
-    /// Makes every nonce so far stale at once.
+    /// Makes every nonce sent so far stale.
     pub fn rotate(&mut self, now: u64) {
         *self = Self::new(now, self.lifetime);
     }
@@ -54,7 +54,7 @@ mod tests {
     const NOW: u64 = 2_000_000_000;
 
     #[test]
-    fn a_nonce_is_good_in_its_period_and_the_next() {
+    fn nonce_is_valid_in_its_period_and_the_next() {
         let nonces = Nonces::new(NOW, 100);
         let first = nonces.current(NOW);
         assert_eq!(nonces.current(NOW + 99), first);
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn rotation_makes_all_stale() {
+    fn rotation_makes_every_nonce_stale() {
         let mut nonces = Nonces::new(NOW, 100);
         let (first, second) = (nonces.current(NOW), nonces.current(NOW + 100));
         nonces.rotate(NOW + 100);
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_share_no_nonce() {
+    fn nonce_of_another_server_is_refused() {
         let (one, other) = (Nonces::new(NOW, 100), Nonces::new(NOW, 100));
         assert!(!one.accepts(&other.current(NOW), NOW));
         assert!(!one.accepts("", NOW));

@@ -1,4 +1,4 @@
-//! A proof by itself, whoever sent it where: the checks of RFC 9449 section 4.3 that need no request.
+//! A proof on its own: the checks of RFC 9449 section 4.3 that do not need the request.
 
 use std::borrow::Cow;
 
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use super::jwk::PublicKey;
 
-/// What a proof can be signed with: the `algs` of a challenge (section 7.1). Never `none`, never a symmetric algorithm.
+/// Algorithms of proofs, as the `algs` of a challenge (section 7.1). Never `none`, never a symmetric algorithm.
 pub const ALGS: &str = "ES256 ES384 EdDSA RS256 PS256";
 
-/// The claims of section 4.2, read and not yet compared with anything.
+/// The claims of section 4.2, not yet compared with the request.
 pub struct Claims {
     pub jti: String,
     pub htm: String,
@@ -21,7 +21,7 @@ pub struct Claims {
     pub ath: Option<String>,
 }
 
-/// A proof whose signature is right.
+/// A proof whose signature is valid.
 pub struct Proof {
     pub claims: Claims,
     /// RFC 7638 thumbprint of the key that signed it.
@@ -29,7 +29,7 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// Reads the value of a `DPoP` header. The reason of a refusal repeats nothing of it.
+    /// Reads the value of a `DPoP` header. The error does not repeat any of it.
     pub fn decode(compact: &str) -> Result<Self, Cow<'static, str>> {
         let parts = compact.rsplit_once('.').and_then(|(message, signature)| {
             let (header, claims) = message.split_once('.')?;
@@ -44,12 +44,12 @@ impl Proof {
     }
 }
 
-/// The key that signed, if everything about the header is right.
+/// Checks the header and returns the key that signed the proof.
 fn key(header: &Map<String, Value>) -> Result<PublicKey, Cow<'static, str>> {
     if header.get("typ").and_then(Value::as_str) != Some("dpop+jwt") {
         return Err("typ is not dpop+jwt".into());
     }
-    // Whoever does not understand an extension must refuse it (RFC 7515 section 4.1.11), and none is understood here.
+    // An unknown extension must be refused (RFC 7515 section 4.1.11), and this verifier knows none.
     if header.contains_key("crit") {
         return Err("crit names an extension that is not supported".into());
     }
@@ -100,12 +100,12 @@ mod tests {
                           L3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ";
     const SIGNATURE: &str = "2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
 
-    fn refusal(compact: &str) -> String {
+    fn error(compact: &str) -> String {
         Proof::decode(compact).err().expect("the proof is refused").into_owned()
     }
 
     #[test]
-    fn the_proof_of_the_rfc_is_good() {
+    fn proof_of_the_rfc_is_valid() {
         let proof = Proof::decode(&format!("{HEADER}.{CLAIMS}.{SIGNATURE}")).unwrap_or_else(|why| panic!("{why}"));
         let claims = &proof.claims;
         assert_eq!((claims.jti.as_str(), claims.htm.as_str()), ("-BwC3ESc6acc2lTc", "POST"));
@@ -115,16 +115,16 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_over_header_and_claims() {
+    fn signature_covers_header_and_claims() {
         let other = BASE64_URL_SAFE_NO_PAD.encode(r#"{"jti":"a"}"#);
         for signature in ["", "AA", &SIGNATURE[..84], "!"] {
-            assert_eq!(refusal(&format!("{HEADER}.{CLAIMS}.{signature}")), "the signature is wrong", "{signature}");
+            assert_eq!(error(&format!("{HEADER}.{CLAIMS}.{signature}")), "the signature is wrong", "{signature}");
         }
-        assert_eq!(refusal(&format!("{HEADER}.{other}.{SIGNATURE}")), "the signature is wrong");
+        assert_eq!(error(&format!("{HEADER}.{other}.{SIGNATURE}")), "the signature is wrong");
     }
 
     #[test]
-    fn what_is_no_jwt_is_named() {
+    fn string_that_is_not_a_jwt_is_refused() {
         let array = BASE64_URL_SAFE_NO_PAD.encode("[]");
         for compact in [
             String::new(),
@@ -136,12 +136,12 @@ mod tests {
             format!("{HEADER}.{array}.{SIGNATURE}"),
             format!("{HEADER}.{CLAIMS}=.{SIGNATURE}"),
         ] {
-            assert_eq!(refusal(&compact), "the proof is not a JWT", "{compact}");
+            assert_eq!(error(&compact), "the proof is not a JWT", "{compact}");
         }
     }
 
     #[test]
-    fn each_mistake_in_the_header_is_named() {
+    fn each_mistake_in_the_header_is_reported() {
         let alg = "alg is not one of ES256 ES384 EdDSA RS256 PS256";
         for (name, value, why) in [
             ("typ", Value::Null, "typ is not dpop+jwt"),
@@ -158,12 +158,12 @@ mod tests {
             let mut header = object(HEADER).unwrap();
             header.insert(name.into(), value);
             let header = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap());
-            assert_eq!(refusal(&format!("{header}.{CLAIMS}.{SIGNATURE}")), why);
+            assert_eq!(error(&format!("{header}.{CLAIMS}.{SIGNATURE}")), why);
         }
     }
 
     #[test]
-    fn each_mistake_in_the_claims_is_named() {
+    fn each_mistake_in_the_claims_is_reported() {
         let good = json!({"jti": "a", "htm": "GET", "htu": "https://a/", "iat": 1, "nonce": "n", "ath": "h"});
         let read = |claims: &Value| Claims::read(claims.as_object().unwrap()).err();
         assert_eq!(read(&good), None);

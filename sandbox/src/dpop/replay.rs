@@ -1,29 +1,29 @@
-//! Which proofs were seen: a `jti` is good once (RFC 9449 section 11.1).
+//! The replay check: a `jti` is accepted once (RFC 9449 section 11.1).
 
 use std::collections::{HashSet, VecDeque};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// As long as a proof can be good: from 60 s before its `iat` to 60 s after it, both included.
+/// The time in which a proof can be valid: from 60 s before its `iat` to 60 s after it, both included.
 const WINDOW_SECONDS: u64 = 120;
-/// Beyond, the oldest is forgotten early.
+/// Above this number the oldest is dropped early.
 const MAX_SEEN: usize = 100_000;
 
-/// A digest takes the same room however long the `jti` is.
+/// A digest has the same size however long the `jti` is.
 type Digest = [u8; 32];
 
-/// The newest `jti`s, by the time at which they came.
+/// The newest `jti`s, in order of arrival.
 #[derive(Default)]
-pub struct Replays {
+pub struct ReplayCache {
     seen: HashSet<Digest>,
     order: VecDeque<(u64, Digest)>,
 }
 
-impl Replays {
-    /// Whether this `jti` is new at `now` (seconds); from then on it is not. A replay does not move the window.
+impl ReplayCache {
+    /// Records a `jti` at `now` (seconds) and returns whether it is new. A replay does not move the window.
     pub fn take(&mut self, jti: &str, now: u64) -> bool {
         while self.order.front().is_some_and(|(seen, _)| now.saturating_sub(*seen) > WINDOW_SECONDS) {
-            self.forget_oldest();
+            self.drop_oldest();
         }
         let mut key = Digest::default();
         key.copy_from_slice(digest(&SHA256, jti.as_bytes()).as_ref());
@@ -32,12 +32,12 @@ impl Replays {
         }
         self.order.push_back((now, key));
         if self.order.len() > MAX_SEEN {
-            self.forget_oldest();
+            self.drop_oldest();
         }
         true
     }
 
-    fn forget_oldest(&mut self) {
+    fn drop_oldest(&mut self) {
         if let Some((_, key)) = self.order.pop_front() {
             self.seen.remove(&key);
         }
@@ -51,8 +51,8 @@ mod tests {
     const NOW: u64 = 2_000_000_000;
 
     #[test]
-    fn a_jti_is_good_once_per_window() {
-        let mut replays = Replays::default();
+    fn jti_is_accepted_once_per_window() {
+        let mut replays = ReplayCache::default();
         assert!(replays.take("a", NOW));
         assert!(!replays.take("a", NOW));
         assert!(replays.take("b", NOW + 60));
@@ -62,8 +62,8 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_are_kept() {
-        let mut replays = Replays::default();
+    fn oldest_jti_is_dropped_when_the_limit_is_reached() {
+        let mut replays = ReplayCache::default();
         for number in 0..=MAX_SEEN {
             assert!(replays.take(&number.to_string(), NOW));
         }

@@ -1,4 +1,4 @@
-//! A running sandbox, and the client that talks to it.
+//! A running sandbox, and a client for it.
 #![allow(dead_code, reason = "no test uses all of it")]
 
 pub mod proof;
@@ -7,43 +7,43 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use jsonwebtoken::dangerous::insecure_decode;
 use reqwest::{Certificate, Client, Response, StatusCode};
 use serde_json::Value;
 
-/// Ends with the test that started it.
+/// A server that ends with the test that started it.
 pub struct Sandbox {
     child: Child,
-    environment: HashMap<String, String>,
+    variables: HashMap<String, String>,
     pub client: Client,
 }
 
 impl Sandbox {
-    /// Starts the program and waits for its lines.
+    /// Starts the program and waits until it is ready.
     pub fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tango-sandbox"))
-            .arg("--until-stdin-closes")
+            .args(["--until-stdin-closes", "--format", "json"])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(8);
-        let environment: HashMap<_, _> = lines.map(|line| assignment(&line.unwrap())).collect();
-        assert_eq!(environment.len(), 8, "the sandbox did not start");
-        let ca = Certificate::from_pem(&fs::read(&environment["TANGO_CA_FILE"]).unwrap()).unwrap();
-        let client = Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
-        Self { child, environment, client }
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let variables: HashMap<String, String> = serde_json::from_str(&line).expect("the sandbox starts");
+        let client = client(&fs::read(&variables["TANGO_CA_FILE"]).unwrap());
+        Self { child, variables, client }
     }
 
-    /// One of the printed values.
+    /// One of the printed variables.
     pub fn value(&self, name: &str) -> &str {
-        &self.environment[name]
+        &self.variables[name]
     }
 
-    /// A token request as it should be, for this audience.
+    /// A valid token request for this audience.
     pub fn form(&self, audience: &str) -> Vec<(&'static str, String)> {
         let value = |name| self.value(name).to_owned();
         vec![
@@ -63,15 +63,15 @@ impl Sandbox {
         request.header("Content-Type", "application/x-www-form-urlencoded").send().await
     }
 
-    /// Asks for a token as one should.
-    pub async fn ask(&self) -> Result<Response, reqwest::Error> {
+    /// Sends a valid token request.
+    pub async fn request_token(&self) -> Result<Response, reqwest::Error> {
         self.post(encode(&self.form("https://api.tangocard.com/"))).await
     }
 
-    /// A good token.
+    /// A valid token.
     pub async fn token(&self) -> String {
-        let answer = json(self.ask().await.unwrap()).await;
-        answer["access_token"].as_str().unwrap().into()
+        let response = json(self.request_token().await.unwrap()).await;
+        response["access_token"].as_str().unwrap().into()
     }
 
     /// Calls the API, with an `Authorization` or without.
@@ -92,17 +92,24 @@ impl Sandbox {
     /// Writes to the control listener.
     pub async fn control_post(&self, path: &str, body: &str) -> (StatusCode, String) {
         let url = format!("{}{path}", self.value("TANGO_SANDBOX_CONTROL_URL"));
-        let answer = self.client.post(url).body(body.to_owned()).send().await.unwrap();
-        (answer.status(), answer.text().await.unwrap())
+        let response = self.client.post(url).body(body.to_owned()).send().await.unwrap();
+        (response.status(), response.text().await.unwrap())
     }
 
-    /// Queues scripted answers.
-    pub async fn script(&self, answers: &str) {
-        let (status, text) = self.control_post("/answers", answers).await;
-        assert_eq!(status, 200, "{text}");
+    /// Queues scripted responses.
+    pub async fn script(&self, responses: &str) {
+        let (status, message) = self.control_post("/responses", responses).await;
+        assert_eq!(status, 200, "{message}");
     }
 
-    /// Closes its standard input; gives how it ended and what it logged.
+    /// Waits until a statistic has reached a number.
+    pub async fn wait_for(&self, statistic: &str, number: u64) {
+        while self.control_get("/stats").await[statistic].as_u64().unwrap() < number {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Closes its standard input; returns its exit status and its log.
     pub fn end(mut self) -> (ExitStatus, String) {
         drop(self.child.stdin.take());
         let mut log = String::new();
@@ -113,37 +120,42 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // `wait` closes standard input. A log that nobody reads must not hold the sandbox back.
+        // `wait` closes standard input. The sandbox must not block on a log that the test does not read.
         drop(self.child.stderr.take());
         let _ = self.child.wait();
     }
 }
 
-/// The JSON of an answer.
-pub async fn json(answer: Response) -> Value {
-    serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+/// The JSON of a response.
+pub async fn json(response: Response) -> Value {
+    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
 }
 
-/// What the access token of a token response says.
+/// The claims of the access token in a token response.
 pub fn claims(token: &Value) -> Value {
     insecure_decode(token["access_token"].as_str().unwrap()).unwrap().claims
 }
 
-/// A header of an answer, or nothing.
-pub fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
-    answer.headers().get(name).map_or("", |value| value.to_str().unwrap())
+/// A header of a response, or an empty string.
+pub fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
 }
 
-/// Escapes everything that may be escaped.
+/// Encodes a form, with every byte of its values escaped.
 pub fn encode(form: &[(&str, String)]) -> String {
     let escape = |value: &str| value.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
     let pairs: Vec<_> = form.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
     pairs.join("&")
 }
 
-/// Undoes what the sandbox quotes for the shell.
-fn assignment(line: &str) -> (String, String) {
-    let (name, value) = line.split_once('=').unwrap();
-    let bare = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\''));
-    (name.into(), bare.unwrap_or(value).replace(r"'\''", "'"))
+/// A client that trusts only this certificate.
+pub fn client(ca_pem: &[u8]) -> Client {
+    Client::builder().tls_certs_only([Certificate::from_pem(ca_pem).unwrap()]).no_proxy().build().unwrap()
+}
+
+/// For names of files that no other test uses.
+pub fn random_number() -> u128 {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).unwrap();
+    u128::from_be_bytes(bytes)
 }

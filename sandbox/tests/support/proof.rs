@@ -1,5 +1,5 @@
-//! Proofs of possession, right and wrong ones. They are put together by hand and signed with aws-lc-rs: the sandbox
-//! verifies them with jsonwebtoken.
+//! Valid and invalid proofs of possession. They are built by hand and signed with aws-lc-rs, because the sandbox verifies
+//! them with jsonwebtoken.
 
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 pub const ALGORITHMS: [&str; 5] = ["ES256", "ES384", "EdDSA", "RS256", "PS256"];
 
-/// A key and the algorithm that it signs with.
+/// A key and its signature algorithm.
 pub struct Key {
     pub alg: &'static str,
     pub jwk: Value,
@@ -32,7 +32,7 @@ enum Signer {
 }
 
 impl Key {
-    /// A new key; one of RSA is the same each time, because it takes long to make.
+    /// A new key. An RSA key is the same each time, because it takes long to generate.
     pub fn new(alg: &'static str) -> Self {
         let ecdsa = |algorithm, crv, bytes: usize| {
             let pair = EcdsaKeyPair::generate(algorithm).unwrap();
@@ -59,13 +59,13 @@ impl Key {
         Self { alg, jwk, signer }
     }
 
-    /// RFC 7638, as another library has it.
+    /// The RFC 7638 thumbprint by another library.
     pub fn thumbprint(&self) -> String {
         let jwk: Jwk = serde_json::from_value(self.jwk.clone()).unwrap();
         jwk.thumbprint(ThumbprintHash::SHA256).unwrap()
     }
 
-    /// A proof as it should be.
+    /// A valid proof.
     pub fn proof(&self, method: &str, htu: &str) -> Proof<'_> {
         let header = json!({"typ": "dpop+jwt", "alg": self.alg, "jwk": self.jwk});
         let mut jti = [0; 16];
@@ -98,25 +98,25 @@ pub struct Proof<'a> {
 }
 
 impl Proof<'_> {
-    /// Changes a member of the key, or adds one.
+    /// Sets a member of the key.
     pub fn jwk_member(mut self, name: &str, value: &str) -> Self {
         self.header["jwk"][name] = value.into();
         self
     }
 
-    /// Changes a parameter of the header.
+    /// Sets a parameter of the header.
     pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.header[name] = value.into();
         self
     }
 
-    /// Changes a claim, or adds one.
+    /// Sets a claim.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.claims[name] = value.into();
         self
     }
 
-    /// Leaves a claim out.
+    /// Removes a claim.
     pub fn without(mut self, name: &str) -> Self {
         self.claims.as_object_mut().unwrap().remove(name);
         self
@@ -128,24 +128,24 @@ impl Proof<'_> {
         self.claim(name, value)
     }
 
-    /// Makes a claim longer.
+    /// Appends to a claim.
     pub fn suffix(self, name: &str, suffix: &str) -> Self {
         let value = format!("{}{suffix}", self.claims[name].as_str().unwrap());
         self.claim(name, value)
     }
 
-    /// Moves the claim `iat` into the past, or into the future where negative.
+    /// Moves the claim `iat` into the past, or into the future if `seconds` is negative.
     pub fn aged(self, seconds: i64) -> Self {
         let iat = self.claims["iat"].as_i64().unwrap() - seconds;
         self.claim("iat", iat)
     }
 
-    /// For an API that is given this access token.
+    /// Adds the hash of the access token that the request carries.
     pub fn with_token(self, token: &str) -> Self {
         self.claim("ath", base64url(digest(&SHA256, token.as_bytes())))
     }
 
-    /// The value of the header.
+    /// Signs the proof and returns the value of the header.
     pub fn sign(&self) -> String {
         let message = format!("{}.{}", base64url(self.header.to_string()), base64url(self.claims.to_string()));
         let signature = base64url(self.key.sign(message.as_bytes()));

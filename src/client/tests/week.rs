@@ -73,7 +73,7 @@ struct Dangers {
 #[derive(Default)]
 struct ServerState {
     issues: Vec<Duration>,
-    /// TokenResponse to senders that died before they wrote them.
+    /// `TokenResponse` to senders that died before they wrote them.
     lost: Vec<Duration>,
     /// Refusals that reached their sender, with the time before which it should not have been asked again.
     refused: Vec<(Duration, Duration)>,
@@ -316,11 +316,11 @@ impl Store for Leased {
 
     fn lock(&self, lease: Duration) -> StoreFuture<'_, bool> {
         Box::pin(self.with(move |store, now| {
-            let is_anothers = store.lock.is_some_and(|(owner, until)| owner != self.owner && now < until);
-            if !is_anothers {
+            let belongs_to_another = store.lock.is_some_and(|(owner, until)| owner != self.owner && now < until);
+            if !belongs_to_another {
                 store.lock = Some((self.owner, now + lease));
             }
-            !is_anothers
+            !belongs_to_another
         }))
     }
 

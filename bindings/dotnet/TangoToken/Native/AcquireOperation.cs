@@ -4,14 +4,14 @@ using System.Threading.Tasks;
 
 namespace TangoToken
 {
-    /// <summary>One asynchronous acquire, from its start to the one call of <c>done</c>.</summary>
+    /// <summary>One asynchronous acquire, from its start until the library calls <c>done</c>.</summary>
     internal sealed class AcquireOperation
     {
-        // Native code calls it as long as the process lives, so it is never collected.
+        // Native code may call it until the process ends, so it must never be collected.
         private static readonly AcquireDone Done = Finish;
         private static readonly Action<object> Cancel = request => NativeMethods.tango_request_cancel((RequestHandle)request);
 
-        // `done` runs on the library's thread, which must not wait: whoever awaits goes on elsewhere.
+        // `done` runs on the library's thread, which must not block, so awaiting code continues on another thread.
         private readonly TaskCompletionSource<AccessToken> ending =
             new TaskCompletionSource<AccessToken>(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -46,7 +46,7 @@ namespace TangoToken
             }
             finally
             {
-                // Once it has started, `done` is certain to run, and what it was given is its own to end.
+                // After a successful start `done` is certain to run, and releases the user data.
                 if (!started)
                     Rooted.Remove<AcquireOperation>(userData);
             }
@@ -66,7 +66,8 @@ namespace TangoToken
             }
             catch (Exception unexpected)
             {
-                // Nothing may leave a callback, and nobody may wait for ever: memory ran out.
+                // No exception may leave a callback, and no caller may wait forever. This one means that memory ran
+                // out.
                 ending.TrySetException(unexpected);
             }
         }

@@ -3,12 +3,12 @@ using System.Runtime.InteropServices;
 
 namespace TangoToken
 {
-    /// <summary>The C side of a cache of the program's own.</summary>
+    /// <summary>The callbacks of a custom cache.</summary>
     internal static class CacheCallbacks
     {
         private const int Failed = 2;
 
-        // Native code calls them as long as the process lives, so they are never collected.
+        // Native code may call them until the process ends, so they must never be collected.
         internal static readonly CacheLoad Load = LoadValue;
         internal static readonly CacheSave Save = SaveValue;
         internal static readonly CacheLock Lock = TakeLock;
@@ -29,7 +29,7 @@ namespace TangoToken
             }
             catch (Exception)
             {
-                return Failed; // Nothing may leave a callback: the cache counts as out of reach.
+                return Failed; // No exception may leave a callback: the cache is unavailable.
             }
         }
 
@@ -72,7 +72,7 @@ namespace TangoToken
             }
             catch (Exception)
             {
-                return Failed; // Nothing may leave a callback: the cache counts as out of reach.
+                return Failed; // No exception may leave a callback: the cache is unavailable.
             }
         }
 

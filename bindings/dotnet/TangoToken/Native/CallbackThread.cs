@@ -8,13 +8,14 @@ using System.Reflection;
 namespace TangoToken
 {
     /// <summary>
-    /// What Mono needs on a thread of the library that runs managed code. CoreCLR needs nothing, and the build for current .NET has
-    /// nothing of this.
+    /// Lets a Mono program exit although a thread of the library has run managed code. CoreCLR does not need it, and
+    /// the build for current .NET does not contain it.
     ///
-    /// Mono attaches such a thread for as long as it lives. At the end of the program it aborts every thread that it knows
-    /// (after Main), or suspends it (Environment.Exit), and waits until the thread has noticed, which it does in managed code only:
-    /// a thread that waits for the network in native code never does, and neither way out ends. Mono passes over threads that it
-    /// does not manage, as its own native ones; that is a bit of the thread's flags, which nothing public can set.
+    /// Mono attaches such a thread until the thread ends. When the program exits, Mono aborts every attached thread
+    /// (after Main) or suspends it (Environment.Exit), and waits until the thread reacts, which it does in managed code
+    /// only. A thread that waits for the network in native code never reacts, and the program never exits. Mono skips
+    /// threads that it does not manage, such as its own native ones; that is a bit of the thread's flags, which has no
+    /// public setter.
     /// </summary>
     internal static class CallbackThread
     {
@@ -34,7 +35,9 @@ namespace TangoToken
         [ThreadStatic]
         private static bool isNative;
 
-        /// <summary>The first thing in each callback; once before, so that it is compiled when the first one comes.</summary>
+        /// <summary>
+        /// Has to be called first in each callback, and once earlier, so that it is compiled before the first callback.
+        /// </summary>
         internal static void Enter()
         {
             if (Flags == null)
@@ -43,20 +46,20 @@ namespace TangoToken
             {
                 if (!isEntered)
                     Attach();
-                // The runtime that would run the rest is being taken down, and does not wait.
+                // The runtime is shutting down, and cannot run the rest of the callback.
                 if (isNative && Environment.HasShutdownStarted)
                     Thread.Sleep(Timeout.Infinite);
             }
             catch (Exception)
             {
-                // Nothing may leave a callback. The program works, but does not end by itself.
+                // No exception may leave a callback. The program works, but does not exit by itself.
             }
         }
 
         private static void Attach()
         {
             isEntered = true;
-            isNative = !IsOfTheProgram();
+            isNative = !IsThreadOfTheProgram();
             if (!isNative)
                 return;
             object thread = Inner.GetValue(Thread.CurrentThread);
@@ -65,9 +68,10 @@ namespace TangoToken
         }
 
         /// <summary>
-        /// A key may sign, and a line be logged, in a call of the program's own: then the outermost method is not of this assembly.
+        /// Returns whether the program called the library on this thread, which then runs a callback, for example to
+        /// sign. The outermost method of the stack then is not in this assembly.
         /// </summary>
-        private static bool IsOfTheProgram()
+        private static bool IsThreadOfTheProgram()
         {
             var stack = new StackTrace();
             MethodBase outermost = stack.GetFrame(stack.FrameCount - 1).GetMethod();

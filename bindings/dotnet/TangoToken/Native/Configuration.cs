@@ -2,8 +2,8 @@ using System;
 
 namespace TangoToken
 {
-    /// <summary>Options as a <c>tango_config</c>.</summary>
-    internal static class Configuration
+    /// <summary>Options as a <c>tango_config</c>. The setter of each option is in Generated/Configuration.g.cs.</summary>
+    internal static partial class Configuration
     {
         private delegate TangoStatus TextSetter(ConfigHandle config, byte[] text, out IntPtr error);
 
@@ -22,10 +22,7 @@ namespace TangoToken
                     IntPtr error;
                     NativeMethods.tango_config_load_env(config, out error).OrThrow(error);
                 }
-                SetServer(config, options);
-                SetCredentials(config, options);
-                SetDpop(config, options);
-                SetCache(config, options);
+                SetOptions(config, options);
                 return config;
             }
             catch
@@ -33,56 +30,6 @@ namespace TangoToken
                 config.Dispose();
                 throw;
             }
-        }
-
-        private static void SetServer(ConfigHandle config, TangoClientOptions options)
-        {
-            Set(config, (int?)options.Environment, NativeMethods.tango_config_set_environment);
-            Set(config, options.TokenUrl, NativeMethods.tango_config_set_token_url);
-            Set(config, options.ApiUrl, NativeMethods.tango_config_set_api_url);
-            foreach (string origin in options.AllowedOrigins)
-                Set(config, origin, NativeMethods.tango_config_allow_origin);
-            Set(config, options.CaFile, NativeMethods.tango_config_set_ca_file);
-            Set(config, options.Proxy, NativeMethods.tango_config_set_proxy);
-            Set(config, options.UserAgent, NativeMethods.tango_config_set_user_agent);
-            Set(config, options.ConnectTimeout, NativeMethods.tango_config_set_connect_timeout_ms);
-            Set(config, options.AttemptTimeout, NativeMethods.tango_config_set_attempt_timeout_ms);
-            Set(config, options.TotalTimeout, NativeMethods.tango_config_set_total_timeout_ms);
-            Set(config, options.AllowPlainHttp, NativeMethods.tango_config_set_allow_plain_http);
-        }
-
-        private static void SetCredentials(ConfigHandle config, TangoClientOptions options)
-        {
-            Set(config, options.ClientId, NativeMethods.tango_config_set_client_id);
-            Set(config, options.ClientSecret, NativeMethods.tango_config_set_client_secret);
-            Set(config, options.Username, NativeMethods.tango_config_set_username);
-            Set(config, options.Password, NativeMethods.tango_config_set_password);
-            Set(config, options.Audience, NativeMethods.tango_config_set_audience);
-            Set(config, options.Scope, NativeMethods.tango_config_set_scope);
-        }
-
-        private static void SetDpop(ConfigHandle config, TangoClientOptions options)
-        {
-            Set(config, (int?)options.Dpop, NativeMethods.tango_config_set_dpop);
-            Set(config, options.DpopKeyFile, NativeMethods.tango_config_set_dpop_key_file);
-            if (options.DpopKey == null)
-                return;
-            IntPtr error;
-            NativeMethods.tango_config_set_dpop_key(config, options.DpopKey.Handle, out error).OrThrow(error);
-        }
-
-        private static void SetCache(ConfigHandle config, TangoClientOptions options)
-        {
-            Set(config, options.Cache, NativeMethods.tango_config_set_cache);
-            Set(config, options.CacheCaFile, NativeMethods.tango_config_set_cache_ca_file);
-            Set(config, options.AllowFetchWithoutCache, NativeMethods.tango_config_set_allow_fetch_without_cache);
-            if (options.CustomCache == null)
-                return;
-            IntPtr error;
-            // From here on the library ends the cache, also when this call fails.
-            NativeMethods.tango_config_set_cache_callbacks(
-                config, CacheCallbacks.Load, CacheCallbacks.Save, CacheCallbacks.Lock, CacheCallbacks.Unlock,
-                CacheCallbacks.Release, Rooted.Add(options.CustomCache), out error).OrThrow(error);
         }
 
         private static void Set(ConfigHandle config, string value, TextSetter setter)
@@ -113,12 +60,30 @@ namespace TangoToken
             Set(config, value.HasValue ? (value.Value ? 1 : 0) : (int?)null, setter);
         }
 
-        // What does not fit becomes what making the client refuses with the name of the setting.
+        // A value out of range stays out of range: making the client refuses it by the name of the option.
         private static void Set(ConfigHandle config, TimeSpan? value, MillisecondsSetter setter)
         {
             IntPtr error;
             if (value.HasValue)
                 setter(config, (uint)Math.Min(Math.Max(value.Value.TotalMilliseconds, 0), uint.MaxValue), out error).OrThrow(error);
+        }
+
+        private static void Set(ConfigHandle config, DpopKey key)
+        {
+            IntPtr error;
+            if (key != null)
+                NativeMethods.tango_config_set_dpop_key(config, key.Handle, out error).OrThrow(error);
+        }
+
+        private static void Set(ConfigHandle config, ITangoCache cache)
+        {
+            if (cache == null)
+                return;
+            IntPtr error;
+            // From here on the library releases the cache, also when this call fails.
+            NativeMethods.tango_config_set_cache_callbacks(
+                config, CacheCallbacks.Load, CacheCallbacks.Save, CacheCallbacks.Lock, CacheCallbacks.Unlock,
+                CacheCallbacks.Release, Rooted.Add(cache), out error).OrThrow(error);
         }
     }
 }

@@ -5,8 +5,8 @@ using System.Threading;
 namespace TangoToken
 {
     /// <summary>
-    /// One handle that the native library gave out, freed exactly once: by Dispose or by the finalizer, and never while a call
-    /// uses it. An instance exists only for a native object that exists.
+    /// Owns one object of the native library, and frees it exactly once: by Dispose or by the finalizer, and never
+    /// while a call uses it. An instance always has an object.
     /// </summary>
     internal abstract class NativeHandle : SafeHandle
     {
@@ -18,7 +18,7 @@ namespace TangoToken
             Interlocked.Increment(ref live);
         }
 
-        /// <summary>How many handles the native library gave out and did not get back: a test for leaks looks at it.</summary>
+        /// <summary>The number of objects that were not freed, for tests.</summary>
         internal static int Live { get { return Volatile.Read(ref live); } }
 
         public override bool IsInvalid { get { return handle == IntPtr.Zero; } }

@@ -9,11 +9,11 @@ using System.Reflection;
 namespace TangoToken
 {
     /// <summary>
-    /// Finds libtango_token before its first use, and says what to do where there is none.
+    /// Finds libtango_token before its first use, and says what to do if it is missing.
     ///
-    /// The build for current .NET looks at <c>TANGO_TOKEN_LIBRARY</c> first. Where that is not set, and in the build for
-    /// netstandard2.0, the runtime looks as it does for every P/Invoke: in the package's <c>runtimes/RID/native</c>, beside the
-    /// assembly, and where the system's loader looks.
+    /// The build for current .NET reads <c>TANGO_TOKEN_LIBRARY</c> first. If that is not set, and in the build for
+    /// netstandard2.0, the runtime searches as for every P/Invoke: in the package's <c>runtimes/RID/native</c>, in the
+    /// assembly's directory, and where the system's loader searches.
     /// </summary>
     internal static class NativeLibraryLoader
     {
@@ -21,7 +21,7 @@ namespace TangoToken
         private static readonly object Gate = new object();
         private static volatile bool loaded;
 
-        /// <exception cref="DllNotFoundException">There is no library, or none of this ABI version.</exception>
+        /// <exception cref="DllNotFoundException">There is no library, or it has another ABI version.</exception>
         internal static void Load()
         {
             if (loaded)
@@ -49,7 +49,8 @@ namespace TangoToken
             }
             catch (BadImageFormatException cause)
             {
-                throw new DllNotFoundException("libtango_token is for another kind of processor or system. " + NotFound(), cause);
+                throw new DllNotFoundException(
+                    "libtango_token was built for another processor or operating system. " + NotFound(), cause);
             }
         }
 
@@ -58,8 +59,8 @@ namespace TangoToken
             if (found == NativeMethods.AbiVersion)
                 return;
             throw new DllNotFoundException(string.Format(
-                "libtango_token {0} has ABI version {1}, and this assembly needs {2}: install the library and the package TangoToken "
-                + "of the same version.",
+                "libtango_token {0} has ABI version {1}, and this assembly needs version {2}: install the native library "
+                + "and TangoToken from the same release.",
                 Utf8.Decode(NativeMethods.tango_version()), found, NativeMethods.AbiVersion));
         }
 
@@ -78,9 +79,9 @@ namespace TangoToken
             string path = Environment.GetEnvironmentVariable("LD_LIBRARY_PATH");
             places.Add("LD_LIBRARY_PATH (" + (string.IsNullOrEmpty(path) ? "not set" : path) + ")");
             places.Add("the system's library path");
-            return "The native library libtango_token.so was not found. Looked at: " + string.Join("; ", places)
-                + ". The package TangoToken brings it for the systems it lists; elsewhere build it with `make install` in the source "
-                + "of tango-token, and put it beside the program or name it in "
+            return "The native library libtango_token.so was not found. Tried: " + string.Join("; ", places)
+                + ". Build and install it with `make install` and `ldconfig` in a clone of tango-token, put it into the "
+                + "program's directory, or name it in "
 #if NETCOREAPP3_0_OR_GREATER
                 + Variable + ".";
 #else
@@ -98,7 +99,7 @@ namespace TangoToken
             resolving = true;
         }
 
-        // Zero lets the runtime look in its own places. A variable that names no library fails: it was set for a reason.
+        // Zero makes the runtime search as usual. If the variable is set, a library that cannot be loaded is an error.
         private static IntPtr FromVariable(string name, Assembly assembly, DllImportSearchPath? search)
         {
             string named = Environment.GetEnvironmentVariable(Variable);

@@ -2,10 +2,10 @@ using System;
 
 namespace TangoToken
 {
-    /// <summary>What a call of the C interface returned.</summary>
+    /// <summary>Converts the status of a native call to an exception.</summary>
     internal static class Outcome
     {
-        /// <summary>Takes the error that the call wrote, which it did if and only if it failed, and throws it.</summary>
+        /// <summary>Throws the error of a call, if it failed, and frees it.</summary>
         internal static void OrThrow(this TangoStatus status, IntPtr error)
         {
             if (status != TangoStatus.Ok)

@@ -5,13 +5,13 @@ using System.Threading;
 namespace TangoToken
 {
     /// <summary>
-    /// Objects that native code holds as <c>user_data</c>: alive from Add to Remove, whatever the garbage collector thinks.
+    /// Objects that native code holds as <c>user_data</c>. They are not collected between Add and Remove.
     /// </summary>
     internal static class Rooted
     {
         private static int live;
 
-        /// <summary>How many are held: a test for leaks looks at it.</summary>
+        /// <summary>The number of such objects, for tests.</summary>
         internal static int Live { get { return Volatile.Read(ref live); } }
 
         internal static IntPtr Add(object held)

@@ -3,12 +3,12 @@ using System.Runtime.InteropServices;
 
 namespace TangoToken
 {
-    /// <summary>The C side of a function of the program that signs.</summary>
+    /// <summary>The callbacks of a custom signer.</summary>
     internal static class SignerCallback
     {
         private const int Failed = 1;
 
-        // Native code calls them as long as the process lives, so they are never collected.
+        // Native code may call them until the process ends, so they must never be collected.
         internal static readonly DpopSign Sign = SignMessage;
         internal static readonly DpopRelease Release = Forget;
 
@@ -29,7 +29,7 @@ namespace TangoToken
             }
             catch (Exception)
             {
-                return Failed; // Nothing may leave a callback: the caller of the library gets SigningFailed.
+                return Failed; // No exception may leave a callback: the caller gets SigningFailed.
             }
         }
 

@@ -5,33 +5,34 @@ using System.Text;
 namespace TangoToken
 {
     /// <summary>
-    /// Texts across the C interface: UTF-8 that ends with NUL. By hand, because netstandard2.0 has no marshalling for it.
+    /// Converts strings to and from NUL-terminated UTF-8, for which netstandard2.0 has no marshalling.
     /// </summary>
     internal static class Utf8
     {
-        // What is no Unicode, such as half a surrogate pair, is refused rather than changed: it may be a password.
+        // A string that is not valid Unicode, such as half a surrogate pair, is refused rather than changed: it may be
+        // a password.
         private static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
 
-        /// <summary>A copy of a text with a NUL behind it; null for null.</summary>
+        /// <summary>Returns a NUL-terminated copy of a string; null for null.</summary>
         internal static byte[] Encode(string text)
         {
             if (text == null)
                 return null;
             if (text.IndexOf('\0') >= 0)
-                throw new ArgumentException("The text has a NUL character in it, at which C would end it.");
+                throw new ArgumentException("The string contains a NUL character, where C would end it.");
             var bytes = new byte[Strict.GetByteCount(text) + 1];
             Strict.GetBytes(text, 0, text.Length, bytes, 0);
             return bytes;
         }
 
-        /// <summary>Erases the copy of a secret once the library has one of its own.</summary>
+        /// <summary>Erases the copy of a secret, after the library has made its own.</summary>
         internal static void Erase(byte[] text)
         {
             if (text != null)
                 Array.Clear(text, 0, text.Length);
         }
 
-        /// <summary>A copy of a text of the library; null for NULL.</summary>
+        /// <summary>Returns a copy of a string of the library; null for NULL.</summary>
         internal static string Decode(IntPtr text)
         {
             if (text == IntPtr.Zero)
@@ -46,7 +47,9 @@ namespace TangoToken
             return copy;
         }
 
-        /// <summary>A copy of a text that <paramref name="read"/> borrows from an object, which stays for so long.</summary>
+        /// <summary>
+        /// Returns a copy of a string that belongs to a native object, which is not freed meanwhile.
+        /// </summary>
         internal static string Borrow<T>(T handle, Func<T, IntPtr> read) where T : SafeHandle
         {
             bool held = false;

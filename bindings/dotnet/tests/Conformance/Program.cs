@@ -5,13 +5,13 @@ using System.Text;
 
 namespace TangoToken.Conformance
 {
-    /// <summary>The runner of .NET for tests/conformance: reads calls, a line each, and prints what came of them as JSON.</summary>
+    /// <summary>The .NET runner of tests/conformance: reads one call a line, makes it, and prints its result as JSON.</summary>
     public static class Program
     {
         private static AccessToken token;
         private static Authorization authorization;
 
-        public static int Main()
+        public static int Main(string[] arguments)
         {
             var utf8 = new UTF8Encoding(false);
             var input = new System.IO.StreamReader(Console.OpenStandardInput(), utf8);
@@ -19,7 +19,7 @@ namespace TangoToken.Conformance
             TangoClient client = null;
             string made = Outcome(() =>
             {
-                client = TangoClient.FromEnvironment();
+                client = new TangoClient(Configured(arguments));
                 return "{\"client\": true}";
             });
             output.WriteLine(made);
@@ -31,6 +31,37 @@ namespace TangoToken.Conformance
                 output.WriteLine(Outcome(() => Call(client, fields)));
             }
             return 0;
+        }
+
+        /// <summary>Does what the arguments say: load_env, or NAME=VALUE for an option that is set in code.</summary>
+        private static TangoClientOptions Configured(string[] arguments)
+        {
+            var options = new TangoClientOptions();
+            foreach (string argument in arguments)
+            {
+                string[] parts = argument.Split(new[] { '=' }, 2);
+                switch (parts[0])
+                {
+                    case "load_env":
+                        options.LoadEnvironment = true;
+                        break;
+                    case "audience":
+                        options.Audience = parts[1];
+                        break;
+                    case "user_agent":
+                        options.UserAgent = parts[1];
+                        break;
+                    case "allowed_origins":
+                        options.AllowedOrigins.Add(parts[1]);
+                        break;
+                    case "allow_plain_http":
+                        options.AllowPlainHttp = parts[1] == "true";
+                        break;
+                    default:
+                        throw new ArgumentException("not an option that a runner knows: " + argument);
+                }
+            }
+            return options;
         }
 
         private static string Call(TangoClient client, string[] fields)
@@ -63,13 +94,13 @@ namespace TangoToken.Conformance
 
         private static string Show(AccessToken acquired)
         {
-            return "{\"token\": {\"value\": " + Text(acquired.Value) + ", \"type\": " + Text(acquired.TokenType)
-                + ", \"scope\": " + Text(acquired.Scope) + ", \"expires_in_seconds\": " + Seconds(acquired.ExpiresIn) + "}}";
+            return "{\"token\": {\"value\": " + Quote(acquired.Value) + ", \"type\": " + Quote(acquired.TokenType)
+                + ", \"scope\": " + Quote(acquired.Scope) + ", \"expires_in_seconds\": " + Seconds(acquired.ExpiresIn) + "}}";
         }
 
         private static string Show(Authorization made)
         {
-            return "{\"authorization\": {\"value\": " + Text(made.Value) + ", \"dpop\": " + Text(made.Dpop) + "}}";
+            return "{\"authorization\": {\"value\": " + Quote(made.Value) + ", \"dpop\": " + Quote(made.Dpop) + "}}";
         }
 
         private static string Outcome(Func<string> call)
@@ -80,17 +111,17 @@ namespace TangoToken.Conformance
             }
             catch (TangoTokenException error)
             {
-                return "{\"error\": {\"status\": " + Text(error.Status.ToName()) + ", \"message\": " + Text(error.Message)
+                return "{\"error\": {\"status\": " + Quote(error.Status.ToName()) + ", \"message\": " + Quote(error.Message)
                     + ", \"http_status\": " + (error.HttpStatus.HasValue ? error.HttpStatus.Value.ToString(CultureInfo.InvariantCulture) : "null")
-                    + ", \"oauth_error\": " + Text(error.OAuthError)
-                    + ", \"oauth_error_description\": " + Text(error.OAuthErrorDescription)
-                    + ", \"i18n_key\": " + Text(error.I18nKey) + ", \"server_message\": " + Text(error.ServerMessage)
-                    + ", \"request_id\": " + Text(error.RequestId)
+                    + ", \"oauth_error\": " + Quote(error.OAuthError)
+                    + ", \"oauth_error_description\": " + Quote(error.OAuthErrorDescription)
+                    + ", \"i18n_key\": " + Quote(error.I18nKey) + ", \"server_message\": " + Quote(error.ServerMessage)
+                    + ", \"request_id\": " + Quote(error.RequestId)
                     + ", \"retry_after_seconds\": " + Seconds(error.RetryAfter) + "}}";
             }
             catch (Exception failure)
             {
-                return "{\"failed\": " + Text(failure.ToString()) + "}"; // Of the binding, not of the library: no case expects it.
+                return "{\"failed\": " + Quote(failure.ToString()) + "}"; // An error of the binding, which no case expects.
             }
         }
 
@@ -99,12 +130,12 @@ namespace TangoToken.Conformance
             return span.HasValue ? ((long)span.Value.TotalSeconds).ToString(CultureInfo.InvariantCulture) : "null";
         }
 
-        private static string Text(string text)
+        private static string Quote(string value)
         {
-            if (text == null)
+            if (value == null)
                 return "null";
             var json = new StringBuilder("\"");
-            foreach (char character in text)
+            foreach (char character in value)
             {
                 if (character == '"' || character == '\\')
                     json.Append('\\').Append(character);

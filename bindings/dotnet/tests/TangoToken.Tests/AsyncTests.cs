@@ -11,7 +11,7 @@ namespace TangoToken.Tests
         private const int Requests = 10000;
 
         [Test]
-        public static async Task Ten_thousand_requests_end_once_and_a_quarter_is_cancelled()
+        public static async Task Ten_thousand_requests_complete_once_when_a_quarter_is_cancelled()
         {
             using (Sandbox sandbox = Sandbox.Start("--latency-ms 3000"))
             using (TangoClient client = sandbox.Client())
@@ -28,25 +28,25 @@ namespace TangoToken.Tests
                             Interlocked.Increment(ref onOtherThreads);
                     },
                     TaskContinuationOptions.ExecuteSynchronously)).ToArray();
-                Check.Equal(0, tasks.Count(task => task.IsCompleted), "the server takes its time");
+                Check.Equal(0, tasks.Count(task => task.IsCompleted), "the server has not responded yet");
                 cancel.Cancel();
                 await Task.WhenAll(watchers);
 
-                Check.That(endings.All(times => times == 1), "each ends once");
-                Check.Equal(0, onOtherThreads, "the program's code runs on the pool's threads, never on the library's");
+                Check.That(endings.All(times => times == 1), "each request completes once");
+                Check.Equal(0, onOtherThreads, "continuations run on the thread pool, never on the library's thread");
                 Check.Equal(Requests / 4, tasks.Count(task => task.IsCanceled));
-                Check.That(tasks.Where((task, i) => i % 4 == 0).All(task => task.IsCanceled), "those that were to be cancelled");
+                Check.That(tasks.Where((task, i) => i % 4 == 0).All(task => task.IsCanceled), "the requests with the cancelled token");
                 Check.Equal(Requests * 3 / 4, tasks.Count(task => task.Status == TaskStatus.RanToCompletion));
                 foreach (Task<AccessToken> task in tasks.Where(task => !task.IsCanceled))
                     task.Result.Dispose();
                 Check.Equal(1, sandbox.TokenRequests);
                 Check.Equal(0, Rooted.Live, "roots");
-                Check.Equal(1, NativeHandle.Live, "only the client is left, without the garbage collector");
+                Check.Equal(1, NativeHandle.Live, "only the client is left, without a garbage collection");
             }
         }
 
         [Test]
-        public static async Task Cancellation_that_races_with_a_held_token_ends_each_request_once()
+        public static async Task Request_completes_once_when_cancellation_races_with_a_held_token()
         {
             using (Sandbox sandbox = Sandbox.Start())
             using (TangoClient client = sandbox.Client())
@@ -71,13 +71,13 @@ namespace TangoToken.Tests
                     {
                     }
                 }
-                Check.That(tasks.Where((task, i) => i % 4 != 0).All(task => !task.IsCanceled), "the others have their token");
+                Check.That(tasks.Where((task, i) => i % 4 != 0).All(task => !task.IsCanceled), "the other requests get the token");
                 Check.Equal(1, sandbox.TokenRequests);
             }
         }
 
         [Test]
-        public static async Task Cancelled_before_it_starts()
+        public static async Task AcquireAsync_sends_nothing_when_it_was_cancelled_before()
         {
             using (Sandbox sandbox = Sandbox.Start())
             using (TangoClient client = sandbox.Client())
@@ -93,7 +93,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static async Task Cancelled_while_it_waits_and_after_it_ended()
+        public static async Task Cancellation_ends_one_wait_and_no_completed_one()
         {
             using (Sandbox sandbox = Sandbox.Start("--latency-ms 500"))
             using (TangoClient client = sandbox.Client())
@@ -105,19 +105,19 @@ namespace TangoToken.Tests
                 early.Cancel();
                 var error = await Check.ThrowsAsync<OperationCanceledException>(() => cancelled);
                 Check.Equal(early.Token, error.CancellationToken);
-                Check.That(!other.IsCompleted, "the cancelled one did not wait for the server, the other does");
+                Check.That(!other.IsCompleted, "the other request still waits for the server");
                 using (AccessToken token = await other)
                 {
                     late.Cancel();
                     Check.Equal("Bearer", token.TokenType);
                 }
-                Check.That(!other.IsCanceled, "what has ended stays as it is");
+                Check.That(!other.IsCanceled, "cancelling a completed request has no effect");
                 Check.Equal(1, sandbox.TokenRequests);
             }
         }
 
         [Test]
-        public static async Task The_native_work_really_ends()
+        public static async Task Cancellation_ends_the_native_request()
         {
             using (Sandbox sandbox = Sandbox.Start("--latency-ms 2000"))
             using (TangoClient client = sandbox.Client())
@@ -127,21 +127,21 @@ namespace TangoToken.Tests
                 Check.Equal(1, Rooted.Live);
                 cancel.Cancel();
                 await Check.ThrowsAsync<OperationCanceledException>(() => task);
-                Check.Equal(0, Rooted.Live, "native code has given its user_data back before the server answers");
+                Check.Equal(0, Rooted.Live, "native code has released its user_data before the server responds");
                 Check.Equal(1, NativeHandle.Live, "the client");
             }
         }
 
         [Test]
-        public static void A_thread_that_waits_is_not_needed_for_what_it_waits_for()
+        public static void Blocking_on_a_task_does_not_deadlock()
         {
             using (Sandbox sandbox = Sandbox.Start("--latency-ms 100"))
             using (TangoClient client = sandbox.Client())
-            using (var http = new HttpClient(new TangoTokenHandler(client, new Answer())))
+            using (var http = new HttpClient(new TangoTokenHandler(client, new DelayedHandler())))
             {
-                // As in a window or in ASP.NET: nothing that is posted runs while this thread waits.
+                // As in a UI or in classic ASP.NET: posted callbacks do not run while this thread blocks.
                 SynchronizationContext before = SynchronizationContext.Current;
-                SynchronizationContext.SetSynchronizationContext(new Deaf());
+                SynchronizationContext.SetSynchronizationContext(new BlockedContext());
                 try
                 {
                     Check.That(client.AcquireAsync().ContinueWith(task => task.Result.Dispose()).Wait(10000), "AcquireAsync");
@@ -157,12 +157,12 @@ namespace TangoToken.Tests
             }
         }
 
-        private sealed class Deaf : SynchronizationContext
+        private sealed class BlockedContext : SynchronizationContext
         {
             public override void Post(SendOrPostCallback callback, object state) { }
         }
 
-        private sealed class Answer : HttpMessageHandler
+        private sealed class DelayedHandler : HttpMessageHandler
         {
             protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellation)
             {
@@ -172,7 +172,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static async Task A_client_is_disposed_while_requests_are_under_way()
+        public static async Task Pending_requests_complete_when_the_client_is_disposed()
         {
             using (Sandbox sandbox = Sandbox.Start("--latency-ms 300"))
             {
@@ -193,7 +193,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void A_client_is_disposed_by_one_thread_while_others_use_it()
+        public static void Client_can_be_disposed_while_other_threads_use_it()
         {
             using (Sandbox sandbox = Sandbox.Start())
             {
@@ -213,22 +213,22 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void What_is_not_disposed_is_finalized()
+        public static void Undisposed_objects_are_finalized()
         {
             using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
             {
-                // A thread of its own, so that nothing on a stack keeps them alive.
+                // On a separate thread, so that no stack keeps the objects alive.
                 Exception failure = null;
                 var thread = new Thread(() => failure = Check.Failure(() => Abandon(sandbox)));
                 thread.Start();
                 thread.Join();
                 Check.Equal(null, failure);
-                // Mono takes every word on the stack of a waiting thread for an object, so the last token that passed through the
-                // library's thread stays until others have: one, however many are abandoned.
+                // Mono scans stacks conservatively, so the last token that passed through the library's thread stays alive
+                // until other tokens have passed through it.
                 using (TangoClient other = sandbox.Client())
                     for (int i = 0; i < 20; i++)
                         other.AcquireAsync().Result.Dispose();
-                Check.That(Handles.Settle(), "the garbage collector ended them: " + Handles.Describe());
+                Check.That(Handles.Settle(), "left after garbage collection: " + Handles.Describe());
             }
         }
 
@@ -243,7 +243,7 @@ namespace TangoToken.Tests
             Authorization authorization = client.Authorize("GET", sandbox.ApiUrl);
             DpopKey key = token.GetDpopKey();
             AccessToken second = client.AcquireAsync().Result;
-            Check.Equal(6, NativeHandle.Live, "client, two tokens, authorization, and two of the key");
+            Check.Equal(6, NativeHandle.Live, "client, two tokens, authorization, and two handles of the key");
             GC.KeepAlive(authorization);
             GC.KeepAlive(second);
             GC.KeepAlive(key);

@@ -7,7 +7,7 @@ namespace TangoToken.Tests
     public static class DpopTests
     {
         [Test]
-        public static async Task A_strict_server_and_its_API_accept_what_is_made_here()
+        public static async Task Strict_server_issues_a_bound_token_and_a_nonce_challenge_asks_for_a_retry()
         {
             using (Sandbox sandbox = Sandbox.Start("--dpop strict --dpop-nonce required"))
             {
@@ -22,19 +22,19 @@ namespace TangoToken.Tests
                     Check.Equal("DPoP", token.TokenType);
                     Check.Equal(DpopAlgorithm.ES256, key.Algorithm);
                     Check.Contains("a nonce is required", sandbox.Call(url, first));
-                    // Its answer holds the nonce, which the sandbox does not tell here: the challenge alone asks for one more.
+                    // sandbox.Call returns no headers, so the test makes up the nonce of the challenge.
                     Check.Equal(
                         TangoVerdict.Retry,
                         client.Observe(first, 401, "a-nonce", "DPoP error=\"use_dpop_nonce\", algs=\"ES256\"", null));
                     using (Authorization again = await client.AuthorizeAgainAsync(first))
-                        Check.That(again.Dpop != first.Dpop, "a proof of its own");
+                        Check.That(again.Dpop != first.Dpop, "each request has its own proof");
                 }
                 Check.Equal(1, sandbox.Count("tokens_issued"));
             }
         }
 
         [Test]
-        public static void The_API_accepts_the_headers_of_Bearer_and_DPoP()
+        public static void API_accepts_the_headers_of_every_mode()
         {
             using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
                 foreach (DpopMode mode in new[] { DpopMode.Off, DpopMode.Optional, DpopMode.Required })
@@ -54,7 +54,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void A_downgrade_is_refused_or_not_as_the_mode_says()
+        public static void Bearer_token_is_refused_when_DPoP_is_required()
         {
             using (Sandbox sandbox = Sandbox.Start("--dpop-downgrade --quota-window-seconds 0"))
             {
@@ -70,7 +70,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void Keys_are_made_written_and_read_again()
+        public static void Key_is_the_same_when_written_and_read()
         {
             foreach (DpopAlgorithm algorithm in new[] { DpopAlgorithm.ES256, DpopAlgorithm.ES384, DpopAlgorithm.EdDSA })
                 using (DpopKey made = DpopKey.Generate(algorithm))
@@ -94,7 +94,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void A_proof_for_a_token_from_elsewhere()
+        public static void CreateProof_includes_url_token_hash_and_nonce()
         {
             using (DpopKey key = DpopKey.Generate())
             {
@@ -110,7 +110,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void A_key_is_given_to_a_client_and_disposed()
+        public static void Client_keeps_its_key_when_the_caller_disposes_it()
         {
             using (Sandbox sandbox = Sandbox.Start("--dpop strict"))
             {
@@ -129,22 +129,22 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static async Task A_key_that_another_process_holds_signs_what_a_strict_server_accepts()
+        public static async Task Strict_server_accepts_proofs_of_a_custom_signer()
         {
-            string folder = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
-            Directory.CreateDirectory(folder);
+            string directory = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+            Directory.CreateDirectory(directory);
             try
             {
                 foreach (DpopAlgorithm algorithm in new[] { DpopAlgorithm.ES256, DpopAlgorithm.RS256 })
                 {
-                    var hsm = new OpenSsl(folder, algorithm);
+                    var hsm = new OpenSsl(directory, algorithm);
                     await UseAndLose(hsm, algorithm);
-                    Check.That(Handles.Settle(), "the signer is forgotten with its key and its client: " + Handles.Describe());
+                    Check.That(Handles.Settle(), "the signer is released with its key and its client: " + Handles.Describe());
                 }
             }
             finally
             {
-                Directory.Delete(folder, true);
+                Directory.Delete(directory, true);
             }
         }
 
@@ -158,7 +158,7 @@ namespace TangoToken.Tests
                 using (options.DpopKey = DpopKey.FromSigner(algorithm, hsm.PublicJwk, hsm.Sign))
                 using (var client = new TangoClient(options))
                 {
-                    Check.Equal(1, hsm.Signatures, "one was verified");
+                    Check.Equal(1, hsm.Signatures, "the check of the key");
                     using (AccessToken token = await client.AcquireAsync())
                     using (DpopKey key = token.GetDpopKey())
                     using (Authorization authorization = await client.AuthorizeAsync("GET", url))
@@ -169,7 +169,7 @@ namespace TangoToken.Tests
                         Check.Fails(TangoStatus.KeyRejected, () => key.ToPem());
                         client.Invalidate(token);
                     }
-                    Check.Equal(3, hsm.Signatures, "and one for the token request and for the call each");
+                    Check.Equal(3, hsm.Signatures, "and one each for the token request and for the API call");
 
                     hsm.IsGone = true;
                     Check.Fails(TangoStatus.SigningFailed, () => client.Acquire());
@@ -180,7 +180,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void A_signer_that_throws_or_signs_wrongly_is_found_at_once()
+        public static void FromSigner_fails_when_the_signer_throws_or_signs_wrongly()
         {
             string jwk;
             using (DpopKey key = DpopKey.Generate())
@@ -196,8 +196,8 @@ namespace TangoToken.Tests
                 called = message.Length > 0;
                 return new byte[64];
             }));
-            Check.That(called, "the message arrives");
-            Check.Equal(0, Rooted.Live, "signers that were refused are forgotten");
+            Check.That(called, "the signer receives a message");
+            Check.Equal(0, Rooted.Live, "refused signers are released");
         }
     }
 }

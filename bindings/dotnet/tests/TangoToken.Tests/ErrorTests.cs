@@ -5,11 +5,11 @@ using System.Threading.Tasks;
 
 namespace TangoToken.Tests
 {
-    /// <summary>What the server answers, and the fields that the caller sees; by the blocking and by the asynchronous call.</summary>
+    /// <summary>Responses of the server and the fields of the exception, for the blocking and the asynchronous call.</summary>
     public static class ErrorTests
     {
         [Test]
-        public static void Credentials_are_refused()
+        public static void Refused_credentials_have_the_fields_of_the_response()
         {
             TangoTokenException error = Refusal(
                 "[{\"status\": 401, \"headers\": {\"x-request-id\": \"r-1\"}, \"body\": \"Unauthorized\"}]", TangoStatus.CredentialsRefused);
@@ -23,7 +23,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void After_a_refusal_nothing_is_sent_until_the_time_that_the_error_gives()
+        public static void Nothing_is_sent_until_RetryAfter_after_a_refusal()
         {
             using (Sandbox sandbox = Sandbox.Start())
             {
@@ -32,7 +32,7 @@ namespace TangoToken.Tests
                 {
                     TangoTokenException first = Check.Fails(TangoStatus.CredentialsRefused, () => client.Acquire());
                     Check.Between(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1), first.RetryAfter);
-                    Check.Equal(null, first.ServerMessage, "it said nothing");
+                    Check.Equal(null, first.ServerMessage, "the response has no body");
                     TangoTokenException second = Check.Fails(TangoStatus.CredentialsRefused, () => client.Acquire());
                     Check.Between(TimeSpan.Zero, first.RetryAfter.Value, second.RetryAfter);
                     Check.Equal(1, sandbox.TokenRequests);
@@ -41,13 +41,13 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void Waiting_does_not_help_a_call_that_is_wrong()
+        public static void Invalid_argument_has_no_RetryAfter()
         {
             using (Sandbox sandbox = Sandbox.Start())
             using (TangoClient client = sandbox.Client())
             {
                 TangoTokenException error = Check.Fails(
-                    TangoStatus.InvalidArgument, () => client.Authorize("GET", "https://elsewhere.example/"));
+                    TangoStatus.InvalidArgument, () => client.Authorize("GET", "https://other.example/"));
                 Check.Equal(null, error.RetryAfter);
                 Check.Equal(null, error.HttpStatus);
                 Check.Equal(0, sandbox.TokenRequests);
@@ -55,7 +55,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void An_OAuth_error_has_its_code_and_its_description()
+        public static void OAuth_error_has_its_code_and_description()
         {
             TangoTokenException error = Refusal(
                 "[{\"status\": 400, \"headers\": {\"content-type\": \"application/json\"}, \"body\": "
@@ -67,7 +67,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void Tangos_own_form_has_a_key_a_message_and_a_request_id()
+        public static void Tango_error_has_its_key_message_and_request_id()
         {
             TangoTokenException error = Refusal(
                 "[{\"status\": 404, \"headers\": {\"content-type\": \"application/json\"}, \"body\": \"{\\\"requestId\\\": \\\"r-2\\\", "
@@ -80,7 +80,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void Waiting_helps_where_the_server_says_so()
+        public static void Quota_and_rate_limit_have_RetryAfter()
         {
             TangoTokenException quota = Refusal(
                 "[{\"status\": 400, \"body\": \"Client sandbox abc has exceeded the daily rate limit\"}]", TangoStatus.QuotaRefused);
@@ -92,11 +92,11 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void Answers_that_are_none()
+        public static void Unusable_responses_have_different_statuses()
         {
             const string failed = "{\"status\": 503, \"headers\": {\"retry-after\": \"0\"}}";
             Refusal("[" + string.Join(",", failed, failed, failed, failed, failed) + "]", TangoStatus.ServerError);
-            Refusal("[{\"status\": 302, \"headers\": {\"location\": \"https://elsewhere.example/\"}}]", TangoStatus.UnexpectedResponse);
+            Refusal("[{\"status\": 302, \"headers\": {\"location\": \"https://other.example/\"}}]", TangoStatus.UnexpectedResponse);
             TangoTokenException error = Refusal(
                 "[{\"status\": 200, \"body\": \"a-token-in-a-bad-answer\"}]", TangoStatus.MalformedResponse);
             Check.ContainsNot("a-token-in-a-bad-answer", error.ToString());
@@ -104,7 +104,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void Servers_that_are_not_there_or_not_trusted()
+        public static void Unreachable_untrusted_and_slow_servers_have_different_statuses()
         {
             var closed = new TcpListener(IPAddress.Loopback, 0);
             closed.Start();

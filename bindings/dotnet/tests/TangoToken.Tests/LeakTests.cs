@@ -4,12 +4,12 @@ using System.Runtime.InteropServices;
 namespace TangoToken.Tests
 {
     /// <summary>
-    /// The counters of the other tests say that each handle was given back once; these say that giving back frees what it should, by
-    /// what the C library's malloc has given out.
+    /// The other tests count that each handle is freed once. These check with malloc's statistics that freeing a handle frees its
+    /// memory.
     /// </summary>
     public static class LeakTests
     {
-        // Less than any native object has.
+        // Smaller than any native object.
         private const int SmallestObject = 16;
 
         [Test]
@@ -18,7 +18,7 @@ namespace TangoToken.Tests
             using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
             using (TangoClient client = sandbox.Client())
             {
-                // Handles of one token are one object, so each time another.
+                // All handles of one token share an object, so each round needs another token.
                 DoesNotGrow(100, () =>
                 {
                     using (AccessToken token = client.Acquire())
@@ -48,7 +48,7 @@ namespace TangoToken.Tests
                 DoesNotGrow(2000, () => key.CreateProof("GET", "https://api.example/"));
         }
 
-        /// <summary>What leaks grows in every round; what the runtime allocates for itself does not.</summary>
+        /// <summary>A leak grows in every round; allocations of the runtime itself do not.</summary>
         private static void DoesNotGrow(int times, Action action)
         {
             long least = long.MaxValue;
@@ -59,7 +59,7 @@ namespace TangoToken.Tests
                     action();
                 least = Math.Min(least, InUse() - before);
             }
-            Check.That(least < times * SmallestObject, times + " objects left " + least + " bytes behind");
+            Check.That(least < times * SmallestObject, times + " calls leaked " + least + " bytes");
         }
 
         private static long InUse()

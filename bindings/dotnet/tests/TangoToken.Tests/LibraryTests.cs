@@ -3,52 +3,52 @@ using System.IO;
 
 namespace TangoToken.Tests
 {
-    /// <summary>A process whose native library is missing, is another, or is none: what its user is told.</summary>
+    /// <summary>The error of a process whose native library is missing or is not the right one.</summary>
     public static class LibraryTests
     {
         [Test]
-        public static void A_missing_library_says_where_it_looked_and_how_to_get_it()
+        public static void Error_lists_the_paths_when_the_library_is_missing()
         {
-            string said = Probe.Start("generate", Places("", ""));
-            Check.Contains("DllNotFoundException: The native library libtango_token.so was not found. Looked at: ", said);
-            Check.Contains(System.AppContext.BaseDirectory, said);
-            Check.Contains("LD_LIBRARY_PATH (not set)", said);
-            Check.Contains("make install", said);
-            Check.Contains("exit code 3", said);
+            string output = Probe.Start("generate", Places("", ""));
+            Check.Contains("DllNotFoundException: The native library libtango_token.so was not found. Tried: ", output);
+            Check.Contains(System.AppContext.BaseDirectory, output);
+            Check.Contains("LD_LIBRARY_PATH (not set)", output);
+            Check.Contains("make install", output);
+            Check.Contains("exit code 3", output);
         }
 
         [Test]
-        public static void A_variable_that_names_no_library_is_said()
+        public static void Error_names_the_variable_when_its_file_is_missing()
         {
 #if NETCOREAPP3_0_OR_GREATER
             const string place = "TANGO_TOKEN_LIBRARY (/nowhere.so)";
 #else
             const string place = "TANGO_TOKEN_LIBRARY (not read by the netstandard2.0 build of this package)";
 #endif
-            string said = Probe.Start("generate", Places("/nowhere.so", ""));
-            Check.Contains("DllNotFoundException: ", said);
-            Check.Contains(place, said);
+            string output = Probe.Start("generate", Places("/nowhere.so", ""));
+            Check.Contains("DllNotFoundException: ", output);
+            Check.Contains(place, output);
         }
 
         [Test]
-        public static void Another_ABI_version_is_refused_with_both_numbers()
+        public static void Error_names_both_versions_when_the_ABI_differs()
         {
             string other = Processes.Required("TANGO_OTHER_ABI_LIBRARY");
-            string said = Probe.Start("generate", Places(other, Path.GetDirectoryName(other)));
-            Check.Contains("DllNotFoundException: libtango_token 9.9.9 has ABI version 99, and this assembly needs 1", said);
+            string output = Probe.Start("generate", Places(other, Path.GetDirectoryName(other)));
+            Check.Contains("DllNotFoundException: libtango_token 9.9.9 has ABI version 99, and this assembly needs version 1", output);
         }
 
         [Test]
-        public static void A_file_that_is_no_library_is_refused()
+        public static void File_that_is_not_a_library_is_refused()
         {
-            string folder = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
-            Directory.CreateDirectory(folder);
-            string file = Path.Combine(folder, "libtango_token.so");
+            string directory = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+            Directory.CreateDirectory(directory);
+            string file = Path.Combine(directory, "libtango_token.so");
             File.WriteAllText(file, "not a library");
-            string said = Probe.Start("generate", Places(file, folder));
-            Check.Contains("DllNotFoundException: ", said);
-            Check.Contains("libtango_token.so was not found. Looked at: ", said);
-            Directory.Delete(folder, true);
+            string output = Probe.Start("generate", Places(file, directory));
+            Check.Contains("DllNotFoundException: ", output);
+            Check.Contains("libtango_token.so was not found. Tried: ", output);
+            Directory.Delete(directory, true);
         }
 
         private static Dictionary<string, string> Places(string named, string searched)

@@ -3,13 +3,13 @@ using System.Collections.Generic;
 
 namespace TangoToken.Tests
 {
-    /// <summary>A database of a program's own, as small as it can be.</summary>
+    /// <summary>A minimal custom cache, in memory.</summary>
     internal sealed class MemoryCache : ITangoCache
     {
         private readonly Dictionary<string, byte[]> values = new Dictionary<string, byte[]>();
         private readonly Dictionary<string, string> owners = new Dictionary<string, string>();
 
-        /// <summary>The method that throws.</summary>
+        /// <summary>The name of the method that throws.</summary>
         internal string Broken { get; set; }
 
         internal int Failures { get; private set; }

@@ -8,7 +8,7 @@ namespace TangoToken.Tests
     public static class TokenTests
     {
         [Test]
-        public static void One_request_serves_every_caller()
+        public static void Callers_share_one_token_request()
         {
             using (Sandbox sandbox = Sandbox.Start())
             using (TangoClient client = sandbox.Client())
@@ -17,7 +17,7 @@ namespace TangoToken.Tests
             {
                 Check.Equal("Bearer", first.TokenType);
                 Check.Equal("raas.all", first.Scope);
-                Check.That(first.ExpiresIn > TimeSpan.FromHours(23) && first.ExpiresIn <= TimeSpan.FromHours(24), "good for a day");
+                Check.That(first.ExpiresIn > TimeSpan.FromHours(23) && first.ExpiresIn <= TimeSpan.FromHours(24), "the lifetime is a day");
                 Check.Equal(first.Value, second.Value);
                 Check.That(first.GetDpopKey() == null, "a Bearer token has no key");
                 Check.Equal(1, sandbox.TokenRequests);
@@ -25,15 +25,15 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void The_scope_is_the_one_that_was_granted_or_else_the_one_that_was_asked_for()
+        public static void Scope_is_the_granted_one_or_else_the_requested_one()
         {
             using (Sandbox sandbox = Sandbox.Start())
             {
                 Check.Equal("raas.read", Scope(sandbox, "raas.some", ", \\\"scope\\\": \\\"raas.read\\\""));
                 Check.Equal("raas.some", Scope(sandbox, "raas.some", ""));
                 Check.Equal("raas.all", Scope(sandbox, null, ""));
-                Check.Equal("raas.all", Scope(sandbox, "", ""), "an empty option counts as none");
-                Check.Equal("", Scope(sandbox, null, ", \\\"scope\\\": \\\"\\\""), "granted, and of nothing");
+                Check.Equal("raas.all", Scope(sandbox, "", ""), "an empty option is not set");
+                Check.Equal("", Scope(sandbox, null, ", \\\"scope\\\": \\\"\\\""), "an empty scope was granted");
             }
         }
 
@@ -49,7 +49,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void Texts_cross_as_utf8_byte_for_byte()
+        public static void Strings_are_passed_as_UTF8()
         {
             using (Sandbox sandbox = Sandbox.Start("--client-id kunde-\u00fc\u20ac-\U0001F511"))
             using (TangoClient client = sandbox.Client())
@@ -57,14 +57,14 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void A_text_that_C_cannot_hold_is_refused()
+        public static void String_with_NUL_or_half_a_surrogate_pair_is_refused()
         {
             Check.Throws<ArgumentException>(() => new TangoClient(new TangoClientOptions { Password = "before\0after" }));
             Check.Throws<ArgumentException>(() => new TangoClient(new TangoClientOptions { Password = "half a pair: \ud83d" }));
         }
 
         [Test]
-        public static void Options_name_everything_that_is_missing_or_wrong()
+        public static void One_error_names_every_missing_option()
         {
             var options = new TangoClientOptions { Environment = TangoEnvironment.Sandbox, ClientId = "me" };
             TangoTokenException error = Check.Fails(TangoStatus.InvalidConfiguration, () => new TangoClient(options));
@@ -72,14 +72,14 @@ namespace TangoToken.Tests
                 Check.Contains(name, error.Message);
             Check.ContainsNot("client_id", error.Message);
             Check.Equal(null, error.RetryAfter, "waiting does not help");
-            Check.Equal(null, error.HttpStatus, "nobody was asked");
+            Check.Equal(null, error.HttpStatus, "nothing was sent");
 
             options.Environment = (TangoEnvironment)9;
             Check.Fails(TangoStatus.InvalidArgument, () => new TangoClient(options));
         }
 
         [Test]
-        public static void Every_option_arrives()
+        public static void Every_option_takes_effect()
         {
             using (Sandbox sandbox = Sandbox.Start())
             {
@@ -96,7 +96,7 @@ namespace TangoToken.Tests
                 sent.Scope = "raas.all";
                 using (var client = new TangoClient(sent))
                 using (AccessToken token = client.Acquire())
-                    Check.That(token.ExpiresIn <= TimeSpan.FromMinutes(5), "the audience decides the life");
+                    Check.That(token.ExpiresIn <= TimeSpan.FromMinutes(5), "the audience decides the lifetime");
                 Check.Contains("a program/1", sandbox.Requests);
             }
         }
@@ -121,7 +121,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void The_environment_is_read_and_comes_second()
+        public static void Options_take_precedence_over_the_environment()
         {
             using (Sandbox sandbox = Sandbox.Start())
             {
@@ -137,7 +137,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void A_refused_token_is_invalidated_and_replaced_once()
+        public static void Invalidate_drops_the_current_token_only()
         {
             using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
             using (TangoClient client = sandbox.Client())
@@ -154,7 +154,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void Credentials_are_rotated_behind_the_held_token()
+        public static void SetCredentials_changes_the_credentials_of_the_next_fetch()
         {
             using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
             {
@@ -172,14 +172,14 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static void No_secret_is_in_what_a_debugger_or_a_log_shows()
+        public static void ToString_and_log_contain_no_secret()
         {
             var lines = new List<string>();
             TangoLog.SendTo(TangoLogLevel.Trace, (level, line) =>
             {
                 lock (lines)
                     lines.Add(level + " " + line);
-                throw new Exception("a receiver that fails harms nobody");
+                throw new Exception("an exception of a receiver is ignored");
             });
             using (Sandbox sandbox = Sandbox.Start())
             {
@@ -191,7 +191,7 @@ namespace TangoToken.Tests
                     string shown = string.Join("\n", options, client, token, authorization);
                     lock (lines)
                         shown += string.Join("\n", lines);
-                    Check.That(lines.Any(line => line.StartsWith("Info")), "the log tells of a new token");
+                    Check.That(lines.Any(line => line.StartsWith("Info")), "the log reports a new token");
                     foreach (string secret in new[] { token.Value, options.ClientSecret, options.Password })
                         Check.ContainsNot(secret, shown);
                     token.Dispose();
@@ -203,7 +203,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static async Task A_cache_of_the_programs_own_is_shared()
+        public static async Task Clients_share_a_token_through_a_custom_cache()
         {
             var cache = new MemoryCache();
             using (Sandbox sandbox = Sandbox.Start())
@@ -230,7 +230,7 @@ namespace TangoToken.Tests
         }
 
         [Test]
-        public static async Task What_a_cache_throws_reaches_the_library_as_a_failure()
+        public static async Task Exception_of_a_custom_cache_makes_the_cache_unavailable()
         {
             using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
                 foreach (string method in new[] { "Load", "Save", "TryLock", "Unlock" })
@@ -240,7 +240,7 @@ namespace TangoToken.Tests
                     options.CustomCache = cache;
                     using (var client = new TangoClient(options))
                     {
-                        // What cannot be written is served from memory, and the lock opens by itself.
+                        // A token that cannot be saved is served from memory, and the lease of the lock ends.
                         if (method == "Save" || method == "Unlock")
                             (await client.AcquireAsync()).Dispose();
                         else

@@ -1,5 +1,5 @@
-// Conformance is the Go runner of tests/conformance/README.md: it does what it reads and prints what came of it, one line
-// of JSON for each line.
+// Conformance is the Go runner of tests/conformance/README.md: it reads one call a line, makes it, and prints the
+// result as one line of JSON.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	client, err := tangotoken.FromEnv()
+	client, err := tangotoken.New(configured(os.Args[1:]))
 	if err != nil {
 		print(failure(err))
 		return
@@ -31,6 +31,27 @@ func main() {
 	}
 }
 
+// configured does what the arguments say: load_env, or NAME=VALUE for an option that is set in code.
+func configured(arguments []string) (config tangotoken.Config) {
+	for _, argument := range arguments {
+		switch name, value, _ := strings.Cut(argument, "="); name {
+		case "load_env":
+			config.LoadEnv = true
+		case "audience":
+			config.Audience = value
+		case "user_agent":
+			config.UserAgent = value
+		case "allowed_origins":
+			config.AllowedOrigins = []string{value}
+		case "allow_plain_http":
+			config.AllowPlainHTTP = value == "true"
+		default:
+			panic("not an option that a runner knows: " + argument)
+		}
+	}
+	return config
+}
+
 type object map[string]any
 
 func print(result object) {
@@ -41,7 +62,7 @@ func print(result object) {
 	fmt.Println(string(line))
 }
 
-// runner remembers what the next line may refer to.
+// runner keeps the results that later lines refer to.
 type runner struct {
 	client        *tangotoken.Client
 	token         *tangotoken.Token
@@ -57,7 +78,7 @@ func (r *runner) do(fields []string) object {
 		return ""
 	}
 	switch fields[0] {
-	// Go has one call for both: it waits for its caller, and blocks no thread.
+	// One method of Go serves both: it waits, and blocks no OS thread.
 	case "acquire", "acquire_async":
 		return r.acquired(r.client.Token(ctx))
 	case "authorize":
@@ -123,7 +144,7 @@ func done(err error) object {
 func failure(err error) object {
 	var failed *tangotoken.Error
 	if !errors.As(err, &failed) {
-		return object{"failed": err.Error()} // of the binding, not of the library: no case expects it
+		return object{"failed": err.Error()} // an error of the binding, which no case expects
 	}
 	fields := object{
 		"status":                  failed.Status.String(),
@@ -145,9 +166,9 @@ func failure(err error) object {
 	return object{"error": fields}
 }
 
-func orNull(text string) any {
-	if text == "" {
+func orNull(s string) any {
+	if s == "" {
 		return nil
 	}
-	return text
+	return s
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/sandbox"
 )
 
-// program is a runner, as the cases start it.
+// program is a started runner.
 type program struct {
 	t      *testing.T
 	stdin  io.Writer
@@ -27,7 +27,7 @@ func run(t *testing.T, environ []string) *program {
 	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	command := exec.Command(binary)
+	command := exec.Command(binary, "load_env")
 	command.Env, command.Stderr = environ, os.Stderr
 	stdin, err := command.StdinPipe()
 	if err != nil {
@@ -49,8 +49,8 @@ func run(t *testing.T, environ []string) *program {
 	return &program{t, stdin, bufio.NewReader(stdout)}
 }
 
-// reads returns what the program prints next, as text with sorted names.
-func (p *program) reads() string {
+// readLine returns the next line that the program prints: JSON with sorted names.
+func (p *program) readLine() string {
 	p.t.Helper()
 	line, err := p.stdout.ReadString('\n')
 	if err != nil {
@@ -63,13 +63,13 @@ func (p *program) reads() string {
 	return strings.TrimSpace(line)
 }
 
-func (p *program) answers(fields ...string) string {
+func (p *program) call(fields ...string) string {
 	p.t.Helper()
 	fmt.Fprintln(p.stdin, strings.Join(fields, "\t"))
-	return p.reads()
+	return p.readLine()
 }
 
-func TestTheRunnerDoesWhatItReads(t *testing.T) {
+func TestRunnerMakesEachCallAndPrintsItsResult(t *testing.T) {
 	server, err := sandbox.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -82,31 +82,31 @@ func TestTheRunnerDoesWhatItReads(t *testing.T) {
 	)
 	program := run(t, server.Environ())
 	url := server.Variables["TANGO_API_URL"]
-	expect := func(said string, parts ...string) {
+	expect := func(line string, parts ...string) {
 		t.Helper()
 		for _, part := range parts {
-			if !strings.Contains(said, part) {
-				t.Errorf("%s is not in %s", part, said)
+			if !strings.Contains(line, part) {
+				t.Errorf("%s is not in %s", part, line)
 			}
 		}
 	}
-	expect(program.reads(), `{"client":true}`)
-	expect(program.answers("acquire_async"), `"status":"TANGO_STATUS_CREDENTIALS_REFUSED"`, `"http_status":400`,
+	expect(program.readLine(), `{"client":true}`)
+	expect(program.call("acquire_async"), `"status":"TANGO_STATUS_CREDENTIALS_REFUSED"`, `"http_status":400`,
 		`"oauth_error":"invalid_grant"`, `"i18n_key":null`, `"request_id":null`, `"oauth_error_description":null`, `"message":"`,
 		`"server_message":`, `"retry_after_seconds":`)
-	expect(program.answers("set_credentials", "another", "secret", "", ""), `{"done":true}`)
-	expect(program.answers("acquire"), `"value":"a-token"`, `"type":"Bearer"`, `"scope":"raas.all"`, `"expires_in_seconds":`)
-	expect(program.answers("acquire_async"), `"value":"a-token"`)
-	expect(program.answers("authorize", "GET", url), `{"authorization":{"dpop":null,"value":"Bearer a-token"}}`)
-	expect(program.answers("observe", "200", "", "", ""), `{"verdict":"done"}`)
-	expect(program.answers("observe", "401", "", `Bearer error="invalid_token"`, ""), `{"verdict":"retry"}`)
-	expect(program.answers("authorize_again"), `TANGO_STATUS_CREDENTIALS_REFUSED`, `"server_message":`)
-	expect(program.answers("invalidate"), `{"done":true}`)
-	expect(program.answers("authorize", "GET", "https://elsewhere.example/"), `TANGO_STATUS_INVALID_ARGUMENT`, `"http_status":null`,
+	expect(program.call("set_credentials", "another", "secret", "", ""), `{"done":true}`)
+	expect(program.call("acquire"), `"value":"a-token"`, `"type":"Bearer"`, `"scope":"raas.all"`, `"expires_in_seconds":`)
+	expect(program.call("acquire_async"), `"value":"a-token"`)
+	expect(program.call("authorize", "GET", url), `{"authorization":{"dpop":null,"value":"Bearer a-token"}}`)
+	expect(program.call("observe", "200", "", "", ""), `{"verdict":"done"}`)
+	expect(program.call("observe", "401", "", `Bearer error="invalid_token"`, ""), `{"verdict":"retry"}`)
+	expect(program.call("authorize_again"), `TANGO_STATUS_CREDENTIALS_REFUSED`, `"server_message":`)
+	expect(program.call("invalidate"), `{"done":true}`)
+	expect(program.call("authorize", "GET", "https://other.example/"), `TANGO_STATUS_INVALID_ARGUMENT`, `"http_status":null`,
 		`"retry_after_seconds":null`)
 }
 
-func TestARunnerWithoutAConfigurationEnds(t *testing.T) {
+func TestRunnerPrintsTheErrorAndExitsWithoutAConfiguration(t *testing.T) {
 	var environ []string
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "TANGO_") || strings.HasPrefix(variable, "TANGO_TOKEN_LIBRARY=") {
@@ -114,8 +114,8 @@ func TestARunnerWithoutAConfigurationEnds(t *testing.T) {
 		}
 	}
 	program := run(t, environ)
-	if said := program.reads(); !strings.Contains(said, "TANGO_STATUS_INVALID_CONFIGURATION") {
-		t.Error(said)
+	if line := program.readLine(); !strings.Contains(line, "TANGO_STATUS_INVALID_CONFIGURATION") {
+		t.Error(line)
 	}
 	if _, err := program.stdout.ReadString('\n'); err != io.EOF {
 		t.Errorf("%v", err)

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// Handle owns one object of the library and frees it exactly once: when it was closed and nobody uses it any more. So a
-// Close, or the garbage collector, never takes an object away from a call that is under way in another goroutine.
+// Handle owns one object of the library and frees it exactly once: when the handle is closed and no call uses the
+// object. So neither Close nor the garbage collector frees an object that another goroutine's call still uses.
 type Handle[T ~uintptr] struct {
 	mutex    sync.Mutex
 	object   T
@@ -17,18 +17,18 @@ type Handle[T ~uintptr] struct {
 
 var live atomic.Int64
 
-// Live is the number of objects that were handed out and not freed, for tests.
+// Live returns the number of objects that were not freed, for tests.
 func Live() int64 {
 	return live.Load()
 }
 
-// Own takes over an object that the library handed out.
+// Own takes ownership of an object that the library returned.
 func Own[T ~uintptr](object T, free func(T)) *Handle[T] {
 	live.Add(1)
 	return &Handle[T]{object: object, free: free}
 }
 
-// Use lends the object until Done. It returns false after Close; then there must be no Done.
+// Use returns the object for use until Done. After Close it returns false, and Done must not be called.
 func (h *Handle[T]) Use() (T, bool) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
@@ -39,7 +39,7 @@ func (h *Handle[T]) Use() (T, bool) {
 	return h.object, true
 }
 
-// Done gives back what Use has lent.
+// Done ends a use of the object.
 func (h *Handle[T]) Done() {
 	h.mutex.Lock()
 	h.users--
@@ -48,7 +48,7 @@ func (h *Handle[T]) Done() {
 	h.freeIf(isLast)
 }
 
-// Close frees the object as soon as nobody uses it. Further calls do nothing.
+// Close frees the object as soon as no call uses it. Further calls do nothing.
 func (h *Handle[T]) Close() {
 	h.mutex.Lock()
 	isLast := !h.isClosed && h.users == 0
@@ -57,7 +57,7 @@ func (h *Handle[T]) Close() {
 	h.freeIf(isLast)
 }
 
-// freeIf calls the library outside of the lock: freeing may call back.
+// freeIf calls the library without holding the lock, since freeing may call back.
 func (h *Handle[T]) freeIf(isLast bool) {
 	if isLast {
 		h.free(h.object)

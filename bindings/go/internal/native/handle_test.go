@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-func TestAnObjectIsFreedOnceAndNotWhileItIsUsed(t *testing.T) {
+func TestObjectIsFreedOnceAndNotWhileItIsUsed(t *testing.T) {
 	for range 200 {
 		var frees, users atomic.Int64
 		handle := Own(Token(42), func(object Token) {
 			if object != 42 || users.Load() != 0 {
-				t.Errorf("freed %d while %d use it", object, users.Load())
+				t.Errorf("%d was freed while %d calls used it", object, users.Load())
 			}
 			frees.Add(1)
 		})
@@ -22,7 +22,7 @@ func TestAnObjectIsFreedOnceAndNotWhileItIsUsed(t *testing.T) {
 					if object, isOpen := handle.Use(); isOpen {
 						users.Add(1)
 						if object != 42 || frees.Load() != 0 {
-							t.Error("lent after its end")
+							t.Error("Use returned a freed object")
 						}
 						users.Add(-1)
 						handle.Done()
@@ -43,7 +43,7 @@ func TestAnObjectIsFreedOnceAndNotWhileItIsUsed(t *testing.T) {
 	}
 }
 
-func TestATableGivesAValueOutOnce(t *testing.T) {
+func TestTableReturnsATakenValueOnce(t *testing.T) {
 	var table Table[string]
 	first, second := table.Put("first"), table.Put("second")
 	if first == 0 || first == second {
@@ -56,17 +56,17 @@ func TestATableGivesAValueOutOnce(t *testing.T) {
 		t.Error(value, found)
 	}
 	if _, found := table.Take(first); found || table.Len() != 1 {
-		t.Error("it was taken twice")
+		t.Error("the value was taken twice")
 	}
 }
 
-func TestTexts(t *testing.T) {
-	for text, wanted := range map[string]string{"": "", "über": "über", "a\x00b": "a\xffb"} {
-		if got := Copied(Text(text)); got != wanted {
-			t.Errorf("%q becomes %q", text, got)
+func TestStringsAreConvertedToCAndBack(t *testing.T) {
+	for s, wanted := range map[string]string{"": "", "über": "über", "a\x00b": "a\xffb"} {
+		if got := Copied(Text(s)); got != wanted {
+			t.Errorf("%q becomes %q", s, got)
 		}
 	}
 	if OptionalText("") != nil || Copied(nil) != "" {
-		t.Error("no text is one")
+		t.Error("an empty string is not NULL, or NULL is not empty")
 	}
 }

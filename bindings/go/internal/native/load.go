@@ -1,4 +1,4 @@
-// Package native finds and loads the library, and is what its C interface looks like in Go.
+// Package native finds and loads the library, and declares its C interface.
 package native
 
 import (
@@ -11,34 +11,35 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// LibraryError says that the native library could not be loaded, where it was looked for, and how to get it.
+// LibraryError means that the native library could not be loaded. Its message lists the paths that were tried and says
+// how to install the library.
 type LibraryError struct {
-	// Tried has what went wrong at each place, in the order in which they were tried.
+	// Tried holds the error for each path, in the order in which they were tried.
 	Tried []error
 }
 
-// Error lists the places.
+// Error lists the paths that were tried.
 func (e *LibraryError) Error() string {
-	var text strings.Builder
-	text.WriteString("tangotoken: the native library of tango-token cannot be loaded; tried")
+	var message strings.Builder
+	message.WriteString("tangotoken: cannot load the native library; tried")
 	for _, problem := range e.Tried {
-		fmt.Fprintf(&text, "\n  %v", problem)
+		fmt.Fprintf(&message, "\n  %v", problem)
 	}
-	fmt.Fprintf(&text, "\nBuild and install it with `make install` in the repository of tango-token, or put %s beside the "+
-		"executable, or set %s to its path.", fileName, Variable)
-	return text.String()
+	fmt.Fprintf(&message, "\nBuild and install it with `make install` and `ldconfig` in a clone of tango-token, or put %s into "+
+		"the executable's directory, or set %s to its path.", fileName, Variable)
+	return message.String()
 }
 
-// Unwrap gives what went wrong at each place.
+// Unwrap returns the error for each path.
 func (e *LibraryError) Unwrap() []error {
 	return e.Tried
 }
 
-// Variable is the environment variable that names the library's file. Where it is set, no other place is tried: a file
-// that was chosen and cannot be used is not replaced by another one in silence.
+// Variable is the environment variable that names the library's file. If it is set, no other path is tried, so that a
+// file that cannot be used is not silently replaced by another one.
 const Variable = "TANGO_TOKEN_LIBRARY"
 
-// Load loads the library with the first call; further calls return the same.
+// Load loads the library at the first call; further calls return the same result.
 var Load = sync.OnceValues(func() (*Library, error) {
 	return loadFirst(places())
 })
@@ -57,9 +58,9 @@ func places() []place {
 			executable = resolved
 		}
 		path := filepath.Join(filepath.Dir(executable), fileName)
-		all = append(all, place{"beside the executable, " + path, path})
+		all = append(all, place{"in the executable's directory, " + path, path})
 	}
-	return append(all, place{"the system's path, " + fileName, fileName})
+	return append(all, place{"on the system's path, " + fileName, fileName})
 }
 
 func loadFirst(places []place) (*Library, error) {
@@ -74,28 +75,28 @@ func loadFirst(places []place) (*Library, error) {
 	return nil, failure
 }
 
-// open loads one file and checks that it is what this package was written for. A library that was opened stays open:
-// it cannot be unloaded.
+// open loads one file and checks that it has this package's ABI version. It does not close a file that it refuses,
+// since the library cannot be unloaded.
 func open(path string) (*Library, error) {
 	opened, err := dlopen(path)
 	if err != nil {
 		return nil, err
 	}
 	library := new(Library)
-	// Before anything else is looked for: another ABI version may lack it.
+	// The version comes first: another ABI version may lack the other functions.
 	address, err := dlsym(opened, "tango_abi_version")
 	if err != nil {
-		return nil, fmt.Errorf("this is no library of tango-token: %w", err)
+		return nil, fmt.Errorf("it is not the library of tango-token: %w", err)
 	}
 	purego.RegisterFunc(&library.ABIVersion, address)
 	if version := library.ABIVersion(); version != ABIVersion {
-		return nil, fmt.Errorf("it has ABI version %d, and this package needs %d: install the library of the same release",
+		return nil, fmt.Errorf("it has ABI version %d and this package needs version %d: install the library of the same release",
 			version, ABIVersion)
 	}
 	for _, symbol := range library.symbols() {
 		address, err := dlsym(opened, symbol.name)
 		if err != nil {
-			return nil, fmt.Errorf("it is older than this package: %w", err)
+			return nil, fmt.Errorf("it is older than this package, install the library of the same release: %w", err)
 		}
 		purego.RegisterFunc(symbol.function, address)
 	}

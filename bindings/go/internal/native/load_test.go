@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestAMissingLibraryIsExplained(t *testing.T) {
+func TestErrorListsTheTriedPathsWhenTheLibraryIsMissing(t *testing.T) {
 	t.Setenv(Variable, "")
 	_, err := loadFirst([]place{{"here", "/not/here.so"}, {"there", "/not/there.so"}})
 	var failure *LibraryError
@@ -23,7 +23,7 @@ func TestAMissingLibraryIsExplained(t *testing.T) {
 	}
 }
 
-func TestWhereItIsLookedFor(t *testing.T) {
+func TestPlacesAreTheVariableOrTheExecutablesDirectoryAndTheSystemsPath(t *testing.T) {
 	t.Setenv(Variable, "/chosen.so")
 	if all := places(); len(all) != 1 || all[0].path != "/chosen.so" {
 		t.Errorf("%v", all)
@@ -39,11 +39,11 @@ func TestWhereItIsLookedFor(t *testing.T) {
 	}
 }
 
-func TestAnotherLibraryIsRefused(t *testing.T) {
+func TestOpenRefusesAnotherLibrary(t *testing.T) {
 	for name, row := range map[string]struct{ source, wanted string }{
-		"of another ABI version": {"int tango_abi_version(void) { return 99; }", "ABI version 99, and this package needs 1"},
-		"that is older":          {"int tango_abi_version(void) { return 1; }", "older than this package"},
-		"of something else":      {"int something_else;", "no library of tango-token"},
+		"with another ABI version": {"int tango_abi_version(void) { return 99; }", "ABI version 99 and this package needs version 1"},
+		"of an older release":      {"int tango_abi_version(void) { return 1; }", "older than this package"},
+		"of another project":       {"int something_else;", "not the library of tango-token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := open(compile(t, row.source)); err == nil || !strings.Contains(err.Error(), row.wanted) {
@@ -51,19 +51,19 @@ func TestAnotherLibraryIsRefused(t *testing.T) {
 			}
 		})
 	}
-	text := filepath.Join(t.TempDir(), "text.so")
-	if err := os.WriteFile(text, []byte("no library"), 0o600); err != nil {
+	textFile := filepath.Join(t.TempDir(), "text.so")
+	if err := os.WriteFile(textFile, []byte("no library"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(text); err == nil {
-		t.Error("a text was loaded")
+	if _, err := open(textFile); err == nil {
+		t.Error("a text file was loaded")
 	}
 }
 
 func compile(t *testing.T, source string) string {
 	t.Helper()
-	folder := t.TempDir()
-	file, library := filepath.Join(folder, "library.c"), filepath.Join(folder, "library.so")
+	directory := t.TempDir()
+	file, library := filepath.Join(directory, "library.c"), filepath.Join(directory, "library.so")
 	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}

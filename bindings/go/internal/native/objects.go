@@ -1,6 +1,6 @@
 package native
 
-// The library's objects, as it hands them out. To Go they are numbers: no pointer that its garbage collector follows.
+// Pointers to the library's objects. They are integers so that Go's garbage collector does not follow them.
 type (
 	Authorization uintptr
 	Client        uintptr

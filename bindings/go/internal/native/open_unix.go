@@ -4,7 +4,7 @@ package native
 
 import "github.com/ebitengine/purego"
 
-// fileName carries the ABI version, as the linker's name of the library does.
+// fileName ends with the ABI version, like the library's SONAME.
 const fileName = "libtango_token.so.1"
 
 func dlopen(path string) (uintptr, error) {

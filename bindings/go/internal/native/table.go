@@ -2,15 +2,15 @@ package native
 
 import "sync"
 
-// Table gives Go values numbers, which travel through the library as user_data: it must not hold pointers of Go, and a
-// callback of purego is never freed, so one callback serves all values.
+// Table assigns numbers to Go values. The numbers are the user_data of callbacks: C code must not keep Go pointers, and
+// since purego never frees a callback, one callback has to serve all values.
 type Table[V any] struct {
 	mutex  sync.Mutex
 	last   uintptr
 	values map[uintptr]V
 }
 
-// Put keeps a value and returns its number, which is never 0 and never used again.
+// Put stores a value and returns its number, which is never 0 and never reused.
 func (t *Table[V]) Put(value V) uintptr {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -22,7 +22,7 @@ func (t *Table[V]) Put(value V) uintptr {
 	return t.last
 }
 
-// Get returns the value of a number that was not taken out.
+// Get returns the value of a number.
 func (t *Table[V]) Get(number uintptr) (V, bool) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -30,7 +30,7 @@ func (t *Table[V]) Get(number uintptr) (V, bool) {
 	return value, found
 }
 
-// Take takes the value of a number out: of many who try, one gets it.
+// Take removes and returns the value of a number. Of several concurrent calls, one gets the value.
 func (t *Table[V]) Take(number uintptr) (V, bool) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -39,7 +39,7 @@ func (t *Table[V]) Take(number uintptr) (V, bool) {
 	return value, found
 }
 
-// Len is the number of values, for tests.
+// Len returns the number of values, for tests.
 func (t *Table[V]) Len() int {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()

@@ -5,35 +5,35 @@ import (
 	"unsafe"
 )
 
-// Copied is a copy of a text that the library lends until its object is freed; "" where there is none.
-func Copied(text *byte) string {
-	if text == nil {
+// Copied returns a copy of a string that belongs to an object of the library; "" for NULL.
+func Copied(cString *byte) string {
+	if cString == nil {
 		return ""
 	}
 	length := 0
-	for *(*byte)(unsafe.Add(unsafe.Pointer(text), length)) != 0 {
+	for *(*byte)(unsafe.Add(unsafe.Pointer(cString), length)) != 0 {
 		length++
 	}
-	return string(unsafe.Slice(text, length))
+	return string(unsafe.Slice(cString, length))
 }
 
-// Text is a text for the library, which copies it.
+// Text returns a NUL-terminated string, which the library copies.
 //
-// A NUL inside would end it early, and something else than what the caller wrote would be used. In its place stands a
-// byte that no UTF-8 has, so that the library refuses the text by its name.
-func Text(text string) *byte {
-	if strings.IndexByte(text, 0) >= 0 {
-		text = strings.ReplaceAll(text, "\x00", "\xff")
+// A NUL inside would silently end the string early. It is replaced by a byte that never occurs in UTF-8, so that the
+// library refuses the string and names the argument.
+func Text(s string) *byte {
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "\xff")
 	}
-	bytes := make([]byte, len(text)+1)
-	copy(bytes, text)
+	bytes := make([]byte, len(s)+1)
+	copy(bytes, s)
 	return &bytes[0]
 }
 
-// OptionalText is NULL for an empty text, and the text otherwise.
-func OptionalText(text string) *byte {
-	if text == "" {
+// OptionalText returns NULL for an empty string, otherwise the same as Text.
+func OptionalText(s string) *byte {
+	if s == "" {
 		return nil
 	}
-	return Text(text)
+	return Text(s)
 }

@@ -1,8 +1,7 @@
-// Package sandbox starts tango-sandbox for tests, and tells it what to do.
+// Package sandbox starts tango-sandbox for tests, and calls its control API.
 package sandbox
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,9 +11,9 @@ import (
 	"strings"
 )
 
-// Sandbox is a server of the test's own.
+// Sandbox is a server that ends with its test.
 type Sandbox struct {
-	// Variables are what it prints: what a program needs to use it.
+	// Variables are the environment variables that a program needs to use the server.
 	Variables map[string]string
 
 	process *exec.Cmd
@@ -27,7 +26,7 @@ func Start(options ...string) (*Sandbox, error) {
 	if program == "" {
 		return nil, fmt.Errorf("set TANGO_SANDBOX to the path of tango-sandbox, or run scripts/test-go.sh")
 	}
-	process := exec.Command(program, append([]string{"--until-stdin-closes"}, options...)...)
+	process := exec.Command(program, append([]string{"--until-stdin-closes", "--format", "json"}, options...)...)
 	stdin, err := process.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -39,33 +38,29 @@ func Start(options ...string) (*Sandbox, error) {
 	if err := process.Start(); err != nil {
 		return nil, err
 	}
-	sandbox := &Sandbox{map[string]string{}, process, stdin}
-	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), "=")
-		sandbox.Variables[name] = unquoted(value)
-		if name == "TANGO_SANDBOX_CONTROL_URL" { // the last one
-			return sandbox, nil
-		}
+	sandbox := &Sandbox{process: process, stdin: stdin}
+	if err := json.NewDecoder(stdout).Decode(&sandbox.Variables); err != nil {
+		return nil, fmt.Errorf("the sandbox ended before it was ready (%w): %w", err, process.Wait())
 	}
-	return nil, fmt.Errorf("the sandbox ended before it was ready: %w", process.Wait())
+	return sandbox, nil
 }
 
-// Stop ends it, which takes its files along.
+// Stop ends the server, which removes its files.
 func (s *Sandbox) Stop() {
 	s.stdin.Close()
 	s.process.Wait()
 }
 
-// Environ is this process's environment with the sandbox's variables.
+// Environ returns the environment of this process with the variables of the server.
 func (s *Sandbox) Environ() []string {
-	environ := append(os.Environ(), "TANGO_PROXY=none")
+	environ := os.Environ()
 	for name, value := range s.Variables {
 		environ = append(environ, name+"="+value)
 	}
 	return environ
 }
 
-// Answer is one that the sandbox gives as it is, see sandbox/README.md.
+// Answer is a scripted response, see sandbox/README.md.
 type Answer struct {
 	Path    string            `json:"path,omitempty"`
 	Status  int               `json:"status,omitempty"`
@@ -75,32 +70,38 @@ type Answer struct {
 	Fault   string            `json:"fault,omitempty"`
 }
 
-// Script forgets everything, then queues answers.
-func (s *Sandbox) Script(answers ...Answer) {
+// Script resets the server, then queues responses.
+func (s *Sandbox) Script(responses ...Answer) {
 	s.Control("POST", "/reset", nil, nil)
-	s.Control("POST", "/answers", answers, nil)
+	s.Control("POST", "/responses", responses, nil)
 }
 
-// Request is one that the sandbox got.
+// Request is a request that the server got.
 type Request struct {
 	Method, Path, Body string
 	Headers            map[string]any
 }
 
-// Requests are those that it got, the oldest first.
+// Hold holds every response until Release.
+func (s *Sandbox) Hold() { s.Control("POST", "/hold", nil, nil) }
+
+// Release lets every held response go.
+func (s *Sandbox) Release() { s.Control("POST", "/release", nil, nil) }
+
+// Requests returns the requests that the server got, oldest first.
 func (s *Sandbox) Requests() (requests []Request) {
 	s.Control("GET", "/requests", nil, &requests)
 	return requests
 }
 
-// Statistic is one of its counters.
+// Statistic returns a counter of the server.
 func (s *Sandbox) Statistic(name string) int {
 	var statistics map[string]int
 	s.Control("GET", "/stats", nil, &statistics)
 	return statistics[name]
 }
 
-// Control calls the control API. A failure there is a mistake of the test.
+// Control calls the control API. It panics if the call fails, which is a mistake of the test.
 func (s *Sandbox) Control(method, path string, body, result any) {
 	content, err := json.Marshal(body)
 	must(err)
@@ -110,13 +111,13 @@ func (s *Sandbox) Control(method, path string, body, result any) {
 	response, err := client.Do(request)
 	must(err)
 	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
+	content, err = io.ReadAll(response.Body)
 	must(err)
 	if response.StatusCode >= 300 {
-		panic(fmt.Sprintf("%s %s: %s %s", method, path, response.Status, answer))
+		panic(fmt.Sprintf("%s %s: %s %s", method, path, response.Status, content))
 	}
 	if result != nil {
-		must(json.Unmarshal(answer, result))
+		must(json.Unmarshal(content, result))
 	}
 }
 
@@ -124,13 +125,4 @@ func must(err error) {
 	if err != nil {
 		panic(err)
 	}
-}
-
-// unquoted undoes the quoting of a POSIX shell, as far as the sandbox uses it.
-func unquoted(value string) string {
-	quoted, isQuoted := strings.CutPrefix(value, "'")
-	if !isQuoted {
-		return value
-	}
-	return strings.ReplaceAll(strings.TrimSuffix(quoted, "'"), `'\''`, "'")
 }

@@ -1,13 +1,13 @@
-"""Gets, keeps and renews service-account tokens of the Tango API.
+"""Gets, keeps and refreshes service-account tokens of the Tango API.
 
     from tango_token import Client
 
     client = Client.from_env()
     token = client.acquire()
 
-Make one client for each set of credentials and share it: between threads, coroutines and forked processes. The adapters
-for HTTP clients are in tango_token.requests, tango_token.httpx and tango_token.aiohttp. Log records go to the logger
-``tango_token``, never with a secret.
+Create one client for each set of credentials and share it between threads, coroutines and forked processes. The
+adapters for HTTP clients are in tango_token.requests, tango_token.httpx and tango_token.aiohttp. Log records go to the
+logger ``tango_token`` and never contain a secret.
 """
 
 from tango_token._client import Client

@@ -1,4 +1,4 @@
-"""What all exceptions of the package are. Those for one cause each are in ``tango_token.errors``."""
+"""The base class of the package's exceptions. Its subclasses, one for each status, are in ``tango_token.errors``."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ if TYPE_CHECKING:
 
 
 class TangoError(Exception):
-    """Why there is no token, and what to do about it. No field ever holds a secret or a token.
+    """An error of the library. Its message says what happened and what to do; no field contains a secret.
 
     Attributes:
-        status: the number of the cause, the same in every language that this library is used from.
-        retry_after: how long to wait before another call makes sense; ``None`` where waiting does not help.
-        http_status: the HTTP status of the server's answer, if one arrived.
+        status: the number of the status, the same in every language.
+        retry_after: how long to wait before the next call makes sense; ``None`` where waiting does not help.
+        http_status: the HTTP status of the server's response, if there was one.
         oauth_error: the ``error`` code of RFC 6749 section 5.2, such as ``invalid_grant``.
         oauth_error_description: the ``error_description`` of RFC 6749 section 5.2.
-        i18n_key: Tango's ``i18nKey``, a stable name of the failure.
-        server_message: the server's own words: Tango's ``message``, or the text of an answer that is not JSON.
-        request_id: the id of the request in the server's logs (``X-REQUEST-ID``), which support asks for.
+        i18n_key: Tango's ``i18nKey``, a stable identifier of the failure.
+        server_message: Tango's ``message``, or the body of a response that is not JSON.
+        request_id: the request's ID in the server's logs (``X-REQUEST-ID``), which Tango's support asks for.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class TangoError(Exception):
         self.request_id = request_id
 
     def __reduce__(self) -> tuple[object, ...]:
-        # An exception is made anew from its arguments alone; this one has a keyword without which it cannot be.
-        return _again, (type(self), self.args, self.__dict__)
+        # By default pickle would call the class with `args` alone, without the required keyword.
+        return _restore, (type(self), self.args, self.__dict__)
 
 
-def _again(kind: type[TangoError], args: tuple[object, ...], fields: dict[str, object]) -> TangoError:
+def _restore(kind: type[TangoError], args: tuple[object, ...], fields: dict[str, object]) -> TangoError:
     error = kind.__new__(kind, *args)
     error.__dict__.update(fields)
     return error

@@ -3,71 +3,43 @@ from datetime import datetime, timedelta
 from os import PathLike
 from typing import Any, Final, Literal, TypedDict, final, type_check_only
 
-from typing_extensions import Self, disjoint_base
+from typing_extensions import Self, Unpack, disjoint_base
 
 __all__ = ["Authorization", "Client", "DpopKey", "Token", "__version__", "dpop_proof"]
 
 __version__: Final[str]
 
 _Algorithm = Literal["ES256", "ES384", "EdDSA", "RS256", "PS256"]
-_Span = float | timedelta
 
 @type_check_only
 class Options(TypedDict, total=False):
     environment: Literal["sandbox", "production"] | None
+    token_url: str | None
     client_id: str | None
     client_secret: str | None
     username: str | None
     password: str | None
     audience: str | None
     scope: str | None
-    dpop: Literal["off", "optional", "required"] | None
-    dpop_key: DpopKey | None
-    dpop_key_file: str | PathLike[str] | None
-    token_url: str | None
-    api_url: str | None
-    allowed_origins: Sequence[str] | None
     ca_file: str | PathLike[str] | None
     proxy: str | None
     user_agent: str | None
-    connect_timeout: _Span | None
-    attempt_timeout: _Span | None
-    total_timeout: _Span | None
+    connect_timeout: float | timedelta | None
+    attempt_timeout: float | timedelta | None
+    total_timeout: float | timedelta | None
     allow_plain_http: bool | None
+    api_url: str | None
+    allowed_origins: Sequence[str] | None
+    dpop: Literal["off", "optional", "required"] | None
+    dpop_key_file: str | PathLike[str] | None
+    dpop_key: DpopKey | None
     cache: str | None
     cache_ca_file: str | PathLike[str] | None
     allow_fetch_without_cache: bool | None
 
 @disjoint_base
 class Client:
-    def __new__(
-        cls,
-        *,
-        environment: Literal["sandbox", "production"] | None = None,
-        client_id: str | None = None,
-        client_secret: str | None = None,
-        username: str | None = None,
-        password: str | None = None,
-        audience: str | None = None,
-        scope: str | None = None,
-        dpop: Literal["off", "optional", "required"] | None = None,
-        dpop_key: DpopKey | None = None,
-        dpop_key_file: str | PathLike[str] | None = None,
-        token_url: str | None = None,
-        api_url: str | None = None,
-        allowed_origins: Sequence[str] | None = None,
-        ca_file: str | PathLike[str] | None = None,
-        proxy: str | None = None,
-        user_agent: str | None = None,
-        connect_timeout: _Span | None = None,
-        attempt_timeout: _Span | None = None,
-        total_timeout: _Span | None = None,
-        allow_plain_http: bool | None = None,
-        cache: str | None = None,
-        cache_ca_file: str | PathLike[str] | None = None,
-        allow_fetch_without_cache: bool | None = None,
-        load_env: bool = False,
-    ) -> Self: ...
+    def __new__(cls, *, load_env: bool = False, **options: Unpack[Options]) -> Self: ...
     def acquire(self) -> Token: ...
     def authorize(self, method: str, url: str) -> Authorization: ...
     def authorize_again(self, refused: Authorization) -> Authorization: ...

@@ -1,24 +1,26 @@
-"""``aiohttp.ClientSession(middlewares=[TangoAuth(client)])``: calls of the API with aiohttp."""
+"""Calls the API with aiohttp: ``aiohttp.ClientSession(middlewares=[TangoAuth(client)])``."""
 
 from __future__ import annotations
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from tango_token import Authorization, Client
-from tango_token._answers import wants_another
+from tango_token._responses import should_retry
 
 __all__ = ["TangoAuth"]
 
 
 class TangoAuth:
-    """Adds the headers, learns from the answers, and sends a request once more where that makes it succeed.
+    """Adds the headers, learns from responses, and sends a request a second time where that helps.
 
-    A refusal that sending it again would not change is raised as a ``TangoError``, which says why. A request is not
-    repeated if its body cannot be: the next one has what was learned. A redirect to an origin that may not get tokens
-    raises ``InvalidArgument``.
+    A second request helps after a new nonce, a corrected clock or a rejected token. A refusal that it would not change
+    is raised as a ``TangoError``. If the body cannot be sent again, the refusal is returned, and the next request uses
+    what was learned.
+
+    A redirect to an origin that must not receive tokens raises ``InvalidArgument``.
 
     Args:
-        client: gives the tokens; shared by any number of sessions.
+        client: the client that provides the tokens; any number of sessions may share it.
     """
 
     def __init__(self, client: Client) -> None:
@@ -27,23 +29,23 @@ class TangoAuth:
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         authorization = await self._client.aauthorize(request.method, str(request.url))
         response = await _send(request, handler, authorization)
-        if self._wants_another(authorization, response) and not getattr(request.body, "consumed", False):
+        if self._should_retry(authorization, response) and not getattr(request.body, "consumed", False):
             authorization = await self._client.aauthorize_again(authorization)
             response = await _send(request, handler, authorization)
-            self._wants_another(authorization, response)
+            self._should_retry(authorization, response)
         return response
 
-    def _wants_another(self, authorization: Authorization, response: ClientResponse) -> bool:
+    def _should_retry(self, authorization: Authorization, response: ClientResponse) -> bool:
         def header(name: str) -> str | None:
             return ", ".join(response.headers.getall(name, [])) or None
 
-        return wants_another(self._client, authorization, response.status, header)
+        return should_retry(self._client, authorization, response.status, header)
 
 
 async def _send(request: ClientRequest, handler: ClientHandlerType, authorization: Authorization) -> ClientResponse:
     request.headers.update(authorization.headers)
     response = await handler(request)
     if response.status == 401:
-        # Read to its end, so that its connection serves the next request.
+        # Reads the body to its end, so that the connection can be reused.
         await response.read()
     return response

@@ -1,6 +1,6 @@
 """The exceptions: one for each status of the library, all of them a ``TangoError``."""
 
-# Made by statuses.py from include/tango_token.h: do not edit.
+# Made from include/tango_token.json by scripts/interface: do not edit, run `make header`.
 
 from __future__ import annotations
 

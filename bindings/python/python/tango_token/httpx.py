@@ -1,4 +1,4 @@
-"""``httpx.Client(auth=TangoAuth(client))``, or ``httpx.AsyncClient``: calls of the API with httpx."""
+"""Calls the API with httpx: ``httpx.Client(auth=TangoAuth(client))``, or the same with ``httpx.AsyncClient``."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from collections.abc import AsyncGenerator, Generator
 import httpx
 
 from tango_token import Authorization, Client
-from tango_token._answers import wants_another
+from tango_token._responses import should_retry
 
 __all__ = ["TangoAuth"]
 
 
 class TangoAuth(httpx.Auth):
-    """Adds the headers, learns from the answers, and sends a request once more where that makes it succeed.
+    """Adds the headers, learns from responses, and sends a request a second time where that helps.
 
-    A refusal that sending it again would not change is raised as a ``TangoError``, which says why. A request is not
-    repeated if its body cannot be: the next one has what was learned. ``AsyncClient`` needs asyncio.
+    A second request helps after a new nonce, a corrected clock or a rejected token. A refusal that it would not change
+    is raised as a ``TangoError``. If the body cannot be sent again, the refusal is returned, and the next request uses
+    what was learned.
+
+    ``httpx.AsyncClient`` has to run on asyncio.
 
     Args:
-        client: gives the tokens; shared by any number of httpx clients.
+        client: the client that provides the tokens; any number of httpx clients may share it.
     """
 
     def __init__(self, client: Client) -> None:
@@ -29,25 +32,25 @@ class TangoAuth(httpx.Auth):
         authorization = self._client.authorize(request.method, str(request.url))
         request.headers.update(authorization.headers)
         response = yield request
-        if self._wants_another(authorization, request, response):
+        if self._should_retry(authorization, request, response):
             authorization = self._client.authorize_again(authorization)
             request.headers.update(authorization.headers)
             response = yield request
-            self._wants_another(authorization, request, response)
+            self._should_retry(authorization, request, response)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         authorization = await self._client.aauthorize(request.method, str(request.url))
         request.headers.update(authorization.headers)
         response = yield request
-        if self._wants_another(authorization, request, response):
+        if self._should_retry(authorization, request, response):
             authorization = await self._client.aauthorize_again(authorization)
             request.headers.update(authorization.headers)
             response = yield request
-            self._wants_another(authorization, request, response)
+            self._should_retry(authorization, request, response)
 
-    def _wants_another(self, authorization: Authorization, request: httpx.Request, response: httpx.Response) -> bool:
-        # After a redirect it is the answer to another request.
+    def _should_retry(self, authorization: Authorization, request: httpx.Request, response: httpx.Response) -> bool:
+        # After a redirect the response belongs to another request.
         if response.request is not request:
             return False
-        is_wanted = wants_another(self._client, authorization, response.status_code, response.headers.get)
-        return is_wanted and isinstance(request.stream, httpx.ByteStream)
+        would_help = should_retry(self._client, authorization, response.status_code, response.headers.get)
+        return would_help and isinstance(request.stream, httpx.ByteStream)

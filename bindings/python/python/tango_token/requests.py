@@ -1,4 +1,4 @@
-"""``session.auth = TangoAuth(client)``: calls of the API with requests."""
+"""Calls the API with requests: ``session.auth = TangoAuth(client)``."""
 
 from __future__ import annotations
 
@@ -10,48 +10,51 @@ from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
 
 from tango_token import Client
-from tango_token._answers import wants_another
+from tango_token._responses import should_retry
 
 __all__ = ["TangoAuth"]
 
 
 class TangoAuth(AuthBase):
-    """Adds the headers, learns from the answers, and sends a request once more where that makes it succeed.
+    """Adds the headers, learns from responses, and sends a request a second time where that helps.
 
-    A refusal that sending it again would not change is raised as a ``TangoError``, which says why. A request is not
-    repeated if its body cannot be: the next one has what was learned. A redirect is followed without the token. The
-    headers are good for one sending, so a ``PreparedRequest`` is prepared anew for each.
+    A second request helps after a new nonce, a corrected clock or a rejected token. A refusal that it would not change
+    is raised as a ``TangoError``. If the body cannot be sent again, the refusal is returned, and the next request uses
+    what was learned.
+
+    Redirects are followed without the token. The headers are valid for one request only, so a ``PreparedRequest`` must
+    not be sent twice.
 
     Args:
-        client: gives the tokens; shared by any number of sessions.
+        client: the client that provides the tokens; any number of sessions may share it.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
-        # The name of the argument is that of AuthBase.
+        # AuthBase calls the argument `r`.
         call = _Call(self._client, r)
-        r.register_hook("response", call.answered)
+        r.register_hook("response", call.handle_response)
         return r
 
 
 class _Call:
-    """One request: it knows the headers that it was sent with."""
+    """One request, with the authorization that it was sent with."""
 
     def __init__(self, client: Client, request: PreparedRequest) -> None:
         self._client = client
         self._authorization = client.authorize(request.method or "", request.url or "")
-        self._is_answered = False
+        self._has_response = False
         request.headers.update(self._authorization.headers)
 
-    def answered(self, response: Response, **options: Any) -> Response:
-        # The answers after the first are those to redirects, and no longer to this request.
-        if self._is_answered:
+    def handle_response(self, response: Response, **options: Any) -> Response:
+        # Later responses belong to the requests that follow redirects.
+        if self._has_response:
             return response
-        self._is_answered = True
-        if self._observe(response) and _can_repeat(response.request):
-            return self._repeat(response, options)
+        self._has_response = True
+        if self._observe(response) and _can_resend(response.request):
+            return self._resend(response, options)
         return response
 
     def _observe(self, response: Response) -> bool:
@@ -59,11 +62,11 @@ class _Call:
             for name in ("Authorization", "DPoP"):
                 response.request.headers.pop(name, None)
         if response.status_code == 401:
-            # Read to its end, so that its connection serves the next request, also when this raises.
+            # Reads the body to its end, so that the connection can be reused, also if `observe` raises.
             response.content  # noqa: B018
-        return wants_another(self._client, self._authorization, response.status_code, response.headers.get)
+        return should_retry(self._client, self._authorization, response.status_code, response.headers.get)
 
-    def _repeat(self, refused: Response, options: dict[str, Any]) -> Response:
+    def _resend(self, refused: Response, options: dict[str, Any]) -> Response:
         self._authorization = self._client.authorize_again(self._authorization)
         request = refused.request.copy()
         request.headers.update(self._authorization.headers)
@@ -74,7 +77,7 @@ class _Call:
         return response
 
 
-def _can_repeat(request: PreparedRequest) -> bool:
+def _can_resend(request: PreparedRequest) -> bool:
     if request.body is None or isinstance(request.body, (bytes, str)):
         return True
     try:

@@ -1,4 +1,4 @@
-"""The HTTP clients of the adapters, each as one function: what is sent, and the status that comes back."""
+"""The HTTP clients of the adapters, each as one function that sends a request and returns the status."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def with_httpx_async(client: Client, ca_file: str, url: str, *, method: str = "G
     async def call() -> int:
         auth = tango_token.httpx.TangoAuth(client)
         async with httpx.AsyncClient(auth=auth, verify=trust(ca_file), trust_env=False) as session:
-            return (await session.request(method, url, content=later(body), timeout=10)).status_code
+            return (await session.request(method, url, content=as_async(body), timeout=10)).status_code
 
     return asyncio.run(call())
 
@@ -48,7 +48,7 @@ def with_aiohttp(client: Client, ca_file: str, url: str, *, method: str = "GET",
     async def call() -> int:
         middleware = tango_token.aiohttp.TangoAuth(client)
         async with aiohttp.ClientSession(middlewares=[middleware]) as session:
-            async with session.request(method, url, data=later(body), ssl=trust(ca_file)) as response:
+            async with session.request(method, url, data=as_async(body), ssl=trust(ca_file)) as response:
                 await response.read()
                 return response.status
 
@@ -59,15 +59,15 @@ def trust(ca_file: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
 
-def later(body: Any) -> Any:
-    """A body that is made on the way is made asynchronously where the client is asynchronous."""
+def as_async(body: Any) -> Any:
+    """Turns an iterator into an asynchronous one, which asynchronous clients need; returns other bodies as they are."""
 
-    async def parts(iterator: Iterator[bytes]) -> AsyncIterator[bytes]:
-        for part in iterator:
-            yield part
+    async def chunks(iterator: Iterator[bytes]) -> AsyncIterator[bytes]:
+        for chunk in iterator:
+            yield chunk
 
     is_file = hasattr(body, "read")
-    return parts(body) if isinstance(body, Iterator) and not is_file else body
+    return chunks(body) if isinstance(body, Iterator) and not is_file else body
 
 
 ALL: list[Caller] = [with_requests, with_httpx, with_httpx_async, with_aiohttp]

@@ -1,4 +1,4 @@
-"""Programs of their own: what a test cannot do to the process that it runs in."""
+"""Runs programs in processes of their own, for what a test cannot do to the process that it runs in."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from support.sandbox import Sandbox
 
 
 def run(sandbox: Sandbox, program: str, *options: str, timeout: float = 30, **environment: str) -> list[str]:
-    """The lines that a program prints, which has to end well and say nothing else."""
-    ended = subprocess.run(
+    """Returns the lines that a program prints; it must exit with 0 and print nothing to standard error."""
+    result = subprocess.run(
         [sys.executable, "-X", "faulthandler", *options, "-c", textwrap.dedent(program)],
         env={**os.environ, **sandbox.environment, **environment},
         capture_output=True,
@@ -20,5 +20,5 @@ def run(sandbox: Sandbox, program: str, *options: str, timeout: float = 30, **en
         timeout=timeout,
         check=False,
     )
-    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout + ended.stderr
-    return ended.stdout.split("\n")[:-1]
+    assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
+    return result.stdout.split("\n")[:-1]

@@ -1,4 +1,4 @@
-"""npm's oidc-provider (tests/oidc-provider) with a certificate of the test's own."""
+"""Starts npm's oidc-provider (tests/oidc-provider) with a new certificate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import trustme
 
 from support.sandbox import ROOT
 
-FOLDER = ROOT / "tests/oidc-provider"
+DIRECTORY = ROOT / "tests/oidc-provider"
 CREDENTIALS = {
     "client_id": "the-client",
     "client_secret": "s3cret+&=% '\"~",
@@ -22,17 +22,17 @@ CREDENTIALS = {
 
 
 class Provider:
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
         authority = trustme.CA()
         server = authority.issue_cert("localhost")
-        self.ca_file = str(folder / "ca.pem")
-        certificate, key = folder / "server.pem", folder / "server.key"
+        self.ca_file = str(directory / "ca.pem")
+        certificate, key = directory / "server.pem", directory / "server.key"
         authority.cert_pem.write_to_path(self.ca_file)
         server.private_key_pem.write_to_path(str(key))
         certificate.write_bytes(b"".join(part.bytes() for part in server.cert_chain_pems))
         variables = {f"TANGO_{name.upper()}": value for name, value in CREDENTIALS.items()}
         self._process = subprocess.Popen(
-            ["node", FOLDER / "server.mjs", *options, "--cert", certificate, "--key", key],
+            ["node", DIRECTORY / "server.mjs", *options, "--cert", certificate, "--key", key],
             env={**os.environ, **variables},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -53,6 +53,6 @@ class Provider:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The keywords of a client that uses it."""
+        """The options of a client for this server."""
         addresses = {"token_url": self.addresses["token_url"], "api_url": self.accounts}
         return {**CREDENTIALS, **addresses, "ca_file": self.ca_file, "proxy": "none"}

@@ -1,10 +1,9 @@
-"""A running tango-sandbox of the test's own, which ends with it."""
+"""Starts tango-sandbox for a test, and calls its control API."""
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -15,22 +14,21 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 
 class Sandbox:
+    """A server that ends with its test."""
+
     def __init__(self, *options: str) -> None:
-        command: list[str | Path] = [TARGET / "release/tango-sandbox", "--until-stdin-closes", *options]
+        program = TARGET / "release/tango-sandbox"
+        command: list[str | Path] = [program, "--until-stdin-closes", "--format", "json", *options]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8"
         )
-        self.variables: dict[str, str] = {}
         assert self._process.stdout
-        for line in self._process.stdout:
-            name, _, value = line.strip().partition("=")
-            self.variables[name] = "".join(shlex.split(value))
-            if name == "TANGO_SANDBOX_CONTROL_URL":
-                break
-        assert "TANGO_SANDBOX_CONTROL_URL" in self.variables, "the sandbox ended before it was ready"
+        line = self._process.stdout.readline()
+        assert line, "the sandbox ended before it was ready"
+        self.variables: dict[str, str] = json.loads(line)
 
     def close(self) -> None:
-        # It ends with its standard input and takes its files along.
+        # The end of its standard input ends the server, which removes its files.
         self._process.communicate()
 
     def __enter__(self) -> Sandbox:
@@ -41,14 +39,14 @@ class Sandbox:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a program of its own needs to use it."""
-        return {**self.variables, "TANGO_PROXY": "none"}
+        """The variables that a program needs to use the server."""
+        return self.variables
 
     @property
     def options(self) -> dict[str, Any]:
-        """The keywords of a client that uses it."""
-        names = ["token_url", "api_url", "ca_file", "client_id", "client_secret", "username", "password"]
-        return {"proxy": "none", **{name: self.variables["TANGO_" + name.upper()] for name in names}}
+        """The keyword arguments of a client that uses the server."""
+        names = ["token_url", "api_url", "ca_file", "client_id", "client_secret", "username", "password", "proxy"]
+        return {name: self.variables["TANGO_" + name.upper()] for name in names}
 
     @property
     def ca_file(self) -> str:
@@ -74,9 +72,16 @@ class Sandbox:
         requests: list[dict[str, Any]] = self.control("/requests")
         return requests
 
-    def script(self, *answers: dict[str, Any]) -> None:
-        """Gives these answers next, each to the next request of its path."""
-        self.control("/answers", list(answers))
+    def script(self, *responses: dict[str, Any]) -> None:
+        """Queues responses, each for the next request of its path."""
+        self.control("/responses", list(responses))
+
+    def hold(self) -> None:
+        """Holds every response until `release`."""
+        self.control("/hold", "")
+
+    def release(self) -> None:
+        self.control("/release", "")
 
     def revoke(self) -> None:
         self.control("/revoke", "")
@@ -90,6 +95,6 @@ class Sandbox:
     def control(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(self.variables["TANGO_SANDBOX_CONTROL_URL"] + path, data, timeout=10) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+        with opener.open(self.variables["TANGO_SANDBOX_CONTROL_URL"] + path, data, timeout=10) as response:
+            content = response.read()
+        return json.loads(content) if content else None

@@ -5,15 +5,15 @@ using System.Threading;
 
 namespace TangoToken.Tests
 {
-    /// <summary>A key in a file that only the openssl command signs with: as far from this process as one in an HSM.</summary>
+    /// <summary>A key that signs with the openssl command only, and so stays outside of this process, as in an HSM.</summary>
     internal sealed class OpenSsl
     {
         private readonly string file;
         private int signatures;
 
-        internal OpenSsl(string folder, DpopAlgorithm algorithm)
+        internal OpenSsl(string directory, DpopAlgorithm algorithm)
         {
-            file = Path.Combine(folder, algorithm + ".pem");
+            file = Path.Combine(directory, algorithm + ".pem");
             Run("genpkey -out " + file + (algorithm == DpopAlgorithm.RS256
                 ? " -algorithm RSA -pkeyopt rsa_keygen_bits:2048"
                 : " -algorithm EC -pkeyopt ec_paramgen_curve:P-256"), new byte[0]);
@@ -27,7 +27,7 @@ namespace TangoToken.Tests
 
         internal bool IsGone { get; set; }
 
-        /// <summary>DER for ECDSA, and PKCS#1 v1.5 for RSA.</summary>
+        /// <summary>Returns a signature in DER for ECDSA, in PKCS#1 v1.5 for RSA.</summary>
         internal byte[] Sign(byte[] message)
         {
             if (IsGone)

@@ -3,7 +3,7 @@ using System.Collections.Generic;
 
 namespace TangoToken.Tests
 {
-    /// <summary>This program as its own child, for what a process can see only once: its environment and its libraries.</summary>
+    /// <summary>Runs this program as its own child, to test what is fixed when a process starts: environment and libraries.</summary>
     internal static class Probe
     {
         internal const string Argument = "--probe";
@@ -39,10 +39,10 @@ namespace TangoToken.Tests
             }
         }
 
-        /// <summary>Has native threads run managed code in every way there is, and leaves the client as it is.</summary>
+        /// <summary>Lets native threads call every kind of callback, and does not dispose the client.</summary>
         private static int CallBackAndEnd()
         {
-            AppDomain.CurrentDomain.ProcessExit += (sender, nothing) => Console.WriteLine("the handler of the exit ran");
+            AppDomain.CurrentDomain.ProcessExit += (sender, nothing) => Console.WriteLine("the exit handler ran");
             TangoLog.SendTo(TangoLogLevel.Trace, (level, line) => { });
             TangoClientOptions options = TangoClientOptions.FromEnvironment();
             options.CustomCache = new MemoryCache();

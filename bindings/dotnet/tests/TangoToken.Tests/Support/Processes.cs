@@ -30,7 +30,7 @@ namespace TangoToken.Tests
             return Process.Start(start);
         }
 
-        /// <summary>Runs a .NET program, on the runtime that runs this one; what it printed, errors too.</summary>
+        /// <summary>Runs a .NET program on this program's runtime, and returns its output and its exit code.</summary>
         internal static string RunManaged(string assembly, string arguments, IDictionary<string, string> environment)
         {
             using (Process process = StartManaged(assembly, arguments, environment))

@@ -7,11 +7,13 @@ using System.Threading.Tasks;
 
 namespace TangoToken.Tests
 {
-    /// <summary>A public static method, with or without a task, that fails by throwing.</summary>
+    /// <summary>Marks a public static method, with or without a task, as a test, which fails by throwing.</summary>
     [AttributeUsage(AttributeTargets.Method)]
     public sealed class TestAttribute : Attribute { }
 
-    /// <summary>Runs every test, or those whose name has the first argument in it. After each, no native handle may be left.</summary>
+    /// <summary>
+    /// Runs all tests, or those whose name contains the first argument. A test fails if it leaves native handles behind.
+    /// </summary>
     public static class Runner
     {
         public static int Main(string[] arguments)
@@ -32,7 +34,7 @@ namespace TangoToken.Tests
         {
             Stopwatch time = Stopwatch.StartNew();
             Exception failure = null;
-            // A thread of its own, so that nothing on its stack keeps handles alive.
+            // On a separate thread, so that no stack keeps handles alive.
             var thread = new Thread(() => failure = Failure(test));
             thread.Start();
             thread.Join();
@@ -69,7 +71,7 @@ namespace TangoToken.Tests
         }
     }
 
-    /// <summary>The binding's own count of what native code gave out or holds.</summary>
+    /// <summary>The binding's counts of native objects and of objects that native code holds.</summary>
     internal static class Handles
     {
         internal static bool Settle()

@@ -7,7 +7,7 @@ using System.Text.RegularExpressions;
 
 namespace TangoToken.Tests
 {
-    /// <summary>A tango-sandbox of the test's own, over TLS, which ends with it.</summary>
+    /// <summary>A tango-sandbox that ends with its test.</summary>
     internal sealed class Sandbox : IDisposable
     {
         private static readonly HttpClient Http = new HttpClient();
@@ -16,15 +16,14 @@ namespace TangoToken.Tests
 
         private Sandbox(string arguments)
         {
-            process = Processes.Start(Processes.Required("TANGO_SANDBOX"), "--until-stdin-closes " + arguments);
-            while (!variables.ContainsKey("TANGO_SANDBOX_CONTROL_URL"))
-            {
-                string line = process.StandardOutput.ReadLine();
-                Check.That(line != null, "the sandbox starts");
-                int equals = line.IndexOf('=');
-                variables[line.Substring(0, equals)] = Unquoted(line.Substring(equals + 1));
-            }
-            // It says a line for each request, and would wait once the pipe is full.
+            string options = "--until-stdin-closes --format json " + arguments;
+            process = Processes.Start(Processes.Required("TANGO_SANDBOX"), options);
+            string json = process.StandardOutput.ReadLine();
+            Check.That(json != null, "the sandbox starts");
+            // One object of strings, without a dependency for it.
+            foreach (Match pair in Regex.Matches(json, "\"(\\w+)\":\"((?:[^\"\\\\]|\\\\.)*)\""))
+                variables[pair.Groups[1].Value] = Regex.Unescape(pair.Groups[2].Value);
+            // The server logs a line per request, and would block on a full pipe.
             process.BeginErrorReadLine();
         }
 
@@ -37,7 +36,7 @@ namespace TangoToken.Tests
 
         internal string ApiUrl { get { return variables["TANGO_API_URL"]; } }
 
-        /// <summary>What a program needs to use it.</summary>
+        /// <summary>The options of a client that uses the server.</summary>
         internal TangoClientOptions Options()
         {
             return new TangoClientOptions
@@ -45,7 +44,7 @@ namespace TangoToken.Tests
                 TokenUrl = variables["TANGO_TOKEN_URL"],
                 ApiUrl = ApiUrl,
                 CaFile = variables["TANGO_CA_FILE"],
-                Proxy = "none",
+                Proxy = variables["TANGO_PROXY"],
                 ClientId = variables["TANGO_CLIENT_ID"],
                 ClientSecret = variables["TANGO_CLIENT_SECRET"],
                 Username = variables["TANGO_USERNAME"],
@@ -65,21 +64,26 @@ namespace TangoToken.Tests
 
         internal int TokenRequests { get { return Count("token_requests"); } }
 
-        /// <summary>The requests that came, secrets included, as JSON.</summary>
+        /// <summary>The requests that the server got, secrets included, as JSON.</summary>
         internal string Requests { get { return Get("/requests"); } }
 
-        /// <summary>Forgets everything, then gives these answers, a JSON array, to the next token requests.</summary>
-        internal void Script(string answers)
+        /// <summary>Resets the server, then queues these responses, a JSON array.</summary>
+        internal void Script(string responses)
         {
             Post("/reset", "");
-            Post("/answers", answers);
+            Post("/responses", responses);
         }
+
+        /// <summary>Holds every response until <see cref="Release"/>.</summary>
+        internal void Hold() { Post("/hold", ""); }
+
+        internal void Release() { Post("/release", ""); }
 
         internal void Revoke() { Post("/revoke", ""); }
 
         internal void RotateNonces() { Post("/rotate-nonces", ""); }
 
-        /// <summary>Calls its API over TLS with these headers; what came back, the status first.</summary>
+        /// <summary>Calls the API over TLS with these headers. Returns the status and the body of the response.</summary>
         internal string Call(string url, Authorization authorization)
         {
             string arguments = "get " + url + " --ca-file " + variables["TANGO_CA_FILE"];
@@ -102,8 +106,8 @@ namespace TangoToken.Tests
         {
             var content = new StringContent(json, Encoding.UTF8, "application/json");
             string url = variables["TANGO_SANDBOX_CONTROL_URL"] + path;
-            using (HttpResponseMessage answer = Http.PostAsync(url, content).GetAwaiter().GetResult())
-                Check.That(answer.IsSuccessStatusCode, answer.Content.ReadAsStringAsync().GetAwaiter().GetResult());
+            using (HttpResponseMessage response = Http.PostAsync(url, content).GetAwaiter().GetResult())
+                Check.That(response.IsSuccessStatusCode, response.Content.ReadAsStringAsync().GetAwaiter().GetResult());
         }
 
         public void Dispose()
@@ -111,12 +115,6 @@ namespace TangoToken.Tests
             process.StandardInput.Close();
             process.WaitForExit();
             process.Dispose();
-        }
-
-        /// <summary>Undoes the quoting of a POSIX shell, as far as the sandbox uses it.</summary>
-        private static string Unquoted(string value)
-        {
-            return value.StartsWith("'") ? value.Substring(1, value.Length - 2).Replace("'\\''", "'") : value;
         }
     }
 }

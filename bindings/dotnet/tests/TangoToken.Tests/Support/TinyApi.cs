@@ -32,16 +32,16 @@ namespace TangoToken.Tests
         }
     }
 
-    /// <summary>An API over plain HTTP on loopback that answers as a test says. The answer is a head, a blank line and a body.</summary>
+    /// <summary>An API over plain HTTP on loopback whose responses (head, blank line and body) a test chooses.</summary>
     internal sealed class TinyApi : IDisposable
     {
         private readonly TcpListener listener = new TcpListener(IPAddress.Loopback, 0);
-        private readonly Func<ApiRequest, string> answer;
+        private readonly Func<ApiRequest, string> respond;
         private readonly List<ApiRequest> requests = new List<ApiRequest>();
 
-        internal TinyApi(Func<ApiRequest, string> answer)
+        internal TinyApi(Func<ApiRequest, string> respond)
         {
-            this.answer = answer;
+            this.respond = respond;
             listener.Start();
             Url = "http://127.0.0.1:" + ((IPEndPoint)listener.LocalEndpoint).Port + "/";
             Task.Run((Func<Task>)Listen);
@@ -63,7 +63,7 @@ namespace TangoToken.Tests
             listener.Stop();
         }
 
-        internal static string Answer(string status, string body, params string[] headers)
+        internal static string Response(string status, string body, params string[] headers)
         {
             string head = "HTTP/1.1 " + status + "\r\nConnection: close\r\nContent-Length: " + Encoding.UTF8.GetByteCount(body) + "\r\n";
             return head + string.Concat(headers.Select(header => header + "\r\n")) + "\r\n" + body;
@@ -93,7 +93,7 @@ namespace TangoToken.Tests
                 ApiRequest request = Read(new StreamReader(stream, new UTF8Encoding(false)));
                 lock (requests)
                     requests.Add(request);
-                byte[] bytes = Encoding.UTF8.GetBytes(answer(request));
+                byte[] bytes = Encoding.UTF8.GetBytes(respond(request));
                 stream.Write(bytes, 0, bytes.Length);
             }
         }
@@ -133,7 +133,7 @@ namespace TangoToken.Tests
             return Convert.ToInt32(reader.ReadLine(), 16);
         }
 
-        // Characters stand for bytes here: the bodies of the tests are ASCII.
+        // One character is one byte here: the bodies of the tests are ASCII.
         private static string ReadExactly(StreamReader reader, int length)
         {
             var characters = new char[length];

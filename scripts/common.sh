@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# Sourced by the scripts beside this file, in the root of the repository: steps and their times, and missing tools.
+
+target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
+# shellcheck disable=SC2034 # some of the scripts use it
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+# step NAME: ends the step before and begins this one. A script that succeeds ends with a table of its steps' times.
+step() {
+    end_step
+    step_name=$*
+    step_start=$SECONDS
+    printf '== %s\n' "$*"
+}
+
+end_step() {
+    [ -n "$step_name" ] || return 0
+    step_times+="$(printf '%6d s  %s' $((SECONDS - step_start)) "$step_name")"$'\n'
+    step_name=
+}
+
+print_times() {
+    [ $? = 0 ] || return 0
+    end_step
+    printf '== Times of %s\n%s%6d s  in all\n' "$script" "$step_times" "$SECONDS"
+}
+
+script=$0
+step_name=
+step_times=
+trap print_times EXIT
+
+# need WHAT=PACKAGE...: installs the Debian package of each WHAT that is missing, or ends with their names where that is
+# not possible. WHAT is a command, a file, pkg-config:MODULE or python:MODULE.
+need() {
+    local pair missing=()
+    for pair in "$@"; do
+        is_there "${pair%=*}" || missing+=("${pair##*=}")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        fail "$script needs these packages, by their names in Debian: ${missing[*]}"
+    fi
+    echo "Installing ${missing[*]}"
+    { apt-get update && apt-get install --yes --no-install-recommends "${missing[@]}"; } >/dev/null
+}
+
+is_there() {
+    case $1 in
+    /*) [ -e "$1" ] ;;
+    pkg-config:*) pkg-config --exists "${1#*:}" 2>/dev/null ;;
+    python:*) python3 -c "import ${1#*:}" 2>/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+# What Rust needs to link, and this repository's scripts to build.
+need_compiler() {
+    need cc=gcc /usr/include/stdint.h=libc6-dev make=make
+}
+
+need_python() {
+    need python3=python3 python:venv,ensurepip=python3-venv
+}
+
+# Exports TANGO_TOKEN_LIBRARY and TANGO_SANDBOX: what the caller named, or else what this builds.
+need_library_and_sandbox() {
+    if [ -z "${TANGO_TOKEN_LIBRARY:-}" ] || [ -z "${TANGO_SANDBOX:-}" ]; then
+        make --no-print-directory install PREFIX="$target/installed" >/dev/null
+    fi
+    TANGO_TOKEN_LIBRARY=$(realpath "${TANGO_TOKEN_LIBRARY:-$target/installed/lib/libtango_token.so}")
+    TANGO_SANDBOX=$(realpath "${TANGO_SANDBOX:-$target/installed/bin/tango-sandbox}")
+    export TANGO_TOKEN_LIBRARY TANGO_SANDBOX
+}

@@ -1,0 +1,227 @@
+"""Rust: the options of the core, and their setters in C."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from options import Option
+from words import filled, pascal, wrapped
+
+# For each type: the parameter of the setter, the field that it fills, and the value that it puts there.
+SETTERS = {
+    "string": ("impl Into<String>", "String", "value.into()"),
+    "secret": ("impl Into<SecretString>", "SecretString", "value.into()"),
+    "url": ("impl Into<String>", "Address", "Address(value.into())"),
+    "urls": ("impl Into<String>", "Vec<Address>", "Address(value.into())"),
+    "file": ("impl Into<PathBuf>", "PathBuf", "value.into()"),
+    "bool": ("bool", "bool", "value"),
+    "timeout": ("Duration", "Duration", "value"),
+    "environment": ("Environment", "Environment", "value"),
+    "dpop_mode": ("DpopMode", "DpopMode", "value"),
+    "key": ("DpopKey", "KeySource", "KeySource::Given(value)"),
+    "key_file": ("impl Into<PathBuf>", "KeySource", "KeySource::File(value.into())"),
+    "cache": ("impl Into<SecretString>", "CacheSource", "CacheSource::Named(value.into())"),
+    "custom_cache": ("impl SharedCache", "CacheSource", "CacheSource::Custom(Arc::new(value))"),
+}
+# How the value of a variable is read, by functions of src/config/env.rs.
+READERS = {
+    "string": "string",
+    "secret": "string",
+    "url": "string",
+    "file": "string",
+    "urls": "addresses",
+    "bool": "flag",
+    "timeout": "milliseconds",
+    "environment": "str::parse",
+    "dpop_mode": "str::parse",
+    "key_file": "|path| Ok(KeySource::File(path.into()))",
+    "cache": "|name| Ok(CacheSource::Named(name.into()))",
+}
+# The options that share the field of another one, of which the last call counts.
+SHARED = {"dpop_key_file": "dpop_key", "custom_cache": "cache"}
+
+CORE = """//! The options of a client.
+//!
+//! Made from src/config/options.toml by scripts/interface: do not edit, run `make header`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::env::{addresses, flag, milliseconds, read, string};
+use super::{Address, CacheSource, Config, Environment, KeySource};
+use crate::dpop::{DpopKey, DpopMode};
+use crate::error::Error;
+use crate::store::SharedCache;
+
+@DEFAULTS@
+
+/// The options that have a value.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Options {
+    @FIELDS@
+}
+
+impl Options {
+    /// Returns these options, and those of `others` that have no value here.
+    pub fn or(self, others: Self) -> Self {
+        Self { @MERGED@ }
+    }
+
+    /// Reads each option from its environment variable.
+    pub fn read(lookup: &impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        Ok(Self { @READ@ })
+    }
+}
+
+impl Config {
+    @SETTERS@
+}
+"""
+SETTER = """@DOC@
+    pub fn @NAME@(&mut self, value: @PARAMETER@) -> &mut Self {
+        self.set.@STORE@;
+        self
+    }
+"""
+
+
+def files(options: list[Option]) -> dict[Path, str]:
+    return {
+        Path("src/config/options.rs"): core(options),
+        Path("src/ffi/config/setters.rs"): ffi(options),
+    }
+
+
+def core(options: list[Option]) -> str:
+    own = [option for option in options if option.name not in SHARED]
+    text = filled(
+        CORE,
+        DEFAULTS="\n".join(filter(None, map(default, options))),
+        FIELDS="\n".join(f"pub {option.name}: Option<{SETTERS[option.type][1]}>," for option in own),
+        MERGED="\n".join(f"{option.name}: self.{option.name}.or(others.{option.name})," for option in own),
+        READ="\n".join(
+            f'{field(option)}: read(lookup, "{option.variable}", {READERS[option.type]})?,'
+            for option in options
+            if option.variable
+        ),
+        SETTERS="\n".join(setter(option) for option in options),
+    )
+    return formatted(text)
+
+
+def field(option: Option) -> str:
+    return SHARED.get(option.name, option.name)
+
+
+def default(option: Option) -> str:
+    constant = f"pub(super) const DEFAULT_{option.name.upper()}"
+    if option.type == "timeout":
+        return f"{constant}: Duration = Duration::from_millis({option.default:_});"
+    if option.type == "string" and option.default is not None:
+        return f'{constant}: &str = "{option.default}";'
+    return ""
+
+
+def setter(option: Option) -> str:
+    parameter, _, value = SETTERS[option.type]
+    store = f"{field(option)} = Some({value})"
+    if option.type == "urls":
+        store = f"{option.name}.get_or_insert_default().push({value})"
+    doc = wrapped(option.describe(reference, "rust", one_call=True, gap="\n\n"), "    /// ")
+    return filled(SETTER, DOC="\n".join(doc), NAME=option.setter or option.name, PARAMETER=parameter, STORE=store)
+
+
+def reference(name: str) -> str:
+    if name.isupper():
+        return f"[`Status::{pascal(name)}`](crate::Status::{pascal(name)})"
+    return f"[`{name}`](Self::{name})"
+
+
+# ---- C
+
+# What C says further of an option of each type.
+C_NOTES = {
+    "string": "Copied.",
+    "url": "Copied.",
+    "urls": "Copied.",
+    "cache": "Checked by `tango_client_new`. Copied.",
+    "secret": "Copied, and zeroised when no longer needed.",
+    "file": "Read by `tango_client_new`. Copied.",
+    "key_file": "Read by `tango_client_new`. Copied.",
+    "bool": "1 for yes, 0 for no; any other number is INVALID_ARGUMENT.",
+    "environment": "A `tango_environment`; any other number is INVALID_ARGUMENT.",
+    "dpop_mode": "A `tango_dpop_mode`; any other number is INVALID_ARGUMENT.",
+    "timeout": "In milliseconds: 1 to 600,000, which `tango_client_new` checks.",
+}
+# For each type: C's parameter in Rust, and the helper of src/ffi/config.rs that does the work.
+NUMBER = ("i32", 'set_number(config, "@NAME@", @NAME@, error, Config::@METHOD@)')
+STRING = (
+    "*const c_char",
+    """// SAFETY: the header's contract for strings.
+    unsafe { set(config, "@NAME@", @NAME@, error, |config, value| config.@METHOD@(value)) }""",
+)
+C_SETTERS = {
+    "bool": ("i32", 'set_flag(config, "@NAME@", @NAME@, error, Config::@METHOD@)'),
+    "environment": NUMBER,
+    "dpop_mode": NUMBER,
+    "timeout": ("u32", "set_timeout(config, @NAME@, error, Config::@METHOD@)"),
+    "key": ("Option<&KeyObject>", "set_key(config, @NAME@, error)"),
+}
+
+FFI = """//! The setters of `tango_config`, one for each option.
+//!
+//! Made from src/config/options.toml by scripts/interface: do not edit, run `make header`.
+
+use libc::c_char;
+
+use super::{set, set_flag, set_key, set_number, set_timeout};
+use crate::config::Config;
+use crate::error::Status;
+use crate::ffi::dpop_key::KeyObject;
+use crate::ffi::error::ErrorObject;
+
+@SETTERS@
+"""
+FFI_SETTER = """@DOC@
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn @FUNCTION@(
+    config: Option<&mut Config>,
+    @NAME@: @TYPE@,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    @WORK@
+}
+"""
+
+
+def ffi(options: list[Option]) -> str:
+    # A custom cache is set in src/ffi/cache.rs.
+    setters = [ffi_setter(option) for option in options if option.type != "custom_cache"]
+    return formatted(filled(FFI, SETTERS="\n".join(setters)))
+
+
+def ffi_setter(option: Option) -> str:
+    kind, work = C_SETTERS.get(option.type, STRING)
+    doc = option.describe(c_reference, "c", C_NOTES.get(option.type, ""), one_call=True, gap="\n\n")
+    return filled(
+        FFI_SETTER,
+        DOC="\n".join(wrapped(doc, "/// ")),
+        FUNCTION=option.c_function,
+        NAME=option.c_parameter,
+        TYPE=kind,
+        WORK=filled(work, NAME=option.c_parameter, METHOD=option.setter or option.name),
+    )
+
+
+def c_reference(name: str) -> str:
+    return name if name.isupper() else f"`{name}`"
+
+
+def formatted(text: str) -> str:
+    command = ["rustfmt", "--edition", "2024", "--config-path", "rustfmt.toml"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout

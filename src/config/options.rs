@@ -1,0 +1,308 @@
+//! The options of a client.
+//!
+//! Made from src/config/options.toml by scripts/interface: do not edit, run `make header`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::env::{addresses, flag, milliseconds, read, string};
+use super::{Address, CacheSource, Config, Environment, KeySource};
+use crate::dpop::{DpopKey, DpopMode};
+use crate::error::Error;
+use crate::store::SharedCache;
+
+pub(super) const DEFAULT_AUDIENCE: &str = "24h";
+pub(super) const DEFAULT_SCOPE: &str = "raas.all";
+pub(super) const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_millis(5_000);
+pub(super) const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(10_000);
+pub(super) const DEFAULT_TOTAL_TIMEOUT: Duration = Duration::from_millis(30_000);
+
+/// The options that have a value.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Options {
+    pub environment: Option<Environment>,
+    pub token_url: Option<Address>,
+    pub client_id: Option<String>,
+    pub client_secret: Option<SecretString>,
+    pub username: Option<String>,
+    pub password: Option<SecretString>,
+    pub audience: Option<String>,
+    pub scope: Option<String>,
+    pub ca_file: Option<PathBuf>,
+    pub proxy: Option<SecretString>,
+    pub user_agent: Option<String>,
+    pub connect_timeout: Option<Duration>,
+    pub attempt_timeout: Option<Duration>,
+    pub total_timeout: Option<Duration>,
+    pub allow_plain_http: Option<bool>,
+    pub api_url: Option<Address>,
+    pub allowed_origins: Option<Vec<Address>>,
+    pub dpop: Option<DpopMode>,
+    pub dpop_key: Option<KeySource>,
+    pub cache: Option<CacheSource>,
+    pub cache_ca_file: Option<PathBuf>,
+    pub allow_fetch_without_cache: Option<bool>,
+}
+
+impl Options {
+    /// Returns these options, and those of `others` that have no value here.
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            environment: self.environment.or(others.environment),
+            token_url: self.token_url.or(others.token_url),
+            client_id: self.client_id.or(others.client_id),
+            client_secret: self.client_secret.or(others.client_secret),
+            username: self.username.or(others.username),
+            password: self.password.or(others.password),
+            audience: self.audience.or(others.audience),
+            scope: self.scope.or(others.scope),
+            ca_file: self.ca_file.or(others.ca_file),
+            proxy: self.proxy.or(others.proxy),
+            user_agent: self.user_agent.or(others.user_agent),
+            connect_timeout: self.connect_timeout.or(others.connect_timeout),
+            attempt_timeout: self.attempt_timeout.or(others.attempt_timeout),
+            total_timeout: self.total_timeout.or(others.total_timeout),
+            allow_plain_http: self.allow_plain_http.or(others.allow_plain_http),
+            api_url: self.api_url.or(others.api_url),
+            allowed_origins: self.allowed_origins.or(others.allowed_origins),
+            dpop: self.dpop.or(others.dpop),
+            dpop_key: self.dpop_key.or(others.dpop_key),
+            cache: self.cache.or(others.cache),
+            cache_ca_file: self.cache_ca_file.or(others.cache_ca_file),
+            allow_fetch_without_cache: self.allow_fetch_without_cache.or(others.allow_fetch_without_cache),
+        }
+    }
+
+    /// Reads each option from its environment variable.
+    pub fn read(lookup: &impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        Ok(Self {
+            environment: read(lookup, "TANGO_ENVIRONMENT", str::parse)?,
+            token_url: read(lookup, "TANGO_TOKEN_URL", string)?,
+            client_id: read(lookup, "TANGO_CLIENT_ID", string)?,
+            client_secret: read(lookup, "TANGO_CLIENT_SECRET", string)?,
+            username: read(lookup, "TANGO_USERNAME", string)?,
+            password: read(lookup, "TANGO_PASSWORD", string)?,
+            audience: read(lookup, "TANGO_AUDIENCE", string)?,
+            scope: read(lookup, "TANGO_SCOPE", string)?,
+            ca_file: read(lookup, "TANGO_CA_FILE", string)?,
+            proxy: read(lookup, "TANGO_PROXY", string)?,
+            user_agent: read(lookup, "TANGO_USER_AGENT", string)?,
+            connect_timeout: read(lookup, "TANGO_CONNECT_TIMEOUT_MS", milliseconds)?,
+            attempt_timeout: read(lookup, "TANGO_ATTEMPT_TIMEOUT_MS", milliseconds)?,
+            total_timeout: read(lookup, "TANGO_TOTAL_TIMEOUT_MS", milliseconds)?,
+            allow_plain_http: read(lookup, "TANGO_ALLOW_PLAIN_HTTP", flag)?,
+            api_url: read(lookup, "TANGO_API_URL", string)?,
+            allowed_origins: read(lookup, "TANGO_ALLOWED_ORIGINS", addresses)?,
+            dpop: read(lookup, "TANGO_DPOP", str::parse)?,
+            dpop_key: read(lookup, "TANGO_DPOP_KEY_FILE", |path| Ok(KeySource::File(path.into())))?,
+            cache: read(lookup, "TANGO_CACHE", |name| Ok(CacheSource::Named(name.into())))?,
+            cache_ca_file: read(lookup, "TANGO_CACHE_CA_FILE", string)?,
+            allow_fetch_without_cache: read(lookup, "TANGO_ALLOW_FETCH_WITHOUT_CACHE", flag)?,
+        })
+    }
+}
+
+impl Config {
+    /// Tango's environment. Required unless [`token_url`](Self::token_url) is set.
+    ///
+    /// Variable: `TANGO_ENVIRONMENT`.
+    pub fn environment(&mut self, value: Environment) -> &mut Self {
+        self.set.environment = Some(value);
+        self
+    }
+
+    /// The token endpoint (RFC 6749 section 3.2) as an absolute URL. HTTPS, except for loopback hosts.
+    ///
+    /// Default: that of the environment. Variable: `TANGO_TOKEN_URL`.
+    pub fn token_url(&mut self, value: impl Into<String>) -> &mut Self {
+        self.set.token_url = Some(Address(value.into()));
+        self
+    }
+
+    /// The client ID, from the Tango portal under OAuth client credentials. Required.
+    ///
+    /// Variable: `TANGO_CLIENT_ID`.
+    pub fn client_id(&mut self, value: impl Into<String>) -> &mut Self {
+        self.set.client_id = Some(value.into());
+        self
+    }
+
+    /// The client secret that belongs to the client ID. Required.
+    ///
+    /// Variable: `TANGO_CLIENT_SECRET`.
+    pub fn client_secret(&mut self, value: impl Into<SecretString>) -> &mut Self {
+        self.set.client_secret = Some(value.into());
+        self
+    }
+
+    /// The user name of the service account, from the Tango portal under OAuth service accounts. Required.
+    ///
+    /// Variable: `TANGO_USERNAME`.
+    pub fn username(&mut self, value: impl Into<String>) -> &mut Self {
+        self.set.username = Some(value.into());
+        self
+    }
+
+    /// The password of the service account. Required.
+    ///
+    /// Variable: `TANGO_PASSWORD`.
+    pub fn password(&mut self, value: impl Into<SecretString>) -> &mut Self {
+        self.set.password = Some(value.into());
+        self
+    }
+
+    /// The audience: `24h` or `5min` for a token of that lifetime; any other audience is sent exactly as written.
+    ///
+    /// Default: `24h`. Variable: `TANGO_AUDIENCE`.
+    pub fn audience(&mut self, value: impl Into<String>) -> &mut Self {
+        self.set.audience = Some(value.into());
+        self
+    }
+
+    /// The scope to request (RFC 6749 section 3.3).
+    ///
+    /// Default: `raas.all`. Variable: `TANGO_SCOPE`.
+    pub fn scope(&mut self, value: impl Into<String>) -> &mut Self {
+        self.set.scope = Some(value.into());
+        self
+    }
+
+    /// A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls the API
+    /// has a setting of its own.
+    ///
+    /// Default: the system's certificates. Variable: `TANGO_CA_FILE`.
+    pub fn ca_file(&mut self, value: impl Into<PathBuf>) -> &mut Self {
+        self.set.ca_file = Some(value.into());
+        self
+    }
+
+    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can
+    /// contain a password.
+    ///
+    /// Default: `system`. Variable: `TANGO_PROXY`.
+    pub fn proxy(&mut self, value: impl Into<SecretString>) -> &mut Self {
+        self.set.proxy = Some(value.into());
+        self
+    }
+
+    /// The `User-Agent` header to send.
+    ///
+    /// Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
+    pub fn user_agent(&mut self, value: impl Into<String>) -> &mut Self {
+        self.set.user_agent = Some(value.into());
+        self
+    }
+
+    /// The time limit for one connection to be established, TLS included. 1 ms to 10 min.
+    ///
+    /// Default: 5 seconds. Variable: `TANGO_CONNECT_TIMEOUT_MS`.
+    pub fn connect_timeout(&mut self, value: Duration) -> &mut Self {
+        self.set.connect_timeout = Some(value);
+        self
+    }
+
+    /// The time limit for one request, response included. 1 ms to 10 min.
+    ///
+    /// Default: 10 seconds. Variable: `TANGO_ATTEMPT_TIMEOUT_MS`.
+    pub fn attempt_timeout(&mut self, value: Duration) -> &mut Self {
+        self.set.attempt_timeout = Some(value);
+        self
+    }
+
+    /// The time limit for one call, retries included. 1 ms to 10 min.
+    ///
+    /// Default: 30 seconds. Variable: `TANGO_TOTAL_TIMEOUT_MS`.
+    pub fn total_timeout(&mut self, value: Duration) -> &mut Self {
+        self.set.total_timeout = Some(value);
+        self
+    }
+
+    /// Allows URLs without TLS on hosts that are not loopback. Secrets then cross the network unencrypted.
+    ///
+    /// Default: no. Variable: `TANGO_ALLOW_PLAIN_HTTP`.
+    pub fn allow_plain_http(&mut self, value: bool) -> &mut Self {
+        self.set.allow_plain_http = Some(value);
+        self
+    }
+
+    /// The API that tokens are for, as an absolute URL. Headers are made for its origin only.
+    ///
+    /// Default: that of the environment. Variable: `TANGO_API_URL`.
+    pub fn api_url(&mut self, value: impl Into<String>) -> &mut Self {
+        self.set.api_url = Some(Address(value.into()));
+        self
+    }
+
+    /// Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed
+    /// in code replace those of the variable.
+    ///
+    /// Variable: `TANGO_ALLOWED_ORIGINS`.
+    pub fn allow_origin(&mut self, value: impl Into<String>) -> &mut Self {
+        self.set.allowed_origins.get_or_insert_default().push(Address(value.into()));
+        self
+    }
+
+    /// Whether tokens are bound to a key (RFC 9449).
+    ///
+    /// Default: `off`. Variable: `TANGO_DPOP`.
+    pub fn dpop(&mut self, value: DpopMode) -> &mut Self {
+        self.set.dpop = Some(value);
+        self
+    }
+
+    /// A file with the key to which tokens are bound, in PEM or as a JWK.
+    ///
+    /// Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
+    pub fn dpop_key_file(&mut self, value: impl Into<PathBuf>) -> &mut Self {
+        self.set.dpop_key = Some(KeySource::File(value.into()));
+        self
+    }
+
+    /// The key to which tokens are bound, instead of [`dpop_key_file`](Self::dpop_key_file).
+    ///
+    /// Default: each client generates an ES256 key.
+    pub fn dpop_key(&mut self, value: DpopKey) -> &mut Self {
+        self.set.dpop_key = Some(KeySource::Given(value));
+        self
+    }
+
+    /// Where the token outlives the process and is shared: `memory` (nowhere), `file` (a directory in the user's cache
+    /// directory), `file:/another/directory`, or the URL of a Redis server, `redis://` or
+    /// `rediss://[user:password@]host[:port][/db]`. With `?cluster=true` the server is a node of a cluster, and the
+    /// URLs of further nodes can follow after spaces; with `?prefix=` keys begin with another string than
+    /// `tango-token:`.
+    ///
+    /// Default: `memory`. Variable: `TANGO_CACHE`.
+    pub fn cache(&mut self, value: impl Into<SecretString>) -> &mut Self {
+        self.set.cache = Some(CacheSource::Named(value.into()));
+        self
+    }
+
+    /// A custom cache, in any database that the program can reach, instead of [`cache`](Self::cache).
+    pub fn custom_cache(&mut self, value: impl SharedCache) -> &mut Self {
+        self.set.cache = Some(CacheSource::Custom(Arc::new(value)));
+        self
+    }
+
+    /// A PEM file of the certificate authorities to trust for a `rediss://` cache.
+    ///
+    /// Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
+    pub fn cache_ca_file(&mut self, value: impl Into<PathBuf>) -> &mut Self {
+        self.set.cache_ca_file = Some(value.into());
+        self
+    }
+
+    /// Requests a token even if the cache cannot be used, instead of failing with
+    /// [`Status::CacheUnavailable`](crate::Status::CacheUnavailable). Each process then requests a token of its own,
+    /// which the server's daily limit may refuse.
+    ///
+    /// Default: no. Variable: `TANGO_ALLOW_FETCH_WITHOUT_CACHE`.
+    pub fn allow_fetch_without_cache(&mut self, value: bool) -> &mut Self {
+        self.set.allow_fetch_without_cache = Some(value);
+        self
+    }
+}
