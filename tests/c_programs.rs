@@ -3,7 +3,9 @@
 
 mod support;
 
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use support::programs::{EVERY_TOOL, Program, Source, Under};
 use support::sandbox::Sandbox;
@@ -118,6 +120,28 @@ fn client_has_no_thread_and_no_socket_before_its_first_token_and_one_thread_afte
     let sandbox = Sandbox::start(&[]);
     let output = Program::build("tests/c/quiet.c", Under::Nothing).run(&sandbox);
     assert_eq!(printed(&output), "client: 1 threads, 0 sockets\ntoken: 2 threads\n");
+}
+
+#[test]
+fn process_that_ends_during_its_request_leaves_the_token_to_the_next_one() {
+    let sandbox = Sandbox::start(&[]);
+    let directory = fresh_directory("exit");
+    let program = Program::build("tests/c/exit.c", Under::Nothing);
+    let cache = format!("file:{}", directory.display());
+    sandbox.hold();
+    let mut ending = program.command(&sandbox);
+    let mut ending = ending.env("TANGO_CACHE", &cache).stdin(Stdio::piped()).spawn().unwrap();
+    sandbox.wait_for("token_requests", 1);
+    drop(ending.stdin.take().map(|mut stdin| stdin.write_all(b"\n")));
+    // Whether it ends is seen only by waiting: it must not.
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(ending.try_wait().unwrap().is_none(), "it waits for its token");
+    sandbox.release();
+    assert!(ending.wait().unwrap().success());
+
+    let output = succeed(program.command(&sandbox).env("TANGO_CACHE", &cache).arg("next"));
+    assert_eq!(printed(&output), "a token\n");
+    assert_eq!(sandbox.token_requests(), 1);
 }
 
 #[test]

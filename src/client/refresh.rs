@@ -236,13 +236,14 @@ impl RefreshTask {
     /// Requests a token and records the result. `None` if nothing was sent because the lock was lost before.
     async fn request(&mut self, mut lock: Option<&mut Locked<'_>>) -> Option<Outcome> {
         match self.send_requests(lock.as_deref_mut()).await {
-            Requested::Token { requested, response } => {
+            Requested::Token { requested, response, guard } => {
                 let held = self.held_of(requested, &response);
                 // Written before it is handed out: whoever has seen it can die, and the fleet has it all the same.
                 self.record(|state, now| state.record_issue(&held, now));
                 if let Some(lock) = lock {
                     self.save(lock, Some(&held)).await;
                 }
+                drop(guard);
                 self.record(|state, _| state.hold(&held));
                 tracing::info!("a new token is held for {} s", response.lifetime.as_secs());
                 Some(Outcome::Token { held, is_final: true })

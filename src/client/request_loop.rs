@@ -10,6 +10,7 @@ use crate::clock::BootTime;
 use crate::config::Transport;
 use crate::endpoint::{Failure, ProofRetries, TokenResponse};
 use crate::error::Error;
+use crate::exit::RequestGuard;
 use crate::failure_kind::FailureKind;
 use crate::random::jitter;
 use crate::retry::Attempts;
@@ -53,6 +54,8 @@ pub(super) enum Requested {
     Token {
         requested: BootTime,
         response: TokenResponse,
+        /// Keeps the process from ending before the token is written.
+        guard: RequestGuard,
     },
     Failed {
         failure: Failure,
@@ -88,9 +91,13 @@ impl RefreshTask {
             }
             let requested = self.inner.clock.now();
             let timeout = deadline.remaining().min(deadline.attempt);
+            let guard = RequestGuard::new(deadline.lease(Duration::ZERO));
             let mut failure = match endpoint.request_token(timeout, &mut proof_retries).await {
-                Ok(response) => return Requested::Token { requested, response },
-                Err(failure) => failure,
+                Ok(response) => return Requested::Token { requested, response, guard },
+                Err(failure) => {
+                    drop(guard);
+                    failure
+                }
             };
             if let Some(response) = failure.token.take() {
                 let held = self.held_of(requested, &response);

@@ -15,6 +15,7 @@ mod config;
 mod dpop_key;
 mod dpop_proof;
 mod error;
+mod exit;
 mod fork;
 mod log;
 mod request;
@@ -29,6 +30,7 @@ use libc::c_char;
 
 use crate::error::{Error, Status};
 use error::ErrorObject;
+pub use exit::wait_at_exit;
 pub use fork::watch as watch_forks;
 
 /// Runs the body of one function. An error reaches the caller as an object and a status; so does a panic, because

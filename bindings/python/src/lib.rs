@@ -37,11 +37,12 @@ mod _native {
     #[pymodule_export]
     use super::token::PyToken;
 
-    /// Calls `watch_forks`, which requires that the module is never unloaded. Python never unloads one.
+    /// Calls `watch_forks` and `wait_at_exit`, which require that the module is never unloaded. Python never unloads one.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::refuse_other_interpreters(module.py())?;
         tango_token::watch_forks();
+        tango_token::wait_at_exit();
         Ok(())
     }
 
