@@ -1061,14 +1061,15 @@ public:
     /// at most the total timeout. WOULD_BLOCK if it would have to wait inside a callback of this library.
     result<token> try_acquire() const { return detail::made<token>(tango_token_acquire, native()); }
 
-    /// Gets the token that the client holds (`tango_token_try_acquire`), or an empty object if it holds none, and returns
-    /// at once. Starts a refresh that is due. In C++ `try_acquire` is already the `acquire` that does not throw.
+    /// Gets the token that the client holds (`tango_token_try_acquire`), or an empty object if it holds none, and
+    /// returns at once. Starts a refresh that is due. In C++ `try_acquire` is already the `acquire` that does not
+    /// throw.
     result<token> try_acquire_held() const { return detail::made<token>(tango_token_try_acquire, native()); }
 
     /// Starts to acquire a token and returns at once. `done` takes a `result<token>`. If and only if this succeeds,
     /// `done` is called exactly once, later, on the library's callback thread, and destroyed there: it must not throw,
-    /// and delays other callbacks until it returns. This client may be destroyed before that or inside `done`. Everything that `done` uses has to exist until
-    /// then, also when `main` returns.
+    /// and delays other callbacks until it returns. This client may be destroyed before that or inside `done`.
+    /// Everything that `done` uses has to exist until then, also when `main` returns.
     template <class Done>
     result<request> try_acquire_start(Done done) const
     {

@@ -75,7 +75,8 @@ pub(crate) fn release(end: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Waits until all callbacks that were queued before have run, at most for `timeout`. Returns at once inside a callback.
+/// Waits until all callbacks that were queued before have run, at most for `timeout`. Returns at once inside a
+/// callback.
 pub(crate) fn drain(timeout: Duration) {
     if Role::of_this_thread() == Role::Program && CALLBACKS.get().is_running.load(SeqCst) {
         let (sender, called) = mpsc::channel();

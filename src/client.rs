@@ -1,5 +1,5 @@
-//! The story of a token: a caller gets the one that is held, or waits for the one refresh that is under way. The refresh
-//! runs on the library's own thread, so that no caller takes it along by giving up.
+//! The story of a token: a caller gets the one that is held, or waits for the one refresh that is under way. The
+//! refresh runs on the library's own thread, so that no caller takes it along by giving up.
 
 mod authorize;
 mod clocks;
@@ -143,18 +143,18 @@ impl Client {
 
     /// Returns the token that is held, or `None`: never waits, and neither starts a thread nor does any I/O.
     ///
-    /// Starts the refresh that is due, or the one where no token is held, on the library's thread if that runs already: the
-    /// first `acquire` starts it. So asynchronous callers can try this first, and wait where they have to.
+    /// Starts the refresh that is due, or the one where no token is held, on the library's thread if that runs already:
+    /// the first `acquire` starts it. So asynchronous callers can try this first, and wait where they have to.
     pub fn try_acquire(&self) -> Option<Token> {
         self.0.serve_from_memory().or_else(|| self.0.look_without_waiting())
     }
 
-    /// Marks `token` as suspect, because an API rejected it as `invalid_token`. Returns whether it was held, and not suspect
-    /// before.
+    /// Marks `token` as suspect, because an API rejected it as `invalid_token`. Returns whether it was held, and not
+    /// suspect before.
     ///
-    /// The next call requests one replacement. While there can be none, because the quota refuses it or the token is itself a
-    /// replacement, the suspect token is served again: an API can reject a good token, and a new one costs the quota of a
-    /// day. The whole fleet learns of it through the shared cache, in the background.
+    /// The next call requests one replacement. While there can be none, because the quota refuses it or the token is
+    /// itself a replacement, the suspect token is served again: an API can reject a good token, and a new one costs the
+    /// quota of a day. The whole fleet learns of it through the shared cache, in the background.
     pub fn invalidate(&self, token: &Token) -> bool {
         let now = self.0.clock.now();
         let marked = self.0.update(|snapshot| {
@@ -334,7 +334,8 @@ impl Inner {
     }
 }
 
-/// Whether what failed with `former` settings is to be tried with `newest` ones: others, and not known to fail in the same way.
+/// Whether what failed with `former` settings is to be tried with `newest` ones: others, and not known to fail in the
+/// same way.
 fn is_superseded(former: &Settings, newest: &Settings, error: &Error) -> bool {
     let are_corrected = || !former.request.has_the_secrets_of(&newest.request);
     !former.request.is_of_the_same(&newest.request) || (error.status() == Status::CredentialsRefused && are_corrected())

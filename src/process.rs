@@ -75,8 +75,8 @@ impl<T: Default> ProcessLocal<T> {
         self.get_for(0)
     }
 
-    /// The same for a value that belongs to something of this process that can die before it, like the library's thread: each
-    /// generation has its own, and leaves behind that of the last one.
+    /// The same for a value that belongs to something of this process that can die before it, like the library's
+    /// thread: each generation has its own, and leaves behind that of the last one.
     pub fn get_for(&self, generation: u32) -> Arc<T> {
         let process = ProcessId::current();
         loop {

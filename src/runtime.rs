@@ -1,9 +1,9 @@
 //! The thread on which the library communicates with servers: a current-thread runtime, which the first call that needs
 //! it starts, and which all clients of the process share.
 //!
-//! It can die before the process does: a program that becomes a daemon may close all descriptors, and the thread's event
-//! queue is one. The next call then starts another thread. The state of the dead one is leaked, never dropped: the numbers
-//! of its descriptors may belong to files of the program by then.
+//! It can die before the process does: a program that becomes a daemon may close all descriptors, and the thread's
+//! event queue is one. The next call then starts another thread. The state of the dead one is leaked, never dropped:
+//! the numbers of its descriptors may belong to files of the program by then.
 
 mod sentinel;
 
@@ -90,8 +90,8 @@ impl Watched {
         self.sentinel.as_ref().is_none_or(Sentinel::is_there)
     }
 
-    /// Stops the library's thread for ever if its descriptors were closed. Called before and after each poll of the event
-    /// queue: the next poll could otherwise take the events of a successor whose queue has the same number.
+    /// Stops the library's thread for ever if its descriptors were closed. Called before and after each poll of the
+    /// event queue: the next poll could otherwise take the events of a successor whose queue has the same number.
     fn stop_without_descriptors(&self) {
         if !self.has_descriptors() {
             self.declare_dead();
@@ -161,8 +161,8 @@ impl Runtime {
         spawned.is_ok()
     }
 
-    /// Waits on any executor for a result of the library's thread. Returns `None` after the timeout, and as soon as that
-    /// thread is dead.
+    /// Waits on any executor for a result of the library's thread. Returns `None` after the timeout, and as soon as
+    /// that thread is dead.
     ///
     /// There is no task in between, so that dropping the future leaves nothing behind.
     pub async fn within<T>(&self, timeout: Duration, work: impl Future<Output = T>) -> Option<T> {

@@ -60,8 +60,8 @@ impl Patience {
 }
 
 impl Inner {
-    /// The result of a refresh for one caller. As soon as a caller has waited for some seconds it gets a valid token if there is
-    /// one, and the refresh goes on behind it.
+    /// The result of a refresh for one caller. As soon as a caller has waited for some seconds it gets a valid token if
+    /// there is one, and the refresh goes on behind it.
     pub(super) async fn result_for(&self, mut pending: Pending, patience: Patience) -> Result<Outcome, NoResult> {
         let mut slice = FALLBACK_AFTER;
         loop {

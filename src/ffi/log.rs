@@ -45,10 +45,11 @@ pub type LogCallback = Option<unsafe extern "C" fn(user_data: *mut c_void, level
 /// Sends the log of the whole process to `callback`, up to `max_level`, a `tango_log_level`. A NULL `callback` stops
 /// it.
 ///
-/// No line contains a secret. `user_data` stays the caller's. The function waits for at most one second until the previous
-/// callback has received the lines that wait for it: stop the log before the program ends, to see the last ones. A slow
-/// call of the previous callback may still be running when this function returns, so keep `user_data` valid until no call
-/// can use it. INVALID_ARGUMENT for an unknown level; INVALID_CONFIGURATION if a Rust part of the program already receives the log through `tracing`.
+/// No line contains a secret. `user_data` stays the caller's. The function waits for at most one second until the
+/// previous callback has received the lines that wait for it: stop the log before the program ends, to see the last
+/// ones. A slow call of the previous callback may still be running when this function returns, so keep `user_data`
+/// valid until no call can use it. INVALID_ARGUMENT for an unknown level; INVALID_CONFIGURATION if a Rust part of the
+/// program already receives the log through `tracing`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_log_set_callback(
     max_level: i32,
@@ -124,7 +125,10 @@ impl Subscriber for ToCallback {
         let earlier = dropped.swap(0, Relaxed);
         let is_queued = callbacks::log(move || {
             if earlier > 0 {
-                deliver(LogLevel::Warn as i32, format!("{earlier} log lines were dropped: the log callback is too slow"));
+                deliver(
+                    LogLevel::Warn as i32,
+                    format!("{earlier} log lines were dropped: the log callback is too slow"),
+                );
             }
             deliver(level, line.0);
         });

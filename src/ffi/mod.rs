@@ -99,8 +99,8 @@ unsafe fn server_string<'a>(value: *const c_char) -> Option<Cow<'a, str>> {
     (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) }.to_string_lossy())
 }
 
-/// Calls a `release` callback: here, or on the callback thread if the last owner was the library's thread, which must not
-/// wait for it.
+/// Calls a `release` callback: here, or on the callback thread if the last owner was the library's thread, which must
+/// not wait for it.
 fn release(release: Option<unsafe extern "C" fn(*mut c_void)>, user_data: *mut c_void) {
     struct UserData(*mut c_void);
     // SAFETY: the header says that `release` is called on any thread; the library only passes the data on.

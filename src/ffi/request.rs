@@ -1,7 +1,7 @@
 //! `tango_request`: an asynchronous acquire.
 //!
-//! The caller's thread polls it first, the callback thread polls it again and calls `done`. A waker only queues it for the
-//! callback thread.
+//! The caller's thread polls it first, the callback thread polls it again and calls `done`. A waker only queues it for
+//! the callback thread.
 
 use std::future::Future;
 use std::mem;
@@ -23,9 +23,9 @@ use crate::process::ProcessId;
 use crate::token::{Replica, Token};
 
 /// Completes an asynchronous acquire, with a token and NULL, or with NULL and an error. The callback owns both and
-/// frees them. Called exactly once, on the library's callback thread: it delays other callbacks until it returns, and must
-/// neither throw nor longjmp. It may call any function of this library; a blocking acquire that would have to wait returns
-/// WOULD_BLOCK.
+/// frees them. Called exactly once, on the library's callback thread: it delays other callbacks until it returns, and
+/// must neither throw nor longjmp. It may call any function of this library; a blocking acquire that would have to wait
+/// returns WOULD_BLOCK.
 pub type AcquireDone =
     Option<unsafe extern "C" fn(user_data: *mut c_void, token: *mut Replica, error: *mut ErrorObject)>;
 
@@ -39,9 +39,9 @@ pub struct Request {
 /// Starts to acquire a token and returns at once.
 ///
 /// If and only if this returns OK, `done` is called exactly once, later, on the library's callback thread, even if a
-/// token is already held. `user_data` is passed to it and stays the caller's. `request` may be NULL; otherwise the caller
-/// owns `*request`, and frees it with `tango_request_free` before or after `done`. INVALID_ARGUMENT if `client` or `done`
-/// is NULL; INTERNAL if the callback thread cannot be started. All other errors go to `done`.
+/// token is already held. `user_data` is passed to it and stays the caller's. `request` may be NULL; otherwise the
+/// caller owns `*request`, and frees it with `tango_request_free` before or after `done`. INVALID_ARGUMENT if `client`
+/// or `done` is NULL; INTERNAL if the callback thread cannot be started. All other errors go to `done`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_acquire_start(
     client: Option<&Client>,

@@ -51,9 +51,9 @@ pub unsafe extern "C" fn tango_token_acquire(
 
 /// Gets the token that the client holds, or NULL if it holds none, and returns at once, without I/O.
 ///
-/// Starts a refresh that is due, or a first one, if the library's thread runs: the first acquire starts that thread. This is
-/// the fast path of asynchronous callers, which start an acquire if `*token` is NULL. The caller owns `*token` and frees it
-/// with `tango_token_free`. INVALID_ARGUMENT if `client` or `token` is NULL.
+/// Starts a refresh that is due, or a first one, if the library's thread runs: the first acquire starts that thread.
+/// This is the fast path of asynchronous callers, which start an acquire if `*token` is NULL. The caller owns `*token`
+/// and frees it with `tango_token_free`. INVALID_ARGUMENT if `client` or `token` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_try_acquire(
     client: Option<&Client>,
