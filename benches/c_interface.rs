@@ -25,8 +25,8 @@ fn cached_acquire() {
     let output = Program::build_optimised("benches/cached_acquire.c").run(&sandbox);
     println!("cached acquire and free through the C interface");
     for line in String::from_utf8(output.stdout).unwrap().lines() {
-        let (threads, ns) = line.split_once(' ').unwrap();
-        println!("  {threads} threads  {ns:>7} ns per call");
+        let fields: Vec<_> = line.split(' ').collect();
+        println!("  {:<11}  {} threads  {:>7} ns per call", fields[0], fields[1], fields[2]);
     }
 }
 

@@ -1,4 +1,4 @@
-/* Measures a call that is served from memory, acquire and free, on one to eight threads. */
+/* Measures a call that is served from memory, acquire and free, try_acquire and free, on one to eight threads. */
 #include <pthread.h>
 #include <time.h>
 
@@ -8,6 +8,7 @@ enum { CALLS = 5000000, MOST_THREADS = 8 };
 
 static tango_client *client;
 static pthread_barrier_t start;
+static tango_status (*taking)(const tango_client *, tango_token **, tango_error **);
 
 static double now_ns(void)
 {
@@ -22,7 +23,7 @@ static void *call(void *ns_per_call)
     double begin = now_ns();
     for (int i = 0; i < CALLS; i++) {
         tango_token *token = NULL;
-        if (tango_token_acquire(client, &token, NULL) != TANGO_STATUS_OK)
+        if (taking(client, &token, NULL) != TANGO_STATUS_OK)
             abort();
         tango_token_free(token);
     }
@@ -50,8 +51,12 @@ int main(void)
 {
     client = client_from_env();
     tango_token_free(acquire(client));
-    for (int threads = 1; threads <= MOST_THREADS; threads *= 2)
-        printf("%d %.1f\n", threads, measure(threads));
+    for (int threads = 1; threads <= MOST_THREADS; threads *= 2) {
+        taking = tango_token_acquire;
+        printf("acquire %d %.1f\n", threads, measure(threads));
+        taking = tango_token_try_acquire;
+        printf("try_acquire %d %.1f\n", threads, measure(threads));
+    }
     tango_client_free(client);
     return 0;
 }

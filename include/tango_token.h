@@ -47,11 +47,14 @@
  * Threads   A tango_config is for one thread at a time; any number of threads may use every other object at once. The
  *           one rule: do not free a handle while another thread uses that same handle; _clone gives each its own. Do
  *           not change the environment (setenv) while another thread loads a configuration or makes a client. The
- *           library starts one thread when a call first needs the network, the shared cache or a callback, and keeps it
- *           until the process ends. Further threads are short-lived: while a host name is resolved or a tango_dpop_sign
- *           signs a token request (up to 16 in the process), and while a cache in a directory or behind callbacks is in
- *           use (one per refresh; up to 8 per client where calls hang).
- * Callbacks run while the library holds no lock: tango_acquire_done on the library's thread, all others on any thread.
+ *           library starts one thread when a call first needs the network or the shared cache, and keeps it until the
+ *           process ends; it starts a second one, for callbacks, with the first asynchronous call or log line. Further
+ *           threads are short-lived: while a host name is resolved (up to 4 per client), while a tango_dpop_sign signs
+ *           a token request (up to 4 per key), and while a cache in a directory or behind callbacks is in use (one per
+ *           refresh; up to 8 per client where calls hang). A program may close the descriptors of the library, as
+ *           daemons do: the next call starts a new thread, and calls in flight keep their deadlines.
+ * Callbacks run while the library holds no lock: tango_acquire_done and tango_log_callback on the callback thread, one
+ *           after the other, all others on any thread. A slow one delays the callbacks after it, but no request.
  *           They must neither throw nor longjmp.
  * Fork      A forked child may use every object. Requests in flight stay with the parent.
  * Secrets   are in no message, log line or error. The strings of tango_token_value, tango_authorization_value and
@@ -440,15 +443,17 @@ typedef void (*tango_dpop_release)(void *user_data);
 
 /**
  * Receives one line of the log: its `tango_log_level`, and a message that is borrowed until the function returns.
- * Called on any thread, several at once; it must neither throw nor longjmp. Lines that the library would log from
- * inside it are dropped.
+ * Called on the library's callback thread, one line after the other; it must neither throw nor longjmp. Lines that the
+ * library would log from inside it are dropped. If it is so slow that 1,000 lines wait, further lines are dropped and
+ * counted, and a later line reports how many.
  */
 typedef void (*tango_log_callback)(void *user_data, int32_t level, const char *message);
 
 /**
  * Completes an asynchronous acquire, with a token and NULL, or with NULL and an error. The callback owns both and
- * frees them. Called exactly once, on the library's thread: it must not wait, throw or longjmp. It may call any
- * function of this library; a blocking acquire that would have to wait returns WOULD_BLOCK.
+ * frees them. Called exactly once, on the library's callback thread: it delays other callbacks until it returns, and
+ * must neither throw nor longjmp. It may call any function of this library; a blocking acquire that would have to wait
+ * returns WOULD_BLOCK.
  */
 typedef void (*tango_acquire_done)(void *user_data, tango_token *token, tango_error *error);
 
@@ -953,9 +958,11 @@ void tango_error_free(tango_error *error);
  * Sends the log of the whole process to `callback`, up to `max_level`, a `tango_log_level`. A NULL `callback` stops
  * it.
  *
- * No line contains a secret. `user_data` stays the caller's. A call of the previous callback may still be running on
- * another thread when this function returns, so keep `user_data` valid until no call can use it. INVALID_ARGUMENT for
- * an unknown level; INVALID_CONFIGURATION if a Rust part of the program already receives the log through `tracing`.
+ * No line contains a secret. `user_data` stays the caller's. The function waits for at most one second until the
+ * previous callback has received the lines that wait for it: stop the log before the program ends, to see the last
+ * ones. A slow call of the previous callback may still be running when this function returns, so keep `user_data`
+ * valid until no call can use it. INVALID_ARGUMENT for an unknown level; INVALID_CONFIGURATION if a Rust part of the
+ * program already receives the log through `tracing`.
  */
 tango_status tango_log_set_callback(int32_t max_level,
                                     tango_log_callback callback,
@@ -965,10 +972,10 @@ tango_status tango_log_set_callback(int32_t max_level,
 /**
  * Starts to acquire a token and returns at once.
  *
- * If and only if this returns OK, `done` is called exactly once, later, on the library's thread, even if a token is
- * already held. `user_data` is passed to it and stays the caller's. `request` may be NULL; otherwise the caller owns
- * `*request`, and frees it with `tango_request_free` before or after `done`. INVALID_ARGUMENT if `client` or `done` is
- * NULL; INTERNAL if the library's thread cannot be started. All other errors go to `done`.
+ * If and only if this returns OK, `done` is called exactly once, later, on the library's callback thread, even if a
+ * token is already held. `user_data` is passed to it and stays the caller's. `request` may be NULL; otherwise the
+ * caller owns `*request`, and frees it with `tango_request_free` before or after `done`. INVALID_ARGUMENT if `client`
+ * or `done` is NULL; INTERNAL if the callback thread cannot be started. All other errors go to `done`.
  */
 tango_status tango_token_acquire_start(const tango_client *client,
                                        tango_acquire_done done,
@@ -996,6 +1003,15 @@ void tango_request_free(tango_request *request);
  * every other status of `tango_status` says why there is no token.
  */
 tango_status tango_token_acquire(const tango_client *client, tango_token **token, tango_error **error);
+
+/**
+ * Gets the token that the client holds, or NULL if it holds none, and returns at once, without I/O.
+ *
+ * Starts a refresh that is due, or a first one, if the library's thread runs: the first acquire starts that thread.
+ * This is the fast path of asynchronous callers, which start an acquire if `*token` is NULL. The caller owns `*token`
+ * and frees it with `tango_token_free`. INVALID_ARGUMENT if `client` or `token` is NULL.
+ */
+tango_status tango_token_try_acquire(const tango_client *client, tango_token **token, tango_error **error);
 
 /**
  * Returns another handle of the same token, which the caller frees with `tango_token_free`. NULL for NULL.

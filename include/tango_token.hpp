@@ -1061,10 +1061,15 @@ public:
     /// at most the total timeout. WOULD_BLOCK if it would have to wait inside a callback of this library.
     result<token> try_acquire() const { return detail::made<token>(tango_token_acquire, native()); }
 
+    /// Gets the token that the client holds (`tango_token_try_acquire`), or an empty object if it holds none, and
+    /// returns at once. Starts a refresh that is due. In C++ `try_acquire` is already the `acquire` that does not
+    /// throw.
+    result<token> try_acquire_held() const { return detail::made<token>(tango_token_try_acquire, native()); }
+
     /// Starts to acquire a token and returns at once. `done` takes a `result<token>`. If and only if this succeeds,
-    /// `done` is called exactly once, later, on the library's thread, and destroyed there: it must neither wait nor
-    /// throw. This client may be destroyed before that or inside `done`. Everything that `done` uses has to exist until
-    /// then, also when `main` returns.
+    /// `done` is called exactly once, later, on the library's callback thread, and destroyed there: it must not throw,
+    /// and delays other callbacks until it returns. This client may be destroyed before that or inside `done`.
+    /// Everything that `done` uses has to exist until then, also when `main` returns.
     template <class Done>
     result<request> try_acquire_start(Done done) const
     {
@@ -1135,6 +1140,7 @@ public:
 #ifdef __cpp_exceptions
     explicit client(const config &from) : client(try_make(from).value()) {}
     token acquire() const { return try_acquire().value(); }
+    token acquire_held() const { return try_acquire_held().value(); }
     template <class Done>
     request acquire_start(Done done) const
     {
@@ -1231,8 +1237,8 @@ inline token acquire(const client &from, std::stop_token stop)
 
 #endif
 
-/// Receives one line of the log, borrowed until it returns. Called on any thread, several at once; it must not throw.
-/// Lines that the library would log from inside it are dropped.
+/// Receives one line of the log, borrowed until it returns. Called on the callback thread, one line after the other; it
+/// must not throw. Lines that the library would log from inside it are dropped.
 using log_callback = std::function<void(tango_log_level level, std::string_view message)>;
 
 /// Sends the log of the whole process to `callback`, up to a level. An empty function stops it. No line contains a

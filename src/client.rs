@@ -1,5 +1,5 @@
-//! The story of a token: a caller gets the one that is held, or waits for the one refresh that is under way. The refresh
-//! runs on the library's own thread, so that no caller takes it along by giving up.
+//! The story of a token: a caller gets the one that is held, or waits for the one refresh that is under way. The
+//! refresh runs on the library's own thread, so that no caller takes it along by giving up.
 
 mod authorize;
 mod clocks;
@@ -13,11 +13,11 @@ mod schedule;
 mod single_flight;
 mod snapshot;
 mod suspects;
+mod waiting;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 
@@ -28,20 +28,16 @@ use crate::dpop::ServerClock;
 use crate::error::{Error, Status};
 use crate::policy::Decision;
 use crate::process::ProcessLocal;
+use crate::runtime::{self, Runtime};
 use crate::token::{HeldToken, Token};
 
 pub use authorize::{Authorization, Observation, Verdict};
 use components::{Components, SystemComponents};
 use plan::Demand;
 use process_state::ProcessState;
-use refresh::{Outcome, RefreshTask, ended_unexpectedly};
-use single_flight::{NoResult, Waiter};
+use refresh::{RefreshTask, ended_unexpectedly};
 use snapshot::Snapshot;
-
-/// A caller that has waited for this long gets a valid token, if there is one that is to be replaced.
-const FALLBACK_AFTER: Duration = Duration::from_secs(2);
-/// How often it is looked for after that.
-const FALLBACK_INTERVAL: Duration = Duration::from_millis(250);
+use waiting::{Patience, Pending};
 
 /// Gets tokens for one set of credentials, and keeps the current one for every caller in the process.
 ///
@@ -55,6 +51,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     /// Read by every call without a lock; changed by `update` alone.
     snapshot: ArcSwap<Snapshot>,
+    /// One update of the snapshot at a time.
+    writer: ProcessLocal<Mutex<()>>,
     process: ProcessLocal<ProcessState>,
     /// Where tokens may be sent.
     origins: Origins,
@@ -64,7 +62,7 @@ struct Inner {
 /// What a caller gets from a look at the snapshot.
 enum Availability {
     Token(Token),
-    Pending(Waiter<Outcome>),
+    Pending(Pending),
 }
 
 /// What a caller is to be given, and what is to be started for it.
@@ -87,13 +85,14 @@ impl Client {
         let inner = Inner {
             snapshot: ArcSwap::from_pointee(Snapshot::new(&settings)),
             settings: ArcSwap::new(Arc::clone(&settings)),
+            writer: ProcessLocal::new(),
             process: ProcessLocal::new(),
             components,
             clock,
             origins,
             server_clock,
         };
-        inner.endpoint(&settings)?;
+        inner.endpoint(&inner.process.get_for(runtime::generation()), &settings)?;
         Ok(Self(Arc::new(inner)))
     }
 
@@ -104,15 +103,21 @@ impl Client {
     ///
     /// [`Status::WouldBlock`]: crate::Status::WouldBlock
     pub fn acquire(&self) -> Result<Token, Error> {
+        self.0.serve_from_memory().map_or_else(|| self.acquire_slowly(), Ok)
+    }
+
+    /// Apart from the way of nearly every call, which is to need few instructions.
+    #[cold]
+    #[inline(never)]
+    fn acquire_slowly(&self) -> Result<Token, Error> {
         let patience = Patience::new(&self.0);
         loop {
-            let waiter = match self.0.look()? {
+            let pending = match self.0.look()? {
                 Availability::Token(token) => return Ok(token),
-                Availability::Pending(waiter) => waiter,
+                Availability::Pending(pending) => pending,
             };
-            let result = Arc::clone(&self.0).result_for(waiter, patience);
-            let result = self.0.components.runtime()?.wait_for(result, patience.left())?;
-            if let Some(outcome) = self.0.answer(result.unwrap_or(Err(NoResult::Timeout)), patience) {
+            let result = self.0.block_for_result(pending, patience)?;
+            if let Some(outcome) = self.0.answer(result, patience) {
                 return outcome;
             }
         }
@@ -124,12 +129,11 @@ impl Client {
         async move {
             let patience = Patience::new(&client.0);
             loop {
-                let waiter = match client.0.look()? {
+                let pending = match client.0.look()? {
                     Availability::Token(token) => return Ok(token),
-                    Availability::Pending(waiter) => waiter,
+                    Availability::Pending(pending) => pending,
                 };
-                let result = Arc::clone(&client.0).result_for(waiter, patience);
-                let result = client.0.components.runtime()?.spawn(result).await.unwrap_or(Err(NoResult::Abandoned));
+                let result = client.0.result_for(pending, patience).await;
                 if let Some(outcome) = client.0.answer(result, patience) {
                     return outcome;
                 }
@@ -137,12 +141,20 @@ impl Client {
         }
     }
 
-    /// Marks `token` as suspect, because an API rejected it as `invalid_token`. Returns whether it was held, and not suspect
-    /// before.
+    /// Returns the token that is held, or `None`: never waits, and neither starts a thread nor does any I/O.
     ///
-    /// The next call requests one replacement. While there can be none, because the quota refuses it or the token is itself a
-    /// replacement, the suspect token is served again: an API can reject a good token, and a new one costs the quota of a
-    /// day. The whole fleet learns of it through the shared cache, in the background.
+    /// Starts the refresh that is due, or the one where no token is held, on the library's thread if that runs already:
+    /// the first `acquire` starts it. So asynchronous callers can try this first, and wait where they have to.
+    pub fn try_acquire(&self) -> Option<Token> {
+        self.0.serve_from_memory().or_else(|| self.0.look_without_waiting())
+    }
+
+    /// Marks `token` as suspect, because an API rejected it as `invalid_token`. Returns whether it was held, and not
+    /// suspect before.
+    ///
+    /// The next call requests one replacement. While there can be none, because the quota refuses it or the token is
+    /// itself a replacement, the suspect token is served again: an API can reject a good token, and a new one costs the
+    /// quota of a day. The whole fleet learns of it through the shared cache, in the background.
     pub fn invalidate(&self, token: &Token) -> bool {
         let now = self.0.clock.now();
         let marked = self.0.update(|snapshot| {
@@ -173,23 +185,6 @@ impl Client {
             self.0.settings.store(after);
             Ok(())
         })
-    }
-}
-
-/// How long a caller waits, whatever the refreshes do.
-#[derive(Clone, Copy)]
-struct Patience {
-    started: Instant,
-    timeout: Duration,
-}
-
-impl Patience {
-    fn new(inner: &Inner) -> Self {
-        Self { started: Instant::now(), timeout: inner.settings.load().transport.total_timeout }
-    }
-
-    fn left(&self) -> Duration {
-        self.timeout.saturating_sub(self.started.elapsed())
     }
 }
 
@@ -247,57 +242,47 @@ impl Inner {
         }
     }
 
-    /// Starts a refresh, or joins the one that is under way, whichever credentials that is for.
-    fn start(self: &Arc<Self>, settings: &Arc<Settings>, demand: Demand) -> Result<Waiter<Outcome>, Error> {
-        let runtime = self.components.runtime()?;
-        let process = self.process.get();
-        Ok(process.refreshes.join_or_start(demand == Demand::Token, |ticket| {
-            runtime.spawn(RefreshTask::new(self, settings, ticket).run());
-        }))
+    fn look_without_waiting(self: &Arc<Self>) -> Option<Token> {
+        let Some(runtime) = self.components.running() else {
+            let (snapshot, now) = (self.snapshot.load(), self.clock.now());
+            let serves = matches!(snapshot.decide_for_caller(now), Decision::Serve | Decision::ServeAndRefresh);
+            return snapshot.token(now).filter(|_| serves).map(|held| held.token());
+        };
+        let settings = self.settings.load_full();
+        let (held, start) = match self.update(|snapshot| self.lookup(snapshot)) {
+            Lookup::Serve { held, start } => (Some(held), start),
+            Lookup::Wait => (None, Some(Demand::Token)),
+            Lookup::Refuse { sync, .. } => (None, sync.then_some(Demand::Sync)),
+        };
+        if let Some(demand) = start {
+            // Where the thread has just died the next call that waits starts another.
+            let _ = self.start_on(&runtime, &settings, demand);
+        }
+        held.map(|held| held.token())
     }
 
-    /// The result of a refresh for one caller. As soon as a caller has waited for some seconds it gets a valid token if there is
-    /// one, and the refresh goes on behind it.
-    async fn result_for(self: Arc<Self>, mut waiter: Waiter<Outcome>, patience: Patience) -> Result<Outcome, NoResult> {
-        let mut slice = FALLBACK_AFTER;
-        loop {
-            let left = patience.left();
-            match waiter.within(left.min(slice)).await {
-                Err(NoResult::Timeout) if left > slice => {}
-                result => return result,
-            }
-            if let Some(held) = self.valid_token() {
-                return Ok(Outcome::Token { held, is_final: true });
-            }
-            slice = FALLBACK_INTERVAL;
+    /// Starts a refresh, or joins the one that is under way, whichever credentials that is for.
+    fn start(self: &Arc<Self>, settings: &Arc<Settings>, demand: Demand) -> Result<Pending, Error> {
+        let runtime = self.components.runtime()?;
+        match self.start_on(&runtime, settings, demand) {
+            Some(pending) => Ok(pending),
+            // The thread was found dead, and another one takes its place.
+            None => self.start_on(&self.components.runtime()?, settings, demand).ok_or_else(ended_unexpectedly),
         }
+    }
+
+    /// `None` if this thread is dead.
+    fn start_on(self: &Arc<Self>, runtime: &Runtime, settings: &Arc<Settings>, demand: Demand) -> Option<Pending> {
+        let process = self.process.get_for(runtime.generation());
+        let mut is_under_way = true;
+        let waiter = process.refreshes.join_or_start(demand == Demand::Token, |ticket| {
+            is_under_way = runtime.spawn(RefreshTask::new(self, &process, settings, ticket).run());
+        });
+        is_under_way.then(|| Pending { waiter, runtime: runtime.clone() })
     }
 
     fn valid_token(&self) -> Option<Arc<HeldToken>> {
         self.snapshot.load().token(self.clock.now()).cloned()
-    }
-
-    /// What a caller gets whose refresh has ended, or did not in time. `None` to look again: it ended for others.
-    fn answer(&self, result: Result<Outcome, NoResult>, patience: Patience) -> Option<Result<Token, Error>> {
-        let error = match result {
-            Ok(Outcome::Token { held, is_final }) if is_final || self.may_serve(&held) => {
-                return Some(Ok(held.token()));
-            }
-            Ok(Outcome::Failed { error, settings }) if !is_superseded(&settings, &self.settings.load(), &error) => {
-                error
-            }
-            Err(NoResult::Abandoned) => ended_unexpectedly(),
-            _ if patience.left().is_zero() => self.timed_out(patience.timeout),
-            _ => return None,
-        };
-        // As long as a valid token is held no caller gets an error.
-        Some(self.valid_token().map(|held| held.token()).ok_or(error))
-    }
-
-    /// Whether a token is still good for those who waited for it.
-    fn may_serve(&self, held: &HeldToken) -> bool {
-        let now = self.clock.now();
-        !held.lifetime().is_over(now) && !self.waits_for_replacement_of(&held.token(), now)
     }
 
     /// Whether callers wait for a replacement of this token, which an API rejected.
@@ -347,25 +332,20 @@ impl Inner {
             }
         });
     }
-
-    /// What a caller gets whose refresh did not end in time: the reason, where it is known why nothing is sent.
-    fn timed_out(&self, timeout: Duration) -> Error {
-        let (snapshot, now) = (self.snapshot.load(), self.clock.now());
-        if let Decision::Refuse { until } = snapshot.decide_for_refresh(&self.settings.load(), now) {
-            return snapshot.current().refusal(until, now);
-        }
-        let message = format!(
-            "no token within {} ms; the refresh goes on, here or in another process; ask again",
-            timeout.as_millis()
-        );
-        Error::new(Status::TimedOut, message).with_retry_after(Some(Duration::from_secs(1)))
-    }
 }
 
-/// Whether what failed with `former` settings is to be tried with `newest` ones: others, and not known to fail in the same way.
+/// Whether what failed with `former` settings is to be tried with `newest` ones: others, and not known to fail in the
+/// same way.
 fn is_superseded(former: &Settings, newest: &Settings, error: &Error) -> bool {
     let are_corrected = || !former.request.has_the_secrets_of(&newest.request);
     !former.request.is_of_the_same(&newest.request) || (error.status() == Status::CredentialsRefused && are_corrected())
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The connections of a dead thread would try to wake it, and close descriptors that are another's by now.
+        self.process.leave_behind_unless_of(runtime::generation());
+    }
 }
 
 impl fmt::Debug for Client {

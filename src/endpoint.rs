@@ -2,9 +2,11 @@
 
 mod body;
 mod refusal;
+mod resolver;
 mod response;
 mod transport;
 
+use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
@@ -15,16 +17,14 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE};
 use reqwest::{Body, Response, StatusCode};
 use secrecy::ExposeSecret;
-use tokio::task::spawn_blocking;
-use tokio::time;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use crate::config::{Settings, TokenRequest};
+use crate::deadline;
 use crate::dpop::{Binding, Nonce, ServerClock};
 use crate::error::{Error, Status};
 use crate::failure_kind::FailureKind;
-use crate::runtime::forbid_blocking;
 use crate::secret::Redactor;
 
 use body::{Sent, TrackedBody};
@@ -173,19 +173,16 @@ impl TokenEndpoint {
     async fn proof(&self, timeout: Duration, iat: i64, nonce: Option<Arc<String>>) -> Result<Option<String>, Failure> {
         let Some(Binding { key, .. }) = &self.binding else { return Ok(None) };
         let (key, url) = (key.clone(), self.url.clone());
-        let in_this_process = key.is_in_this_process();
+        let workers = key.workers().cloned();
         let prove = move || key.proof_at(iat, "POST", url.as_str(), None, nonce.as_deref().map(String::as_str));
-        // A custom signer may be slow, and must not delay other tasks of the library's thread.
-        let proof = if in_this_process {
-            prove()
-        } else {
-            let failed =
-                |how: &str| Err(Error::new(Status::SigningFailed, format!("the signer of the DPoP key {how}")));
-            match time::timeout(timeout, spawn_blocking(|| forbid_blocking(prove))).await {
-                Ok(Ok(proof)) => proof,
-                Ok(Err(_)) => failed("ended unexpectedly"),
-                Err(_) => failed("did not return a signature in time"),
-            }
+        let proof = match workers {
+            None => prove(),
+            // A custom signer may be slow, and must not delay other tasks of the library's thread.
+            Some(workers) => match deadline::within(timeout, workers.run(prove)).await {
+                Some(Ok(proof)) => proof,
+                Some(Err(problem)) => signer_failed(&problem),
+                None => signer_failed(&"it did not return a signature in time"),
+            },
         };
         proof.map(Some).map_err(|error| Failure::new(error, FailureKind::NotTrusted))
     }
@@ -198,6 +195,10 @@ impl TokenEndpoint {
     fn unusable(&self, response: &Response, problem: Problem) -> Failure {
         response::unusable(response.headers(), problem, &self.redactor)
     }
+}
+
+fn signer_failed<T>(problem: &dyn fmt::Display) -> Result<T, Error> {
+    Err(Error::new(Status::SigningFailed, format!("the signer of the DPoP key failed: {problem}")))
 }
 
 /// Returns the body of the request in the encoding of RFC 6749 appendix B.

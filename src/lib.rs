@@ -17,6 +17,7 @@
 //! C has the same interface in `include/tango_token.h`. Events are reported through [`tracing`] and contain no secret.
 
 mod api;
+mod callbacks;
 mod client;
 mod clock;
 mod config;
@@ -33,9 +34,11 @@ mod policy;
 mod process;
 mod random;
 mod retry;
+mod role;
 mod runtime;
 mod secret;
 mod store;
+mod threads;
 mod token;
 
 pub use client::{Authorization, Client, Observation, Verdict};

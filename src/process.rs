@@ -55,7 +55,14 @@ pub(crate) struct ProcessLocal<T>(ArcSwapOption<Owned<T>>);
 
 struct Owned<T> {
     process: ProcessId,
+    generation: u32,
     value: Arc<T>,
+}
+
+impl<T> Owned<T> {
+    fn is_of(&self, process: ProcessId, generation: u32) -> bool {
+        self.process == process && self.generation == generation
+    }
 }
 
 impl<T: Default> ProcessLocal<T> {
@@ -65,17 +72,31 @@ impl<T: Default> ProcessLocal<T> {
 
     /// Returns the value of this process. Never waits for another thread.
     pub fn get(&self) -> Arc<T> {
+        self.get_for(0)
+    }
+
+    /// The same for a value that belongs to something of this process that can die before it, like the library's
+    /// thread: each generation has its own, and leaves behind that of the last one.
+    pub fn get_for(&self, generation: u32) -> Arc<T> {
         let process = ProcessId::current();
         loop {
             let current = self.0.load();
             match &*current {
-                Some(owned) if owned.process == process => return Arc::clone(&owned.value),
+                Some(owned) if owned.is_of(process, generation) => return Arc::clone(&owned.value),
                 _ => {
-                    let created = Arc::new(Owned { process, value: Arc::new(T::default()) });
-                    leave_behind(self.0.compare_and_swap(&current, Some(created)).as_ref(), process);
+                    let created = Arc::new(Owned { process, generation, value: Arc::new(T::default()) });
+                    let replaced = self.0.compare_and_swap(&current, Some(created));
+                    leave_behind(replaced.as_ref().filter(|owned| !owned.is_of(process, generation)));
                 }
             }
         }
+    }
+}
+
+impl<T> ProcessLocal<T> {
+    /// Leaves behind a value of an earlier generation, which must not be dropped.
+    pub fn leave_behind_unless_of(&self, generation: u32) {
+        leave_behind(self.0.load().as_ref().filter(|owned| owned.generation != generation));
     }
 }
 
@@ -85,20 +106,21 @@ impl<T> ProcessLocal<T> {
     pub fn inherited(value: T) -> Self {
         let this = ProcessId::current();
         let parent = ProcessId { forks: this.forks.wrapping_sub(1), ..this };
-        Self(ArcSwapOption::new(Some(Arc::new(Owned { process: parent, value: Arc::new(value) }))))
+        Self(ArcSwapOption::new(Some(Arc::new(Owned { process: parent, generation: 0, value: Arc::new(value) }))))
     }
 }
 
-/// Leaks one reference to a parent's value, so that it is never dropped here.
-fn leave_behind<T>(owned: Option<&Arc<Owned<T>>>, process: ProcessId) {
-    if let Some(owned) = owned.filter(|owned| owned.process != process) {
+/// Leaks one reference to a value of a parent, or of a generation that died, so that it is never dropped here.
+fn leave_behind<T>(owned: Option<&Arc<Owned<T>>>) {
+    if let Some(owned) = owned {
         mem::forget(Arc::clone(owned));
     }
 }
 
 impl<T> Drop for ProcessLocal<T> {
     fn drop(&mut self) {
-        leave_behind(self.0.load().as_ref(), ProcessId::current());
+        let process = ProcessId::current();
+        leave_behind(self.0.load().as_ref().filter(|owned| owned.process != process));
     }
 }
 
@@ -164,7 +186,7 @@ mod tests {
     }
 
     fn inherited(parent: ProcessId, dropped: &Arc<AtomicU32>) -> ProcessLocal<Counted> {
-        let owned = Owned { process: parent, value: Arc::new(Counted(Arc::clone(dropped))) };
+        let owned = Owned { process: parent, generation: 0, value: Arc::new(Counted(Arc::clone(dropped))) };
         ProcessLocal(ArcSwapOption::new(Some(Arc::new(owned))))
     }
 

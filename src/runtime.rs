@@ -1,185 +1,243 @@
 //! The thread on which the library communicates with servers: a current-thread runtime, which the first call that needs
 //! it starts, and which all clients of the process share.
+//!
+//! It can die before the process does: a program that becomes a daemon may close all descriptors, and the thread's
+//! event queue is one. The next call then starts another thread. The state of the dead one is leaked, never dropped:
+//! the numbers of its descriptors may belong to files of the program by then.
 
-use std::cell::Cell;
-use std::future::{Future, pending};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread::{self, ThreadId};
+mod sentinel;
+
+use std::future::{Future, pending, poll_fn};
+use std::mem::{self, ManuallyDrop};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::thread;
 use std::time::Duration;
+use std::{fmt, io};
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use once_cell::sync::OnceCell;
+use arc_swap::ArcSwapOption;
 use tokio::runtime::{Builder, Handle};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 
+use crate::deadline;
 use crate::error::{Error, Status};
 use crate::process::ProcessLocal;
+use crate::role::{Role, with_role};
+use crate::threads;
+use sentinel::Sentinel;
 
-static RUNTIME: ProcessLocal<OnceCell<Runtime>> = ProcessLocal::new();
+static RUNTIME: ProcessLocal<Slot> = ProcessLocal::new();
 
-/// How long a thread that resolves host names stays idle before it ends.
+/// How long a thread that resolves host names for the Redis client stays idle before it ends.
 const RESOLVER_KEEP_ALIVE: Duration = Duration::from_millis(10);
 /// More than one, so that a name server that does not respond blocks no other client.
 const MAX_RESOLVERS: usize = 16;
 
-/// How much later than a future's own timeout `wait_for` gives up.
-const SLACK: Duration = Duration::from_millis(100);
-
-thread_local! {
-    static BLOCKING_IS_FORBIDDEN: Cell<bool> = const { Cell::new(false) };
+/// The runtime of this process, and the number of its predecessors.
+#[derive(Default)]
+struct Slot {
+    current: ArcSwapOption<Life>,
+    deaths: AtomicU32,
+    /// Locked only by callers that need a runtime while there is none.
+    starting: Mutex<()>,
 }
 
-/// Runs a callback that the library waits for. A blocking call of this library inside it fails, as it could wait for
-/// itself.
-pub(crate) fn forbid_blocking<T>(work: impl FnOnce() -> T) -> T {
-    /// Resets the flag also after a panic, because the thread may be used again.
-    struct Reset;
-    impl Drop for Reset {
-        fn drop(&mut self) {
-            BLOCKING_IS_FORBIDDEN.set(false);
-        }
+impl Slot {
+    fn alive(&self) -> Option<Runtime> {
+        let life = self.current.load_full()?;
+        life.is_alive().then_some(Runtime(life))
     }
-    BLOCKING_IS_FORBIDDEN.set(true);
-    let _reset = Reset;
-    work()
+}
+
+/// Returns the generation of the current runtime, or of the next one: the number of runtimes of this process that died.
+pub(crate) fn generation() -> u32 {
+    let slot = RUNTIME.get();
+    // Notices a death.
+    slot.alive();
+    slot.deaths.load(SeqCst)
 }
 
 /// A handle of the library's thread.
 #[derive(Clone)]
-pub(crate) struct Runtime {
+pub(crate) struct Runtime(Arc<Life>);
+
+struct Life {
     handle: Handle,
-    thread: ThreadId,
+    watched: Arc<Watched>,
+}
+
+/// The state from which a thread and its callers learn that its runtime is dead.
+struct Watched {
+    /// The number of runtimes of this process that died before this one.
+    generation: u32,
+    /// `None` in tests.
+    sentinel: Option<Sentinel>,
+    is_dead: watch::Sender<bool>,
+}
+
+impl Watched {
+    /// Notifies all waiters.
+    fn declare_dead(&self) {
+        // Before the notification: a waiter starts the next runtime at once, whose generation has to differ.
+        RUNTIME.get().deaths.fetch_max(self.generation + 1, SeqCst);
+        self.is_dead.send_if_modified(|is_dead| !mem::replace(is_dead, true));
+    }
+
+    fn has_descriptors(&self) -> bool {
+        self.sentinel.as_ref().is_none_or(Sentinel::is_there)
+    }
+
+    /// Stops the library's thread for ever if its descriptors were closed. Called before and after each poll of the
+    /// event queue: the next poll could otherwise take the events of a successor whose queue has the same number.
+    fn stop_without_descriptors(&self) {
+        if !self.has_descriptors() {
+            self.declare_dead();
+            loop {
+                thread::park();
+            }
+        }
+    }
+}
+
+impl Life {
+    fn is_alive(&self) -> bool {
+        let is_alive = !*self.watched.is_dead.borrow() && self.watched.has_descriptors();
+        if !is_alive {
+            self.watched.declare_dead();
+        }
+        is_alive
+    }
 }
 
 impl Runtime {
-    /// Returns the runtime of this process, and starts it if necessary.
+    /// Returns the runtime of this process. Starts one if there is none, or if it died.
     pub fn current() -> Result<Self, Error> {
-        RUNTIME.get().get_or_try_init(Self::start).cloned().map_err(|error| {
-            let advice = "check the limits for threads, open files and memory";
-            Error::new(Status::Internal, format!("the library's thread cannot be started: {error}; {advice}"))
-        })
+        let slot = RUNTIME.get();
+        if let Some(runtime) = slot.alive() {
+            return Ok(runtime);
+        }
+        let starting = slot.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = slot.alive() {
+            return Ok(runtime);
+        }
+        let started = Self::start(slot.deaths.load(SeqCst)).map_err(|error| not_started(&error))?;
+        let dead = slot.current.swap(Some(Arc::clone(&started.0)));
+        drop(starting);
+        mem::forget(dead);
+        Ok(started)
     }
 
-    /// Returns the runtime of the calling test, whose time can be paused.
+    /// Returns the runtime of this process if it is running. Never starts a thread.
+    pub fn running() -> Option<Self> {
+        RUNTIME.get().alive()
+    }
+
+    /// The runtime that this is called in, for tests that own the time.
     #[cfg(test)]
     pub fn of_this_thread() -> Self {
-        Self { handle: Handle::current(), thread: thread::current().id() }
+        let watched = Watched { generation: 0, sentinel: None, is_dead: watch::Sender::new(false) };
+        Self(Arc::new(Life { handle: Handle::current(), watched: Arc::new(watched) }))
     }
 
-    /// Runs a future on the library's thread. Dropping the handle does not stop it.
-    pub fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-        self.handle.spawn(future)
+    /// Returns a number that tells this runtime from its predecessors.
+    pub fn generation(&self) -> u32 {
+        self.0.watched.generation
     }
 
-    /// Runs a future on the library's thread and blocks the calling thread until it ends. Returns `None` after
-    /// `timeout` and a little more: a future with the same timeout ends first and can explain the reason.
-    pub fn wait_for<T: Send + 'static>(
-        &self,
-        future: impl Future<Output = T> + Send + 'static,
-        timeout: Duration,
-    ) -> Result<Option<T>, Error> {
-        if thread::current().id() == self.thread || BLOCKING_IS_FORBIDDEN.get() {
+    pub fn is_dead(&self) -> bool {
+        !self.0.is_alive()
+    }
+
+    /// Runs a future on the library's thread. Returns false if that thread is dead, and leaks the future then.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> bool {
+        // Waking the thread panics if its descriptors were closed.
+        let spawned = catch_unwind(AssertUnwindSafe(|| drop(self.0.handle.spawn(future))));
+        if spawned.is_err() {
+            self.0.watched.declare_dead();
+        }
+        spawned.is_ok()
+    }
+
+    /// Waits on any executor for a result of the library's thread. Returns `None` after the timeout, and as soon as
+    /// that thread is dead.
+    ///
+    /// There is no task in between, so that dropping the future leaves nothing behind.
+    pub async fn within<T>(&self, timeout: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let mut waiting = pin!(deadline::within(timeout, self.unless_dead(work)));
+        let waited = poll_fn(|context| {
+            let _in_runtime = self.0.handle.enter();
+            // Setting a timer can wake the thread, which panics like in `spawn`.
+            catch_unwind(AssertUnwindSafe(|| waiting.as_mut().poll(context)))
+                .map_or_else(|_| Poll::Ready(Err(())), |poll| poll.map(Ok))
+        });
+        let waited = waited.await;
+        if waited.is_err() {
+            self.0.watched.declare_dead();
+        }
+        waited.ok()?.flatten()
+    }
+
+    /// Does the same by blocking the calling thread, which keeps its own time.
+    pub fn block_within<T>(&self, timeout: Duration, work: impl Future<Output = T>) -> Result<Option<T>, Error> {
+        if Role::of_this_thread() != Role::Program {
             return Err(Error::new(
                 Status::WouldBlock,
                 "a blocking call inside a callback would wait for that callback; use the asynchronous call there",
             ));
         }
-        let (sender, receiver) = mpsc::sync_channel(1);
-        self.spawn(async move { sender.send(future.await) });
-        match receiver.recv_timeout(timeout.saturating_add(SLACK)) {
-            Ok(outcome) => Ok(Some(outcome)),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => {
-                Err(Error::new(Status::Internal, "a task of the library ended unexpectedly; please report this"))
-            }
-        }
+        Ok(deadline::block_within(timeout, self.unless_dead(work)).flatten())
     }
 
-    fn start() -> std::io::Result<Self> {
+    async fn unless_dead<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut is_dead = self.0.watched.is_dead.subscribe();
+        let mut died = pin!(is_dead.wait_for(|&is_dead| is_dead));
+        let mut work = pin!(work);
+        poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending => died.as_mut().poll(context).map(|_| None),
+        })
+        .await
+    }
+
+    fn start(generation: u32) -> io::Result<Self> {
+        let watched =
+            Arc::new(Watched { generation, sentinel: Some(Sentinel::new()?), is_dead: watch::Sender::new(false) });
+        let (before, after) = (Arc::clone(&watched), Arc::clone(&watched));
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
+            .on_thread_park(move || before.stop_without_descriptors())
+            .on_thread_unpark(move || after.stop_without_descriptors())
             .thread_name("tango-resolver")
             .thread_keep_alive(RESOLVER_KEEP_ALIVE)
             .max_blocking_threads(MAX_RESOLVERS)
             .build()?;
-        let handle = runtime.handle().clone();
-        let thread = without_signals(|| {
-            thread::Builder::new().name("tango-token".into()).spawn(move || runtime.block_on(pending::<()>()))
-        })?;
-        Ok(Self { handle, thread: thread.thread().id() })
+        let life = Arc::new(Life { handle: runtime.handle().clone(), watched: Arc::clone(&watched) });
+        let runtime = ManuallyDrop::new(runtime);
+        threads::start("tango-token", move || with_role(Role::Runtime, || run(runtime, &watched)))?;
+        Ok(Self(life))
     }
 }
 
-/// Blocks signals while a thread is started, which inherits the mask: signal handlers of the program run on threads of
-/// the program. Faults of the thread itself are not blocked, nor are real-time signals. Managed runtimes use those to
-/// stop each thread that ever ran their code: Mono's garbage collector hangs if a thread that ran a callback blocks
-/// them.
-fn without_signals<T>(start_thread: impl FnOnce() -> T) -> T {
-    const FAULTS: [Signal; 6] =
-        [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL, Signal::SIGTRAP, Signal::SIGABRT];
-    // The iterator ends where the real-time signals begin.
-    let blocked: SigSet = Signal::iterator().filter(|signal| !FAULTS.contains(signal)).collect();
-    let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK);
-    let thread = start_thread();
-    if let Ok(before) = before {
-        // Restoring the mask that was just read cannot fail.
-        let _ = before.thread_set_mask();
+/// Runs the library's thread, which ends only by a panic of the runtime itself.
+fn run(runtime: ManuallyDrop<tokio::runtime::Runtime>, watched: &Watched) {
+    let _ = catch_unwind(AssertUnwindSafe(|| runtime.block_on(pending::<()>())));
+    watched.declare_dead();
+    if watched.has_descriptors() {
+        // Ends its tasks, which release the locks of shared caches that they hold.
+        ManuallyDrop::into_inner(runtime).shutdown_background();
     }
-    thread
+}
+
+fn not_started(error: &dyn fmt::Display) -> Error {
+    let advice = "check the limits for threads, open files and memory";
+    Error::new(Status::Internal, format!("the library's thread cannot be started: {error}; {advice}"))
+        .with_retry_after(Some(Duration::from_secs(1)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const AMPLE: Duration = Duration::from_secs(10);
-
-    #[test]
-    fn blocking_on_the_library_thread_fails_instead_of_deadlocking() {
-        let runtime = Runtime::current().unwrap();
-        let inner = runtime.clone().wait_for(async move { runtime.wait_for(async {}, AMPLE) }, AMPLE).unwrap();
-        assert_eq!(inner.unwrap().unwrap_err().status(), Status::WouldBlock);
-    }
-
-    #[test]
-    fn blocking_inside_a_callback_fails_instead_of_deadlocking() {
-        let runtime = Runtime::current().unwrap();
-        let block = || runtime.wait_for(async {}, AMPLE);
-        assert_eq!(forbid_blocking(block).unwrap_err().status(), Status::WouldBlock);
-        assert!(block().is_ok(), "blocking is allowed again");
-    }
-
-    #[test]
-    fn panic_of_a_task_is_an_error_for_its_caller() {
-        let result = Runtime::current().unwrap().wait_for(async { panic!("on purpose") }, AMPLE);
-        assert_eq!(result.map(|_: Option<()>| ()).unwrap_err().status(), Status::Internal);
-    }
-
-    #[test]
-    fn caller_of_a_busy_thread_times_out() {
-        let runtime = Runtime::start().unwrap();
-        let (release, released) = mpsc::channel::<()>();
-        runtime.spawn(async move { released.recv() });
-        assert!(runtime.wait_for(async {}, Duration::from_millis(10)).unwrap().is_none());
-        release.send(()).unwrap();
-        assert!(runtime.wait_for(async {}, AMPLE).unwrap().is_some());
-    }
-
-    #[test]
-    fn signals_are_blocked_on_the_library_thread_only() {
-        let read_mask = async { SigSet::thread_get_mask().unwrap() };
-        let mask = Runtime::current().unwrap().wait_for(read_mask, AMPLE).unwrap().unwrap();
-        assert!(mask.contains(Signal::SIGTERM) && mask.contains(Signal::SIGINT) && !mask.contains(Signal::SIGSEGV));
-        assert!(!SigSet::thread_get_mask().unwrap().contains(Signal::SIGTERM));
-    }
-
-    #[test]
-    fn real_time_signals_are_not_blocked() {
-        let status = async { std::fs::read_to_string("/proc/thread-self/status").unwrap() };
-        let status = Runtime::current().unwrap().wait_for(status, AMPLE).unwrap().unwrap();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
-        let blocked = u64::from_str_radix(mask.trim(), 16).unwrap();
-        assert_eq!(blocked >> 31, 0, "real-time signals in {blocked:x}");
-    }
-}
+#[path = "runtime_tests.rs"]
+mod tests;

@@ -13,12 +13,13 @@ mod record;
 mod redis;
 mod seal;
 mod session;
-mod worker;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
+
+use crate::threads::NoThread;
 
 pub(crate) use blocking::Blocking;
 pub use blocking::{CacheError, SharedCache};
@@ -27,7 +28,6 @@ pub(crate) use names::{Identity, Names};
 pub(crate) use record::Record;
 pub(crate) use redis::{Redis, RedisAddress};
 pub(crate) use session::{Locked, Saved, Session, View, Write};
-pub(crate) use worker::Workers;
 
 /// The entries of one cache key, and their lock. Each operation ends within a few seconds, if necessary with an error.
 ///
@@ -99,6 +99,12 @@ pub(crate) struct Entry {
 /// The reason why an operation of a store failed, for a person to act on. It contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoreError(pub String);
+
+impl From<NoThread> for StoreError {
+    fn from(problem: NoThread) -> Self {
+        Self(problem.to_string())
+    }
+}
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,6 +18,9 @@ pub(crate) trait Components: Send + Sync + 'static {
 
     /// Where work is done behind the callers' backs.
     fn runtime(&self) -> Result<Runtime, Error>;
+
+    /// The same if it is there already.
+    fn running(&self) -> Option<Runtime>;
 }
 
 /// This machine and its network.
@@ -34,5 +37,9 @@ impl Components for SystemComponents {
 
     fn runtime(&self) -> Result<Runtime, Error> {
         Runtime::current()
+    }
+
+    fn running(&self) -> Option<Runtime> {
+        Runtime::running()
     }
 }

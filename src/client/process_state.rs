@@ -1,4 +1,5 @@
-//! What a client keeps for one process: a forked child makes its own.
+//! What a client keeps for one process, and for one life of the library's thread in it: a forked child makes its own, and what
+//! a dead thread had is left behind.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,8 +16,6 @@ pub(super) struct ProcessState {
     /// Tells this client's requests in the shared ledger from those of others.
     pub id: u64,
     pub refreshes: SingleFlight<Outcome>,
-    /// One update of the snapshot at a time.
-    writer: Mutex<()>,
     endpoint: Mutex<Option<Endpoint>>,
 }
 
@@ -28,14 +27,17 @@ struct Endpoint {
 
 impl Default for ProcessState {
     fn default() -> Self {
-        Self { id: random(), refreshes: SingleFlight::default(), writer: Mutex::default(), endpoint: Mutex::default() }
+        Self { id: random(), refreshes: SingleFlight::default(), endpoint: Mutex::default() }
     }
 }
 
 impl Inner {
     /// The endpoint for these settings.
-    pub(super) fn endpoint(&self, settings: &Arc<Settings>) -> Result<Arc<dyn TokenSource>, Error> {
-        let process = self.process.get();
+    pub(super) fn endpoint(
+        &self,
+        process: &ProcessState,
+        settings: &Arc<Settings>,
+    ) -> Result<Arc<dyn TokenSource>, Error> {
         let mut endpoint = process.endpoint.lock().unwrap_or_else(PoisonError::into_inner);
         match &*endpoint {
             Some(made) if Arc::ptr_eq(&made.settings, settings) => Ok(Arc::clone(&made.source)),
@@ -50,10 +52,15 @@ impl Inner {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.process.get().refreshes.is_idle()
+    }
+
     /// Publishes a changed snapshot. Nothing foreign runs under the lock: no I/O, no callback, and no value is dropped.
     pub(super) fn update<T>(&self, change: impl FnOnce(&mut Snapshot) -> T) -> T {
-        let process = self.process.get();
-        let writer = process.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = self.writer.get();
+        let writer = process.lock().unwrap_or_else(PoisonError::into_inner);
         let mut snapshot = Snapshot::clone(&self.snapshot.load());
         let result = change(&mut snapshot);
         snapshot.prepare(&*self.clock);

@@ -10,6 +10,7 @@ use tokio::time;
 
 use super::credential_state::CredentialState;
 use super::plan::{CacheSummary, Demand, Plan, Reply, Situation};
+use super::process_state::ProcessState;
 use super::request_loop::{Deadline, Requested};
 use super::single_flight::Ticket;
 use super::{Inner, is_superseded};
@@ -49,6 +50,7 @@ pub(super) enum Outcome {
 /// The task of a refresh. However it ends, a panic included, the next caller may start another.
 pub(super) struct RefreshTask {
     pub(super) inner: Arc<Inner>,
+    pub(super) process: Arc<ProcessState>,
     pub(super) settings: Arc<Settings>,
     pub(super) deadline: Deadline,
     /// `None` once the refresh is over.
@@ -56,9 +58,15 @@ pub(super) struct RefreshTask {
 }
 
 impl RefreshTask {
-    pub fn new(inner: &Arc<Inner>, settings: &Arc<Settings>, ticket: Ticket<Outcome>) -> Self {
+    pub fn new(
+        inner: &Arc<Inner>,
+        process: &Arc<ProcessState>,
+        settings: &Arc<Settings>,
+        ticket: Ticket<Outcome>,
+    ) -> Self {
         let deadline = Deadline::of_refresh(&settings.transport);
-        Self { inner: Arc::clone(inner), settings: Arc::clone(settings), deadline, ticket: Some(ticket) }
+        let (inner, process, settings) = (Arc::clone(inner), Arc::clone(process), Arc::clone(settings));
+        Self { inner, process, settings, deadline, ticket: Some(ticket) }
     }
 
     pub async fn run(mut self) {
@@ -81,6 +89,11 @@ impl RefreshTask {
     }
 
     async fn without_cache(&mut self) -> Outcome {
+        self.record(|state, now| {
+            if state.ledger.in_flight.is_some_and(|request| request.by != self.process.id) {
+                note_dead_sender(state, now);
+            }
+        });
         match self.plan(None) {
             Plan::Return(reply) | Plan::Write { then: reply, .. } => self.outcome(reply),
             Plan::Refresh { .. } => self.request(None).await.unwrap_or(Outcome::Unfinished),
@@ -162,11 +175,7 @@ impl RefreshTask {
 
     /// A request that is still marked as in flight under the lock has lost its sender.
     fn merge_and_plan_under_lock(&mut self, view: View) -> Plan {
-        let cache = self.merge(view, |state, now| {
-            if state.ledger.record_dead_sender(now, jitter()) && !state.ledger.is_closed_by_the_quota() {
-                state.last_error = Some(sender_ended());
-            }
-        });
+        let cache = self.merge(view, note_dead_sender);
         self.plan(Some(&cache))
     }
 
@@ -174,7 +183,7 @@ impl RefreshTask {
     fn merge(&self, view: View, further: impl FnOnce(&mut CredentialState, BootTime)) -> CacheSummary {
         let cache = CacheSummary::of(&view);
         self.inner.adopt_clocks(&self.settings, &view.server_clocks);
-        let process = self.inner.process.get().id;
+        let process = self.process.id;
         self.record(|state, now| {
             if self.has_newest_secrets(state) {
                 state.schedule.synced(now);
@@ -415,6 +424,11 @@ impl RefreshTask {
 impl Drop for RefreshTask {
     fn drop(&mut self) {
         if self.ticket.is_some() {
+            self.record(|state, now| {
+                if state.ledger.in_flight.is_some_and(|request| request.by == self.process.id) {
+                    note_dead_sender(state, now);
+                }
+            });
             self.complete(self.failed(ended_unexpectedly()));
         }
     }
@@ -458,9 +472,17 @@ fn quota_advice(ledger: &Ledger, quota: Quota, now: BootTime, wall_seconds: i64)
     }
 }
 
+/// A request that is marked as in flight, and whose sender is gone, may have cost a token.
+fn note_dead_sender(state: &mut CredentialState, now: BootTime) {
+    if state.ledger.record_dead_sender(now, jitter()) && !state.ledger.is_closed_by_the_quota() {
+        state.last_error = Some(sender_ended());
+    }
+}
+
 /// What callers are told while nothing is sent because senders died.
 fn sender_ended() -> Error {
-    let message = "a process ended while it waited for its token, which the server may have issued all the same";
+    let message = "a process, or its thread for requests, ended while it waited for its token, which the server may have \
+                   issued all the same";
     Error::new(Status::ConnectionLost, message)
 }
 

@@ -75,7 +75,7 @@ impl Requested {
 impl RefreshTask {
     /// Sends a request, again where that makes sense, and says so in the shared cache before.
     pub(super) async fn send_requests(&self, mut lock: Option<&mut Locked<'_>>) -> Requested {
-        let endpoint = match self.inner.endpoint(&self.settings) {
+        let endpoint = match self.inner.endpoint(&self.process, &self.settings) {
             Ok(endpoint) => endpoint,
             Err(error) => return Requested::failed(no_endpoint(error)),
         };
@@ -84,10 +84,12 @@ impl RefreshTask {
         let (mut attempts, mut proof_retries) = (Attempts::default(), ProofRetries::default());
         let mut last_failure = None;
         loop {
-            if let Some(lock) = lock.as_deref_mut()
-                && !self.announce(lock).await
-            {
-                return last_failure.map_or(Requested::LockLost, Requested::failed);
+            if let Some(lock) = lock.as_deref_mut() {
+                if !self.announce(lock).await {
+                    return last_failure.map_or(Requested::LockLost, Requested::failed);
+                }
+            } else {
+                self.record(|state, now| state.ledger.mark_in_flight(self.process.id, now));
             }
             let requested = self.inner.clock.now();
             let timeout = deadline.remaining().min(deadline.attempt);
@@ -136,8 +138,7 @@ impl RefreshTask {
         if !self.keeps_lock(lock, Duration::ZERO).await {
             return false;
         }
-        let process = self.inner.process.get().id;
-        self.record(|state, now| state.ledger.mark_in_flight(process, now));
+        self.record(|state, now| state.ledger.mark_in_flight(self.process.id, now));
         self.save(lock, None).await;
         // Writing it can have taken longer than the lease.
         if !lock.is_held() {

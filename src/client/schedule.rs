@@ -24,8 +24,8 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Without a shared cache nothing is ever due.
-    pub const NONE: Self = Self { next_sync: None, failed_writes: 0 };
+    /// Without a shared cache nothing is ever due. It is not `pub`, because cbindgen would add it to the C header.
+    pub(super) const NONE: Self = Self { next_sync: None, failed_writes: 0 };
 
     pub fn has_cache(&self) -> bool {
         self.next_sync.is_some()

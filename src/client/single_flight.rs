@@ -2,11 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::watch;
-
-use crate::deadline;
 
 /// The place of the one task. A forked child makes its own: the parent's task does not run there.
 pub(super) struct SingleFlight<T>(Arc<Slot<T>>);
@@ -16,8 +13,8 @@ type Slot<T> = Mutex<Option<InFlight<T>>>;
 struct InFlight<T> {
     /// Raised where somebody asks for the result without waiting for it.
     is_needed: Arc<AtomicBool>,
-    /// Kept for those who join later. It counts as a receiver, and not as somebody who waits.
-    receiver: watch::Receiver<Option<T>>,
+    /// Shared with the ticket, for those who join later.
+    sender: Arc<watch::Sender<Option<T>>>,
 }
 
 impl<T> Default for SingleFlight<T> {
@@ -35,15 +32,20 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
             let mut slot = lock(&self.0);
             if let Some(under_way) = &*slot {
                 under_way.is_needed.fetch_or(is_needed, Relaxed);
-                return Waiter(under_way.receiver.clone());
+                return Waiter(under_way.sender.subscribe());
             }
             let (sender, receiver) = watch::channel(None);
-            let is_needed = Arc::new(AtomicBool::new(is_needed));
-            *slot = Some(InFlight { is_needed: Arc::clone(&is_needed), receiver: receiver.clone() });
+            let (sender, is_needed) = (Arc::new(sender), Arc::new(AtomicBool::new(is_needed)));
+            *slot = Some(InFlight { is_needed: Arc::clone(&is_needed), sender: Arc::clone(&sender) });
             (Ticket { slot: Arc::clone(&self.0), sender, is_needed }, Waiter(receiver))
         };
         start(ticket);
         waiter
+    }
+
+    #[cfg(test)]
+    pub fn waiters(&self) -> usize {
+        lock(&self.0).as_ref().map_or(0, |under_way| under_way.sender.receiver_count())
     }
 
     #[cfg(test)]
@@ -55,7 +57,7 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
 /// The task's own hold on its place. Dropping it, by a panic too, ends the task: the next caller starts another.
 pub(super) struct Ticket<T> {
     slot: Arc<Slot<T>>,
-    sender: watch::Sender<Option<T>>,
+    sender: Arc<watch::Sender<Option<T>>>,
     is_needed: Arc<AtomicBool>,
 }
 
@@ -93,7 +95,7 @@ impl<T> Ticket<T> {
     }
 
     fn has_waiters(&self) -> bool {
-        self.sender.receiver_count() > 1
+        self.sender.receiver_count() > 0
     }
 
     /// The slot can hold a later task by now, which stays.
@@ -114,20 +116,17 @@ pub(super) struct Waiter<T>(watch::Receiver<Option<T>>);
 /// Why a waiter got no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoResult {
-    /// It was not there in time. The task goes on.
+    /// It was not there in time. The task goes on, unless the thread that it ran on is dead.
     Timeout,
     /// The task ended without one.
     Abandoned,
 }
 
 impl<T: Clone> Waiter<T> {
-    /// The task's result, which is looked for before the time is.
-    pub async fn within(&mut self, timeout: Duration) -> Result<T, NoResult> {
-        match deadline::within(timeout, self.0.wait_for(Option::is_some)).await {
-            Some(Ok(result)) => result.clone().ok_or(NoResult::Abandoned),
-            Some(Err(_)) => Err(NoResult::Abandoned),
-            None => Err(NoResult::Timeout),
-        }
+    /// The task's result, whenever it comes.
+    pub async fn result(&mut self) -> Result<T, NoResult> {
+        let result = self.0.wait_for(Option::is_some).await.ok();
+        result.and_then(|result| result.clone()).ok_or(NoResult::Abandoned)
     }
 }
 
@@ -138,7 +137,10 @@ fn lock<T>(slot: &Slot<T>) -> MutexGuard<'_, Option<InFlight<T>>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::deadline;
 
     /// Runs a test on a clock that jumps from timer to timer.
     fn paused(test: impl Future<Output = ()>) {
@@ -147,6 +149,10 @@ mod tests {
     }
 
     const LONG: Duration = Duration::from_secs(3600);
+
+    async fn within<T: Clone>(mut waiter: Waiter<T>, timeout: Duration) -> Result<T, NoResult> {
+        deadline::within(timeout, waiter.result()).await.unwrap_or(Err(NoResult::Timeout))
+    }
 
     fn started(flight: &SingleFlight<u32>, is_needed: bool) -> (Ticket<u32>, Waiter<u32>) {
         let mut made = None;
@@ -162,10 +168,10 @@ mod tests {
     fn all_waiters_get_the_result_of_one_task() {
         paused(async {
             let flight = SingleFlight::default();
-            let (ticket, mut first) = started(&flight, true);
-            let mut second = joined(&flight, false);
+            let (ticket, first) = started(&flight, true);
+            let second = joined(&flight, false);
             ticket.complete(7);
-            assert_eq!((first.within(LONG).await, second.within(LONG).await), (Ok(7), Ok(7)));
+            assert_eq!((within(first, LONG).await, within(second, LONG).await), (Ok(7), Ok(7)));
             assert!(flight.is_idle());
         });
     }
@@ -174,9 +180,9 @@ mod tests {
     fn dropped_ticket_abandons_its_waiters_and_makes_room() {
         paused(async {
             let flight = SingleFlight::default();
-            let (ticket, mut waiter) = started(&flight, true);
+            let (ticket, waiter) = started(&flight, true);
             drop(ticket);
-            assert_eq!(waiter.within(LONG).await, Err(NoResult::Abandoned));
+            assert_eq!(within(waiter, LONG).await, Err(NoResult::Abandoned));
             started(&flight, true);
         });
     }
@@ -185,11 +191,11 @@ mod tests {
     fn waiter_gives_up_at_its_own_deadline_and_the_task_goes_on() {
         paused(async {
             let flight = SingleFlight::default();
-            let (ticket, mut impatient) = started(&flight, true);
-            let mut patient = joined(&flight, true);
-            assert_eq!(impatient.within(Duration::from_secs(1)).await, Err(NoResult::Timeout));
+            let (ticket, impatient) = started(&flight, true);
+            let patient = joined(&flight, true);
+            assert_eq!(within(impatient, Duration::from_secs(1)).await, Err(NoResult::Timeout));
             ticket.complete(7);
-            assert_eq!(patient.within(LONG).await, Ok(7));
+            assert_eq!(within(patient, LONG).await, Ok(7));
         });
     }
 

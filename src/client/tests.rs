@@ -8,6 +8,7 @@ mod memory_store;
 mod modes;
 mod rejected;
 mod server;
+mod waiting;
 mod week;
 
 use std::sync::Arc;
@@ -76,7 +77,7 @@ impl Fixture {
     }
 
     fn nothing_under_way(&self) -> bool {
-        self.client.0.process.get().refreshes.is_idle()
+        self.client.0.is_idle()
     }
 }
 

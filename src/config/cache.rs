@@ -8,7 +8,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::CacheSource;
 use super::options::Options;
-use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store, Workers};
+use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store};
+use crate::threads::Workers;
+
+/// A refresh needs one thread, and abandons it if a call hangs.
+const MAX_WORKERS: u32 = 8;
 
 #[derive(Clone)]
 pub(crate) struct CacheSettings {
@@ -60,7 +64,7 @@ impl Options {
         Ok(CacheSettings {
             place,
             allow_fetch_without_cache: self.allow_fetch_without_cache.unwrap_or_default(),
-            workers: Workers::default(),
+            workers: Workers::new("tango-cache", MAX_WORKERS),
         })
     }
 

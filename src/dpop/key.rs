@@ -22,6 +22,7 @@ use super::jwk::{Curve, PublicJwk, bytes};
 use super::signer::{HashedPrefix, SignFunction, Signer, SignerError};
 use crate::error::{Error, Status};
 use crate::nul_terminated::without_nul;
+use crate::threads::Workers;
 
 /// A key pair for DPoP proofs (RFC 9449). It is cheap to clone and can be shared between threads.
 ///
@@ -120,7 +121,7 @@ impl DpopKey {
         };
         let public = PublicJwk::parse(&jwk).map_err(problem)?;
         let sign: Box<SignFunction> = Box::new(sign);
-        Self::new(Signer::External(sign), &public, Some(algorithm))
+        Self::new(Signer::external(sign), &public, Some(algorithm))
     }
 
     /// Returns the signature algorithm.
@@ -138,9 +139,13 @@ impl DpopKey {
         without_nul(&self.0.thumbprint)
     }
 
-    /// Returns whether the private key is in this process, so that signing does not block.
-    pub(crate) fn is_in_this_process(&self) -> bool {
-        !matches!(self.0.signer, Signer::External(_))
+    /// Returns the threads on which the library waits for a custom signer. `None` if the private key is in this process, so
+    /// that signing does not block.
+    pub(crate) fn workers(&self) -> Option<&Workers> {
+        match &self.0.signer {
+            Signer::External(_, workers) => Some(workers),
+            Signer::Ecdsa(_) | Signer::Ed25519(_) | Signer::Rsa(_) => None,
+        }
     }
 
     pub(crate) fn public_jwk_with_nul(&self) -> &str {
@@ -167,7 +172,7 @@ impl DpopKey {
             Signer::Ecdsa(key) => Ok(encode(key.to_pkcs8v1().map_err(failed)?.as_ref())),
             Signer::Ed25519(key) => Ok(encode(key.to_pkcs8v1().map_err(failed)?.as_ref())),
             Signer::Rsa(key) => Ok(encode(AsDer::<Pkcs8V1Der>::as_der(key).map_err(failed)?.as_ref())),
-            Signer::External(_) => Err(rejected("the private key is not here: a custom signer has it")),
+            Signer::External(..) => Err(rejected("the private key is not here: a custom signer has it")),
         }
     }
 
@@ -182,7 +187,7 @@ impl DpopKey {
                 n: key.public_key().modulus().big_endian_without_leading_zero().to_vec(),
                 e: key.public_key().exponent().big_endian_without_leading_zero().to_vec(),
             }),
-            Signer::External(_) => None,
+            Signer::External(..) => None,
         };
         Self::new(signer, &public.ok_or_else(|| rejected("the public key cannot be read"))?, algorithm)
     }

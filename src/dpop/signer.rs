@@ -11,6 +11,10 @@ use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_P
 use super::Algorithm;
 use super::jwk::Curve;
 use crate::error::{Error, Status};
+use crate::threads::Workers;
+
+/// A token request needs one thread, and abandons it if the signer hangs.
+const MAX_WORKERS: u32 = 4;
 
 /// The reason why a custom signer failed. It must not contain a secret.
 #[derive(Clone, Debug)]
@@ -25,10 +29,14 @@ pub(super) enum Signer {
     Ed25519(Ed25519KeyPair),
     Rsa(rsa::KeyPair),
     /// A custom signer, such as an HSM, a TPM or a key service.
-    External(Box<SignFunction>),
+    External(Box<SignFunction>, Workers),
 }
 
 impl Signer {
+    pub fn external(sign: Box<SignFunction>) -> Self {
+        Self::External(sign, Workers::new("tango-signer", MAX_WORKERS))
+    }
+
     /// Returns the signature of a JWS (RFC 7518 section 3).
     pub fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, Error> {
         match self {
@@ -45,7 +53,7 @@ impl Signer {
                 key.sign(padding, &SystemRandom::new(), message, &mut signature).map_err(cannot_sign)?;
                 Ok(signature)
             }
-            Self::External(sign) => {
+            Self::External(sign, _) => {
                 let failed = |why: &str| Error::new(Status::SigningFailed, format!("the signer of the DPoP key {why}"));
                 let returned = sign(message).map_err(|error| failed(&format!("failed: {}", error.0)))?;
                 let signature = fixed_length(algorithm, returned);
@@ -102,7 +110,7 @@ impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Ecdsa(_) | Self::Ed25519(_) | Self::Rsa(_) => "a key in this process",
-            Self::External(_) => "a custom signer",
+            Self::External(..) => "a custom signer",
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{redirect, tls};
@@ -9,6 +10,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::Failure;
+use super::resolver::Resolver;
 use crate::config::{Proxy, Settings};
 use crate::error::{Error, Status};
 use crate::failure_kind::FailureKind;
@@ -23,6 +25,7 @@ pub(super) fn http_client(settings: &Settings) -> Result<reqwest::Client, Error>
     let mut builder = reqwest::Client::builder()
         .user_agent(transport.user_agent.clone())
         .connect_timeout(transport.connect_timeout)
+        .dns_resolver(Arc::new(Resolver::new()))
         .pool_idle_timeout(IDLE_CONNECTION)
         .pool_max_idle_per_host(1)
         .redirect(redirect::Policy::none())

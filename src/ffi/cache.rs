@@ -103,10 +103,7 @@ unsafe impl Sync for UserData {}
 
 impl Drop for UserData {
     fn drop(&mut self) {
-        if let Some(release) = self.release {
-            // SAFETY: the caller gave this function, of the type in the header, to be called once with this data.
-            unsafe { release(self.user_data) };
-        }
+        super::release(self.release, self.user_data);
     }
 }
 

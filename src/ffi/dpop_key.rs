@@ -252,10 +252,7 @@ impl CallbackSigner {
 
 impl Drop for CallbackSigner {
     fn drop(&mut self) {
-        if let Some(release) = self.release {
-            // SAFETY: the caller gave this function, of the type in the header, to be called once with this data.
-            unsafe { release(self.user_data) };
-        }
+        super::release(self.release, self.user_data);
     }
 }
 

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::ffi::CString;
 use std::fmt::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use libc::{c_char, c_void};
@@ -14,7 +16,9 @@ use tracing::{Event, Level, Metadata};
 
 use super::error::ErrorObject;
 use super::{guard, invalid};
+use crate::callbacks;
 use crate::error::{Error, Status};
+use crate::process::ProcessLocal;
 
 /// How important a log line is.
 #[derive(Clone, Copy)]
@@ -33,16 +37,19 @@ pub enum LogLevel {
 }
 
 /// Receives one line of the log: its `tango_log_level`, and a message that is borrowed until the function returns.
-/// Called on any thread, several at once; it must neither throw nor longjmp. Lines that the library would log from
-/// inside it are dropped.
+/// Called on the library's callback thread, one line after the other; it must neither throw nor longjmp. Lines that the
+/// library would log from inside it are dropped. If it is so slow that 1,000 lines wait, further lines are dropped and
+/// counted, and a later line reports how many.
 pub type LogCallback = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
 
 /// Sends the log of the whole process to `callback`, up to `max_level`, a `tango_log_level`. A NULL `callback` stops
 /// it.
 ///
-/// No line contains a secret. `user_data` stays the caller's. A call of the previous callback may still be running on
-/// another thread when this function returns, so keep `user_data` valid until no call can use it. INVALID_ARGUMENT for
-/// an unknown level; INVALID_CONFIGURATION if a Rust part of the program already receives the log through `tracing`.
+/// No line contains a secret. `user_data` stays the caller's. The function waits for at most one second until the
+/// previous callback has received the lines that wait for it: stop the log before the program ends, to see the last
+/// ones. A slow call of the previous callback may still be running when this function returns, so keep `user_data`
+/// valid until no call can use it. INVALID_ARGUMENT for an unknown level; INVALID_CONFIGURATION if a Rust part of the
+/// program already receives the log through `tracing`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_log_set_callback(
     max_level: i32,
@@ -57,6 +64,9 @@ pub unsafe extern "C" fn tango_log_set_callback(
         if callback.is_some() {
             install()?;
         }
+        if SINK.load().is_some() {
+            callbacks::drain(MAX_DRAIN);
+        }
         SINK.store(callback.map(|callback| Sink { callback, user_data, max_level }.into()));
         Ok(())
     })
@@ -64,15 +74,21 @@ pub unsafe extern "C" fn tango_log_set_callback(
 
 static SINK: ArcSwapOption<Sink> = ArcSwapOption::const_empty();
 
+/// The lines that were dropped since the last one that was not.
+static DROPPED: ProcessLocal<AtomicU64> = ProcessLocal::new();
+
+/// A callback that hangs must not block the program that replaces it.
+const MAX_DRAIN: Duration = Duration::from_secs(1);
+
 struct Sink {
     callback: unsafe extern "C" fn(*mut c_void, i32, *const c_char),
     user_data: *mut c_void,
     max_level: i32,
 }
 
-// SAFETY: the header says that the callback runs on any thread; the library only passes `user_data` on.
+// SAFETY: the header says that the callback runs on a thread of the library, which only passes `user_data` on.
 unsafe impl Send for Sink {}
-// SAFETY: as above; the header also says that several threads may call it at once.
+// SAFETY: as above; the callback thread alone calls it.
 unsafe impl Sync for Sink {}
 
 /// Installs the one subscriber of the process. Its sink can be replaced without a lock, which a forked child could
@@ -99,17 +115,25 @@ impl Subscriber for ToCallback {
 
     fn event(&self, event: &Event<'_>) {
         // A callback that makes the library log would otherwise be called again, without end.
-        thread_local!(static INSIDE: Cell<bool> = const { Cell::new(false) });
         if INSIDE.get() {
             return;
         }
         let mut line = Line(String::new());
         event.record(&mut line);
-        if let (Some(sink), Ok(message)) = (&*SINK.load(), CString::new(line.0)) {
-            INSIDE.set(true);
-            // SAFETY: not NULL; the caller gave this function, of the type in the header.
-            unsafe { (sink.callback)(sink.user_data, number(*event.metadata().level()), message.as_ptr()) };
-            INSIDE.set(false);
+        let level = number(*event.metadata().level());
+        let dropped = DROPPED.get();
+        let earlier = dropped.swap(0, Relaxed);
+        let is_queued = callbacks::log(move || {
+            if earlier > 0 {
+                deliver(
+                    LogLevel::Warn as i32,
+                    format!("{earlier} log lines were dropped: the log callback is too slow"),
+                );
+            }
+            deliver(level, line.0);
+        });
+        if !is_queued {
+            dropped.fetch_add(earlier + 1, Relaxed);
         }
     }
 
@@ -121,6 +145,23 @@ impl Subscriber for ToCallback {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
     fn enter(&self, _: &Id) {}
     fn exit(&self, _: &Id) {}
+}
+
+thread_local! {
+    /// Whether this thread is inside the callback.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs on the callback thread. The callback may have been replaced since the line was logged.
+fn deliver(level: i32, line: String) {
+    if let (Some(sink), Ok(message)) = (&*SINK.load(), CString::new(line))
+        && level <= sink.max_level
+    {
+        INSIDE.set(true);
+        // SAFETY: not NULL; the caller gave this function, of the type in the header.
+        unsafe { (sink.callback)(sink.user_data, level, message.as_ptr()) };
+        INSIDE.set(false);
+    }
 }
 
 fn is_ours(metadata: &Metadata<'_>) -> bool {
@@ -171,6 +212,7 @@ mod tests {
         assert_eq!(status, Status::Ok);
         tracing::error!(target: "tango_token::test", "one");
         tracing::error!(target: "tango_token::test", "two");
+        callbacks::drain(Duration::from_secs(10));
         assert_eq!(CALLS.load(SeqCst), 2);
         // SAFETY: every pointer is NULL.
         unsafe { tango_log_set_callback(errors_only, None, std::ptr::null_mut(), std::ptr::null_mut()) };

@@ -49,6 +49,25 @@ pub unsafe extern "C" fn tango_token_acquire(
     })
 }
 
+/// Gets the token that the client holds, or NULL if it holds none, and returns at once, without I/O.
+///
+/// Starts a refresh that is due, or a first one, if the library's thread runs: the first acquire starts that thread.
+/// This is the fast path of asynchronous callers, which start an acquire if `*token` is NULL. The caller owns `*token`
+/// and frees it with `tango_token_free`. INVALID_ARGUMENT if `client` or `token` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_token_try_acquire(
+    client: Option<&Client>,
+    token: *mut *mut Replica,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        // SAFETY: the header's contract for out-parameters.
+        let out = unsafe { Out::new(token, "token") }?;
+        out.give(required(client, "client")?.try_acquire().map_or(ptr::null_mut(), into_raw));
+        Ok(())
+    })
+}
+
 /// Returns another handle of the same token, which the caller frees with `tango_token_free`. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_token_clone(token: *const Replica) -> *mut Replica {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time;
 
-use super::worker::{Job, Worker, Workers};
 use super::{Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError, StoreFuture};
 use crate::random::unique_name;
 use crate::secret::Redactor;
+use crate::threads::{Job, Worker, Workers};
 
 /// A custom shared cache for [`Config::custom_cache`], such as a table of a database.
 ///

@@ -224,6 +224,10 @@ impl Components for ProcessComponents {
     fn runtime(&self) -> Result<Runtime, Error> {
         Ok(Runtime::of_this_thread())
     }
+
+    fn running(&self) -> Option<Runtime> {
+        self.runtime().ok()
+    }
 }
 
 struct QuotaServer(Arc<SimulatedProcess>);
@@ -368,7 +372,7 @@ async fn live(stage: Arc<Simulation>) {
 }
 
 fn nothing_under_way(client: &Client) -> bool {
-    client.0.process.get().refreshes.is_idle()
+    client.0.is_idle()
 }
 
 fn note(stage: &Simulation, outcome: &Result<Token, Error>) {

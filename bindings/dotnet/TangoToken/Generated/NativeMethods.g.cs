@@ -239,6 +239,9 @@ namespace TangoToken
         internal static extern TangoStatus tango_token_acquire(ClientHandle client, out IntPtr token, out IntPtr error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern TangoStatus tango_token_try_acquire(ClientHandle client, out IntPtr token, out IntPtr error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern IntPtr tango_token_clone(TokenHandle token);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]

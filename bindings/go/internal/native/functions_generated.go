@@ -74,6 +74,7 @@ type Library struct {
 	RequestCancel                   func(request Request)
 	RequestFree                     func(request Request)
 	TokenAcquire                    func(client Client, token *Token, failure *Error) int32
+	TokenTryAcquire                 func(client Client, token *Token, failure *Error) int32
 	TokenClone                      func(token Token) Token
 	TokenValue                      func(token Token) *byte
 	TokenType                       func(token Token) *byte
@@ -161,6 +162,7 @@ func (l *Library) symbols() []symbol {
 		{"tango_request_cancel", &l.RequestCancel},
 		{"tango_request_free", &l.RequestFree},
 		{"tango_token_acquire", &l.TokenAcquire},
+		{"tango_token_try_acquire", &l.TokenTryAcquire},
 		{"tango_token_clone", &l.TokenClone},
 		{"tango_token_value", &l.TokenValue},
 		{"tango_token_type", &l.TokenType},

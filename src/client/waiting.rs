@@ -1,0 +1,140 @@
+//! How long a caller waits for a refresh, and what it gets in the end.
+
+use std::time::{Duration, Instant};
+
+use super::refresh::{Outcome, ended_unexpectedly};
+use super::single_flight::{NoResult, Waiter};
+use super::{Inner, is_superseded};
+use crate::error::{Error, Status};
+use crate::policy::Decision;
+use crate::runtime::Runtime;
+use crate::token::{HeldToken, Token};
+
+/// A caller that has waited for this long gets a valid token, if there is one that is to be replaced.
+const FALLBACK_AFTER: Duration = Duration::from_secs(2);
+/// How often it is looked for after that.
+const FALLBACK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A refresh under way, and the thread that it runs on.
+pub(super) struct Pending {
+    pub(super) waiter: Waiter<Outcome>,
+    pub(super) runtime: Runtime,
+}
+
+impl Pending {
+    /// Waits on any executor. A dead thread has no result, so that the caller looks again.
+    async fn within(&mut self, timeout: Duration) -> Result<Outcome, NoResult> {
+        let result = self.runtime.within(timeout, self.waiter.result()).await;
+        Self::unless_dead(&self.runtime, result)
+    }
+
+    /// The same on this thread.
+    fn block_within(&mut self, timeout: Duration) -> Result<Result<Outcome, NoResult>, Error> {
+        let result = self.runtime.block_within(timeout, self.waiter.result())?;
+        Ok(Self::unless_dead(&self.runtime, result))
+    }
+
+    fn unless_dead(runtime: &Runtime, result: Option<Result<Outcome, NoResult>>) -> Result<Outcome, NoResult> {
+        match result {
+            Some(Err(NoResult::Abandoned)) if runtime.is_dead() => Err(NoResult::Timeout),
+            result => result.unwrap_or(Err(NoResult::Timeout)),
+        }
+    }
+}
+
+/// How long a caller waits, whatever the refreshes do.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    started: Instant,
+    timeout: Duration,
+}
+
+impl Patience {
+    pub(super) fn new(inner: &Inner) -> Self {
+        Self { started: Instant::now(), timeout: inner.settings.load().transport.total_timeout }
+    }
+
+    fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.started.elapsed())
+    }
+}
+
+impl Inner {
+    /// The result of a refresh for one caller. As soon as a caller has waited for some seconds it gets a valid token if
+    /// there is one, and the refresh goes on behind it.
+    pub(super) async fn result_for(&self, mut pending: Pending, patience: Patience) -> Result<Outcome, NoResult> {
+        let mut slice = FALLBACK_AFTER;
+        loop {
+            let result = pending.within(patience.left().min(slice)).await;
+            if let Some(result) = self.after_slice(result, &pending, patience) {
+                return result;
+            }
+            slice = FALLBACK_INTERVAL;
+        }
+    }
+
+    /// The same on this thread.
+    pub(super) fn block_for_result(
+        &self,
+        mut pending: Pending,
+        patience: Patience,
+    ) -> Result<Result<Outcome, NoResult>, Error> {
+        let mut slice = FALLBACK_AFTER;
+        loop {
+            let result = pending.block_within(patience.left().min(slice))?;
+            if let Some(result) = self.after_slice(result, &pending, patience) {
+                return Ok(result);
+            }
+            slice = FALLBACK_INTERVAL;
+        }
+    }
+
+    /// What ends the waiting after one slice of it. `None` to wait for another one.
+    fn after_slice(
+        &self,
+        result: Result<Outcome, NoResult>,
+        pending: &Pending,
+        patience: Patience,
+    ) -> Option<Result<Outcome, NoResult>> {
+        if !matches!(result, Err(NoResult::Timeout)) || patience.left().is_zero() || pending.runtime.is_dead() {
+            return Some(result);
+        }
+        self.valid_token().map(|held| Ok(Outcome::Token { held, is_final: true }))
+    }
+
+    /// What a caller gets whose refresh has ended, or did not in time. `None` to look again: it ended for others.
+    pub(super) fn answer(&self, result: Result<Outcome, NoResult>, patience: Patience) -> Option<Result<Token, Error>> {
+        let error = match result {
+            Ok(Outcome::Token { held, is_final }) if is_final || self.may_serve(&held) => {
+                return Some(Ok(held.token()));
+            }
+            Ok(Outcome::Failed { error, settings }) if !is_superseded(&settings, &self.settings.load(), &error) => {
+                error
+            }
+            Err(NoResult::Abandoned) => ended_unexpectedly(),
+            _ if patience.left().is_zero() => self.timed_out(patience.timeout),
+            _ => return None,
+        };
+        // As long as a valid token is held no caller gets an error.
+        Some(self.valid_token().map(|held| held.token()).ok_or(error))
+    }
+
+    /// Whether a token is still good for those who waited for it.
+    fn may_serve(&self, held: &HeldToken) -> bool {
+        let now = self.clock.now();
+        !held.lifetime().is_over(now) && !self.waits_for_replacement_of(&held.token(), now)
+    }
+
+    /// What a caller gets whose refresh did not end in time: the reason, where it is known why nothing is sent.
+    fn timed_out(&self, timeout: Duration) -> Error {
+        let (snapshot, now) = (self.snapshot.load(), self.clock.now());
+        if let Decision::Refuse { until } = snapshot.decide_for_refresh(&self.settings.load(), now) {
+            return snapshot.current().refusal(until, now);
+        }
+        let message = format!(
+            "no token within {} ms; the refresh goes on, here or in another process; ask again",
+            timeout.as_millis()
+        );
+        Error::new(Status::TimedOut, message).with_retry_after(Some(Duration::from_secs(1)))
+    }
+}
