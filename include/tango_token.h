@@ -253,7 +253,7 @@ typedef int32_t tango_dpop_mode;
 #endif // __cplusplus
 
 /**
- * What to do after an answer. Giving up is an error, which says why.
+ * What to do after a response of an API. Giving up is an error, whose message says why.
  */
 enum tango_verdict
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -261,7 +261,7 @@ enum tango_verdict
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * The answer is the API's: the token and the proof were accepted, or never looked at.
+     * The response is for the program: the API accepted the token and the proof, or did not check them.
      */
     TANGO_VERDICT_DONE = 1,
     /**
@@ -343,7 +343,7 @@ typedef int32_t tango_log_level;
 /**
  * The headers of one request to an API: `Authorization`, and `DPoP` for a token that is bound to a key.
  *
- * Good for one request. Hand it to `observe` with the answer.
+ * It is good for one request. Pass it to `observe` with the response.
  */
 typedef struct tango_authorization tango_authorization;
 

@@ -20,7 +20,7 @@
  *           memory is std::bad_alloc in both forms.
  * Threads   Any number of threads may call `const` functions of one object at once. All other functions (move,
  *           assignment, release()) change the object itself and need exclusive access to it.
- * Callbacks may throw only where their description says so. Elsewhere an exception that leaves a callback ends the
+ * Callbacks may throw only where their description says so. An exception that leaves any other callback ends the
  *           program (std::terminate), because it must not reach C.
  * Modes     One program can link translation units with and without exceptions, and with different versions of this
  *           header. Their objects have different types: pass native() handles between them.

@@ -3,10 +3,11 @@
 # would load something from another host. Needs git and Python 3.9 with venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/common.sh
 . scripts/toolchains.sh
+need_python
 command -v npm >/dev/null || need_node
 
-target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
 site=$target/docs
 work=$target/docs-build
 

@@ -143,8 +143,8 @@ impl Config {
 
     /// Reads the options that the program does not set from the `TANGO_*` environment variables.
     ///
-    /// The documentation of each option names its variable; an empty variable counts as one that is not set. Options are
-    /// independent of each other: `TANGO_TOKEN_URL` still overrides the address of an environment that the program
+    /// The documentation of each option names its variable; an empty variable counts as one that is not set. Options
+    /// are independent of each other: `TANGO_TOKEN_URL` still overrides the address of an environment that the program
     /// sets. Another call reads all variables again and forgets what the last one read. On an error nothing changes.
     pub fn load_env(&mut self) -> Result<(), Error> {
         self.load(|name| std::env::var_os(name))

@@ -189,7 +189,7 @@ fn documented_c_programs_compile_and_get_a_token() {
     let read = |file: &str| std::fs::read_to_string(root().join(file)).unwrap();
     let documents = [
         ("header", vec![example_of(&read("include/tango_token.h"))]),
-        ("readme", programs_of(&read("README.md"))),
+        ("guide", programs_of(&read("docs/c.md"))),
         ("reference", programs_of(&read("docs/c-api.md"))),
     ];
     for (document, programs) in documents {

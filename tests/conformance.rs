@@ -214,9 +214,9 @@ fn deviations_from_a_case_are_reported() {
     let acquires = |value| json!([{"call": "acquire", "expect": {"token": {"value": value}}}]);
     let rows = [
         ("the client", json!({"client": {"error": {"status": "TANGO_STATUS_INTERNAL"}}})),
-        ("acquire", json!({"answers": [token], "calls": acquires("token-2")})),
-        ("1 requests instead of 0", json!({"answers": [token], "calls": acquires("token-1"), "requests": []})),
-        ("a request", json!({"answers": [token], "calls": acquires("token-1"), "requests": [{"method": "GET"}]})),
+        ("acquire", json!({"responses": [token], "calls": acquires("token-2")})),
+        ("1 requests instead of 0", json!({"responses": [token], "calls": acquires("token-1"), "requests": []})),
+        ("a request", json!({"responses": [token], "calls": acquires("token-1"), "requests": [{"method": "GET"}]})),
         ("unknown call", json!({"calls": [{"call": "no call", "expect": {}}]})),
     ];
     for (reason, mut case) in rows {

@@ -1,5 +1,5 @@
-//! Builds a program with the files that `make install` writes, as its author would: with pkg-config and with CMake, linked
-//! dynamically and statically. Then runs it.
+//! Builds a program with the files that `make install` writes, as its author would: with pkg-config and with CMake,
+//! linked dynamically and statically. Then runs it.
 
 mod support;
 

@@ -53,7 +53,7 @@ func (a *Authorization) String() string {
 // another one fails with [ErrInvalidArgument], so that no token reaches a wrong host by mistake.
 func (c *Client) Authorize(ctx context.Context, method, url string) (*Authorization, error) {
 	return c.authorize(ctx, func(client native.Client, made *native.Authorization, failure *native.Error) {
-		c.library.ClientAuthorize(client, native.Text(method), native.Text(url), made, failure)
+		c.library.ClientAuthorize(client, native.CString(method), native.CString(url), made, failure)
 	})
 }
 
@@ -77,9 +77,9 @@ func (c *Client) Observe(authorization *Authorization, status int, header http.H
 		defer runtime.KeepAlive(authorization)
 		raw, done := lend(authorization.handleOf())
 		defer done()
-		c.library.ClientObserve(client, raw, int32(status), native.OptionalText(header.Get("DPoP-Nonce")),
-			native.OptionalText(strings.Join(header.Values("WWW-Authenticate"), ", ")),
-			native.OptionalText(header.Get("Date")), &verdict, failure)
+		c.library.ClientObserve(client, raw, int32(status), native.OptionalCString(header.Get("DPoP-Nonce")),
+			native.OptionalCString(strings.Join(header.Values("WWW-Authenticate"), ", ")),
+			native.OptionalCString(header.Get("Date")), &verdict, failure)
 	})
 	if Verdict(verdict) != VerdictDone {
 		c.cached.clear() // the library may have dropped the token

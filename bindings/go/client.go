@@ -84,8 +84,8 @@ func (c *Client) SetCredentials(credentials Credentials) error {
 	defer c.cached.clear()
 	return c.call(func(client native.Client, failure *native.Error) {
 		c.library.ClientSetCredentials(client,
-			native.OptionalText(credentials.ClientID), native.OptionalText(credentials.ClientSecret),
-			native.OptionalText(credentials.Username), native.OptionalText(credentials.Password), failure)
+			native.OptionalCString(credentials.ClientID), native.OptionalCString(credentials.ClientSecret),
+			native.OptionalCString(credentials.Username), native.OptionalCString(credentials.Password), failure)
 	})
 }
 

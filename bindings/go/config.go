@@ -51,15 +51,15 @@ func (s *setter) call(set func(*native.Error)) {
 	s.failed = taken(s.library, failure)
 }
 
-func (s *setter) text(value string, set func(native.Config, *byte, *native.Error) int32) {
+func (s *setter) string(value string, set func(native.Config, *byte, *native.Error) int32) {
 	if value != "" {
-		s.call(func(failure *native.Error) { set(s.config, native.Text(value), failure) })
+		s.call(func(failure *native.Error) { set(s.config, native.CString(value), failure) })
 	}
 }
 
-func (s *setter) texts(values []string, set func(native.Config, *byte, *native.Error) int32) {
+func (s *setter) strings(values []string, set func(native.Config, *byte, *native.Error) int32) {
 	for _, value := range values {
-		s.call(func(failure *native.Error) { set(s.config, native.Text(value), failure) })
+		s.call(func(failure *native.Error) { set(s.config, native.CString(value), failure) })
 	}
 }
 

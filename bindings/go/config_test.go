@@ -18,7 +18,7 @@ func TestOptionsReachTheLibrary(t *testing.T) {
 		wanted string // in the message of the error
 	}{
 		"environment":     {func(c *tangotoken.Config) { c.Environment = 9 }, "environment"},
-		"token_url":       {func(c *tangotoken.Config) { c.TokenURL = "http://elsewhere.example/" }, "token_url"},
+		"token_url":       {func(c *tangotoken.Config) { c.TokenURL = "http://other.example/" }, "token_url"},
 		"client_id":       {func(c *tangotoken.Config) { c.ClientID = "" }, "client_id"},
 		"NUL":             {func(c *tangotoken.Config) { c.ClientID = "a\x00b" }, "client_id"},
 		"audience":        {func(c *tangotoken.Config) { c.Audience = "not UTF-8: \xff" }, "audience"},

@@ -41,11 +41,11 @@ const (
 	EnvironmentProduction Environment = 2
 )
 
-// Verdict: What to do after an answer. Giving up is an error, which says why.
+// Verdict: What to do after a response of an API. Giving up is an error, whose message says why.
 type Verdict int32
 
 const (
-	// VerdictDone: The answer is the API's: the token and the proof were accepted, or never looked at.
+	// VerdictDone: The response is for the program: the API accepted the token and the proof, or did not check them.
 	VerdictDone Verdict = 1
 	// VerdictRetry: Send the request once more, with `authorize_again`: a nonce, a clock or a token was learned.
 	VerdictRetry Verdict = 2

@@ -16,12 +16,12 @@ import (
 	"github.com/tango-token/tango-token/bindings/go/internal/sandbox"
 )
 
-func response(status int, body string) sandbox.Answer {
+func response(status int, body string) sandbox.Response {
 	kind := "text/plain"
 	if strings.HasPrefix(body, "{") {
 		kind = "application/json"
 	}
-	return sandbox.Answer{Status: status, Headers: map[string]string{"Content-Type": kind, "X-Request-Id": "r-1"}, Body: body}
+	return sandbox.Response{Status: status, Headers: map[string]string{"Content-Type": kind, "X-Request-Id": "r-1"}, Body: body}
 }
 
 func TestErrorHasTheFieldsOfTheResponse(t *testing.T) {
@@ -29,7 +29,7 @@ func TestErrorHasTheFieldsOfTheResponse(t *testing.T) {
 	slow := response(429, "slow down")
 	slow.Headers["Retry-After"] = "120"
 	for name, row := range map[string]struct {
-		response sandbox.Answer
+		response sandbox.Response
 		wanted   tangotoken.Error // its Message is a part of the error's message
 	}{
 		"text": {response(401, "Unauthorized"), tangotoken.Error{Status: tangotoken.ErrCredentialsRefused,
@@ -46,7 +46,7 @@ func TestErrorHasTheFieldsOfTheResponse(t *testing.T) {
 				ServerMessage: "Client sandbox abc has exceeded the daily rate limit"}},
 		"rate": {slow, tangotoken.Error{Status: tangotoken.ErrRateLimited, HTTPStatus: 429, RequestID: "r-1",
 			ServerMessage: "slow down", RetryAfter: 2 * time.Minute}},
-		"no token": {sandbox.Answer{Status: 200, Body: "{}"}, tangotoken.Error{Status: tangotoken.ErrMalformedResponse,
+		"no token": {sandbox.Response{Status: 200, Body: "{}"}, tangotoken.Error{Status: tangotoken.ErrMalformedResponse,
 			HTTPStatus: 200}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,21 +24,21 @@ func GenerateKey(algorithm Algorithm) (*Key, error) {
 // fits the key, PS256 for RSA.
 func KeyFromPEM(pem string, algorithm Algorithm) (*Key, error) {
 	return newKey(func(library *native.Library, key *native.DPoPKey, failure *native.Error) {
-		library.DPoPKeyFromPEM(native.Text(pem), int32(algorithm), key, failure)
+		library.DPoPKeyFromPEM(native.CString(pem), int32(algorithm), key, failure)
 	})
 }
 
 // KeyFromJWK reads a private key from a JWK (RFC 7517). Its alg member, if present, is the signature algorithm.
 func KeyFromJWK(jwk string) (*Key, error) {
 	return newKey(func(library *native.Library, key *native.DPoPKey, failure *native.Error) {
-		library.DPoPKeyFromJWK(native.Text(jwk), key, failure)
+		library.DPoPKeyFromJWK(native.CString(jwk), key, failure)
 	})
 }
 
 // KeyFromFile reads a private key from a file, in PEM or as a JWK.
 func KeyFromFile(path string) (*Key, error) {
 	return newKey(func(library *native.Library, key *native.DPoPKey, failure *native.Error) {
-		library.DPoPKeyFromFile(native.Text(path), key, failure)
+		library.DPoPKeyFromFile(native.CString(path), key, failure)
 	})
 }
 
@@ -104,8 +104,8 @@ func (k *Key) Proof(method, url, accessToken, nonce string) (string, error) {
 	defer done()
 	var proof native.DPoPProof
 	var failure native.Error
-	k.library.DPoPProofNew(raw, native.Text(method), native.Text(url), native.OptionalText(accessToken),
-		native.OptionalText(nonce), &proof, &failure)
+	k.library.DPoPProofNew(raw, native.CString(method), native.CString(url), native.OptionalCString(accessToken),
+		native.OptionalCString(nonce), &proof, &failure)
 	if err := taken(k.library, failure); err != nil {
 		return "", err
 	}

@@ -55,7 +55,7 @@ func TestLogGoesToSlogUntilItIsTurnedOff(t *testing.T) {
 
 	check(t, tangotoken.SetLogger(nil))
 	length := len(log.String())
-	server.Script(sandbox.Answer{Status: 503})
+	server.Script(sandbox.Response{Status: 503})
 	acquire(t, newClient(t, config))
 	if more := log.String()[length:]; more != "" {
 		t.Errorf("logged after the log was turned off: %s", more)
@@ -67,7 +67,7 @@ func TestDisabledLevelsAreNotSentToTheHandler(t *testing.T) {
 	check(t, tangotoken.SetLogger(slog.New(handler)))
 	defer tangotoken.SetLogger(nil)
 	server := start(t)
-	server.Script(sandbox.Answer{Status: 503, Headers: map[string]string{"Retry-After": "0"}})
+	server.Script(sandbox.Response{Status: 503, Headers: map[string]string{"Retry-After": "0"}})
 	acquire(t, newClient(t, configOf(server)))
 	handler.mutex.Lock()
 	defer handler.mutex.Unlock()

@@ -30,7 +30,7 @@ func KeyFromSigner(signer crypto.Signer, algorithm Algorithm) (*Key, error) {
 	}
 	return newKey(func(library *native.Library, key *native.DPoPKey, failure *native.Error) {
 		number := signers.Put(signing{signer, algorithm})
-		library.DPoPKeyFromSigner(int32(algorithm), native.Text(jwk), sign(), releaseSigner(), number, key, failure)
+		library.DPoPKeyFromSigner(int32(algorithm), native.CString(jwk), sign(), releaseSigner(), number, key, failure)
 	})
 }
 

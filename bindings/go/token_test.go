@@ -100,7 +100,7 @@ func checkGoroutines(t *testing.T, before int) {
 
 func TestTokenAndAuthorizeReturnWhenTheContextEnds(t *testing.T) {
 	server := start(t)
-	server.Script(sandbox.Answer{Fault: "hang"})
+	server.Script(sandbox.Response{Fault: "hang"})
 	client := newClient(t, configOf(server))
 
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -127,7 +127,7 @@ func TestTokenAndAuthorizeReturnWhenTheContextEnds(t *testing.T) {
 func TestPendingCallsReturnErrClosedWhenTheClientIsClosed(t *testing.T) {
 	before := runtime.NumGoroutine()
 	server := start(t)
-	server.Script(sandbox.Answer{Fault: "hang"})
+	server.Script(sandbox.Response{Fault: "hang"})
 	config := configOf(server)
 	config.TotalTimeout = 3 * time.Second
 	client := newClient(t, config)

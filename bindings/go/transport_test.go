@@ -147,8 +147,8 @@ func TestTransportReplacesARejectedTokenOnce(t *testing.T) {
 }
 
 // invalidToken is the response that rejects a token, after which the transport gets another one.
-func invalidToken(path, body string) sandbox.Answer {
-	return sandbox.Answer{Path: "/raas/v2" + path, Status: 401, Body: body,
+func invalidToken(path, body string) sandbox.Response {
+	return sandbox.Response{Path: "/raas/v2" + path, Status: 401, Body: body,
 		Headers: map[string]string{"WWW-Authenticate": `Bearer error="invalid_token", error_description="revoked"`}}
 }
 
@@ -171,7 +171,7 @@ func TestTransportResendsABodyThatIsInMemory(t *testing.T) {
 	server := start(t, "--quota-window-seconds", "0")
 	api := newAPI(t, configOf(server), server)
 	long := strings.Repeat("a long refusal ", 20_000)
-	server.Script(invalidToken("/orders", long), sandbox.Answer{Path: "/raas/v2/orders", Status: 201, Body: "ordered"})
+	server.Script(invalidToken("/orders", long), sandbox.Response{Path: "/raas/v2/orders", Status: 201, Body: "ordered"})
 	response, content := api.call(t, "POST", "/orders", strings.NewReader("an order"))
 	if response.StatusCode != 201 || content != "ordered" {
 		t.Errorf("%s %s", response.Status, content)
@@ -185,7 +185,7 @@ func TestTransportResendsABodyThatIsInMemory(t *testing.T) {
 func TestTransportReturnsTheRefusalWhenTheBodyCannotBeResent(t *testing.T) {
 	server := start(t, "--quota-window-seconds", "0")
 	api := newAPI(t, configOf(server), server)
-	server.Script(invalidToken("/orders", "refused"), sandbox.Answer{Path: "/raas/v2/orders", Status: 201})
+	server.Script(invalidToken("/orders", "refused"), sandbox.Response{Path: "/raas/v2/orders", Status: 201})
 	body := &closing{Reader: strings.NewReader("an order")}
 	response, content := api.call(t, "POST", "/orders", body)
 	if response.StatusCode != 401 || content != "refused" || !errors.Is(tangotoken.Refusal(response), tangotoken.ErrNotSentAgain) {
@@ -259,7 +259,7 @@ func TestTransportSendsNothingToOtherOrigins(t *testing.T) {
 	if response != nil || !errors.Is(err, tangotoken.ErrInvalidArgument) || !body.isClosed() {
 		t.Errorf("%v, closed: %v", err, body.isClosed())
 	}
-	server.Script(sandbox.Answer{Path: "/raas/v2/moved", Status: 302,
+	server.Script(sandbox.Response{Path: "/raas/v2/moved", Status: 302,
 		Headers: map[string]string{"Location": "https://other.example/"}})
 	if _, err := api.Get(api.url("/moved")); !errors.Is(err, tangotoken.ErrInvalidArgument) {
 		t.Errorf("%v", err)
@@ -270,7 +270,7 @@ func TestRequestEndsWhenItsContextIsCancelled(t *testing.T) {
 	server := start(t)
 	api := newAPI(t, configOf(server), server)
 	acquire(t, api.token)
-	server.Script(sandbox.Answer{Path: "/raas/v2/orders", Fault: "hang"})
+	server.Script(sandbox.Response{Path: "/raas/v2/orders", Fault: "hang"})
 	ctx, cancel := context.WithCancel(t.Context())
 	request, err := http.NewRequestWithContext(ctx, "POST", api.url("/orders"), bytes.NewReader([]byte("an order")))
 	if err != nil {

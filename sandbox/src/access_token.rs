@@ -112,7 +112,8 @@ impl AccessTokens {
         let key = self.key();
         let kid = decode_header(token).map_err(|_| InvalidToken::Malformed)?.kid;
         let generation = kid.and_then(|kid| kid.parse::<u64>().ok()).ok_or(InvalidToken::Malformed)?;
-        // The key of an earlier generation is gone, so the signature cannot be checked; the result is the same either way.
+        // The key of an earlier generation is gone, so the signature cannot be checked; the result is the same either
+        // way.
         if generation < key.generation {
             return Err(InvalidToken::Revoked);
         }

@@ -27,8 +27,8 @@ const MAX_BUFFER_BYTES: usize = 64 * 1024;
 /// Keeps a process that is out of file descriptors from spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until the runtime ends, and calls `opened` for each connection. Beyond the limit, connections wait in the queue
-/// of the operating system.
+/// Serves until the runtime ends, and calls `opened` for each connection. Beyond the limit, connections wait in the
+/// queue of the operating system.
 pub async fn serve(tcp: TcpListener, tls: Option<TlsAcceptor>, router: Router, opened: impl Fn()) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {

@@ -1,4 +1,5 @@
-//! The log: one line per request, on standard error or in `--log-file`. Never a secret, a token or the value of a header.
+//! The log: one line per request, on standard error or in `--log-file`. Never a secret, a token or the value of a
+//! header.
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};

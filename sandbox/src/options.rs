@@ -156,7 +156,8 @@ pub struct Behaviour {
     /// Lifetime of tokens [default: that of the audience, 86400 or 300]
     #[arg(long, value_name = "N")]
     pub token_lifetime_seconds: Option<u32>,
-    /// Body of the token endpoint's 400 and 401: text, json or empty; the quota error is always text, a proof error JSON
+    /// Body of the token endpoint's 400 and 401: text, json or empty; the quota error is always text, a proof error
+    /// JSON
     #[arg(long, value_enum, hide_possible_values = true, value_name = "FORMAT", default_value_t = ErrorFormat::Text)]
     pub error_format: ErrorFormat,
     /// Wait this long before each response

@@ -64,8 +64,8 @@ impl Sandbox {
         }
     }
 
-    /// Locks the state. The guard must not be held across an await. A panic under the lock leaves the state valid, since
-    /// each change is a single step.
+    /// Locks the state. The guard must not be held across an await. A panic under the lock leaves the state valid,
+    /// since each change is a single step.
     pub fn state(&self) -> MutexGuard<'_, ResettableState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

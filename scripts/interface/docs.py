@@ -83,7 +83,7 @@ def reference(interface: dict) -> Iterator[str]:
 
 
 def grouped(interface: dict) -> dict[str, list[dict]]:
-    """The functions of each object in the order of its life; between first and last they keep the header's order."""
+    """The functions of each object: those that make it, the others in the header's order, those that free it."""
     if {f"tango_{name}" for name in OBJECTS} != {one["name"] for one in interface["objects"]}:
         raise SystemExit("scripts/interface/docs.py does not know the objects of the header")
     groups: dict[str, list[dict]] = {f"tango_{name}": [] for name in OBJECTS} | {OTHERS: []}

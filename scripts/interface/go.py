@@ -45,13 +45,13 @@ KEYWORDS = {"error": "failure", "type": "type_", "func": "func_", "range": "rang
 
 # For each type of option: the field's type, and the method of `setter` in config.go that passes it to the library.
 OPTIONS = {
-    "string": ("string", "text"),
-    "secret": ("string", "text"),
-    "url": ("string", "text"),
-    "file": ("string", "text"),
-    "key_file": ("string", "text"),
-    "cache": ("string", "text"),
-    "urls": ("[]string", "texts"),
+    "string": ("string", "string"),
+    "secret": ("string", "string"),
+    "url": ("string", "string"),
+    "file": ("string", "string"),
+    "key_file": ("string", "string"),
+    "cache": ("string", "string"),
+    "urls": ("[]string", "strings"),
     "bool": ("bool", "flag"),
     "timeout": ("time.Duration", "limit"),
     "environment": ("Environment", "number"),

@@ -19,7 +19,7 @@ const MAX_NONCE_RETRIES: u8 = 8;
 
 /// The headers of one request to an API: `Authorization`, and `DPoP` for a token that is bound to a key.
 ///
-/// Good for one request. Hand it to `observe` with the answer.
+/// It is good for one request. Pass it to `observe` with the response.
 pub struct Authorization {
     /// With a NUL at its end, so that C borrows it as it is.
     header: SecretString,
@@ -65,11 +65,11 @@ pub struct Observation<'a> {
     pub date: Option<&'a str>,
 }
 
-/// What to do after an answer. Giving up is an error, which says why.
+/// What to do after a response of an API. Giving up is an error, whose message says why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Verdict {
-    /// The answer is the API's: the token and the proof were accepted, or never looked at.
+    /// The response is for the program: the API accepted the token and the proof, or did not check them.
     Done = 1,
     /// Send the request once more, with `authorize_again`: a nonce, a clock or a token was learned.
     Retry = 2,

@@ -8,8 +8,8 @@ use secrecy::ExposeSecret;
 use tango_token::{Algorithm, DpopKey, SignerError};
 
 use crate::attach::{attach, attached, detached};
-use crate::config::by_name;
 use crate::errors::{OrRaise, set_signer_exception};
+use crate::keywords::by_name;
 
 /// A key pair for DPoP proofs (RFC 9449). Create one with a static method; threads may share it.
 #[pyclass(frozen, name = "DpopKey", module = "tango_token", from_py_object)]

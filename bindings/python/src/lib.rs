@@ -13,6 +13,7 @@ mod client;
 mod config;
 mod dpop;
 mod errors;
+mod keywords;
 mod logging;
 mod options;
 mod token;

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use tango_token::Config;
 
-use crate::config::Keywords;
 use crate::dpop::PyDpopKey;
+use crate::keywords::Keywords;
 
 /// Sets each option that is among the keywords.
 pub fn set(config: &mut Config, keywords: &Keywords<'_>) -> PyResult<()> {

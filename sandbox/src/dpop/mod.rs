@@ -68,7 +68,8 @@ impl Dpop {
         Self { mode: options.dpop, downgrade: options.dpop_downgrade, authorization_server, api }
     }
 
-    /// Locks the state of one server. A panic under the lock leaves the state valid, since each change is a single step.
+    /// Locks the state of one server. A panic under the lock leaves the state valid, since each change is a single
+    /// step.
     fn verifier(&self, role: Role) -> MutexGuard<'_, Verifier> {
         let verifier = match role {
             Role::AuthorizationServer => &self.authorization_server,

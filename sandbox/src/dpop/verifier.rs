@@ -40,7 +40,8 @@ impl Verifier {
         Self { authority, nonces, replays: ReplayCache::default() }
     }
 
-    /// Checks the proof of `request` in the order of section 4.3 and returns the thumbprint of its key. `now` in seconds.
+    /// Checks the proof of `request` in the order of section 4.3 and returns the thumbprint of its key. `now` in
+    /// seconds.
     pub fn verify(
         &mut self,
         proof: &str,

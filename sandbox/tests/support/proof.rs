@@ -1,5 +1,5 @@
-//! Valid and invalid proofs of possession. They are built by hand and signed with aws-lc-rs, because the sandbox verifies
-//! them with jsonwebtoken.
+//! Valid and invalid proofs of possession. They are built by hand and signed with aws-lc-rs, because the sandbox
+//! verifies them with jsonwebtoken.
 
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};

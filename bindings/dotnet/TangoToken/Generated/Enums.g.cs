@@ -34,10 +34,12 @@ namespace TangoToken
         Required = 2,
     }
 
-    /// <summary>What to do after an answer. Giving up is an error, which says why.</summary>
+    /// <summary>What to do after a response of an API. Giving up is an error, whose message says why.</summary>
     public enum TangoVerdict
     {
-        /// <summary>The answer is the API's: the token and the proof were accepted, or never looked at.</summary>
+        /// <summary>
+        /// The response is for the program: the API accepted the token and the proof, or did not check them.
+        /// </summary>
         Done = 1,
         /// <summary>
         /// Send the request once more, with <c>authorize_again</c>: a nonce, a clock or a token was learned.

@@ -98,8 +98,8 @@ namespace TangoToken.Tests
             Refusal("[" + string.Join(",", failed, failed, failed, failed, failed) + "]", TangoStatus.ServerError);
             Refusal("[{\"status\": 302, \"headers\": {\"location\": \"https://other.example/\"}}]", TangoStatus.UnexpectedResponse);
             TangoTokenException error = Refusal(
-                "[{\"status\": 200, \"body\": \"a-token-in-a-bad-answer\"}]", TangoStatus.MalformedResponse);
-            Check.ContainsNot("a-token-in-a-bad-answer", error.ToString());
+                "[{\"status\": 200, \"body\": \"a-token-in-a-bad-response\"}]", TangoStatus.MalformedResponse);
+            Check.ContainsNot("a-token-in-a-bad-response", error.ToString());
             Check.Equal(null, Refusal("[{\"fault\": \"close\"}, {\"fault\": \"close\"}]", TangoStatus.ConnectionLost).HttpStatus);
         }
 
@@ -145,15 +145,15 @@ namespace TangoToken.Tests
                 Check.Fails(status, () => client.Acquire());
         }
 
-        private static TangoTokenException Refusal(string answers, TangoStatus status)
+        private static TangoTokenException Refusal(string responses, TangoStatus status)
         {
             using (Sandbox sandbox = Sandbox.Start())
             {
-                sandbox.Script(answers);
+                sandbox.Script(responses);
                 TangoTokenException blocking;
                 using (TangoClient client = sandbox.Client())
                     blocking = Check.Fails(status, () => client.Acquire());
-                sandbox.Script(answers);
+                sandbox.Script(responses);
                 using (TangoClient client = sandbox.Client())
                 {
                     TangoTokenException asynchronous =

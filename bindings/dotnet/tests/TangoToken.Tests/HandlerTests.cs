@@ -254,10 +254,10 @@ namespace TangoToken.Tests
             internal readonly TangoClient Client;
             internal readonly HttpClient Http;
 
-            internal Fixture(DpopMode mode, Func<ApiRequest, string> answer, string sandbox = "")
+            internal Fixture(DpopMode mode, Func<ApiRequest, string> respond, string sandbox = "")
             {
                 Sandbox = Sandbox.Start("--quota-window-seconds 0 " + (mode == DpopMode.Required ? "--dpop strict " : "") + sandbox);
-                Api = new TinyApi(answer);
+                Api = new TinyApi(respond);
                 Options = Sandbox.Options();
                 Options.ApiUrl = Api.Url;
                 Options.Dpop = mode;

@@ -76,9 +76,9 @@ func TestRunnerMakesEachCallAndPrintsItsResult(t *testing.T) {
 	}
 	defer server.Stop()
 	server.Script(
-		sandbox.Answer{Status: 400, Body: `{"error": "invalid_grant"}`, Headers: map[string]string{"Content-Type": "application/json"}},
-		sandbox.Answer{Body: `{"access_token": "a-token", "token_type": "Bearer", "expires_in": 300, "scope": "raas.all"}`},
-		sandbox.Answer{Status: 401, Body: "<no>"},
+		sandbox.Response{Status: 400, Body: `{"error": "invalid_grant"}`, Headers: map[string]string{"Content-Type": "application/json"}},
+		sandbox.Response{Body: `{"access_token": "a-token", "token_type": "Bearer", "expires_in": 300, "scope": "raas.all"}`},
+		sandbox.Response{Status: 401, Body: "<no>"},
 	)
 	program := run(t, server.Environ())
 	url := server.Variables["TANGO_API_URL"]

@@ -62,7 +62,7 @@ func TestTableReturnsATakenValueOnce(t *testing.T) {
 
 func TestStringsAreConvertedToCAndBack(t *testing.T) {
 	for s, wanted := range map[string]string{"": "", "über": "über", "a\x00b": "a\xffb"} {
-		if got := Copied(Text(s)); got != wanted {
+		if got := Copied(CString(s)); got != wanted {
 			t.Errorf("%q becomes %q", s, got)
 		}
 	}

@@ -60,8 +60,8 @@ func (s *Sandbox) Environ() []string {
 	return environ
 }
 
-// Answer is a scripted response, see sandbox/README.md.
-type Answer struct {
+// Response is a scripted response, see sandbox/README.md.
+type Response struct {
 	Path    string            `json:"path,omitempty"`
 	Status  int               `json:"status,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
@@ -71,12 +71,12 @@ type Answer struct {
 }
 
 // Script resets the server, then queues responses.
-func (s *Sandbox) Script(responses ...Answer) {
+func (s *Sandbox) Script(responses ...Response) {
 	s.Control("POST", "/reset", nil, nil)
 	s.Control("POST", "/responses", responses, nil)
 }
 
-// Request is a request that the server got.
+// Request is a request that the server received.
 type Request struct {
 	Method, Path, Body string
 	Headers            map[string]any

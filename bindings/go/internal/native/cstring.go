@@ -17,11 +17,11 @@ func Copied(cString *byte) string {
 	return string(unsafe.Slice(cString, length))
 }
 
-// Text returns a NUL-terminated string, which the library copies.
+// CString returns a NUL-terminated string, which the library copies.
 //
 // A NUL inside would silently end the string early. It is replaced by a byte that never occurs in UTF-8, so that the
 // library refuses the string and names the argument.
-func Text(s string) *byte {
+func CString(s string) *byte {
 	if strings.IndexByte(s, 0) >= 0 {
 		s = strings.ReplaceAll(s, "\x00", "\xff")
 	}
@@ -30,10 +30,10 @@ func Text(s string) *byte {
 	return &bytes[0]
 }
 
-// OptionalText returns NULL for an empty string, otherwise the same as Text.
-func OptionalText(s string) *byte {
+// OptionalCString returns NULL for an empty string, otherwise the same as CString.
+func OptionalCString(s string) *byte {
 	if s == "" {
 		return nil
 	}
-	return Text(s)
+	return CString(s)
 }
