@@ -1130,8 +1130,8 @@ public:
                                   detail::string("password", rotated.password));
     }
 
-    /// Drops the held token if it is `rejected`, because an API rejected it with 401 and `invalid_token`. The next
-    /// acquire fetches another, which the server's daily limit may refuse: call this for that rejection only.
+    /// Marks `rejected` as suspect, because an API rejected it with 401 and `invalid_token`. The next acquire requests
+    /// one replacement; while there can be none, the suspect token is served again.
     result<void> try_invalidate(const token &rejected) const
     {
         return detail::failure_of(tango_client_invalidate, native(), rejected.native());

@@ -89,10 +89,11 @@ func (c *Client) SetCredentials(credentials Credentials) error {
 	})
 }
 
-// Invalidate drops a token that the API rejected with 401 and invalid_token, if it is the current one.
+// Invalidate marks a token as suspect, because the API rejected it with 401 and invalid_token.
 //
-// The next call fetches another token, which the server's daily quota may refuse, so call Invalidate for invalid_token
-// only. [Transport] and [Client.Observe] call it where it is needed.
+// The next call requests one replacement. While there can be none, because the server's daily quota refuses it or the
+// token is itself a replacement, the suspect token is served again. [Transport] and [Client.Observe] call Invalidate
+// where it is needed.
 func (c *Client) Invalidate(token *Token) error {
 	defer c.cached.clear()
 	return c.call(func(client native.Client, failure *native.Error) {

@@ -93,11 +93,12 @@ fn pair<'a>(
     }
 }
 
-/// Drops the held token if it is `token`, because an API rejected it with 401 and `invalid_token`.
+/// Marks `token` as suspect, because an API rejected it with 401 and `invalid_token`.
 ///
-/// A shared cache that holds the same token drops it as well, in the background. The next acquire fetches another
-/// token, which the server's daily limit may refuse: call this for that rejection only. Does nothing if the client
-/// already holds a newer token. `token` stays the caller's. INVALID_ARGUMENT for NULL.
+/// The next acquire requests one replacement, for all processes that share a cache. While there can be none, because
+/// the daily limit refuses it or the token is itself a replacement, the suspect token is served again: an API can
+/// reject a good token. Does nothing if the client already holds a newer token. `token` stays the caller's.
+/// INVALID_ARGUMENT for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_client_invalidate(
     client: Option<&Client>,

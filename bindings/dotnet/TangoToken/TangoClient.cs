@@ -176,9 +176,10 @@ namespace TangoToken
         }
 
         /// <summary>
-        /// Drops a token that the API rejected with 401 and <c>invalid_token</c> (RFC 6750 section 3.1), if it is the
-        /// current one. The next call fetches another token, which the server's daily quota may refuse, so call this
-        /// for <c>invalid_token</c> only. <see cref="Observe"/> calls it where it is needed.
+        /// Marks a token as suspect, because the API rejected it with 401 and <c>invalid_token</c> (RFC 6750 section
+        /// 3.1). The next call requests one replacement. While there can be none, because the server's daily quota
+        /// refuses it or the token is itself a replacement, the suspect token is served again. <see cref="Observe"/>
+        /// calls this where it is needed.
         /// </summary>
         /// <param name="token">The rejected token. The caller still disposes it.</param>
         public void Invalidate(AccessToken token)

@@ -139,10 +139,11 @@ impl PyClient {
         Ok(verdict == Verdict::Retry)
     }
 
-    /// Drops a token that the API rejected as ``invalid_token``. Returns whether it was the current one.
+    /// Marks a token as suspect, because the API rejected it as ``invalid_token``. Returns whether it was the current
+    /// one, and not suspect before.
     ///
-    /// The next ``acquire`` fetches another token, which the server's daily quota may refuse. So call this for
-    /// ``invalid_token`` only.
+    /// The next ``acquire`` requests one replacement. While there can be none, because the server's daily quota refuses
+    /// it or the token is itself a replacement, the suspect token is served again.
     fn invalidate(&self, py: Python<'_>, token: &Bound<'_, PyToken>) -> PyResult<bool> {
         Ok(self.open(py)?.invalidate(&token.get().0))
     }
