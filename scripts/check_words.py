@@ -17,7 +17,7 @@ ALLOWED = "ok"
 EXCLUDED = re.compile(
     r"(^|/)(LICENSE-\w+|THIRD-PARTY-LICENSES\.txt|Cargo\.lock|go\.sum|package(-lock)?\.json|check_words_test\.py)$"
 )
-# What begins a line of a comment.
+# The characters that begin a line of a comment.
 LEADER = re.compile(r"^[ \t]*(///?|//!|#+|\*|--|\"\"\"|<!--)?[ \t]*")
 
 

@@ -59,7 +59,7 @@ is_there() {
     esac
 }
 
-# What Rust needs to link, and this repository's scripts to build.
+# The tools with which Rust links and this repository's scripts build.
 need_compiler() {
     need cc=gcc /usr/include/stdint.h=libc6-dev make=make
 }

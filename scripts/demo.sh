@@ -20,6 +20,7 @@ ${CC:-cc} -std=c11 -D_POSIX_C_SOURCE=200809L -Wall examples/c/acquire.c -o "$wor
     -I "$work/installed/include" -L "$work/installed/lib" -ltango_token -Wl,-rpath,"$work/installed/lib"
 
 step "Getting a token from the sandbox over TLS, the same again from memory, and calling the protected API with it"
+# shellcheck disable=SC2016 # the shell inside of the sandbox expands these
 call_api='"$0" header | "$1" get "$TANGO_API_URL/accounts" --ca-file "$TANGO_CA_FILE"'
 "$sandbox" run --log-file "$work/requests" -- bash -o pipefail -c "$call_api" "$work/acquire" "$sandbox"
 

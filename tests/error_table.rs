@@ -1,5 +1,5 @@
-//! What the conformance cases do not cover: whole messages, failures that they cannot script, and secrets in any field
-//! or log line. A C program prints the error that it got, and the log.
+//! Tests of errors that the conformance cases do not cover: whole messages, failures that they cannot script, and
+//! secrets in any field or log line. A C program prints the error that it got, and the log.
 
 mod support;
 

@@ -34,7 +34,7 @@ SCALARS = {
     "int32_t *": "out int",
     "void *": "IntPtr",
 }
-# How each type of option is a property: its type, and its value as the setter takes it.
+# For each type of option: the type of the property, and the expression that passes its value to the setter.
 OPTIONS = {
     "bool": ("bool?", "{}"),
     "timeout": ("TimeSpan?", "{}"),

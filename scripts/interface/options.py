@@ -10,7 +10,7 @@ from pathlib import Path
 
 from words import paragraph
 
-# What C passes for each type. A custom cache is set by tango_config_set_cache_callbacks, which is written by hand.
+# The C type of each type's value. A custom cache is set by tango_config_set_cache_callbacks, which is written by hand.
 TYPES = {
     "string": "const char *",
     "secret": "const char *",
@@ -71,7 +71,7 @@ class Option:
     def describe(
         self, reference: Callable[[str], str], language: str, of_type: str = "", one_call: bool = False, gap: str = " "
     ) -> str:
-        """What the option does, what `of_type` says of all options of its type, and its default and variable.
+        """The documentation of the option, the sentence in `of_type` for its type, its default and its variable.
 
         `gap` stands before the default: a space, or an empty line for a paragraph of its own.
         """

@@ -48,7 +48,7 @@ TYPES = {
     "key": ("DpopKey", "extract::<PyDpopKey>()?.0"),
 }
 
-# What Python says further of an option of each type.
+# A sentence that Python's documentation adds to each option of a type.
 NOTES = {
     "environment": '`"sandbox"` or `"production"`.',
     "dpop_mode": '`"off"`, `"optional"` or `"required"`.',

@@ -24,7 +24,7 @@ SETTERS = {
     "cache": ("impl Into<SecretString>", "CacheSource", "CacheSource::Named(value.into())"),
     "custom_cache": ("impl SharedCache", "CacheSource", "CacheSource::Custom(Arc::new(value))"),
 }
-# How the value of a variable is read, by functions of src/config/env.rs.
+# The functions of src/config/env.rs that read the value of a variable of each type.
 READERS = {
     "string": "string",
     "secret": "string",
@@ -144,7 +144,7 @@ def reference(name: str) -> str:
 
 # ---- C
 
-# What C says further of an option of each type.
+# A sentence that C's documentation adds to each option of a type.
 C_NOTES = {
     "string": "Copied.",
     "url": "Copied.",

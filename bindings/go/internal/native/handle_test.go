@@ -66,7 +66,7 @@ func TestStringsAreConvertedToCAndBack(t *testing.T) {
 			t.Errorf("%q becomes %q", s, got)
 		}
 	}
-	if OptionalText("") != nil || Copied(nil) != "" {
+	if OptionalCString("") != nil || Copied(nil) != "" {
 		t.Error("an empty string is not NULL, or NULL is not empty")
 	}
 }
