@@ -44,6 +44,11 @@ pub(crate) trait Store: Send + Sync {
     /// if the store can tell that its holder has ended.
     fn lock(&self, lease: Duration) -> StoreFuture<'_, bool>;
 
+    /// Returns whether the lock is released when its lease ends. Otherwise its holder has it until it is released.
+    fn has_leases(&self) -> bool {
+        true
+    }
+
     /// Extends the lock by `lease` from now. Returns false if the store can tell that the lock was lost.
     fn extend(&self, lease: Duration) -> StoreFuture<'_, bool>;
 
@@ -58,7 +63,7 @@ pub(crate) type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Store
 const MAX_ENTRY_LENGTH: usize = 256 * 1024;
 
 /// An operation of a store that takes longer fails.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The entries of an identity, without those that do not exist.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -98,16 +103,30 @@ pub(crate) struct Entry {
 
 /// The reason why an operation of a store failed, for a person to act on. It contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StoreError(pub String);
+pub(crate) struct StoreError {
+    message: String,
+    /// It can be over in a moment: a connection was dropped, or a server is being replaced.
+    pub is_transient: bool,
+}
+
+impl StoreError {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), is_transient: false }
+    }
+
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self { is_transient: true, ..Self::new(message) }
+    }
+}
 
 impl From<NoThread> for StoreError {
-    fn from(problem: NoThread) -> Self {
-        Self(problem.to_string())
+    fn from(error: NoThread) -> Self {
+        Self::new(error.to_string())
     }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }

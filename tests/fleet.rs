@@ -108,7 +108,7 @@ fn quota_refusal_is_remembered_in(cache: &Cache) {
         let wait = later.retry_after_seconds;
         assert!((1..=first.retry_after_seconds).contains(&wait), "{later:?}");
         assert_eq!(later.status, first.status);
-        assert!(later.message.contains(&first.message) && later.message.contains(&format!("{wait} s")), "{later:?}");
+        assert!(later.message.contains(&first.message) && later.message.contains("nothing is sent"), "{later:?}");
     }
     assert_eq!(sandbox.token_requests(), 2, "nothing more was sent");
 }

@@ -149,6 +149,58 @@ fn suspended_holder_sends_nothing_and_overwrites_nothing_when_it_resumes() {
     assert!(cache.lock_is_free_within(Duration::ZERO));
 }
 
+/// The holder is suspended for longer than its lease, while the server responds.
+fn response_to_a_suspended_holder_is_used(cache: &Cache, waiting: usize) {
+    let sandbox = Sandbox::start(&[]);
+    let fleet = Fleet::new(&sandbox, cache).with("TANGO_ATTEMPT_TIMEOUT_MS", ATTEMPT_TIMEOUT);
+    let (mut holder, mut waiting) = (fleet.start(), fleet.start_many(waiting));
+    sandbox.hold();
+    holder.tell("acquire");
+    sandbox.wait_for("token_requests", 1);
+    holder.pause();
+    sandbox.release();
+    sandbox.wait_for("tokens_issued", 1);
+    for member in &mut waiting {
+        member.tell("acquire");
+    }
+    // The length of the suspension.
+    thread::sleep(LEASE + Duration::from_secs(1));
+    holder.resume();
+    let token = holder.outcome().unwrap();
+    for member in &mut waiting {
+        assert_eq!(member.outcome().unwrap(), token);
+    }
+    assert_eq!(fleet.start().acquire().unwrap(), token, "it is in the cache");
+    assert_eq!(sandbox.token_requests(), 1);
+    assert!(cache.lock_is_free_within(Duration::ZERO));
+}
+
+#[test]
+fn response_to_a_suspended_holder_of_the_file_lock_is_served_and_published() {
+    response_to_a_suspended_holder_is_used(&Cache::Directory(fresh_directory("fleet-stopped")), 3);
+}
+
+#[test]
+fn response_to_a_suspended_holder_of_the_redis_lock_is_served_and_published() {
+    response_to_a_suspended_holder_is_used(&Cache::Redis(&Redis::start(), "stopped:"), 0);
+}
+
+#[test]
+fn response_to_a_suspended_process_without_a_cache_is_served() {
+    let sandbox = Sandbox::start(&[]);
+    let mut process = Fleet::new(&sandbox, &Cache::Memory).with("TANGO_ATTEMPT_TIMEOUT_MS", ATTEMPT_TIMEOUT).start();
+    sandbox.hold();
+    process.tell("acquire");
+    sandbox.wait_for("token_requests", 1);
+    process.pause();
+    sandbox.release();
+    sandbox.wait_for("tokens_issued", 1);
+    thread::sleep(LEASE);
+    process.resume();
+    process.outcome().unwrap();
+    assert_eq!(sandbox.token_requests(), 1);
+}
+
 #[test]
 fn forked_child_does_not_keep_the_lock_of_its_dead_parent() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -104,15 +105,44 @@ fn processes_under_load_recover_from_outages_of_redis() {
 }
 
 #[test]
-fn token_is_served_while_the_disk_is_full_and_written_when_there_is_room() {
+fn nothing_is_sent_while_the_disk_is_full() {
     let sandbox = Sandbox::start(&[]);
     let disk = Disk::new("fleet-full-disk");
     let cache = Cache::Directory(disk.path().into());
     let fleet = Fleet::new(&sandbox, &cache);
     disk.fill();
-    let mut member = fleet.start();
-    let token = member.acquire().unwrap();
+    let mut members = fleet.start_many(10);
+    for member in &mut members {
+        member.tell("acquire");
+    }
+    for refused in members.iter_mut().map(|member| member.outcome().unwrap_err()) {
+        assert_eq!(refused.status, UNAVAILABLE, "{refused:?}");
+        assert!(refused.message.contains("No space left"), "{refused:?}");
+    }
+    assert_eq!(sandbox.token_requests(), 0);
     assert_eq!((cache.entry("record"), cache.entry("ledger"), cache.entry("tmp")), (None, None, None));
+
+    disk.make_room();
+    let tokens: BTreeSet<_> = members.iter_mut().map(|member| member.acquire_eventually(UNAVAILABLE)).collect();
+    assert_eq!((tokens.len(), sandbox.token_requests()), (1, 1));
+}
+
+#[test]
+fn token_is_served_when_the_disk_fills_up_before_it_arrives_and_written_when_there_is_room() {
+    let sandbox = Sandbox::start(&[]);
+    let disk = Disk::new("fleet-filling-disk");
+    let cache = Cache::Directory(disk.path().into());
+    let fleet = Fleet::new(&sandbox, &cache);
+    let mut member = fleet.start();
+    sandbox.hold();
+    member.tell("acquire");
+    sandbox.wait_for("token_requests", 1);
+    disk.fill();
+    let start = Instant::now();
+    sandbox.release();
+    let token = member.outcome().unwrap();
+    assert!(start.elapsed() < PROMPTLY);
+    assert_eq!((cache.entry("record"), cache.entry("tmp")), (None, None));
 
     disk.make_room();
     wait_until("the token is written", || {
@@ -122,6 +152,64 @@ fn token_is_served_while_the_disk_is_full_and_written_when_there_is_room() {
     assert_eq!(fleet.start().acquire().unwrap(), token);
     assert_eq!(sandbox.token_requests(), 1);
     member.end();
+}
+
+/// Redis refuses writes while a replica is missing, for two seconds from before the token arrives.
+#[test]
+fn token_that_redis_refuses_for_two_seconds_is_written_before_callers_get_it() {
+    let sandbox = Sandbox::start(&[]);
+    let redis = Redis::start();
+    let cache = Cache::Redis(&redis, "refusing:");
+    // The lease of three seconds would end during the refusal.
+    let fleet = Fleet::new(&sandbox, &cache).with("TANGO_ATTEMPT_TIMEOUT_MS", "2000");
+    let mut member = fleet.start();
+    sandbox.hold();
+    member.tell("acquire");
+    sandbox.wait_for("token_requests", 1);
+    redis.refuse_writes();
+    sandbox.release();
+    sandbox.wait_for("tokens_issued", 1);
+    // The length of the refusal.
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(cache.entry("record"), None);
+    redis.accept_writes();
+    let token = member.outcome().unwrap();
+    // As a program that ends right after its call.
+    member.kill();
+    assert!(cache.entry("record").is_some() && cache.lock_is_free_within(Duration::ZERO));
+    assert_eq!(fleet.start().acquire().unwrap(), token);
+    assert_eq!(sandbox.token_requests(), 1);
+}
+
+#[test]
+fn dropped_connection_to_redis_costs_a_caller_nothing_but_a_moment() {
+    let sandbox = Sandbox::start(&[]);
+    let redis = Redis::start();
+    let proxy = redis.proxy();
+    let cache = Cache::RedisThrough(&redis, &proxy, "dropped:");
+    proxy.drop_connections(2);
+    let mut member = Fleet::new(&sandbox, &cache).start();
+    member.acquire().unwrap();
+    assert_eq!(sandbox.token_requests(), 1);
+}
+
+/// The lock is granted, but the response does not arrive.
+#[test]
+fn lock_whose_grant_is_lost_on_its_way_is_released_before_its_lease_ends() {
+    let sandbox = Sandbox::start(&[]);
+    let redis = Redis::start();
+    let proxy = redis.proxy();
+    let cache = Cache::RedisThrough(&redis, &proxy, "granted:");
+    proxy.lose_responses_to("local owner");
+    let mut member = Fleet::new(&sandbox, &cache).start();
+    let refused = member.acquire().unwrap_err();
+    assert_eq!((refused.status.as_str(), sandbox.token_requests()), (UNAVAILABLE, 0), "{refused:?}");
+    assert!(redis.lock_expires_in("granted:").is_some());
+    proxy.heal();
+    let start = Instant::now();
+    wait_until("the lock is released", || redis.lock_expires_in("granted:").is_none());
+    // The lease takes 15 s.
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
 }
 
 #[test]

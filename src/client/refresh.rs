@@ -6,22 +6,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time;
+use tokio::time::{self, Instant};
 
 use super::credential_state::CredentialState;
 use super::plan::{CacheSummary, Demand, Plan, Reply, Situation};
 use super::process_state::ProcessState;
-use super::request_loop::{Deadline, Requested};
+use super::request_loop::{Deadline, Requested, UNLOCKING_TAKES};
 use super::single_flight::Ticket;
+use super::suspects::Suspects;
 use super::{Inner, is_superseded};
 use crate::clock::BootTime;
 use crate::config::Settings;
+use crate::deadline;
 use crate::endpoint::{Failure, TokenResponse};
 use crate::error::{Error, Status};
 use crate::human;
 use crate::policy::{Decision, Ledger, Quota, TokenLifetime};
 use crate::random::jitter;
-use crate::store::{Locked, Names, Record, Saved, Session, StoreError, View, Write};
+use crate::store::{Locked, Names, OPERATION_TIMEOUT, Record, Saved, Session, StoreError, View, Write};
 use crate::token::{Fitness, HeldToken};
 
 /// Another process that requests a token has it by then, or its lock is open.
@@ -29,6 +31,8 @@ const OTHER_PROCESS_TAKES: Duration = Duration::from_secs(5);
 /// The pause before the lock is asked for again: the first, and the longest of those that double.
 const FIRST_LOCK_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_LOCK_PAUSE: Duration = Duration::from_millis(250);
+/// The pause before a store is asked again to take a new token.
+const WRITE_PAUSE: Duration = Duration::from_millis(250);
 /// One lock is normal; a process suspended past its lease needs a second. More means that the store does not keep locks.
 const MAX_LOCKS: u32 = 4;
 
@@ -75,17 +79,23 @@ impl RefreshTask {
             None => self.without_cache().await,
             Some(store) => {
                 let (identity, redactor) = (self.settings.identity(), self.settings.redactor());
-                let agreed = match Session::new(store, &names, &identity, redactor, Arc::clone(&self.inner.clock)) {
-                    Ok(mut session) => self.with_cache(&mut session).await,
-                    Err(error) => Err(error),
-                };
-                match agreed {
-                    Ok(outcome) => outcome,
+                match Session::new(store, &names, &identity, redactor, Arc::clone(&self.inner.clock)) {
+                    Ok(session) => return self.run_with_cache(session).await,
                     Err(error) => self.after_cache_failure(error).await,
                 }
             }
         };
         self.complete(outcome);
+    }
+
+    async fn run_with_cache(mut self, mut session: Session) {
+        let outcome = match self.with_cache(&mut session).await {
+            Ok(outcome) => outcome,
+            Err(error) => self.after_cache_failure(error).await,
+        };
+        self.complete(outcome);
+        drop(self);
+        session.release_lock().await;
     }
 
     async fn without_cache(&mut self) -> Outcome {
@@ -96,56 +106,82 @@ impl RefreshTask {
         });
         match self.plan(None) {
             Plan::Return(reply) | Plan::Write { then: reply, .. } => self.outcome(reply),
-            Plan::Refresh { .. } => self.request(None).await.unwrap_or(Outcome::Unfinished),
+            Plan::Refresh { .. } => self.request_without_cache().await,
         }
     }
 
     async fn with_cache(&mut self, session: &mut Session) -> Result<Outcome, StoreError> {
-        let (mut pause, mut locks) = (FIRST_LOCK_PAUSE, 0);
+        let (mut pause, mut locks, start) = (FIRST_LOCK_PAUSE, 0, Instant::now());
         loop {
-            let view = session.read().await?;
-            let plan = match self.merge_and_plan(view) {
-                Plan::Return(reply) => return Ok(self.outcome(reply)),
-                plan => plan,
-            };
-            if locks == MAX_LOCKS {
-                let advice = "lock() has to take it for the lease, and to extend it for the same owner";
-                return Err(StoreError(format!("its lock is lost as soon as it is taken; {advice}")));
-            }
-            match session.try_lock(self.deadline.lease(Duration::ZERO)).await? {
-                Some(lock) => {
-                    locks += 1;
-                    if let Some(outcome) = self.under_lock(lock).await? {
-                        return Ok(outcome);
-                    }
+            let round = Instant::now();
+            match self.one_round(session, &mut locks).await {
+                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(None) => {}
+                Err(error) if self.is_worth_another_round(&error, start, round) => {
+                    tracing::warn!("the shared cache cannot be used, which is tried again: {error}");
+                    pause = LONGEST_LOCK_PAUSE;
                 }
-                None => {
-                    if let Some(outcome) = self.while_locked_by_another(plan) {
-                        return Ok(outcome);
-                    }
-                }
+                Err(error) => return Err(error),
             }
             time::sleep(pause.mul_f64(0.5 + jitter() / 2.0)).await;
             pause = (2 * pause).min(LONGEST_LOCK_PAUSE);
         }
     }
 
+    /// `None` to go on: another process has the lock, or this one lost it.
+    async fn one_round(&mut self, session: &mut Session, locks: &mut u32) -> Result<Option<Outcome>, StoreError> {
+        let view = session.read().await?;
+        let plan = match self.merge_and_plan(view) {
+            Plan::Return(reply) => return Ok(Some(self.outcome(reply))),
+            plan => plan,
+        };
+        if *locks == MAX_LOCKS {
+            let advice = "lock() has to take it for the lease, and to extend it for the same owner";
+            return Err(StoreError::new(format!("its lock is lost as soon as it is taken; {advice}")));
+        }
+        match session.try_lock(self.deadline.lease(Duration::ZERO)).await? {
+            Some(lock) => {
+                *locks += 1;
+                self.under_lock(lock).await
+            }
+            None => Ok(self.while_locked_by_another(plan)),
+        }
+    }
+
+    /// Whether a caller waits who has nothing else, and another round can end in time.
+    fn is_worth_another_round(&self, error: &StoreError, start: Instant, round: Instant) -> bool {
+        let is_wanted = self.ticket.as_ref().is_some_and(Ticket::is_needed)
+            && self.inner.snapshot.load().token(self.inner.clock.now()).is_none();
+        let has_time = start.elapsed() < OPERATION_TIMEOUT && self.deadline.allows(LONGEST_LOCK_PAUSE + round.elapsed());
+        error.is_transient && is_wanted && has_time
+    }
+
     /// `None` if the lock was lost: those who had it since have to be heard, and told.
     async fn under_lock(&mut self, mut lock: Locked<'_>) -> Result<Option<Outcome>, StoreError> {
+        let mut released_by = Instant::now() + 2 * OPERATION_TIMEOUT;
         // Its previous holder may have written.
         let view = lock.read().await;
         let outcome = match view.map(|view| self.merge_and_plan_under_lock(view)) {
             Err(error) => Err(error),
             Ok(Plan::Return(reply)) => Ok(Some(self.outcome(reply))),
             Ok(Plan::Write { token, then }) => {
-                self.save(&mut lock, token.as_ref()).await;
+                // Where that fails it is written by a later sync.
+                let _ = self.save(&mut lock, token.as_ref(), released_by).await;
                 Ok(Some(self.outcome(then)))
             }
-            Ok(Plan::Refresh { .. }) => Ok(self.request(Some(&mut lock)).await),
+            Ok(Plan::Refresh { .. }) => self.request(Some(&mut lock)).await.map(|requested| {
+                let (outcome, settled_by) = requested?;
+                released_by = settled_by + UNLOCKING_TAKES;
+                Some(outcome)
+            }),
         };
+        if outcome.is_err() {
+            // A store that failed is not waited for again.
+            released_by = Instant::now() + UNLOCKING_TAKES;
+        }
         let is_held = lock.is_held();
         // Before anybody gets the token: a process that ends right after leaves no locked cache behind.
-        lock.unlock().await;
+        lock.unlock(released_by).await;
         outcome.map(|outcome| outcome.filter(|_| is_held))
     }
 
@@ -242,43 +278,98 @@ impl RefreshTask {
         })
     }
 
-    /// Requests a token and records the result. `None` if nothing was sent because the lock was lost before.
-    async fn request(&mut self, mut lock: Option<&mut Locked<'_>>) -> Option<Outcome> {
-        match self.send_requests(lock.as_deref_mut()).await {
+    async fn request_without_cache(&mut self) -> Outcome {
+        // Only a cache can keep a request from being sent.
+        self.request(None).await.ok().flatten().map_or(Outcome::Unfinished, |(outcome, _)| outcome)
+    }
+
+    /// Requests a token and records the result, which callers are to have by the instant. `None` if nothing was sent because
+    /// the lock was lost before.
+    async fn request(&mut self, mut lock: Option<&mut Locked<'_>>) -> Result<Option<(Outcome, Instant)>, StoreError> {
+        let requested = self.send_requests(lock.as_deref_mut()).await;
+        let settled_by = self.deadline.of_writing();
+        let outcome = match requested {
             Requested::Token { requested, response, guard } => {
                 let held = self.held_of(requested, &response);
                 // Written before it is handed out: whoever has seen it can die, and the fleet has it all the same.
                 self.record(|state, now| state.record_issue(&held, now));
                 if let Some(lock) = lock {
-                    self.save(lock, Some(&held)).await;
+                    self.publish(lock, &held, settled_by).await;
                 }
                 drop(guard);
                 self.record(|state, _| state.hold(&held));
                 tracing::info!("a new token is held for {} s", response.lifetime.as_secs());
-                Some(Outcome::Token { held, is_final: true })
+                Outcome::Token { held, is_final: true }
             }
-            Requested::Failed { failure, token } => Some(self.fail(failure, token, lock).await),
-            Requested::LockLost => None,
-        }
+            Requested::Failed { failure, token } => self.fail(failure, token, lock, settled_by).await,
+            Requested::LockLost => return Ok(None),
+            Requested::NotAnnounced(error) => return Err(error),
+        };
+        Ok(Some((outcome, settled_by)))
     }
 
     /// Records that no token came, or none that this client can use: the others of the fleet get that one.
-    async fn fail(&self, failure: Failure, token: Option<Arc<HeldToken>>, lock: Option<&mut Locked<'_>>) -> Outcome {
+    async fn fail(
+        &self,
+        failure: Failure,
+        token: Option<Arc<HeldToken>>,
+        lock: Option<&mut Locked<'_>>,
+        settled_by: Instant,
+    ) -> Outcome {
         let error = self.record_failure(failure);
         if let Some(lock) = lock {
             self.record(|state, now| state.schedule.synced_while_refused(now));
-            self.save(lock, token.as_ref()).await;
+            match &token {
+                Some(token) => self.publish(lock, token, settled_by).await,
+                None => drop(self.save(lock, None, settled_by).await),
+            }
         }
         // As long as a valid token is held no caller gets an error.
         let valid = self.inner.snapshot.load().token(self.inner.clock.now()).cloned();
         valid.map_or_else(|| self.failed(error), |held| Outcome::Token { held, is_final: true })
     }
 
-    /// Writes the ledger, and the token if one is given. Where that fails, or the lock was lost, the token is served from
-    /// memory, and what is missing is written by a later sync.
-    pub(super) async fn save(&self, lock: &mut Locked<'_>, held: Option<&Arc<HeldToken>>) {
+    /// Writes a token that has just arrived. A store that refuses it is tried again until `deadline`, under a lock that is
+    /// extended: the process can end as soon as its callers have the token.
+    async fn publish(&self, lock: &mut Locked<'_>, held: &Arc<HeldToken>, deadline: Instant) {
+        let mut saved = self.try_save(lock, Some(held), deadline).await;
+        while saved.is_err() && Instant::now() + WRITE_PAUSE < deadline {
+            time::sleep(WRITE_PAUSE).await;
+            // A store that refuses to write refuses this as well, and the lease goes on.
+            let lease = self.deadline.lease(Duration::ZERO);
+            let _ = deadline::until(deadline, lock.extend(lease)).await;
+            saved = if lock.is_held() { self.try_save(lock, Some(held), deadline).await } else { Ok(Saved::LockLost) };
+        }
+        self.note_unless_written(&saved);
+    }
+
+    /// Writes the ledger, and the token if one is given, by `deadline`. Where that fails, or the lock was lost, what is
+    /// missing is written by a later sync.
+    pub(super) async fn save(
+        &self,
+        lock: &mut Locked<'_>,
+        held: Option<&Arc<HeldToken>>,
+        deadline: Instant,
+    ) -> Result<Saved, StoreError> {
+        let saved = self.try_save(lock, held, deadline).await;
+        self.note_unless_written(&saved);
+        saved
+    }
+
+    fn note_unless_written(&self, saved: &Result<Saved, StoreError>) {
+        if *saved != Ok(Saved::Written) {
+            self.record(|state, now| state.schedule.note_unwritten(now));
+        }
+    }
+
+    async fn try_save(
+        &self,
+        lock: &mut Locked<'_>,
+        held: Option<&Arc<HeldToken>>,
+        deadline: Instant,
+    ) -> Result<Saved, StoreError> {
         let snapshot = self.inner.snapshot.load_full();
-        let Some(state) = snapshot.find(&self.settings) else { return };
+        let Some(state) = snapshot.find(&self.settings) else { return Ok(Saved::LockLost) };
         let (ledger, suspects) = (&state.ledger, &state.suspects);
         let write = Write {
             token: held.map(|held| &**held),
@@ -287,20 +378,28 @@ impl RefreshTask {
             suspects: &suspects.hashes(),
             server_clocks: &self.inner.known_clocks(&self.settings),
         };
-        let saved = lock.save(&write).await;
-        if let Err(error) = &saved {
-            tracing::warn!("the shared cache did not take what was to be written, which is tried again: {error}");
+        let saved = deadline::until(deadline, lock.save(&write)).await;
+        let saved = saved.unwrap_or_else(|| Err(StoreError::new("it did not answer in time")));
+        match &saved {
+            Ok(Saved::Written) => self.note_written(ledger, suspects, held.is_some()),
+            Ok(Saved::LockLost) => {}
+            Err(error) => {
+                tracing::warn!("the shared cache did not take what was to be written, which is tried again: {error}");
+            }
         }
-        let is_written = saved == Ok(Saved::Written);
+        saved
+    }
+
+    fn note_written(&self, ledger: &Ledger, suspects: &Suspects, has_token: bool) {
         self.record(|state, now| {
-            state.ledger.is_unwritten &= !(is_written && state.ledger == *ledger);
-            if !is_written || state.suspects != *suspects || !self.has_newest_secrets(state) {
+            state.ledger.is_unwritten &= state.ledger != *ledger;
+            if state.suspects != *suspects || !self.has_newest_secrets(state) {
                 state.schedule.note_unwritten(now);
                 return;
             }
             state.suspects.note_written();
             state.schedule.note_all_written();
-            if held.is_some() {
+            if has_token {
                 state.schedule.synced(now);
             }
         });
@@ -369,7 +468,7 @@ impl RefreshTask {
         match served {
             Some(held) => Outcome::Token { held, is_final: false },
             None if may_request && !self.is_current() => Outcome::Unfinished,
-            None if may_request => self.request(None).await.unwrap_or(Outcome::Unfinished),
+            None if may_request => self.request_without_cache().await,
             None => self.failed(error),
         }
     }

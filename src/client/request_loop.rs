@@ -14,8 +14,11 @@ use crate::exit::RequestGuard;
 use crate::failure_kind::FailureKind;
 use crate::random::jitter;
 use crate::retry::Attempts;
-use crate::store::Locked;
+use crate::store::{Locked, OPERATION_TIMEOUT, Saved, StoreError};
 use crate::token::HeldToken;
+
+/// What is left of the time for a write, for the release of the lock.
+pub(super) const UNLOCKING_TAKES: Duration = Duration::from_millis(100);
 
 /// When a refresh ends, computed once, and the spans that depend on it.
 #[derive(Clone, Copy)]
@@ -43,9 +46,30 @@ impl Deadline {
         self.ends.saturating_duration_since(Instant::now())
     }
 
+    /// Whether something that takes this long can end in time.
+    pub fn allows(self, span: Duration) -> bool {
+        self.remaining() > span
+    }
+
+    /// When callers are to have a token that has arrived now, whether or not the cache has taken it. Those who have waited
+    /// from the beginning have it before their time is over.
+    pub fn of_writing(self) -> Instant {
+        let now = Instant::now();
+        (now + OPERATION_TIMEOUT).min(self.ends).max(now + 2 * UNLOCKING_TAKES) - UNLOCKING_TAKES
+    }
+
     /// How long the lock has to hold for a request that is sent after `pause`: until its response is written.
     pub fn lease(self, pause: Duration) -> Duration {
-        pause + self.attempt + (self.attempt / 2).clamp(Duration::from_secs(1), Duration::from_secs(5))
+        pause + self.attempt + self.margin()
+    }
+
+    /// How much of the lease has to be left when a request is sent.
+    fn least_lease(self) -> Duration {
+        self.attempt + self.margin() / 2
+    }
+
+    fn margin(self) -> Duration {
+        (self.attempt / 2).clamp(Duration::from_secs(1), Duration::from_secs(5))
     }
 }
 
@@ -64,6 +88,8 @@ pub(super) enum Requested {
     },
     /// Nothing was sent, because another process may have the lock.
     LockLost,
+    /// Nothing was sent, because the cache does not take what must be known of a request before it is sent.
+    NotAnnounced(StoreError),
 }
 
 impl Requested {
@@ -85,8 +111,18 @@ impl RefreshTask {
         let mut last_failure = None;
         loop {
             if let Some(lock) = lock.as_deref_mut() {
-                if !self.announce(lock).await {
-                    return last_failure.map_or(Requested::LockLost, Requested::failed);
+                let not_sent = match self.announce(lock).await {
+                    Ok(true) => None,
+                    Ok(false) => Some(Requested::LockLost),
+                    Err(error) => Some(Requested::NotAnnounced(error)),
+                };
+                if let Some(not_sent) = not_sent {
+                    self.record(|state, now| {
+                        if state.ledger.in_flight.is_some() {
+                            state.ledger.clear_in_flight(now);
+                        }
+                    });
+                    return last_failure.map_or(not_sent, Requested::failed);
                 }
             } else {
                 self.record(|state, now| state.ledger.mark_in_flight(self.process.id, now));
@@ -112,8 +148,9 @@ impl RefreshTask {
             let pause = attempts.pause(failure.kind, deadline.remaining(), jitter()).filter(|_| self.is_current());
             let Some(pause) = pause else { return Requested::failed(failure) };
             if let Some(lock) = lock.as_deref_mut()
-                && !self.keeps_lock(lock, pause).await
+                && lock.extend(self.deadline.lease(pause)).await != Ok(true)
             {
+                // Another process may be sending a request by then.
                 return Requested::failed(failure);
             }
             tracing::warn!("{}; trying again in {} ms", failure.error, pause.as_millis());
@@ -133,27 +170,19 @@ impl RefreshTask {
     }
 
     /// Makes sure that the lock holds until the next request is answered, and says in the shared cache that the request is about
-    /// to be sent. False if it must not be sent.
-    async fn announce(&self, lock: &mut Locked<'_>) -> bool {
-        if !self.keeps_lock(lock, Duration::ZERO).await {
-            return false;
+    /// to be sent. False if the lock was lost. Nothing is sent then, nor after an error.
+    async fn announce(&self, lock: &mut Locked<'_>) -> Result<bool, StoreError> {
+        let lease = self.deadline.lease(Duration::ZERO);
+        if !lock.extend(lease).await? {
+            return Ok(false);
         }
         self.record(|state, now| state.ledger.mark_in_flight(self.process.id, now));
-        self.save(lock, None).await;
-        // Writing it can have taken longer than the lease.
-        if !lock.is_held() {
-            self.record(|state, now| state.ledger.clear_in_flight(now));
+        let saved = self.save(lock, None, Instant::now() + 2 * OPERATION_TIMEOUT).await?;
+        if saved == Saved::Written && !lock.is_held_for(self.deadline.least_lease()) {
+            // Writing took so long that the lease would end during the request.
+            return lock.extend(lease).await;
         }
-        lock.is_held()
-    }
-
-    /// Where the lock is lost, or nobody knows, another process may be sending a request by now.
-    async fn keeps_lock(&self, lock: &mut Locked<'_>, pause: Duration) -> bool {
-        let is_kept = lock.extend(self.deadline.lease(pause)).await == Ok(true);
-        if !is_kept {
-            tracing::warn!("the lock of the shared cache was lost during a refresh, which sends nothing more");
-        }
-        is_kept
+        Ok(saved == Saved::Written && lock.is_held())
     }
 }
 

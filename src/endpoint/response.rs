@@ -13,6 +13,7 @@ use super::{Failure, refusal};
 use crate::dpop::{Binding, DpopKey};
 use crate::error::{Error, ServerResponse, Status};
 use crate::failure_kind::FailureKind;
+use crate::policy::MAX_LIFETIME;
 use crate::secret::Redactor;
 use crate::token::is_presentable;
 
@@ -27,9 +28,6 @@ pub(crate) struct TokenResponse {
     /// A proof was sent, and the server granted a Bearer token nevertheless.
     pub proof_ignored: bool,
 }
-
-/// A lifetime of more than 136 years is an error.
-const MAX_LIFETIME: u64 = u32::MAX as u64;
 
 /// The reason why a response contains no usable token.
 #[derive(Debug)]
@@ -138,9 +136,18 @@ fn lifetime(fields: &Map<String, Value>) -> Result<Option<Duration>, &'static st
         Some(_) => None,
     };
     match seconds {
-        Some(seconds) if seconds <= MAX_LIFETIME => Ok(Some(Duration::from_secs(seconds))),
-        _ => Err("has an expires_in that is not a number of seconds"),
+        Some(seconds) => Ok(Some(believed(Duration::from_secs(seconds)))),
+        None => Err("has an expires_in that is not a number of seconds"),
     }
+}
+
+/// Returns a lifetime that the shared cache accepts as well.
+fn believed(lifetime: Duration) -> Duration {
+    if lifetime > MAX_LIFETIME {
+        let days = MAX_LIFETIME.as_secs() / (24 * 3600);
+        tracing::warn!("the server gave the token a lifetime of {} s; it is used for {days} days", lifetime.as_secs());
+    }
+    lifetime.min(MAX_LIFETIME)
 }
 
 /// Returns the failure of a response with status 200 but without a usable token. The server probably issued one, so
@@ -218,7 +225,6 @@ mod tests {
             json!(-1),
             json!(1.5),
             json!(60.0),
-            json!(u64::MAX),
             json!("60s"),
             json!(" 60"),
             json!("+60"),
@@ -233,6 +239,13 @@ mod tests {
             json!("0"),
         ] {
             assert!(with("expires_in", value.clone()).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn lifetime_beyond_the_limit_of_the_shared_cache_is_capped() {
+        for long in [json!(MAX_LIFETIME.as_secs() + 1), json!(u64::MAX), json!(u64::MAX.to_string())] {
+            assert_eq!(with("expires_in", long).unwrap().lifetime, MAX_LIFETIME);
         }
     }
 

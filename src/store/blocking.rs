@@ -1,6 +1,8 @@
 //! Stores whose operations block: directories and custom caches.
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +39,13 @@ pub trait SharedCache: Send + Sync + 'static {
 
     /// Releases the lock if `owner` holds it; otherwise does nothing.
     fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError>;
+
+    /// Returns whether the lock is released when its lease ends, which is so unless the cache says otherwise. A cache
+    /// whose lock is released exactly when its owner ends, such as one that a session of a database holds, returns false:
+    /// its owner then keeps the lock for as long as it needs it.
+    fn has_leases(&self) -> bool {
+        true
+    }
 }
 
 /// The reason why a custom cache failed. It must not contain a secret.
@@ -50,6 +59,9 @@ impl fmt::Display for CacheError {
 }
 
 impl std::error::Error for CacheError {}
+
+/// How long the lock is asked for that a cache must not grant.
+const CHECK_LEASE: Duration = Duration::from_secs(2);
 
 /// A blocking cache, for one refresh or sync.
 pub(crate) struct Blocking {
@@ -74,17 +86,27 @@ impl Blocking {
     ) -> Result<T, StoreError> {
         let cache = Arc::clone(&self.cache);
         let (sender, done) = oneshot::channel();
-        self.submit(Box::new(move || drop(sender.send(work(&*cache)))))?;
-        let outcome = time::timeout(OPERATION_TIMEOUT, done).await;
-        if matches!(outcome, Ok(Err(_))) {
-            // The work panicked, which ended the thread.
-            *self.worker() = None;
+        // A panic must not end the thread, on which later calls wait.
+        let call = move || panic::catch_unwind(AssertUnwindSafe(|| work(&*cache))).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        self.submit(Box::new(move || drop(sender.send(call()))))?;
+        match time::timeout(OPERATION_TIMEOUT, done).await {
+            Ok(Ok(outcome)) => outcome.map_err(|error| StoreError::new(Redactor::new([]).clean(&error.0))),
+            Ok(Err(_)) => Err(StoreError::new("a call of it ended unexpectedly")),
+            Err(_) => Err(StoreError::new(format!("it did not answer within {} s", OPERATION_TIMEOUT.as_secs()))),
         }
-        match outcome {
-            Ok(Ok(outcome)) => outcome.map_err(|error| StoreError(Redactor::new([]).clean(&error.0))),
-            Ok(Err(_)) => Err(StoreError("a call of it ended unexpectedly".into())),
-            Err(_) => Err(StoreError(format!("it did not answer within {} s", OPERATION_TIMEOUT.as_secs()))),
-        }
+    }
+
+    /// Fails if the cache grants the lock that this owner has just taken to another one as well. A cache like that would
+    /// let each process of the fleet send a request.
+    fn check_lock(&self) -> StoreFuture<'_, ()> {
+        let (name, other) = (self.names.lock(), unique_name());
+        Box::pin(self.run(move |cache| {
+            if !cache.lock(&name, &other, CHECK_LEASE)? {
+                return Ok(());
+            }
+            cache.unlock(&name, &other)?;
+            Err(CacheError("it grants its lock to two owners at once, so it cannot keep a fleet to one request".into()))
+        }))
     }
 
     fn submit(&self, job: Job) -> Result<(), StoreError> {
@@ -93,7 +115,7 @@ impl Blocking {
             Some(worker) => worker,
             None => worker.insert(self.workers.start()?),
         };
-        worker.0.send(job).map_err(|_| StoreError("a call of it ended unexpectedly".into()))
+        worker.0.send(job).map_err(|_| StoreError::new("a call of it ended unexpectedly"))
     }
 
     fn worker(&self) -> MutexGuard<'_, Option<Worker>> {
@@ -132,16 +154,31 @@ impl Store for Blocking {
     }
 
     fn lock(&self, lease: Duration) -> StoreFuture<'_, bool> {
-        let (name, owner) = (self.names.lock(), self.owner.clone());
-        Box::pin(self.run(move |cache| cache.lock(&name, &owner, lease)))
+        Box::pin(async move {
+            let is_taken = self.extend(lease).await?;
+            if is_taken && self.has_leases() {
+                self.check_lock().await?;
+            }
+            Ok(is_taken)
+        })
+    }
+
+    fn has_leases(&self) -> bool {
+        self.cache.has_leases()
     }
 
     fn extend(&self, lease: Duration) -> StoreFuture<'_, bool> {
-        self.lock(lease)
+        let (name, owner) = (self.names.lock(), self.owner.clone());
+        Box::pin(self.run(move |cache| cache.lock(&name, &owner, lease)))
     }
 
     fn unlock(&self) -> StoreFuture<'_, ()> {
         let (name, owner) = (self.names.lock(), self.owner.clone());
         Box::pin(self.run(move |cache| cache.unlock(&name, &owner)))
     }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> CacheError {
+    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    CacheError(format!("a call of it panicked: {}", message.unwrap_or("the reason is not known")))
 }

@@ -33,7 +33,8 @@ struct Held {
 
 impl FileCache {
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory, held: Mutex::default() }
+        // Without a slash at its end, with which a link would be followed.
+        Self { directory: directory.components().collect(), held: Mutex::default() }
     }
 
     /// Returns `$XDG_CACHE_HOME/tango-token`, or `.cache/tango-token` in the user's home directory.
@@ -55,7 +56,13 @@ impl FileCache {
             .mode(0o700)
             .create(directory)
             .map_err(|error| failed("create", directory, &error))?;
-        let metadata = fs::metadata(directory).map_err(|error| failed("inspect", directory, &error))?;
+        let metadata = fs::symlink_metadata(directory).map_err(|error| failed("inspect", directory, &error))?;
+        if metadata.is_symlink() {
+            return Err(CacheError(format!(
+                "{} is a symbolic link, which another user could have placed; name the directory that it leads to",
+                directory.display()
+            )));
+        }
         check(directory, &metadata)?;
         Ok(directory)
     }
@@ -171,6 +178,11 @@ impl SharedCache for FileCache {
             return Err(failed("unlock", &self.directory, &error));
         }
         Ok(())
+    }
+
+    /// The system keeps the lock until its holder releases it or ends, however long the holder is suspended.
+    fn has_leases(&self) -> bool {
+        false
     }
 }
 
@@ -288,6 +300,22 @@ mod tests {
         nix::unistd::mkfifo(&directory.file("pipe"), nix::sys::stat::Mode::S_IRUSR).unwrap();
         for name in ["link", "directory", "pipe"] {
             assert!(cache.load(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn link_in_place_of_the_directory_is_refused_with_advice() {
+        let directory = Directory::new();
+        directory.cache().save("a", Some(b"x"), KEEP).unwrap();
+        let link = directory.0.join("link");
+        symlink(directory.0.join("cache"), &link).unwrap();
+        for path in [link.clone(), link.join("")] {
+            let cache = FileCache::new(path);
+            for refused in
+                [cache.load("a").err(), cache.save("b", Some(b"x"), KEEP).err(), cache.lock("l", "me", KEEP).err()]
+            {
+                assert!(refused.unwrap().0.contains("symbolic link"));
+            }
         }
     }
 

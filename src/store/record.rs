@@ -12,10 +12,11 @@ use zeroize::{Zeroize, Zeroizing};
 use super::clock_mapping::ClockMapping;
 use crate::clock::BootTime;
 use crate::dpop::{Binding, DpopKey};
+use crate::policy::MAX_LIFETIME;
 use crate::token::{Fitness, HeldToken, TokenHash, is_presentable};
 
-/// A longer lifetime is a mistake.
-const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
+/// A record from further in the future is not used: nobody knows how old its token is.
+const MAX_CLOCK_ERROR: Duration = Duration::from_secs(3600);
 
 /// A token from the shared cache.
 pub(crate) struct Record {
@@ -77,6 +78,8 @@ pub(super) enum UnusableRecord {
     WrongType,
     /// The token is bound to a key that this client does not have.
     UnknownKey,
+    /// The token was requested in the future.
+    FromTheFuture,
 }
 
 impl fmt::Display for UnusableRecord {
@@ -88,6 +91,9 @@ impl fmt::Display for UnusableRecord {
             }
             Self::UnknownKey => {
                 "it is bound to a key that this client does not have; configure the same key everywhere"
+            }
+            Self::FromTheFuture => {
+                "it was written by a clock that is more than an hour ahead of this one; set the clocks right"
             }
         })
     }
@@ -109,12 +115,16 @@ pub(super) fn read(plain: &[u8], mapping: &ClockMapping, binding: Option<&Bindin
         ("Bearer" | "DPoP", _) => return Err(UnusableRecord::WrongType),
         _ => return Err(UnusableRecord::Malformed),
     };
-    // A request in the future was sent by a process whose clock is ahead of this one.
     let (requested, expires) = (mapping.boot_time(time("requested_ms")?), mapping.boot_time(time("expires_ms")?));
     let lifetime = expires.since(requested);
-    if !is_presentable(access_token.expose_secret()) || lifetime > MAX_LIFETIME {
+    if !is_presentable(access_token.expose_secret()) || lifetime.is_zero() {
         return Err(UnusableRecord::Malformed);
     }
+    // A request in the near future was sent by a process whose clock is ahead of this one.
+    if requested > mapping.now().after(MAX_CLOCK_ERROR) {
+        return Err(UnusableRecord::FromTheFuture);
+    }
+    let lifetime = lifetime.min(MAX_LIFETIME);
     let was_ignored = fields.0.get("proof_ignored").and_then(Value::as_bool) == Some(true);
     let fitness = fitness(key.as_ref(), was_ignored, binding);
     let requested = requested.min(mapping.now());
@@ -254,6 +264,37 @@ mod tests {
         assert_eq!(read(&bearer, &mapping, Some(&binding(true))).err(), Some(UnusableRecord::WrongType), "a downgrade");
         let bound = written(&clock, Some(&DpopKey::generate(Algorithm::Es256).unwrap()));
         assert_eq!(read(&bound, &mapping, None).err(), Some(UnusableRecord::WrongType));
+    }
+
+    /// The record of a token that is requested `ahead` from now and lives for `lifetime`, by a boot before this one.
+    fn of_another_boot(clock: &Arc<ManualClock>, ahead: Duration, lifetime: Duration) -> Vec<u8> {
+        let mut fields: Map<String, Value> = serde_json::from_slice(&written(clock, None)).unwrap();
+        let requested = clock.wall_ms() + i64::try_from(ahead.as_millis()).unwrap();
+        fields.insert("requested_ms".into(), requested.into());
+        fields.insert("expires_ms".into(), (requested + i64::try_from(lifetime.as_millis()).unwrap()).into());
+        fields.insert("clock".into(), json!({"boot_id": "another"}));
+        Value::Object(fields).to_string().into_bytes()
+    }
+
+    /// The clock of a machine is set back by its restart: the record would look fresh until the clock has caught up.
+    #[test]
+    fn record_from_the_future_is_unusable_but_for_an_hour_of_clock_error() {
+        let clock = Arc::new(ManualClock::new());
+        let mapping = ClockMapping::of_machine(&*clock);
+        let near = read(&of_another_boot(&clock, MAX_CLOCK_ERROR, DAY), &mapping, None).unwrap();
+        assert_eq!((near.requested, near.lifetime), (clock.now(), DAY), "it is not younger than now");
+        let far = of_another_boot(&clock, 2 * MAX_CLOCK_ERROR, DAY);
+        assert_eq!(read(&far, &mapping, None).err(), Some(UnusableRecord::FromTheFuture));
+    }
+
+    #[test]
+    fn lifetime_in_a_record_is_bounded() {
+        let clock = Arc::new(ManualClock::new());
+        let mapping = ClockMapping::of_machine(&*clock);
+        let long = read(&of_another_boot(&clock, Duration::ZERO, 4000 * DAY), &mapping, None).unwrap();
+        assert_eq!(long.lifetime, MAX_LIFETIME);
+        let none = of_another_boot(&clock, Duration::ZERO, Duration::ZERO);
+        assert_eq!(read(&none, &mapping, None).err(), Some(UnusableRecord::Malformed));
     }
 
     #[test]

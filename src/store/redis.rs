@@ -76,7 +76,7 @@ impl Redis {
         match time::timeout(OPERATION_TIMEOUT, attempts).await {
             Ok(outcome) => outcome.map_err(|error| self.store_error(&error)),
             Err(_) => {
-                Err(StoreError(format!("{} did not answer within {} s", self.address, OPERATION_TIMEOUT.as_secs())))
+                Err(StoreError::transient(format!("{} did not answer within {} s", self.address, OPERATION_TIMEOUT.as_secs())))
             }
         }
     }
@@ -89,7 +89,9 @@ impl Redis {
         };
         // A server can repeat the refused command, including the password.
         let reason = Redactor::new(&self.address.passwords().collect::<Vec<_>>()).clean(&error.to_string());
-        StoreError(format!("{}: {reason}{advice}", self.address))
+        let is_refused = error.code().is_some_and(|code| matches!(code, "NOPERM" | "NOAUTH" | "WRONGPASS"));
+        let is_transient = advice.is_empty() && !is_refused;
+        StoreError { is_transient, ..StoreError::new(format!("{}: {reason}{advice}", self.address)) }
     }
 
     fn script(source: &str, keys: &[String]) -> Cmd {

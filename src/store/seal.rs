@@ -42,7 +42,7 @@ impl fmt::Display for OpenError {
 
 impl Seal {
     pub fn new(client_secret: &SecretString, cache_key: &str) -> Result<Self, StoreError> {
-        let failed = |_| StoreError("its key cannot be derived; the machine may be out of memory".into());
+        let failed = |_| StoreError::new("its key cannot be derived; the machine may be out of memory");
         let secret = Salt::new(HKDF_SHA256, SALT).extract(client_secret.expose_secret().as_bytes());
         let key = derive::<32>(&secret, &[b"record", cache_key.as_bytes()]).map_err(failed)?;
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_slice()).map_err(failed)?);
@@ -50,7 +50,7 @@ impl Seal {
     }
 
     pub fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let failed = |_| StoreError("its record cannot be sealed; the machine may be out of memory".into());
+        let failed = |_| StoreError::new("its record cannot be sealed; the machine may be out of memory");
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce).map_err(failed)?;
         // Allocated once: a vector that grows leaves copies of the token behind.

@@ -1,17 +1,20 @@
 //! The shared cache as a refresh uses it: reads and writes tokens and ledgers in any store.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
+use tokio::time::{self, Instant};
 
 use super::clock_mapping::ClockMapping;
 use super::ledger::{self, LedgerFile, Viewer};
 use super::record::{self, Record, UnusableRecord};
 use super::seal::{self, Seal};
-use super::{Entry, Identity, Kind, Names, Store, StoreError, TokenType};
+use super::{Entry, Identity, Kind, Names, OPERATION_TIMEOUT, Store, StoreError, TokenType};
 use crate::clock::{BootTime, Clock};
+use crate::deadline;
 use crate::dpop::Binding;
 use crate::error::{Error, Status};
 use crate::policy::Ledger;
@@ -21,6 +24,9 @@ use crate::token::{HeldToken, TokenHash};
 /// Longer than a cool-down, and longer than the last issue matters.
 const KEEP_LEDGER: Duration = Duration::from_secs(48 * 3600);
 const KEEP_REJECTED: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How often, and after which pauses, a lock is released whose state is not known: until a lease has ended.
+const MAX_RELEASES: u32 = 30;
+const RELEASE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The cache entries of one identity, open for one refresh or sync.
 pub(crate) struct Session {
@@ -39,6 +45,10 @@ pub(crate) struct Session {
     /// longer.
     token_mapping: ClockMapping,
     rejected_records: u64,
+    /// The longest time that an operation under the lock has taken. A lease is longer by that.
+    latency: Duration,
+    /// Whether the store may believe that this session holds the lock.
+    may_hold_lock: bool,
     /// The ledger when it was read last, with what belongs to other identities.
     document: Map<String, Value>,
 }
@@ -78,6 +88,8 @@ impl Session {
             redactor,
             fingerprint: seal::fingerprint(identity.client_secret, identity.password.expose_secret().as_bytes()),
             rejected_records: 0,
+            latency: Duration::ZERO,
+            may_hold_lock: false,
             document: Map::new(),
         })
     }
@@ -89,11 +101,27 @@ impl Session {
     /// Takes the lock. Returns `None` if another session holds it.
     pub async fn try_lock(&mut self, lease: Duration) -> Result<Option<Locked<'_>>, StoreError> {
         let start = self.clock.now();
+        let lease = lease + self.latency;
+        // A request that fails here can still be granted there.
+        self.may_hold_lock = true;
         if !self.store.lock(lease).await? {
+            self.may_hold_lock = false;
             return Ok(None);
         }
-        let lock = Locked { until: Some(start.after(lease)), session: self };
+        let lock = Locked { held: Held::since(start, lease, &*self.store), session: self };
         Ok(lock.is_held().then_some(lock))
+    }
+
+    /// Releases a lock that may have been granted although the request for it failed, or that could not be released.
+    pub async fn release_lock(mut self) {
+        for _ in 0..MAX_RELEASES {
+            if !self.may_hold_lock {
+                return;
+            }
+            // The request for the lock can still be on its way.
+            time::sleep(RELEASE_INTERVAL).await;
+            self.may_hold_lock = self.store.unlock().await.is_err();
+        }
     }
 
     /// What the cache holds, and a record that cannot be opened with the reason.
@@ -197,14 +225,39 @@ pub(crate) enum Saved {
 /// The lock of the cache. What may only be done under it takes it as an argument.
 pub(crate) struct Locked<'a> {
     session: &'a mut Session,
-    /// The end of the lease. The process can be suspended for longer. `None` once the lock is lost.
-    until: Option<BootTime>,
+    held: Held,
+}
+
+/// How long the lock is held.
+#[derive(Clone, Copy)]
+enum Held {
+    /// Another process may have it.
+    Lost,
+    /// The end of the lease. The process can be suspended for longer.
+    Until(BootTime),
+    /// The system keeps it for this process.
+    UntilReleased,
+}
+
+impl Held {
+    fn since(start: BootTime, lease: Duration, store: &dyn Store) -> Self {
+        if store.has_leases() { Self::Until(start.after(lease)) } else { Self::UntilReleased }
+    }
 }
 
 impl Locked<'_> {
     /// Whether no other process can have the lock.
     pub fn is_held(&self) -> bool {
-        self.until.is_some_and(|until| self.session.clock.now() < until)
+        self.is_held_for(Duration::from_millis(1))
+    }
+
+    /// Whether no other process can have the lock in this span.
+    pub fn is_held_for(&self, span: Duration) -> bool {
+        match self.held {
+            Held::Lost => false,
+            Held::Until(until) => self.session.clock.now().after(span) <= until,
+            Held::UntilReleased => true,
+        }
     }
 
     /// Reads the cache, and sets a record aside that cannot be opened.
@@ -217,18 +270,24 @@ impl Locked<'_> {
     }
 
     /// Extends the lock by `lease` from now. Returns false if the lock was lost even for a short time: what was read
-    /// under it may have changed.
+    /// under it may have changed. After an error the lock is held until its lease ends.
     pub async fn extend(&mut self, lease: Duration) -> Result<bool, StoreError> {
         let start = self.session.clock.now();
+        let lease = lease + self.session.latency;
         let extended = self.session.store.extend(lease).await;
-        let is_kept = extended == Ok(true) && self.is_held();
+        self.note_latency(start);
+        let is_kept = extended? && self.is_held();
         if is_kept {
-            self.until = Some(start.after(lease));
+            self.held = Held::since(start, lease, &*self.session.store);
         } else {
             // A store that cannot tell that the lock was lost has taken it again.
             self.release().await;
         }
-        extended.map(|_| is_kept)
+        Ok(is_kept)
+    }
+
+    fn note_latency(&mut self, start: BootTime) {
+        self.session.latency = self.session.latency.max(self.session.clock.now().since(start)).min(OPERATION_TIMEOUT);
     }
 
     /// Writes what is known.
@@ -249,16 +308,18 @@ impl Locked<'_> {
         self.write(&entries).await
     }
 
-    /// Releases the lock. If that fails, the lock is released when its lease ends.
-    pub async fn unlock(mut self) {
-        self.release().await;
+    /// Releases the lock. If that takes longer or fails, [`Session::release_lock`] tries again.
+    pub async fn unlock(mut self, deadline: Instant) {
+        deadline::until(deadline, self.release()).await;
     }
 
     async fn release(&mut self) {
-        if self.until.take().is_some()
-            && let Err(error) = self.session.store.unlock().await
-        {
-            tracing::warn!("the lock of the shared cache is released only when its lease ends: {error}");
+        if matches!(mem::replace(&mut self.held, Held::Lost), Held::Lost) {
+            return;
+        }
+        match self.session.store.unlock().await {
+            Ok(()) => self.session.may_hold_lock = false,
+            Err(error) => tracing::warn!("the lock of the shared cache could not be released: {error}"),
         }
     }
 
@@ -275,8 +336,13 @@ impl Locked<'_> {
     }
 
     async fn write(&mut self, entries: &[Entry]) -> Result<Saved, StoreError> {
-        if self.is_held() && self.session.store.save(entries).await? {
-            return Ok(Saved::Written);
+        let start = self.session.clock.now();
+        if self.is_held() {
+            let saved = self.session.store.save(entries).await;
+            self.note_latency(start);
+            if saved? {
+                return Ok(Saved::Written);
+            }
         }
         self.release().await;
         Ok(Saved::LockLost)

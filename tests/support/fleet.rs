@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::programs::{Program, Under};
-use super::redis::Redis;
+use super::redis::{Redis, RedisProxy};
 use super::sandbox::Sandbox;
 
 /// The cache that a fleet shares.
@@ -20,6 +20,10 @@ pub enum Cache<'a> {
     Directory(PathBuf),
     /// A server and the prefix of the keys.
     Redis(&'a Redis, &'a str),
+    /// The same, reached through a proxy that can fail.
+    RedisThrough(&'a Redis, &'a RedisProxy, &'a str),
+    /// None.
+    Memory,
 }
 
 impl Cache<'_> {
@@ -27,6 +31,8 @@ impl Cache<'_> {
         match self {
             Self::Directory(directory) => vec![("TANGO_CACHE", format!("file:{}", directory.display()))],
             Self::Redis(redis, prefix) => redis.variables(prefix),
+            Self::RedisThrough(_, proxy, prefix) => vec![("TANGO_CACHE", proxy.url(prefix))],
+            Self::Memory => vec![("TANGO_CACHE", "memory".into())],
         }
     }
 
@@ -34,7 +40,8 @@ impl Cache<'_> {
     pub fn entry(&self, kind: &str) -> Option<Vec<u8>> {
         match self {
             Self::Directory(directory) => super::entry(directory, kind).map(|path| fs::read(path).unwrap()),
-            Self::Redis(redis, prefix) => redis.entry(prefix, kind),
+            Self::Redis(redis, prefix) | Self::RedisThrough(redis, _, prefix) => redis.entry(prefix, kind),
+            Self::Memory => None,
         }
     }
 
@@ -46,7 +53,8 @@ impl Cache<'_> {
     pub fn wait_for_a_holder(&self) {
         wait_until("a process takes the lock", || match self {
             Self::Directory(directory) => super::entry(directory, "lock").is_some(),
-            Self::Redis(redis, prefix) => !redis.keys(prefix).is_empty(),
+            Self::Redis(redis, prefix) | Self::RedisThrough(redis, _, prefix) => !redis.keys(prefix).is_empty(),
+            Self::Memory => true,
         });
     }
 
@@ -56,7 +64,10 @@ impl Cache<'_> {
             Self::Directory(directory) => {
                 File::open(super::entry(directory, "lock").unwrap()).unwrap().try_lock().is_ok()
             }
-            Self::Redis(redis, prefix) => redis.lock_expires_in(prefix).is_none_or(|left| left <= lease),
+            Self::Redis(redis, prefix) | Self::RedisThrough(redis, _, prefix) => {
+                redis.lock_expires_in(prefix).is_none_or(|left| left <= lease)
+            }
+            Self::Memory => true,
         }
     }
 }

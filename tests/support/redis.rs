@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -177,6 +180,19 @@ impl Redis {
         self.command::<()>(&["CLIENT", "UNPAUSE"]);
     }
 
+    /// Refuses all writes, as a server does whose replicas are missing.
+    pub fn refuse_writes(&self) {
+        self.command::<()>(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    }
+
+    pub fn accept_writes(&self) {
+        self.command::<()>(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
+    }
+
+    pub fn proxy(&self) -> RedisProxy {
+        RedisProxy::start(self.port)
+    }
+
     /// Suspends the server: its port accepts connections, but it does not respond.
     pub fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
@@ -210,6 +226,79 @@ impl Drop for Redis {
         self.stop();
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// A proxy before a server, which drops connections and loses responses.
+pub struct RedisProxy {
+    port: u16,
+    faults: Arc<Faults>,
+}
+
+#[derive(Default)]
+struct Faults {
+    connections_to_drop: AtomicU32,
+    /// From the request that contains this string on, a connection transfers no response.
+    lost: Mutex<Option<&'static str>>,
+}
+
+impl RedisProxy {
+    /// Its threads wait for connections until the test process ends.
+    fn start(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (port, faults) = (listener.local_addr().unwrap().port(), Arc::new(Faults::default()));
+        let shared = Arc::clone(&faults);
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let to_drop = &shared.connections_to_drop;
+                if to_drop.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
+                    let faults = Arc::clone(&shared);
+                    thread::spawn(move || transfer(&client, server, &faults));
+                }
+            }
+        });
+        Self { port, faults }
+    }
+
+    pub fn url(&self, prefix: &str) -> String {
+        format!("redis://127.0.0.1:{}?prefix={prefix}", self.port)
+    }
+
+    /// Closes the next connections as soon as they are there.
+    pub fn drop_connections(&self, count: u32) {
+        self.faults.connections_to_drop.store(count, Relaxed);
+    }
+
+    pub fn lose_responses_to(&self, part_of_request: &'static str) {
+        *self.faults.lost.lock().unwrap() = Some(part_of_request);
+    }
+
+    /// Ends all faults. A connection that has lost a response stays without one.
+    pub fn heal(&self) {
+        *self.faults.lost.lock().unwrap() = None;
+    }
+}
+
+fn transfer(client: &TcpStream, port: u16, faults: &Faults) {
+    let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let is_mute = AtomicBool::new(false);
+    let pipe = |mut from: &TcpStream, mut to: &TcpStream, is_response: bool| {
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            let bytes = &buffer[..length];
+            let lost = *faults.lost.lock().unwrap();
+            if !is_response && lost.is_some_and(|part| bytes.windows(part.len()).any(|window| window == part.as_bytes())) {
+                is_mute.store(true, Relaxed);
+            }
+            if !(is_response && is_mute.load(Relaxed)) && to.write_all(bytes).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Write);
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| pipe(client, &server, false));
+        pipe(&server, client, true);
+    });
 }
 
 /// Returns a line of redis.conf that defines the user of a fleet.

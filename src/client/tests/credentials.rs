@@ -125,8 +125,8 @@ fn a_refusal_of_former_credentials_reaches_those_who_use_them() {
 #[test]
 fn a_token_of_former_credentials_is_written_for_those_who_use_them_alone() {
     let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
-    let bench = fleet.join();
-    fleet.memory_store.break_down(false, true);
+    let bench = fleet.join_impatient();
+    fleet.memory_store.refuse_what_comes_after_the_announcement();
     bench.value();
     bench.client.set_credentials(&second()).unwrap();
     fleet.memory_store.break_down(false, false);

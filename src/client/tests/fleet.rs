@@ -31,6 +31,11 @@ impl Fleet {
         Fixture { server: self.server.clone(), clock: Arc::clone(&self.clock), client }
     }
 
+    /// One whose callers do not wait long for what the cache does not take.
+    pub(super) fn join_impatient(&self) -> Fixture {
+        self.join_with(|config| config.total_timeout(Duration::from_millis(1500)))
+    }
+
     pub(super) fn requests(&self) -> usize {
         self.server.requests().len()
     }
@@ -251,8 +256,8 @@ fn an_outage_is_over_when_the_cache_is_back() {
 #[test]
 fn a_token_that_cannot_be_written_is_served_and_written_later() {
     let fleet = fleet(token);
-    fleet.memory_store.break_down(false, true);
-    let bench = fleet.join();
+    fleet.memory_store.refuse_what_comes_after_the_announcement();
+    let bench = fleet.join_impatient();
     assert_eq!(bench.value(), "token-1");
     assert!(fleet.memory_store.entries("record").is_empty());
     fleet.memory_store.break_down(false, false);
@@ -621,8 +626,8 @@ fn callers_go_on_from_memory_while_one_looks() {
 #[test]
 fn a_token_that_could_not_be_written_is_written_though_nobody_calls() {
     let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
-    let holder = fleet.join();
-    fleet.memory_store.break_down(false, true);
+    let holder = fleet.join_impatient();
+    fleet.memory_store.refuse_what_comes_after_the_announcement();
     holder.value();
     fleet.memory_store.break_down(false, false);
     fleet.clock.advance(MINUTE);
@@ -633,8 +638,8 @@ fn a_token_that_could_not_be_written_is_written_though_nobody_calls() {
 #[test]
 fn a_client_that_is_freed_is_not_kept_for_what_could_not_be_written() {
     let fleet = fleet(token);
-    fleet.memory_store.break_down(false, true);
-    let Fixture { client, .. } = fleet.join();
+    fleet.memory_store.refuse_what_comes_after_the_announcement();
+    let Fixture { client, .. } = fleet.join_impatient();
     client.acquire().unwrap();
     let (kept, settings) = (Arc::downgrade(&client.0), Arc::downgrade(&client.0.settings.load_full()));
     drop(client);
@@ -707,7 +712,7 @@ fn a_cool_down_that_could_not_be_written_holds_against_an_issue_from_the_future(
     });
     fleet.memory_store.remove("record");
     fleet.clock.advance(Duration::from_secs(10));
-    fleet.memory_store.break_down(false, true);
+    fleet.memory_store.refuse_what_comes_after_the_announcement();
     let bench = fleet.join();
     for _ in 0..10 {
         assert_eq!(bench.failure().status(), Status::QuotaRefused);
@@ -814,4 +819,74 @@ fn clock_of_a_server_is_shared_with_the_token() {
     let known = other.client.0.known_clocks(&other.client.0.settings.load());
     assert_eq!(known, [("https://api.example".to_owned(), right)]);
     assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
+fn nothing_is_sent_while_the_cache_cannot_take_that_a_request_is_about_to_be_sent() {
+    let fleet = fleet(token);
+    fleet.memory_store.break_down(false, true);
+    let (strict, anyway) = (fleet.join(), fleet.join_with(|config| config.allow_fetch_without_cache(true)));
+    let error = strict.failure();
+    assert_eq!((error.status(), fleet.requests()), (Status::CacheUnavailable, 0));
+    assert!(error.message().contains("the memory_store is full"), "{error}");
+    assert!(!fleet.memory_store.is_locked());
+    assert_eq!(anyway.value(), "token-1");
+
+    fleet.memory_store.break_down(false, false);
+    fleet.clock.advance(MINUTE);
+    anyway.eventually(|anyway| anyway.value() == "token-1" && fleet.memory_store.entries("record").len() == 1);
+    assert_eq!((strict.value(), fleet.requests()), ("token-1".into(), 1));
+}
+
+#[test]
+fn token_that_the_cache_refuses_is_written_before_callers_get_it_once_the_cache_takes_it() {
+    let fleet = fleet(token);
+    let bench = fleet.join();
+    fleet.memory_store.refuse_what_comes_after_the_announcement();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let value = bench.value();
+            (value, fleet.memory_store.entries("record").len())
+        });
+        bench.eventually(|_| fleet.memory_store.refused_writes() >= 2);
+        assert!(fleet.memory_store.is_locked(), "nobody else may send a request meanwhile");
+        fleet.memory_store.break_down(false, false);
+        assert_eq!(waiting.join().unwrap(), ("token-1".into(), 1));
+    });
+}
+
+/// A program that was stopped for longer than every lease, where the system keeps the lock.
+#[test]
+fn lock_without_a_lease_is_held_however_long_its_holder_is_stopped() {
+    let fleet = fleet(|number| {
+        if number == 1 { ScriptedResponse::After(Duration::from_millis(300), token(1).into()) } else { quota_refusal() }
+    });
+    fleet.memory_store.keep_locks();
+    let bench = fleet.join();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| bench.value());
+        bench.eventually(|_| fleet.requests() == 1);
+        let locks = fleet.memory_store.locks_asked_for();
+        fleet.clock.advance(MINUTE);
+        assert_eq!(waiting.join().unwrap(), "token-1");
+        assert_eq!(fleet.memory_store.locks_asked_for(), locks, "it is not asked for again");
+    });
+    assert_eq!((fleet.memory_store.entries("record").len(), fleet.requests()), (1, 1));
+}
+
+#[test]
+fn cache_that_grants_its_lock_to_two_owners_is_named_for_that_and_nothing_is_sent() {
+    let fleet = fleet(token);
+    fleet.memory_store.be(Fault::LockIsGrantedToEverybody);
+    let error = fleet.join().failure();
+    assert_eq!((error.status(), fleet.requests()), (Status::CacheUnavailable, 0));
+    assert!(error.message().contains("two owners at once"), "{error}");
+}
+
+#[test]
+fn wall_clock_that_was_set_forward_does_not_end_a_token_in_the_cache() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
+    fleet.join().value();
+    fleet.clock.set_wall_forward(2 * DAY);
+    assert_eq!((fleet.join().value(), fleet.requests()), ("token-1".into(), 1));
 }

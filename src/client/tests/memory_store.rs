@@ -15,9 +15,13 @@ struct Content {
     owners: HashMap<String, String>,
     cannot_be_read: bool,
     cannot_be_written: bool,
+    /// How many values are still taken.
+    writes_left: Option<usize>,
     takes: Duration,
     oddity: Option<Fault>,
     locks_asked_for: usize,
+    refused_writes: usize,
+    keeps_locks: bool,
 }
 
 /// What a program can get wrong in its own cache.
@@ -26,6 +30,7 @@ pub enum Fault {
     /// The lock is another's for its own owner.
     LockIsNotExtended,
     ExtensionFails,
+    LockIsGrantedToEverybody,
 }
 
 impl MemoryStore {
@@ -54,7 +59,21 @@ impl MemoryStore {
 
     pub fn break_down(&self, read: bool, write: bool) {
         let mut content = self.0.lock().unwrap();
-        (content.cannot_be_read, content.cannot_be_written) = (read, write);
+        (content.cannot_be_read, content.cannot_be_written, content.writes_left) = (read, write, None);
+    }
+
+    /// Takes one more value, which says that a request is about to be sent, and no further one.
+    pub fn refuse_what_comes_after_the_announcement(&self) {
+        self.0.lock().unwrap().writes_left = Some(1);
+    }
+
+    /// From now on no lease ends: the lock is its owner's until it is released.
+    pub fn keep_locks(&self) {
+        self.0.lock().unwrap().keeps_locks = true;
+    }
+
+    pub fn refused_writes(&self) -> usize {
+        self.0.lock().unwrap().refused_writes
     }
 
     pub fn slow_down(&self, takes: Duration) {
@@ -92,7 +111,15 @@ impl SharedCache for MemoryStore {
 
     fn save(&self, name: &str, value: Option<&[u8]>, _: Duration) -> Result<(), CacheError> {
         let mut content = self.0.lock().unwrap();
-        if content.cannot_be_written {
+        let is_full = content.writes_left.as_mut().is_some_and(|left| match left.checked_sub(1) {
+            Some(fewer) => {
+                *left = fewer;
+                false
+            }
+            None => true,
+        });
+        if content.cannot_be_written || is_full {
+            content.refused_writes += 1;
             return Err(CacheError("the memory_store is full".into()));
         }
         match value {
@@ -106,13 +133,16 @@ impl SharedCache for MemoryStore {
         let content = &mut *self.0.lock().unwrap();
         content.locks_asked_for += 1;
         let owners = &mut content.owners;
+        if content.oddity == Some(Fault::LockIsGrantedToEverybody) {
+            return Ok(true);
+        }
         if owners.contains_key("another") || owners.get(name).is_some_and(|holder| holder != owner) {
             return Ok(false);
         }
         match content.oddity.filter(|_| owners.contains_key(name)) {
             Some(Fault::LockIsNotExtended) => return Ok(false),
             Some(Fault::ExtensionFails) => return Err(CacheError("the lock cannot be extended".into())),
-            None => {}
+            Some(Fault::LockIsGrantedToEverybody) | None => {}
         }
         owners.insert(name.into(), owner.into());
         Ok(true)
@@ -124,5 +154,9 @@ impl SharedCache for MemoryStore {
             owners.remove(name);
         }
         Ok(())
+    }
+
+    fn has_leases(&self) -> bool {
+        !self.0.lock().unwrap().keeps_locks
     }
 }
