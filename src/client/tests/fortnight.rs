@@ -29,7 +29,7 @@ fn fortnight(seed: u8, hazards: Hazards) -> Results {
         server.requests.len(),
         server.lost.len(),
         server.deaths.len(),
-        server.stops,
+        server.stops.len(),
         calls.rejections
     );
     assert!(violations.is_empty(), "seed {seed}: {violations:#?}");

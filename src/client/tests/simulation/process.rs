@@ -74,7 +74,7 @@ impl SimulatedProcess {
 
     pub async fn pause_during_a_request(&self) {
         if self.may_stop() {
-            self.simulation.server.lock().unwrap().stops += 1;
+            self.simulation.server.lock().unwrap().stops.push(self.simulation.elapsed());
         }
         self.wait_until_running().await;
     }
@@ -271,7 +271,9 @@ async fn check_error(process: &SimulatedProcess, client: &Client, error: &Error)
 
 fn quota_forces(simulation: &Simulation, now: Duration) -> bool {
     let server = simulation.server.lock().unwrap();
-    server.issues.last().is_some_and(|&issued| now < issued + QUOTA + LONGEST_COOL_DOWN_ERROR)
+    // A sender that died or was stopped may have spent the token, as far as the others can know.
+    let last_spent = [&server.issues, &server.deaths, &server.stops].into_iter().filter_map(|times| times.last()).max();
+    last_spent.is_some_and(|&spent| now < spent + QUOTA + LONGEST_COOL_DOWN_ERROR)
 }
 
 /// Another process died with the lock or was stopped with it, or two died with their requests.

@@ -20,9 +20,9 @@ pub struct ServerState {
     pub requests: Vec<Duration>,
     /// Requests that were sent inside a cool-down which a process had written.
     pub against_the_ledger: Vec<Duration>,
-    /// The senders that were stopped before they had written the outcome.
-    pub stops: usize,
-    /// The senders that died.
+    /// When senders were stopped before they had written the outcome.
+    pub stops: Vec<Duration>,
+    /// When senders died.
     pub deaths: Vec<Duration>,
     /// Credentials before this rotation are refused.
     pub oldest_credentials: usize,
