@@ -236,7 +236,9 @@ impl Inner {
             }
             (Decision::Refuse { until }, _) => {
                 let state = snapshot.current_mut();
-                Lookup::Refuse { sync: state.schedule.take_due_sync(now), error: state.refusal(until, now) }
+                let expired = state.held.as_ref().map(|held| held.lifetime().expires());
+                let sync = state.schedule.take_due_sync_without_token(expired, now);
+                Lookup::Refuse { sync, error: state.refusal(until, now) }
             }
             _ => Lookup::Wait,
         }

@@ -49,10 +49,9 @@ pub(crate) struct CoarseReading {
 }
 
 impl CoarseReading {
-    /// A reading of the same number on both clocks.
     #[cfg(test)]
-    pub fn at_ms(ms: u64) -> Self {
-        Self { monotonic: ms, wall: ms }
+    pub fn new(monotonic: u64, wall: u64) -> Self {
+        Self { monotonic, wall }
     }
 }
 

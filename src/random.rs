@@ -12,6 +12,10 @@ pub(crate) fn jitter() -> f64 {
 
 /// Returns a random number, or a constant that makes `jitter` 0.5 where the system has no randomness.
 pub(crate) fn random() -> u64 {
+    #[cfg(test)]
+    if let Some(number) = seeded::next() {
+        return number;
+    }
     let mut bytes = [0; 8];
     match rand::fill(&mut bytes) {
         Ok(()) => u64::from_le_bytes(bytes),
@@ -30,6 +34,30 @@ pub(crate) fn unique_name() -> String {
         let _ = write!(name, "{byte:02x}");
     }
     name
+}
+
+/// Repeatable numbers for a test that runs on one thread.
+#[cfg(test)]
+pub(crate) mod seeded {
+    use std::cell::Cell;
+
+    thread_local! {
+        static STATE: Cell<Option<u64>> = const { Cell::new(None) };
+    }
+
+    /// Makes all further numbers on this thread depend on `seed` alone; on `None` they are random again.
+    pub fn seed(seed: Option<u64>) {
+        STATE.set(seed);
+    }
+
+    /// The generator SplitMix64.
+    pub(super) fn next() -> Option<u64> {
+        let state = STATE.get()?.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        STATE.set(Some(state));
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Some(mixed ^ (mixed >> 31))
+    }
 }
 
 #[cfg(test)]

@@ -142,18 +142,20 @@ impl CredentialState {
         view.record.filter(|record| self.prefers(record, now))
     }
 
-    /// Of two tokens that have not expired, one that is not suspect is better, then one that fits the DPoP settings, then the
-    /// later one.
+    /// Of two tokens that have not expired, the later one is better, but for one that is suspect or does not fit the DPoP
+    /// settings. A held token that is later than the record is missing in the cache: given up for the record, because it is
+    /// suspect, it would be lost to the fleet.
     fn prefers(&self, record: &Record, now: BootTime) -> bool {
         if now >= record.requested.after(record.lifetime) {
             return false;
         }
         let Some(held) = self.valid_token(now) else { return true };
-        let (hash, held_hash) = (record.hash(), held.token().hash());
-        let rank =
-            |hash, fitness: Fitness, requested| (!self.suspects.contains(hash), !fitness.wants_another(), requested);
-        let held_rank = rank(held_hash, held.fitness, held.lifetime().requested());
-        hash != held_hash && rank(hash, record.fitness, record.requested) > held_rank
+        let fits_better = held.fitness.wants_another() && !record.fitness.wants_another();
+        if record.hash() == held.token().hash() || (record.requested < held.lifetime().requested() && !fits_better) {
+            return false;
+        }
+        let rank = |hash, fitness: Fitness| (!self.suspects.contains(hash), !fitness.wants_another());
+        rank(record.hash(), record.fitness) >= rank(held.token().hash(), held.fitness)
     }
 
     /// Uses newer settings for the same client and service account.

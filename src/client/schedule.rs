@@ -20,12 +20,13 @@ const MAX_RETRIES: u32 = 8;
 pub(super) struct Schedule {
     /// `None` where there is no shared cache.
     next_sync: Option<BootTime>,
+    last_sync: Option<BootTime>,
     failed_writes: u32,
 }
 
 impl Schedule {
     /// Without a shared cache nothing is ever due. It is not `pub`, because cbindgen would add it to the C header.
-    pub(super) const NONE: Self = Self { next_sync: None, failed_writes: 0 };
+    pub(super) const NONE: Self = Self { next_sync: None, last_sync: None, failed_writes: 0 };
 
     pub fn has_cache(&self) -> bool {
         self.next_sync.is_some()
@@ -39,9 +40,18 @@ impl Schedule {
     pub fn take_due_sync(&mut self, now: BootTime) -> bool {
         let is_due = self.next_sync.is_some_and(|next| next <= now);
         if is_due {
-            self.next_sync = Some(now.after(LONGEST_SYNC));
+            (self.next_sync, self.last_sync) = (Some(now.after(LONGEST_SYNC)), Some(now));
         }
         is_due
+    }
+
+    /// The same for a client without a token, whose last one, if any, was `lost` at this time: a sync before that had no
+    /// reason to look for another one.
+    pub fn take_due_sync_without_token(&mut self, lost: Option<BootTime>, now: BootTime) -> bool {
+        if self.has_cache() && lost.is_some() && self.last_sync < lost {
+            self.sync_now(now);
+        }
+        self.take_due_sync(now)
     }
 
     pub fn sync_now(&mut self, now: BootTime) {
@@ -50,11 +60,11 @@ impl Schedule {
 
     /// A sync has just read the cache, or written what was missing there.
     pub fn synced(&mut self, now: BootTime) {
-        self.next_sync = Some(now.after(interval(self.failed_writes)));
+        (self.next_sync, self.last_sync) = (Some(now.after(interval(self.failed_writes))), Some(now));
     }
 
     pub fn synced_while_refused(&mut self, now: BootTime) {
-        self.next_sync = Some(now.after(spread(SYNC_INTERVAL_WHILE_REFUSED)));
+        (self.next_sync, self.last_sync) = (Some(now.after(spread(SYNC_INTERVAL_WHILE_REFUSED))), Some(now));
     }
 
     /// The cache lacks something: it is written soon, and later each time that this fails.

@@ -4,10 +4,12 @@ mod authorize;
 mod credentials;
 mod dpop;
 mod fleet;
+mod fortnight;
 mod memory_store;
 mod modes;
 mod rejected;
 mod server;
+mod simulation;
 mod waiting;
 mod week;
 

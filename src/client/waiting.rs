@@ -1,6 +1,8 @@
 //! How long a caller waits for a refresh, and what it gets in the end.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::refresh::{Outcome, ended_unexpectedly};
 use super::single_flight::{NoResult, Waiter};

@@ -125,3 +125,42 @@ fn token_that_the_server_grants_again_is_trusted_again() {
     assert_eq!((bench.value(), fleet.join().value()), ("the-same".into(), "the-same".into()));
     assert_eq!(fleet.requests(), 2);
 }
+
+#[test]
+fn suspect_token_in_the_cache_is_served_as_soon_as_the_held_one_expires() {
+    let fleet = fleet(grants(2));
+    let (one, two) = (fleet.join(), fleet.join());
+    one.value();
+    two.value();
+    fleet.clock.advance(21 * HOUR);
+    two.value();
+    two.eventually(|two| two.value() == "token-2");
+    two.client.invalidate(&two.client.acquire().unwrap());
+    assert_eq!(two.value(), "token-2", "the quota refuses another one");
+    fleet.clock.advance(3 * HOUR - Duration::from_secs(500));
+    assert_eq!(look(&one), "token-1", "no API rejected this one");
+    fleet.clock.advance(Duration::from_secs(110));
+    assert_eq!(one.value(), "token-2", "though the next sync is not due yet");
+    assert_eq!(fleet.requests(), 3);
+}
+
+#[test]
+fn token_that_is_rejected_before_it_could_be_written_is_written_beside_its_valid_predecessor() {
+    let fleet = fleet(grants(2));
+    let (one, other) = (fleet.join(), fleet.join());
+    one.value();
+    other.value();
+    fleet.clock.advance(21 * HOUR);
+    fleet.server.hold();
+    one.value();
+    one.eventually(|_| fleet.requests() == 2);
+    fleet.memory_store.break_down(false, true);
+    fleet.server.release();
+    one.eventually(|one| one.value() == "token-2");
+    one.client.invalidate(&one.client.acquire().unwrap());
+    one.eventually(Fixture::nothing_under_way);
+    fleet.memory_store.break_down(false, false);
+    look(&one);
+    fleet.clock.advance(3 * HOUR);
+    assert_eq!((one.value(), fleet.join().value()), ("token-2".into(), "token-2".into()));
+}

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -37,6 +37,27 @@ impl ScriptedResponse {
 pub struct Server {
     port: u16,
     requests: Arc<Mutex<Vec<String>>>,
+    gate: Gate,
+}
+
+/// What a test holds and releases, so that it need not guess how long something takes.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    pub fn hold(&self) {
+        *self.0.0.lock().unwrap() = true;
+    }
+
+    pub fn release(&self) {
+        *self.0.0.lock().unwrap() = false;
+        self.0.1.notify_all();
+    }
+
+    /// Waits while the gate is held.
+    pub fn pass(&self) {
+        drop(self.0.1.wait_while(self.0.0.lock().unwrap(), |is_held| *is_held).unwrap());
+    }
 }
 
 type Script = dyn Fn(usize) -> ScriptedResponse + Send + Sync;
@@ -47,14 +68,25 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (heard, script): (_, Arc<Script>) = (Arc::clone(&requests), Arc::new(answer));
+        let gate = Gate::default();
+        let script: Arc<Script> = Arc::new(answer);
+        let (heard, passed) = (Arc::clone(&requests), gate.clone());
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (heard, script) = (Arc::clone(&heard), Arc::clone(&script));
-                thread::spawn(move || serve(&stream, &heard, &*script));
+                let (heard, script, gate) = (Arc::clone(&heard), Arc::clone(&script), passed.clone());
+                thread::spawn(move || serve(&stream, &heard, &gate, &*script));
             }
         });
-        Self { port, requests }
+        Self { port, requests, gate }
+    }
+
+    /// Holds back each response from now on, until `release`. Requests are counted.
+    pub fn hold(&self) {
+        self.gate.hold();
+    }
+
+    pub fn release(&self) {
+        self.gate.release();
     }
 
     pub fn url(&self) -> String {
@@ -66,7 +98,7 @@ impl Server {
     }
 }
 
-fn serve(stream: &TcpStream, heard: &Mutex<Vec<String>>, script: &Script) -> Option<()> {
+fn serve(stream: &TcpStream, heard: &Mutex<Vec<String>>, gate: &Gate, script: &Script) -> Option<()> {
     let mut reader = BufReader::new(stream);
     loop {
         let request = read_request(&mut reader)?;
@@ -75,6 +107,7 @@ fn serve(stream: &TcpStream, heard: &Mutex<Vec<String>>, script: &Script) -> Opt
             heard.push(request);
             heard.len()
         };
+        gate.pass();
         let mut reply = script(number);
         while let ScriptedResponse::After(pause, then) = reply {
             thread::sleep(pause);
