@@ -294,7 +294,7 @@ fn token_that_has_arrived_is_served_within_one_limit_though_the_cache_hangs_or_i
             scope.spawn(move || {
                 let sandbox = Sandbox::start(&[]);
                 sandbox.hold();
-                let cache = Slow { hangs_from, save_takes, ..Slow::default() };
+                let cache = Slow { save_takes, hangs_from, ..Slow::default() };
                 let end_of_test = cache.end_of_test.clone();
                 let client = Client::new(&config(&sandbox, cache)).unwrap();
                 let waiting = thread::spawn(move || client.acquire());

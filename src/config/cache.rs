@@ -36,7 +36,7 @@ impl CacheSettings {
         let names = names.clone();
         match &self.place {
             Place::Memory => None,
-            Place::Directory(directory) => Some(self.blocking(Arc::new(FileCache::new(directory.clone())), names)),
+            Place::Directory(directory) => Some(self.blocking(Arc::new(FileCache::new(directory)), names)),
             Place::Redis(address) => Some(Box::new(Redis::new(address.clone(), names))),
             Place::Custom(cache) => Some(self.blocking(Arc::clone(cache), names)),
         }

@@ -32,7 +32,7 @@ struct Held {
 }
 
 impl FileCache {
-    pub fn new(directory: PathBuf) -> Self {
+    pub fn new(directory: &Path) -> Self {
         // Without a slash at its end, with which a link would be followed.
         Self { directory: directory.components().collect(), held: Mutex::default() }
     }
@@ -228,7 +228,7 @@ mod tests {
         }
 
         fn cache(&self) -> FileCache {
-            FileCache::new(self.0.join("cache"))
+            FileCache::new(&self.0.join("cache"))
         }
 
         fn file(&self, name: &str) -> PathBuf {
@@ -310,7 +310,7 @@ mod tests {
         let link = directory.0.join("link");
         symlink(directory.0.join("cache"), &link).unwrap();
         for path in [link.clone(), link.join("")] {
-            let cache = FileCache::new(path);
+            let cache = FileCache::new(&path);
             for refused in
                 [cache.load("a").err(), cache.save("b", Some(b"x"), KEEP).err(), cache.lock("l", "me", KEEP).err()]
             {
