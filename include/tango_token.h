@@ -554,6 +554,13 @@ tango_status tango_config_set_cache_callbacks(tango_config *config,
                                               tango_error **error);
 
 /**
+ * Says why the callback that runs on this thread is about to fail: a function of a custom cache, or the signer of a
+ * key. The error of the calls that it makes fail contains the reason, which must not contain a secret. The library
+ * copies `reason`. Does nothing if `reason` is NULL, or if the callback succeeds. Invalid UTF-8 is replaced.
+ */
+void tango_callback_fail(const char *reason);
+
+/**
  * Makes a client from a configuration, which is copied. It reads the CA and key files that the configuration names; it
  * starts no thread and sends nothing.
  *

@@ -373,13 +373,17 @@ result<Object> made(Function function, const Arguments &...arguments)
     return Object(native);
 }
 
-/// Calls a callback of the program on behalf of C, which no exception may reach.
+/// Calls a callback of the program on behalf of C, which no exception may reach. What an exception says becomes the reason
+/// in the error of the call.
 template <class Work>
 std::int32_t status_of(Work work) noexcept
 {
 #ifdef __cpp_exceptions
     try {
         return work();
+    } catch (const std::exception &exception) {
+        tango_callback_fail(exception.what());
+        return -1;
     } catch (...) {
         return -1;
     }

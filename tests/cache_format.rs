@@ -90,9 +90,8 @@ fn unknown_fields_and_sections_of_other_identities_are_written_back() {
     let mut changed = ledger(&directory);
     changed["from_a_later_version"] = json!({"x": 1});
     changed["identities"]["another"] = json!({"failures": 3, "more": "y"});
-    let own: Vec<_> =
-        changed["identities"].as_object().unwrap().keys().filter(|key| *key != "another").cloned().collect();
-    changed["identities"][&own[0]]["more"] = json!("z");
+    let own = changed["identities"].as_object().unwrap().keys().find(|key| *key != "another").unwrap().clone();
+    changed["identities"][&own]["more"] = json!("z");
     fs::write(entry(&directory, "ledger"), changed.to_string()).unwrap();
     fs::remove_file(entry(&directory, "record")).unwrap();
 
@@ -101,7 +100,7 @@ fn unknown_fields_and_sections_of_other_identities_are_written_back() {
     assert_eq!((written["issues"].as_u64(), sandbox.token_requests()), (Some(2), 2));
     assert_eq!(written["from_a_later_version"], json!({"x": 1}));
     assert_eq!(written["identities"]["another"], changed["identities"]["another"]);
-    assert_eq!(written["identities"][&own[0]]["more"], "z");
+    assert_eq!(written["identities"][&own]["more"], "z");
 }
 
 /// A fleet in which some processes are older: their ledger holds a refusal by the daily limit.

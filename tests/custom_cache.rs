@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -123,12 +124,12 @@ impl SharedCache for Broken {
     }
 }
 
-/// The error of a caller whose cache cannot be read or locked. A cache that cannot be written does not matter.
+/// The error of a caller whose cache fails: the callback's own reason. Only a lock that cannot be released does not matter.
 fn expected(operation: Operation, failure: Failure) -> Option<&'static str> {
     match (operation, failure) {
-        (Operation::Save | Operation::Unlock, _) => None,
+        (Operation::Unlock, _) => None,
         (_, Failure::Error) => Some("the table does not exist"),
-        (_, Failure::Panic) => Some("ended unexpectedly"),
+        (_, Failure::Panic) => Some("it panicked: on purpose"),
         (_, Failure::Hang) => Some("did not answer within 5 s"),
     }
 }
@@ -161,7 +162,7 @@ fn check(outcome: Result<Token, Error>, expected: Option<&str>) {
 }
 
 #[test]
-fn failing_cache_is_an_error_only_if_it_cannot_be_read_or_locked() {
+fn failing_cache_is_an_error_with_its_own_reason_and_nothing_is_sent() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
     let end_of_test = EndOfTest::default();
     thread::scope(|scope| {
@@ -240,4 +241,127 @@ fn hanging_caches_do_not_block_other_clients() {
     let outcome = Client::new(&sandbox.config()).unwrap().acquire();
     end_of_test.begin();
     check(outcome, None);
+}
+
+/// A cache whose leases end, and which is slow or hangs when it saves.
+#[derive(Clone, Default)]
+struct Slow {
+    shared: Shared,
+    leases: Arc<Mutex<HashMap<String, (String, Instant)>>>,
+    save_takes: Duration,
+    /// From this save on it hangs until the end of the test.
+    hangs_from: Option<usize>,
+    saves: Arc<AtomicUsize>,
+    end_of_test: EndOfTest,
+}
+
+impl SharedCache for Slow {
+    fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
+        self.shared.load(name)
+    }
+
+    fn save(&self, name: &str, value: Option<&[u8]>, keep: Duration) -> Result<(), CacheError> {
+        let number = self.saves.fetch_add(1, SeqCst);
+        if self.hangs_from.is_some_and(|first| number >= first) {
+            self.end_of_test.wait();
+        }
+        thread::sleep(self.save_takes);
+        self.shared.save(name, value, keep)
+    }
+
+    fn lock(&self, name: &str, owner: &str, lease: Duration) -> Result<bool, CacheError> {
+        let (mut leases, now) = (self.leases.lock().unwrap(), Instant::now());
+        let is_anothers = leases.get(name).is_some_and(|(holder, until)| holder != owner && now < *until);
+        if !is_anothers {
+            leases.insert(name.into(), (owner.into(), now + lease));
+        }
+        Ok(!is_anothers)
+    }
+
+    fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError> {
+        self.leases.lock().unwrap().retain(|locked, (holder, _)| locked != name || holder != owner);
+        Ok(())
+    }
+}
+
+/// The limit of one call of a cache, and some time for a slow machine.
+const STORE_LIMIT: Duration = Duration::from_secs(7);
+
+#[test]
+fn token_that_has_arrived_is_served_within_one_limit_though_the_cache_hangs_or_is_slow() {
+    thread::scope(|scope| {
+        for (hangs_from, save_takes) in [(Some(1), Duration::ZERO), (None, Duration::from_secs(2))] {
+            scope.spawn(move || {
+                let sandbox = Sandbox::start(&[]);
+                sandbox.hold();
+                let cache = Slow { save_takes, hangs_from, ..Slow::default() };
+                let end_of_test = cache.end_of_test.clone();
+                let client = Client::new(&config(&sandbox, cache)).unwrap();
+                let waiting = thread::spawn(move || client.acquire());
+                sandbox.wait_for("token_requests", 1);
+                let start = Instant::now();
+                sandbox.release();
+                check(waiting.join().unwrap(), None);
+                assert!(start.elapsed() < STORE_LIMIT, "{hangs_from:?}: {:?}", start.elapsed());
+                end_of_test.begin();
+            });
+        }
+    });
+}
+
+/// The ledger is written so slowly that the lease would end during the request.
+#[test]
+fn lease_covers_the_request_though_the_write_before_it_took_long() {
+    let sandbox = Sandbox::start(&["--latency-ms", "700"]);
+    // The lease is 1.8 s.
+    let cache = Slow { save_takes: Duration::from_millis(1500), ..Slow::default() };
+    let client = || {
+        let mut config = config(&sandbox, cache.clone());
+        config.attempt_timeout(Duration::from_millis(800));
+        Client::new(&config).unwrap()
+    };
+    let tokens: BTreeSet<_> = thread::scope(|scope| {
+        let threads = [client(), client(), client()].map(|client| scope.spawn(move || client.acquire().unwrap()));
+        threads.into_iter().map(|thread| thread.join().unwrap().value().to_owned()).collect()
+    });
+    assert_eq!((tokens.len(), sandbox.token_requests()), (1, 1));
+}
+
+/// A cache that the system or a database unlocks when the owner of the lock ends.
+#[derive(Clone, Default)]
+struct WithoutLeases(Shared);
+
+impl SharedCache for WithoutLeases {
+    fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
+        self.0.load(name)
+    }
+
+    fn save(&self, name: &str, value: Option<&[u8]>, keep: Duration) -> Result<(), CacheError> {
+        self.0.save(name, value, keep)
+    }
+
+    fn lock(&self, name: &str, owner: &str, lease: Duration) -> Result<bool, CacheError> {
+        self.0.lock(name, owner, lease)
+    }
+
+    fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError> {
+        self.0.unlock(name, owner)
+    }
+
+    fn has_leases(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn cache_without_leases_keeps_its_clients_to_one_token_request() {
+    let sandbox = Sandbox::start(&["--latency-ms", "100"]);
+    let cache = WithoutLeases::default();
+    let clients: Vec<_> = (0..4).map(|_| Client::new(&config(&sandbox, cache.clone())).unwrap()).collect();
+    thread::scope(|scope| {
+        for client in &clients {
+            scope.spawn(|| check(client.acquire(), None));
+        }
+    });
+    assert_eq!(sandbox.token_requests(), 1);
 }

@@ -8,22 +8,20 @@ use std::time::Duration;
 
 use tokio::time::{self, Instant};
 
+use super::Inner;
 use super::credential_state::CredentialState;
 use super::plan::{CacheSummary, Demand, Plan, Reply, Situation};
 use super::process_state::ProcessState;
+use super::refusals::note_dead_sender;
 use super::request_loop::{Deadline, Requested, UNLOCKING_TAKES};
 use super::single_flight::Ticket;
-use super::suspects::Suspects;
-use super::{Inner, is_superseded};
 use crate::clock::BootTime;
 use crate::config::Settings;
-use crate::deadline;
 use crate::endpoint::{Failure, TokenResponse};
 use crate::error::{Error, Status};
-use crate::human;
-use crate::policy::{Decision, Ledger, Quota, TokenLifetime};
+use crate::policy::{Decision, TokenLifetime};
 use crate::random::jitter;
-use crate::store::{Locked, Names, OPERATION_TIMEOUT, Record, Saved, Session, StoreError, View, Write};
+use crate::store::{Locked, Names, OPERATION_TIMEOUT, Record, Session, StoreError, View};
 use crate::token::{Fitness, HeldToken};
 
 /// Another process that requests a token has it by then, or its lock is open.
@@ -31,8 +29,6 @@ const OTHER_PROCESS_TAKES: Duration = Duration::from_secs(5);
 /// The pause before the lock is asked for again: the first, and the longest of those that double.
 const FIRST_LOCK_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_LOCK_PAUSE: Duration = Duration::from_millis(250);
-/// The pause before a store is asked again to take a new token.
-const WRITE_PAUSE: Duration = Duration::from_millis(250);
 /// One lock is normal; a process suspended past its lease needs a second. More means that the store does not keep locks.
 const MAX_LOCKS: u32 = 4;
 
@@ -246,7 +242,7 @@ impl RefreshTask {
     }
 
     /// Leaves the place of the refresh unless its result is wanted. Another one can be started from then on.
-    fn retires(&mut self) -> bool {
+    pub(super) fn retires(&mut self) -> bool {
         self.ticket.take_if(|ticket| ticket.try_retire());
         self.ticket.is_none()
     }
@@ -279,7 +275,7 @@ impl RefreshTask {
         })
     }
 
-    async fn request_without_cache(&mut self) -> Outcome {
+    pub(super) async fn request_without_cache(&mut self) -> Outcome {
         // Only a cache can keep a request from being sent.
         self.request(None).await.ok().flatten().map_or(Outcome::Unfinished, |(outcome, _)| outcome)
     }
@@ -330,82 +326,6 @@ impl RefreshTask {
         valid.map_or_else(|| self.failed(error), |held| Outcome::Token { held, is_final: true })
     }
 
-    /// Writes a token that has just arrived. A store that refuses it is tried again until `deadline`, under a lock that is
-    /// extended: the process can end as soon as its callers have the token.
-    async fn publish(&self, lock: &mut Locked<'_>, held: &Arc<HeldToken>, deadline: Instant) {
-        let mut saved = self.try_save(lock, Some(held), deadline).await;
-        while saved.is_err() && Instant::now() + WRITE_PAUSE < deadline {
-            time::sleep(WRITE_PAUSE).await;
-            // A store that refuses to write refuses this as well, and the lease goes on.
-            let lease = self.deadline.lease(Duration::ZERO);
-            let _ = deadline::until(deadline, lock.extend(lease)).await;
-            saved = if lock.is_held() { self.try_save(lock, Some(held), deadline).await } else { Ok(Saved::LockLost) };
-        }
-        self.note_unless_written(&saved);
-    }
-
-    /// Writes the ledger, and the token if one is given, by `deadline`. Where that fails, or the lock was lost, what is
-    /// missing is written by a later sync.
-    pub(super) async fn save(
-        &self,
-        lock: &mut Locked<'_>,
-        held: Option<&Arc<HeldToken>>,
-        deadline: Instant,
-    ) -> Result<Saved, StoreError> {
-        let saved = self.try_save(lock, held, deadline).await;
-        self.note_unless_written(&saved);
-        saved
-    }
-
-    fn note_unless_written(&self, saved: &Result<Saved, StoreError>) {
-        if *saved != Ok(Saved::Written) {
-            self.record(|state, now| state.schedule.note_unwritten(now));
-        }
-    }
-
-    async fn try_save(
-        &self,
-        lock: &mut Locked<'_>,
-        held: Option<&Arc<HeldToken>>,
-        deadline: Instant,
-    ) -> Result<Saved, StoreError> {
-        let snapshot = self.inner.snapshot.load_full();
-        let Some(state) = snapshot.find(&self.settings) else { return Ok(Saved::LockLost) };
-        let (ledger, suspects) = (&state.ledger, &state.suspects);
-        let write = Write {
-            token: held.map(|held| &**held),
-            ledger,
-            failure: state.last_error.as_ref(),
-            suspects: &suspects.hashes(),
-            server_clocks: &self.inner.known_clocks(&self.settings),
-        };
-        let saved = deadline::until(deadline, lock.save(&write)).await;
-        let saved = saved.unwrap_or_else(|| Err(StoreError::new("it did not answer in time")));
-        match &saved {
-            Ok(Saved::Written) => self.note_written(ledger, suspects, held.is_some()),
-            Ok(Saved::LockLost) => {}
-            Err(error) => {
-                tracing::warn!("the shared cache did not take what was to be written, which is tried again: {error}");
-            }
-        }
-        saved
-    }
-
-    fn note_written(&self, ledger: &Ledger, suspects: &Suspects, has_token: bool) {
-        self.record(|state, now| {
-            state.ledger.is_unwritten &= state.ledger != *ledger;
-            if state.suspects != *suspects || !self.has_newest_secrets(state) {
-                state.schedule.note_unwritten(now);
-                return;
-            }
-            state.suspects.note_written();
-            state.schedule.note_all_written();
-            if has_token {
-                state.schedule.synced(now);
-            }
-        });
-    }
-
     fn held_from(&self, record: &Record) -> Arc<HeldToken> {
         let lifetime = TokenLifetime::new(record.requested, record.lifetime, jitter());
         let clock = Arc::clone(&self.inner.clock);
@@ -426,54 +346,6 @@ impl RefreshTask {
         Arc::new(held.with_fitness(if response.proof_ignored { Fitness::ProofIgnored } else { Fitness::Fits }))
     }
 
-    /// Records a failure, and completes its error with the time at which another attempt makes sense.
-    fn record_failure(&self, failure: Failure) -> Error {
-        let mut error = failure.error;
-        let newest = self.inner.settings.load_full();
-        if self.is_current() && is_superseded(&self.settings, &newest, &error) {
-            self.record(|state, now| state.ledger.clear_in_flight(now));
-            return error;
-        }
-        let (quota, wall) = (self.settings.request.quota, self.inner.clock.wall_seconds());
-        self.record(|state, now| {
-            state.ledger.record_failure(failure.kind, quota, now, jitter());
-            if error.status() == Status::QuotaRefused {
-                error = error.clone().with_advice(&quota_advice(&state.ledger, quota, now, wall));
-            }
-            let wait = state.ledger.closed_until().map(|until| until.since(now));
-            error = state.last_error.insert(error.clone().with_retry_after(wait)).clone();
-        });
-        let wait = human::span(error.retry_after().unwrap_or_default());
-        tracing::warn!("{error}; nothing is sent for the next {wait}");
-        error
-    }
-
-    /// The cache cannot be used, which is not the same as an empty one: the whole fleet would request tokens.
-    async fn after_cache_failure(&mut self, cause: StoreError) -> Outcome {
-        tracing::warn!("the shared cache cannot be used: {cause}");
-        let now = self.inner.clock.now();
-        let served = self.inner.snapshot.load().token(now).cloned();
-        // A sync is not worth the token of a day.
-        let is_wanted = served.is_none() && !self.retires();
-        let (error, may_request) = self.record(|state, now| {
-            state.schedule.note_unwritten(now);
-            let is_open = state.ledger.is_closed_by_the_cache_alone(now);
-            state.ledger.record_cache_outage(now, jitter());
-            let until = state.ledger.closed_until().unwrap_or(now);
-            let error = Error::from(cause).with_retry_after(Some(until.since(now)));
-            state.cache_error = Some(error.clone());
-            // What the quota has closed is not open because the cache is out of reach as well.
-            let error = if is_open { error } else { state.refusal(until, now) };
-            (error, is_open && is_wanted && self.settings.cache.allow_fetch_without_cache)
-        });
-        match served {
-            Some(held) => Outcome::Token { held, is_final: false },
-            None if may_request && !self.is_current() => Outcome::Unfinished,
-            None if may_request => self.request_without_cache().await,
-            None => self.failed(error),
-        }
-    }
-
     fn outcome(&self, reply: Reply) -> Outcome {
         match reply {
             Reply::Token(held) => Outcome::Token { held, is_final: false },
@@ -485,7 +357,7 @@ impl RefreshTask {
         }
     }
 
-    fn failed(&self, error: Error) -> Outcome {
+    pub(super) fn failed(&self, error: Error) -> Outcome {
         Outcome::Failed { error, settings: Arc::clone(&self.settings) }
     }
 
@@ -495,7 +367,7 @@ impl RefreshTask {
     }
 
     /// A token is sealed for one client secret, and another can have been set meanwhile.
-    fn has_newest_secrets(&self, state: &CredentialState) -> bool {
+    pub(super) fn has_newest_secrets(&self, state: &CredentialState) -> bool {
         self.settings.request.has_the_secrets_of(&state.settings.request)
     }
 
@@ -550,40 +422,6 @@ impl Inner {
             }
         });
     }
-}
-
-/// What is known of the next token after a quota refusal.
-fn quota_advice(ledger: &Ledger, quota: Quota, now: BootTime, wall_seconds: i64) -> String {
-    let at = |span: Duration| human::time(wall_seconds.saturating_add_unsigned(span.as_secs()));
-    let wait = ledger.cool_down_until.map_or(Duration::ZERO, |until| until.since(now));
-    let next = format!("in {}, at {}", human::span(wait), at(wait));
-    let issued = ledger.last_issue.map(|issued| {
-        let ago = now.since(issued);
-        let time = human::time(wall_seconds.saturating_sub_unsigned(ago.as_secs()));
-        format!("the last token of this client was issued {} ago, at {time}", human::span(ago))
-    });
-    match (issued, ledger.quota_allows_from(quota)) {
-        (Some(issued), Some(allowed)) if allowed > now => format!("{issued}; the next can be had {next}"),
-        (Some(issued), _) => format!("{issued}, which does not explain the refusal; the next request is sent {next}"),
-        (None, _) => format!(
-            "when the last token of this client was issued is not known, so it can take up to 20 hours; the next request \
-             is sent {next}"
-        ),
-    }
-}
-
-/// A request that is marked as in flight, and whose sender is gone, may have cost a token.
-fn note_dead_sender(state: &mut CredentialState, now: BootTime) {
-    if state.ledger.record_dead_sender(now, jitter()) && !state.ledger.is_closed_by_the_quota() {
-        state.last_error = Some(sender_ended());
-    }
-}
-
-/// What callers are told while nothing is sent because senders died.
-fn sender_ended() -> Error {
-    let message = "a process, or its thread for requests, ended while it waited for its token, which the server may have \
-                   issued all the same";
-    Error::new(Status::ConnectionLost, message)
 }
 
 /// Only a defect brings this to a caller.

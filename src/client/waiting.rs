@@ -14,6 +14,9 @@ use crate::token::{HeldToken, Token};
 
 /// A caller that has waited for this long gets a valid token, if there is one that is to be replaced.
 const FALLBACK_AFTER: Duration = Duration::from_secs(2);
+/// How much longer than its timeout a caller waits: a refresh that ends in time has something to say, and a busy machine
+/// may need a moment to deliver it.
+const SLACK: Duration = Duration::from_millis(100);
 /// How often it is looked for after that.
 const FALLBACK_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -57,7 +60,7 @@ impl Patience {
     }
 
     fn left(&self) -> Duration {
-        self.timeout.saturating_sub(self.started.elapsed())
+        (self.timeout + SLACK).saturating_sub(self.started.elapsed())
     }
 }
 

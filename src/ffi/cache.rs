@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use libc::c_char;
 
+use super::callback;
 use super::error::ErrorObject;
 use super::{guard, required};
 use crate::config::Config;
@@ -114,8 +115,8 @@ impl SharedCache for Callbacks {
         let mut value = vec![0; CAPACITY];
         let mut length = CAPACITY;
         // SAFETY: a function of the type in the header; `value` outlives the call and has the size that it is told.
-        let code = unsafe { (self.load)(self.data.user_data, name.as_ptr(), value.as_mut_ptr(), &raw mut length) };
-        done(code, "load")?;
+        let load = || unsafe { (self.load)(self.data.user_data, name.as_ptr(), value.as_mut_ptr(), &raw mut length) };
+        done(callback::call(load), "load")?;
         if length > CAPACITY {
             return Err(CacheError(format!("load set a length of {length} bytes, more than its buffer holds")));
         }
@@ -127,22 +128,25 @@ impl SharedCache for Callbacks {
         let name = c_string(name)?;
         let (start, length) = value.map_or((ptr::null(), 0), |value| (value.as_ptr(), value.len()));
         // SAFETY: a function of the type in the header; the value outlives the call, or is NULL with length 0.
-        done(unsafe { (self.save)(self.data.user_data, name.as_ptr(), start, length, ms(keep)) }, "save")
+        let save = || unsafe { (self.save)(self.data.user_data, name.as_ptr(), start, length, ms(keep)) };
+        done(callback::call(save), "save")
     }
 
     fn lock(&self, name: &str, owner: &str, lease: Duration) -> Result<bool, CacheError> {
         let (name, owner) = (c_string(name)?, c_string(owner)?);
         // SAFETY: a function of the type in the header; the strings outlive the call.
-        match unsafe { (self.lock)(self.data.user_data, name.as_ptr(), owner.as_ptr(), ms(lease)) } {
-            1 => Ok(false),
-            code => done(code, "lock").map(|()| true),
+        let lock = || unsafe { (self.lock)(self.data.user_data, name.as_ptr(), owner.as_ptr(), ms(lease)) };
+        match callback::call(lock) {
+            (1, None) => Ok(false),
+            outcome => done(outcome, "lock").map(|()| true),
         }
     }
 
     fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError> {
         let (name, owner) = (c_string(name)?, c_string(owner)?);
         // SAFETY: a function of the type in the header; the strings outlive the call.
-        done(unsafe { (self.unlock)(self.data.user_data, name.as_ptr(), owner.as_ptr()) }, "unlock")
+        let unlock = || unsafe { (self.unlock)(self.data.user_data, name.as_ptr(), owner.as_ptr()) };
+        done(callback::call(unlock), "unlock")
     }
 }
 
@@ -154,6 +158,9 @@ fn ms(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn done(code: i32, function: &str) -> Result<(), CacheError> {
-    if code == 0 { Ok(()) } else { Err(CacheError(format!("the program's function {function} returned {code}"))) }
+fn done((code, reason): (i32, Option<String>), function: &str) -> Result<(), CacheError> {
+    if code == 0 {
+        return Ok(());
+    }
+    Err(CacheError(callback::describe(&format!("the program's function {function}"), code, reason)))
 }

@@ -237,10 +237,11 @@ impl CallbackSigner {
         let mut length = LONGEST;
         // SAFETY: the caller gave this function, of the type in the header; both buffers outlive the call and have the
         // lengths that it is told.
-        let code =
-            unsafe { sign(self.user_data, message.as_ptr(), message.len(), signature.as_mut_ptr(), &raw mut length) };
+        let (code, reason) = super::callback::call(|| unsafe {
+            sign(self.user_data, message.as_ptr(), message.len(), signature.as_mut_ptr(), &raw mut length)
+        });
         if code != 0 {
-            return Err(SignerError(format!("it returned {code}")));
+            return Err(SignerError(super::callback::describe("it", code, reason)));
         }
         if length > LONGEST {
             return Err(SignerError(format!("it set a length of {length} bytes, more than its buffer holds")));

@@ -10,6 +10,7 @@
 mod abi;
 mod authorization;
 mod cache;
+mod callback;
 mod client;
 mod config;
 mod dpop_key;

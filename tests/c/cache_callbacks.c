@@ -45,6 +45,8 @@ static int32_t load(void *user_data, const char *name, uint8_t *value, size_t *v
         *value_length = entry->length;
     }
     pthread_mutex_unlock(&database->mutex);
+    if (database->is_broken == 2)
+        tango_callback_fail("the table does not exist");
     return fails ? 5 : 0;
 }
 
@@ -136,19 +138,22 @@ int main(void)
     for (int i = 0; i < ENTRIES; i++)
         CHECK(!contains(&database.entries[i], tango_token_value(first)));
 
-    /* A failure of the cache is an error, and not taken for an empty cache. */
-    database.is_broken = 1;
-    tango_client *client = client_of(&database);
-    tango_error *error = NULL;
-    tango_token *none = NULL;
-    CHECK(tango_token_acquire(client, &none, &error) == TANGO_STATUS_CACHE_UNAVAILABLE);
-    CHECK(strstr(tango_error_message(error), "load returned 5") != NULL);
-    CHECK(tango_error_retry_after_seconds(error) >= 1);
-    tango_error_free(error);
-    tango_client_free(client);
+    /* A failure of the cache is an error, and not taken for an empty cache. The error has the reason, if there is one. */
+    static const char *const reasons[] = {"load returned 5", "load failed: the table does not exist"};
+    for (int i = 0; i < 2; i++) {
+        database.is_broken = i + 1;
+        tango_client *client = client_of(&database);
+        tango_error *error = NULL;
+        tango_token *none = NULL;
+        CHECK(tango_token_acquire(client, &none, &error) == TANGO_STATUS_CACHE_UNAVAILABLE);
+        CHECK(strstr(tango_error_message(error), reasons[i]) != NULL);
+        CHECK(tango_error_retry_after_seconds(error) >= 1);
+        tango_error_free(error);
+        tango_client_free(client);
+    }
 
-    /* Each of the three clients releases the data once the library's thread has dropped it, and none does so twice. */
-    for (int i = 0; i < 3; i++)
+    /* Each of the four clients releases the data once the library's thread has dropped it, and none does so twice. */
+    for (int i = 0; i < 4; i++)
         CHECK(sem_wait(&database.released) == 0);
     int surplus;
     CHECK(sem_getvalue(&database.released, &surplus) == 0 && surplus == 0);

@@ -106,7 +106,7 @@ int main()
 
     // A failure of the cache is an error, and not taken for an empty cache.
     CHECK(failure_of(cache, database::behaviour::fails).find("load returned 5") != std::string::npos);
-    CHECK(failure_of(cache, database::behaviour::throws).find("load returned -1") != std::string::npos);
+    CHECK(failure_of(cache, database::behaviour::throws).find("load failed: the connection is lost") != std::string::npos);
     CHECK(failure_of(cache, database::behaviour::returns_too_much).find("1048576 bytes") != std::string::npos);
 
     // Each client releases the cache once the library's thread has dropped it.

@@ -59,6 +59,9 @@ namespace TangoToken
         internal static extern TangoStatus tango_config_set_cache_callbacks(ConfigHandle config, CacheLoad load, CacheSave save, CacheLock @lock, CacheUnlock unlock, CacheRelease release, IntPtr userData, out IntPtr error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern void tango_callback_fail(byte[] reason);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern TangoStatus tango_client_new(ConfigHandle config, out IntPtr client, out IntPtr error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]

@@ -27,9 +27,11 @@ namespace TangoToken
                 valueLength = (UIntPtr)(uint)found.Length;
                 return 0;
             }
-            catch (Exception)
+            catch (Exception exception)
             {
-                return Failed; // No exception may leave a callback: the cache is unavailable.
+                // No exception may leave a callback: the cache is unavailable, for this reason.
+                NativeMethods.tango_callback_fail(Utf8.EncodeMessage(exception.Message));
+                return Failed;
             }
         }
 
@@ -70,9 +72,11 @@ namespace TangoToken
             {
                 return call(Rooted.Get<ITangoCache>(userData));
             }
-            catch (Exception)
+            catch (Exception exception)
             {
-                return Failed; // No exception may leave a callback: the cache is unavailable.
+                // No exception may leave a callback: the cache is unavailable, for this reason.
+                NativeMethods.tango_callback_fail(Utf8.EncodeMessage(exception.Message));
+                return Failed;
             }
         }
 

@@ -27,9 +27,11 @@ namespace TangoToken
                 signatureLength = (UIntPtr)(uint)signed.Length;
                 return 0;
             }
-            catch (Exception)
+            catch (Exception exception)
             {
-                return Failed; // No exception may leave a callback: the caller gets SigningFailed.
+                // No exception may leave a callback: the caller gets SigningFailed, with this reason.
+                NativeMethods.tango_callback_fail(Utf8.EncodeMessage(exception.Message));
+                return Failed;
             }
         }
 

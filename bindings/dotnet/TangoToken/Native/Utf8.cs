@@ -25,6 +25,12 @@ namespace TangoToken
             return bytes;
         }
 
+        /// <summary>Returns a NUL-terminated copy of a message. Characters that C or UTF-8 cannot hold are replaced.</summary>
+        internal static byte[] EncodeMessage(string message)
+        {
+            return Encoding.UTF8.GetBytes((message ?? "").Replace('\0', ' ') + '\0');
+        }
+
         /// <summary>Erases the copy of a secret, after the library has made its own.</summary>
         internal static void Erase(byte[] text)
         {

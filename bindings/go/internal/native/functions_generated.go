@@ -14,6 +14,7 @@ type Library struct {
 	AuthorizationDPoP               func(authorization Authorization) *byte
 	AuthorizationFree               func(authorization Authorization)
 	ConfigSetCacheCallbacks         func(config Config, load uintptr, save uintptr, lock uintptr, unlock uintptr, release uintptr, userData uintptr, failure *Error) int32
+	CallbackFail                    func(reason *byte)
 	ClientNew                       func(config Config, client *Client, failure *Error) int32
 	ClientClone                     func(client Client) Client
 	ClientFree                      func(client Client)
@@ -102,6 +103,7 @@ func (l *Library) symbols() []symbol {
 		{"tango_authorization_dpop", &l.AuthorizationDPoP},
 		{"tango_authorization_free", &l.AuthorizationFree},
 		{"tango_config_set_cache_callbacks", &l.ConfigSetCacheCallbacks},
+		{"tango_callback_fail", &l.CallbackFail},
 		{"tango_client_new", &l.ClientNew},
 		{"tango_client_clone", &l.ClientClone},
 		{"tango_client_free", &l.ClientFree},
