@@ -11,12 +11,13 @@ use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE};
-use reqwest::{Body, Response, StatusCode};
+use reqwest::{Body, RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret;
+use tokio::time::Instant;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
@@ -125,37 +126,35 @@ impl TokenEndpoint {
             if mem::replace(was_used, true) || !is_new {
                 return Err(failure);
             }
+            // This process may have been stopped meanwhile: what is sent now has no time for its response.
+            if Instant::now() >= deadline {
+                let message = "no time was left to repeat the request with a new DPoP proof; ask again";
+                return Err(Failure::new(Error::new(Status::TimedOut, message), FailureKind::NotSent));
+            }
         }
     }
 
     async fn send(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<TokenResponse, Failure> {
         let sent = Sent::default();
-        let left = || deadline.saturating_duration_since(Instant::now());
-        let proof = self.proof(left(), iat, nonce).await?;
-        let form = Bytes::from_owner(Zeroizing::new(self.form.as_bytes().to_vec()));
-        let mut request = self
-            .http
-            .post(self.url.clone())
-            .timeout(left())
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(ACCEPT, "application/json")
-            .body(Body::wrap(TrackedBody::new(form, sent.clone())));
-        if let Some(proof) = proof {
-            request = request.header("DPoP", proof);
-        }
+        let request = self.http_request(self.proof(deadline, iat, nonce).await?, &sent);
         let sent_at = self.server_clock.boot_time();
-        let mut response = request.send().await.map_err(|error| self.no_response(error, &sent))?;
+        // Not the timeout of the HTTP client, which looks at its clock before it looks at the response.
+        let timed_out = || transport::timed_out(sent.is_true(), &self.url);
+        let response = deadline::until(deadline, request.send()).await.ok_or_else(timed_out)?;
+        let mut response = response.map_err(|error| self.no_response(error, &sent))?;
         self.nonce.adopt(response.headers());
-        if let Some(date) = response.headers().get(DATE).and_then(|date| date.to_str().ok()) {
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+        if let Some(date) = date {
             self.server_clock.learn(date, sent_at, self.server_clock.now());
         }
-        let status = response.status();
-        let body = match read_body(&mut response).await {
-            Ok(body) => body,
+        let (status, now) = (response.status(), self.server_clock.time_of(date));
+        let body = match deadline::until(deadline, read_body(&mut response)).await {
+            Some(Ok(body)) => body,
             // The body of an error response is useful, but the status is enough to classify it.
-            Err(_) if status != StatusCode::OK => Zeroizing::default(),
-            Err(BodyError::TooLong) => return Err(self.unusable(&response, "is longer than 64 KiB".into())),
-            Err(BodyError::Broken(error)) => return Err(self.no_response(error, &sent)),
+            _ if status != StatusCode::OK => Zeroizing::default(),
+            Some(Err(BodyError::TooLong)) => return Err(self.unusable(&response, "is longer than 64 KiB".into())),
+            Some(Err(BodyError::Broken(error))) => return Err(self.no_response(error, &sent)),
+            None => return Err(timed_out()),
         };
         if status == StatusCode::OK {
             let context = RequestContext {
@@ -165,12 +164,26 @@ impl TokenEndpoint {
             };
             response::parse(&body, &context).map_err(|problem| self.unusable(&response, problem))
         } else {
-            Err(refusal::classify(status, response.headers(), &body, &self.redactor))
+            Err(refusal::classify(status, response.headers(), &body, now, &self.redactor))
+        }
+    }
+
+    fn http_request(&self, proof: Option<String>, sent: &Sent) -> RequestBuilder {
+        let form = Bytes::from_owner(Zeroizing::new(self.form.as_bytes().to_vec()));
+        let request = self
+            .http
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(ACCEPT, "application/json")
+            .body(Body::wrap(TrackedBody::new(form, sent.clone())));
+        match proof {
+            Some(proof) => request.header("DPoP", proof),
+            None => request,
         }
     }
 
     /// Returns the proof for one token request, if the client sends proofs.
-    async fn proof(&self, timeout: Duration, iat: i64, nonce: Option<Arc<String>>) -> Result<Option<String>, Failure> {
+    async fn proof(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<Option<String>, Failure> {
         let Some(Binding { key, .. }) = &self.binding else { return Ok(None) };
         let (key, url) = (key.clone(), self.url.clone());
         let workers = key.workers().cloned();
@@ -178,7 +191,7 @@ impl TokenEndpoint {
         let proof = match workers {
             None => prove(),
             // A custom signer may be slow, and must not delay other tasks of the library's thread.
-            Some(workers) => match deadline::within(timeout, workers.run(prove)).await {
+            Some(workers) => match deadline::until(deadline, workers.run(prove)).await {
                 Some(Ok(proof)) => proof,
                 Some(Err(problem)) => signer_failed(&problem),
                 None => signer_failed(&"it did not return a signature in time"),

@@ -10,7 +10,7 @@ pub(crate) enum FailureKind {
     NotSent,
     /// Nothing was sent, because the server is not trusted or no proof could be made.
     NotTrusted,
-    /// The request was sent, and no response arrived.
+    /// The request was sent, and no response of the server arrived: none at all, or a gateway's that does not know.
     NoResponse,
     /// The server cannot serve the request now. It may say when it can.
     Busy { retry_after: Option<Duration> },

@@ -5,6 +5,7 @@ mod credentials;
 mod dpop;
 mod fleet;
 mod fortnight;
+mod held_up;
 mod memory_store;
 mod modes;
 mod rejected;
@@ -289,7 +290,7 @@ fn a_server_that_never_answers_costs_the_total_timeout_and_no_more() {
     let started = std::time::Instant::now();
     let error = bench.failure();
     assert_eq!(error.status(), Status::TimedOut);
-    assert!(error.message().contains("did not answer in time"), "the flight's own words: {error}");
+    assert!(error.message().contains("did not respond in time"), "the flight's own words: {error}");
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 

@@ -2,11 +2,12 @@
 //! machines have a wrong clock.
 
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
 
 use crate::clock::{BootTime, Clock};
+use crate::human;
 
 /// Servers accept a smaller difference, and a slow response can seem to cause one.
 const MIN_DIFFERENCE_SECONDS: i64 = 10;
@@ -57,7 +58,7 @@ impl ServerClock {
     ///
     /// Returns whether it learned something.
     pub fn learn(&self, date: &str, sent_at: BootTime, expected: i64) -> bool {
-        let Some(server) = seconds_of(date) else { return false };
+        let Some(server) = Self::seconds_of(date) else { return false };
         let now = self.clock.now();
         let round_trip = i64::try_from(now.since(sent_at).as_secs()).unwrap_or(i64::MAX);
         let is_old = self.reading.load().as_ref().is_some_and(|reading| sent_at < reading.sent_at);
@@ -66,19 +67,35 @@ impl ServerClock {
         if is_old || round_trip > MAX_ROUND_TRIP_SECONDS || is_expected {
             return false;
         }
-        let wall = self.clock.wall_seconds();
-        if server.abs_diff(wall) > MAX_DIFFERENCE_SECONDS.unsigned_abs() {
+        if !self.is_plausible(server) {
             tracing::debug!(
                 "the server's clock seems to differ from this machine's by more than a day; the response is ignored"
             );
             return false;
         }
+        let difference = Duration::from_secs(self.clock.wall_seconds().abs_diff(server));
         tracing::warn!(
-            "this machine's clock differs from the server's by {} s; proofs use the server's",
-            wall - server
+            "this machine's clock differs from the server's by {}; proofs use the server's",
+            human::span(difference)
         );
         self.reading.store(Some(Arc::new(Reading { seconds: server, at: now, sent_at })));
         true
+    }
+
+    /// Returns the server's time when it wrote a response with this `Date`: the `Date` if it can be believed, else the
+    /// time that its clock should show.
+    pub fn time_of(&self, date: Option<&str>) -> i64 {
+        date.and_then(Self::seconds_of).filter(|&date| self.is_plausible(date)).unwrap_or_else(|| self.now())
+    }
+
+    fn is_plausible(&self, server: i64) -> bool {
+        server.abs_diff(self.clock.wall_seconds()) <= MAX_DIFFERENCE_SECONDS.unsigned_abs()
+    }
+
+    /// Reads an HTTP-date (RFC 9110 section 5.6.7) as seconds since 1970.
+    pub fn seconds_of(date: &str) -> Option<i64> {
+        let since = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_secs()).ok()
     }
 
     /// Adopts what another process knows: the server's clock shows `seconds` now. A reading of this process, and a clock
@@ -109,15 +126,8 @@ impl ServerClock {
     }
 }
 
-fn seconds_of(date: &str) -> Option<i64> {
-    let since = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_secs()).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::clock::manual::ManualClock;
 
@@ -213,5 +223,17 @@ mod tests {
             assert!(!server.learn_now(date), "{date}");
         }
         assert_eq!(server.now(), wall);
+    }
+
+    #[test]
+    fn time_of_a_response_is_its_date_unless_that_is_implausible() {
+        let (machine, server) = clocks();
+        let wall = machine.wall_seconds();
+        assert_eq!(server.time_of(Some(&date(wall + 5))), wall + 5);
+        for disbelieved in [None, Some("junk"), Some("Sun, 06 Nov 1994 08:49:37 GMT")] {
+            assert_eq!(server.time_of(disbelieved), wall);
+        }
+        server.learn_now(&date(wall + 600));
+        assert_eq!(server.time_of(None), wall + 600);
     }
 }

@@ -1,12 +1,13 @@
 //! Classifies each response that does not report success, and reads its error.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
 use super::Failure;
+use crate::dpop::ServerClock;
 use crate::error::{Error, ServerResponse, Status};
 use crate::failure_kind::FailureKind;
 use crate::secret::Redactor;
@@ -18,66 +19,95 @@ const USE_DPOP_NONCE: &str = "use_dpop_nonce";
 /// The OAuth error codes that concern the credentials (RFC 6749 section 5.2).
 const CREDENTIAL_CODES: [&str; 3] = ["invalid_client", "invalid_grant", "unauthorized_client"];
 
-/// Returns the failure that a response reports.
-pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], redactor: &Redactor) -> Failure {
+/// Returns the failure that a response reports. `now` is the server's time in seconds since 1970.
+pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], now: i64, redactor: &Redactor) -> Failure {
     let response = read(status, headers, body, redactor);
-    let retry_after = retry_after(headers, SystemTime::now());
     let details = details(&response);
-    let http = status.as_u16();
-    let (error_status, message) = match http {
-        400..=499 if is_daily_limit(body) => (
-            Status::QuotaRefused,
+    let (error_status, message) = match status.as_u16() {
+        http @ 400..=499 => client_error(http, body, &response, &details),
+        http @ (502 | 504) => (
+            Status::ServerError,
             format!(
-                "the daily limit of tokens for this client is used up{details}; \
-                 share one token between all processes (see `cache`)"
+                "a gateway got no valid response from the server (HTTP {http}){details}; \
+                 the server may have issued a token anyway"
             ),
         ),
-        429 => (Status::RateLimited, format!("the server asks for fewer requests (HTTP 429){details}")),
-        400 | 401 if response.oauth_error.as_deref() == Some(USE_DPOP_NONCE) => (
-            Status::ProofRefused,
-            format!(
-                "the server requires a DPoP proof with a nonce (HTTP {http}){details}; \
-                 set dpop to optional or required; if it is set, the server sent no nonce, or refuses its own"
-            ),
-        ),
-        400 | 401 if response.oauth_error.as_deref() == Some("invalid_dpop_proof") => (
-            Status::ProofRefused,
-            format!(
-                "the server refuses the DPoP proof, or got none (HTTP {http}){details}; \
-                 check the dpop setting and the clock of this machine"
-            ),
-        ),
-        401 => (Status::CredentialsRefused, credentials_refused(http, &details)),
-        400 if names_credentials(&response) => (Status::CredentialsRefused, credentials_refused(http, &details)),
-        400..=499 => (
-            Status::RequestRefused,
-            format!(
-                "the server refuses the token request (HTTP {http}){details}; \
-                 check token_url, audience, scope and the credentials"
-            ),
-        ),
-        500..=599 => (Status::ServerError, format!("the server failed (HTTP {http}){details}")),
-        300..=399 => (
+        http @ 500..=599 => (Status::ServerError, format!("the server failed (HTTP {http}){details}")),
+        http @ 300..=399 => (
             Status::UnexpectedResponse,
             format!(
                 "the server redirects (HTTP {http}{}), and redirects are never followed; check token_url",
                 target(headers, redactor)
             ),
         ),
-        _ => (
+        http => (
             Status::UnexpectedResponse,
             format!("the response (HTTP {http}) is not one of a token endpoint; check token_url"),
         ),
     };
-    let kind = match error_status {
-        Status::QuotaRefused => FailureKind::Quota { retry_after },
-        Status::RateLimited | Status::ServerError => FailureKind::Busy { retry_after },
-        Status::ProofRefused if response.oauth_error.as_deref() == Some(USE_DPOP_NONCE) => FailureKind::NonceWanted,
-        // Another 2xx response may contain a token, which is not read there.
-        Status::UnexpectedResponse if status.is_success() => FailureKind::InvalidResponse,
-        _ => FailureKind::Refused,
-    };
+    let kind = kind(status, error_status, &response, retry_after(headers, now));
     Failure::new(Error::new(error_status, message).with_response(response), kind)
+}
+
+/// Returns status and message for a 4xx response.
+fn client_error(http: u16, body: &[u8], response: &ServerResponse, details: &str) -> (Status, String) {
+    let oauth_error = response.oauth_error.as_deref();
+    match http {
+        _ if is_daily_limit(body) => (
+            Status::QuotaRefused,
+            format!(
+                "the daily limit of tokens for this client is used up{details}; \
+                 share one token between all processes (see `cache`)"
+            ),
+        ),
+        408 | 421 | 425 => {
+            (Status::ServerError, format!("the server did not process the request (HTTP {http}){details}"))
+        }
+        429 => (Status::RateLimited, format!("the server asks for fewer requests (HTTP 429){details}")),
+        400 | 401 if oauth_error == Some(USE_DPOP_NONCE) => (
+            Status::ProofRefused,
+            format!(
+                "the server requires a DPoP proof with a nonce (HTTP {http}){details}; \
+                 set dpop to optional or required; if it is set, the server sent no nonce, or refuses its own"
+            ),
+        ),
+        400 | 401 if oauth_error == Some("invalid_dpop_proof") => (
+            Status::ProofRefused,
+            format!(
+                "the server refuses the DPoP proof, or got none (HTTP {http}){details}; \
+                 check the dpop setting and the clock of this machine"
+            ),
+        ),
+        401 => (Status::CredentialsRefused, credentials_refused(http, details)),
+        400 if names_credentials(response) => (Status::CredentialsRefused, credentials_refused(http, details)),
+        _ => (
+            Status::RequestRefused,
+            format!(
+                "the server refuses the token request (HTTP {http}){details}; \
+                 check token_url, audience, scope and the credentials"
+            ),
+        ),
+    }
+}
+
+/// Returns what a response means for the next request.
+///
+/// A request that the server did not process (408, 421, 425, 429, 500, 503) may be repeated. A gateway that lost the
+/// server's response leaves open whether there is a token, and so do codes that no standard defines, which proxies use.
+/// The other codes, such as 501, would be the response to the next request as well.
+fn kind(http: StatusCode, status: Status, response: &ServerResponse, retry_after: Option<Duration>) -> FailureKind {
+    match (status, http.as_u16()) {
+        (Status::QuotaRefused, _) => FailureKind::Quota { retry_after },
+        (_, 408 | 421 | 425 | 429 | 500 | 503) => FailureKind::Busy { retry_after },
+        (_, 501 | 505..=508 | 510 | 511) => FailureKind::Refused,
+        (_, 500..=599) => FailureKind::NoResponse,
+        _ if status == Status::ProofRefused && response.oauth_error.as_deref() == Some(USE_DPOP_NONCE) => {
+            FailureKind::NonceWanted
+        }
+        // Another 2xx response may contain a token, which is not read there.
+        _ if http.is_success() => FailureKind::InvalidResponse,
+        _ => FailureKind::Refused,
+    }
 }
 
 fn credentials_refused(http: u16, details: &str) -> String {
@@ -158,16 +188,14 @@ fn header(headers: &HeaderMap, name: &HeaderName, redactor: &Redactor) -> Option
     clean(&String::from_utf8_lossy(headers.get(name)?.as_bytes()), redactor)
 }
 
-/// Reads `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date, which is compared with the server's `Date` if
-/// there is one.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+/// Reads `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date, which is compared with the server's time.
+fn retry_after(headers: &HeaderMap, now: i64) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-    let until = httpdate::parse_http_date(value).ok()?;
-    Some(until.duration_since(date.unwrap_or(now)).unwrap_or_default())
+    let until = ServerClock::seconds_of(value)?;
+    Some(Duration::from_secs(u64::try_from(until.saturating_sub(now)).unwrap_or(0)))
 }
 
 #[cfg(test)]

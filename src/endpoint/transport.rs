@@ -55,26 +55,19 @@ fn unusable(error: &reqwest::Error) -> Error {
 
 /// Returns the failure of a request without a response. `sent` tells whether the server may have received the request.
 pub(super) fn failure(error: &reqwest::Error, sent: bool, url: &Url, redactor: &Redactor) -> Failure {
-    let server = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+    if error.is_timeout() {
+        return timed_out(sent, url);
+    }
+    let server = server(url);
     let reason = redactor.clean(&innermost(error).to_string());
     let is_untrusted = causes(error).any(<dyn StdError>::is::<rustls::Error>);
-    let (status, kind, message) = match (sent, error.is_timeout()) {
-        (true, true) => (
-            Status::TimedOut,
-            FailureKind::NoResponse,
-            format!("{server} did not answer in time; it may have issued a token anyway"),
-        ),
-        (true, false) => (
+    let (status, kind, message) = match (sent, is_untrusted) {
+        (true, _) => (
             Status::ConnectionLost,
             FailureKind::NoResponse,
             format!("the connection to {server} broke: {reason}; the server may have issued a token anyway"),
         ),
         (false, true) => (
-            Status::TimedOut,
-            FailureKind::NotSent,
-            format!("no connection to {server} could be made in time; check the network and the proxy"),
-        ),
-        (false, false) if is_untrusted => (
             Status::TlsFailed,
             FailureKind::NotTrusted,
             format!(
@@ -89,6 +82,22 @@ pub(super) fn failure(error: &reqwest::Error, sent: bool, url: &Url, redactor: &
         ),
     };
     Failure::new(Error::new(status, message), kind)
+}
+
+/// Returns the failure of a request whose response did not arrive in time.
+pub(super) fn timed_out(sent: bool, url: &Url) -> Failure {
+    let server = server(url);
+    let (kind, message) = if sent {
+        (FailureKind::NoResponse, format!("{server} did not respond in time; it may have issued a token anyway"))
+    } else {
+        let message = format!("no connection to {server} could be made in time; check the network and the proxy");
+        (FailureKind::NotSent, message)
+    };
+    Failure::new(Error::new(Status::TimedOut, message), kind)
+}
+
+fn server(url: &Url) -> String {
+    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }
 
 /// Returns the chain of sources of an error, including those wrapped in an `io::Error`, from the outermost to the

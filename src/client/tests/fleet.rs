@@ -593,7 +593,7 @@ fn callers_learn_why_a_fetch_failed_though_the_cache_is_slow() {
     let timeout = Duration::from_secs(1);
     let bench = fleet.join_with(|config| config.total_timeout(timeout).attempt_timeout(timeout));
     let error = bench.failure();
-    assert!(error.message().contains("did not answer in time"), "{error}");
+    assert!(error.message().contains("did not respond in time"), "{error}");
 }
 
 #[test]
