@@ -1105,7 +1105,7 @@ public:
     }
 
     /// Learns from the API's response, and returns whether to send the request once more. Call it for every response,
-    /// also for a successful one. PROOF_REFUSED and TOKEN_REFUSED mean that sending it again would not help, and say
+    /// also for a successful one, and go on while the verdict is RETRY: that ends, usually after one retry. PROOF_REFUSED and TOKEN_REFUSED mean that sending it again would not help, and say
     /// why.
     result<tango_verdict> try_observe(const authorization &sent, const response &received) const
     {

@@ -57,7 +57,7 @@ func (c *Client) Authorize(ctx context.Context, method, url string) (*Authorizat
 	})
 }
 
-// AuthorizeAgain returns the headers for sending the same request a second time, after [VerdictRetry].
+// AuthorizeAgain returns the headers for sending the same request again, after [VerdictRetry].
 func (c *Client) AuthorizeAgain(ctx context.Context, refused *Authorization) (*Authorization, error) {
 	return c.authorize(ctx, func(client native.Client, made *native.Authorization, failure *native.Error) {
 		defer runtime.KeepAlive(refused)
@@ -67,10 +67,11 @@ func (c *Client) AuthorizeAgain(ctx context.Context, refused *Authorization) (*A
 	})
 }
 
-// Observe learns from a response of the API, and says whether to send the request a second time.
+// Observe learns from a response of the API, and says whether to send the request again. Go on while it returns
+// [VerdictRetry]: that ends, usually after one retry.
 //
 // Call it for every response, including successful ones, with its status and headers. It fails with [ErrProofRefused]
-// or [ErrTokenRefused] if a second request would be refused as well; the message says why.
+// or [ErrTokenRefused] if the next request would be refused as well; the message says why.
 func (c *Client) Observe(authorization *Authorization, status int, header http.Header) (Verdict, error) {
 	var verdict int32
 	err := c.call(func(client native.Client, failure *native.Error) {

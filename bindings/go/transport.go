@@ -7,16 +7,17 @@ import (
 	"net/http"
 )
 
-// ErrNotSentAgain is the [Refusal] of a request whose body cannot be sent a second time, which would have helped.
+// ErrNotSentAgain is the [Refusal] of a request whose body cannot be sent again, which would have helped.
 var ErrNotSentAgain = errors.New("tangotoken: the API refused the request and would accept it now, " +
 	"but its body cannot be sent again: set GetBody, or repeat the request")
 
 // Transport is an [http.RoundTripper] that sends each request with the client's token: an Authorization header and, for
 // a token that is bound to a key, a DPoP proof. It learns nonces and the API's clock from every response.
 //
-// A request that the API refuses because of its nonce, its clock or its token is sent a second time, if its body can
-// be: requests with a body need GetBody, which [http.NewRequest] sets for bodies in memory. The caller gets every other
-// response, refusals included; [Refusal] says why the API refused.
+// A request that the API refuses because of its nonce, its clock or its token is sent again, if its body can be: requests
+// with a body need GetBody, which [http.NewRequest] sets for bodies in memory. Once is usual; it is sent more often only
+// while other requests use up the nonces. The caller gets every other response, refusals included; [Refusal] says why the
+// API refused.
 //
 // Requests to origins other than the API's, also by redirects, fail with [ErrInvalidArgument] and are not sent. The
 // configuration's AllowedOrigins allows further origins.
@@ -38,34 +39,30 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer func() { authorization.handle.Close() }()
-	response, err := t.send(request, request.Body, authorization)
-	if err != nil {
-		return nil, err
+	body := request.Body
+	for {
+		response, err := t.send(request, body, authorization)
+		if err != nil {
+			return nil, err
+		}
+		verdict, refusal := t.Client.Observe(authorization, response.StatusCode, response.Header)
+		if verdict == VerdictRetry && !canBeSentAgain(request) {
+			refusal = ErrNotSentAgain
+		}
+		if verdict != VerdictRetry || refusal != nil {
+			return withRefusal(response, request, refusal), nil
+		}
+		again, err := t.Client.AuthorizeAgain(ctx, authorization)
+		if err != nil {
+			return withRefusal(response, request, err), nil
+		}
+		authorization.handle.Close()
+		authorization = again
+		if body, err = bodyAgain(request); err != nil {
+			return withRefusal(response, request, err), nil
+		}
+		discard(response)
 	}
-	verdict, refusal := t.Client.Observe(authorization, response.StatusCode, response.Header)
-	if verdict == VerdictRetry && !canBeSentAgain(request) {
-		refusal = ErrNotSentAgain
-	}
-	if verdict != VerdictRetry || refusal != nil {
-		return withRefusal(response, request, refusal), nil
-	}
-
-	again, err := t.Client.AuthorizeAgain(ctx, authorization)
-	if err != nil {
-		return withRefusal(response, request, err), nil
-	}
-	authorization.handle.Close()
-	authorization = again
-	body, err := bodyAgain(request)
-	if err != nil {
-		return withRefusal(response, request, err), nil
-	}
-	discard(response)
-	if response, err = t.send(request, body, authorization); err != nil {
-		return nil, err
-	}
-	_, refusal = t.Client.Observe(authorization, response.StatusCode, response.Header)
-	return withRefusal(response, request, refusal), nil
 }
 
 // send sends a copy of the request: a RoundTripper must not change the caller's request.

@@ -123,6 +123,33 @@ func TestTransportSendsValidProofsWhileNoncesChange(t *testing.T) {
 	}
 }
 
+func TestTransportRetriesWhileOtherRequestsUseUpTheNonces(t *testing.T) {
+	server := start(t, "--dpop", "strict", "--dpop-nonce", "single-use")
+	config := configOf(server)
+	config.DPoP = tangotoken.DPoPRequired
+	api := newAPI(t, config, server)
+	api.Transport.(*tangotoken.Transport).Base.(*http.Transport).MaxConnsPerHost = 8
+	var callers sync.WaitGroup
+	for range 8 {
+		callers.Go(func() {
+			for range 40 {
+				response, content := api.call(t, "GET", "/accounts", nil)
+				if response.StatusCode != 200 {
+					t.Errorf("%s %s %+v", response.Status, content, tangotoken.Refusal(response))
+				}
+			}
+		})
+	}
+	callers.Wait()
+	sent := map[string]int{}
+	for _, request := range api.sent() {
+		sent[fmt.Sprint(request.Headers["dpop"])]++
+	}
+	if len(sent) != len(api.sent()) || len(sent) <= 320 {
+		t.Errorf("%d proofs in %d requests", len(sent), len(api.sent()))
+	}
+}
+
 func TestTransportAdoptsTheClockOfTheAPI(t *testing.T) {
 	server := start(t, "--dpop", "strict", "--clock-offset-seconds", "-3600")
 	config := configOf(server)

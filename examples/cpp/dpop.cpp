@@ -17,13 +17,13 @@ static std::vector<std::string> headers(const tango::authorization &authorizatio
     return headers;
 }
 
-/// Sends a request, and once more if that can help. Observes every response, because each can bring a new nonce.
+/// Sends a request, and again while that can help. Observes every response, because each can bring a new nonce.
 static http::response get(const tango::client &client, const std::string &url)
 {
     tango::authorization authorization = client.authorize("GET", url);
     for (;;) {
         http::response response = http::get(url, headers(authorization));
-        // observe() never asks for a second retry, and throws if retrying would not help.
+        // observe() stops asking after a few retries, and throws if retrying would not help.
         if (client.observe(authorization, response.head) == TANGO_VERDICT_DONE)
             return response;
         std::cerr << response.head.http_status << ", once more\n";

@@ -48,17 +48,16 @@ fn http_client() -> Result<reqwest::Client, Box<dyn Error>> {
     Ok(builder.build()?)
 }
 
-/// Sends a request, and sends it a second time if the first response says that this helps.
+/// Sends a request, and sends it again while the response says that this helps.
 async fn get(http: &reqwest::Client, client: &Client, url: &str) -> Result<Response, Box<dyn Error>> {
-    let authorization = client.authorize_async("GET", url).await?;
-    let response = send(http, url, &authorization).await?;
-    if observe(client, &authorization, &response)? == Verdict::Done {
-        return Ok(response);
+    let mut authorization = client.authorize_async("GET", url).await?;
+    loop {
+        let response = send(http, url, &authorization).await?;
+        match observe(client, &authorization, &response)? {
+            Verdict::Done => return Ok(response),
+            Verdict::Retry => authorization = client.authorize_again_async(&authorization).await?,
+        }
     }
-    let authorization = client.authorize_again_async(&authorization).await?;
-    let response = send(http, url, &authorization).await?;
-    observe(client, &authorization, &response)?;
-    Ok(response)
 }
 
 async fn send(http: &reqwest::Client, url: &str, authorization: &Authorization) -> reqwest::Result<Response> {

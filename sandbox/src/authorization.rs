@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::dpop::{self, ALGS, PresentedToken, Role};
-use crate::options::DpopMode;
+use crate::options::{DpopApiError, DpopMode};
 use crate::sandbox::Sandbox;
 use crate::tango_error::TangoError;
 
@@ -39,7 +39,10 @@ impl FromRequestParts<Arc<Sandbox>> for Authorized {
             (Scheme::Bearer, None) | (Scheme::Dpop, Some(_)) => {}
         }
         let presented = PresentedToken { token, jkt: jkt.as_deref() };
-        sandbox.check_proof(Role::ResourceServer, parts, Some(presented)).map(|_| Self).map_err(invalid_proof)
+        sandbox
+            .check_proof(Role::ResourceServer, parts, Some(presented))
+            .map(|_| Self)
+            .map_err(|error| invalid_proof(error, sandbox.dpop.api_error))
     }
 }
 
@@ -80,13 +83,17 @@ fn invalid_token(scheme: Scheme, description: &'static str) -> Response {
     unauthorized(challenge(scheme, "invalid_token", description), error.at("Authorization"))
 }
 
-fn invalid_proof(error: dpop::ProofError) -> Response {
+fn invalid_proof(error: dpop::ProofError, wrong_proof: DpopApiError) -> Response {
     let (i18n_key, part) = match error {
         dpop::ProofError::OtherKey => ("token.invalid", "Authorization"),
         dpop::ProofError::UseNonce(_) => ("dpop.nonce.required", "DPoP"),
         dpop::ProofError::Missing | dpop::ProofError::Invalid(_) => ("dpop.proof.invalid", "DPoP"),
     };
-    let (code, description) = (error.code(), error.description());
+    let code = match (&error, wrong_proof) {
+        (dpop::ProofError::Invalid(_), DpopApiError::InvalidToken) => "invalid_token",
+        _ => error.code(),
+    };
+    let description = error.description();
     let challenge = challenge(Scheme::Dpop, code, &description);
     unauthorized(challenge, TangoError::new(StatusCode::UNAUTHORIZED, i18n_key, description).at(part))
 }

@@ -211,12 +211,16 @@ pub struct DpopOptions {
     /// Check the proof of a token request, but issue an unbound Bearer token
     #[arg(long)]
     pub dpop_downgrade: bool,
-    /// Nonces in proofs: off or required; the authorization server and the API have nonces of their own
+    /// Nonces in proofs: off, required, or single-use (a new one in each response); each server has nonces of its own
     #[arg(long, value_enum, hide_possible_values = true, value_name = "NONCE", default_value_t = DpopNonce::Off)]
     pub dpop_nonce: DpopNonce,
     /// Replace nonces after N seconds; the previous one stays valid for as long again
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub dpop_nonce_lifetime_seconds: u32,
+    /// The API's error code for a wrong proof: invalid-dpop-proof (RFC 9449), or invalid-token, as some servers respond
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "ERROR",
+          default_value_t = DpopApiError::InvalidDpopProof)]
+    pub dpop_api_error: DpopApiError,
 }
 
 /// Whether requests need a proof.
@@ -237,6 +241,17 @@ pub enum DpopNonce {
     Off,
     /// Each response carries a nonce, and a proof without a current one is challenged
     Required,
+    /// Each response carries a new nonce, and a proof with a used one is challenged
+    SingleUse,
+}
+
+/// What the API calls a wrong proof.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DpopApiError {
+    /// The code of RFC 9449 section 7.1
+    InvalidDpopProof,
+    /// As if the token were at fault
+    InvalidToken,
 }
 
 /// Parses a value that fits on one `NAME=value` line and is not an empty form field, which counts as missing.

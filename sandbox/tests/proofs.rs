@@ -338,6 +338,32 @@ async fn api_requires_a_nonce_of_its_own() {
 }
 
 #[tokio::test]
+async fn single_use_nonce_is_accepted_once() {
+    let sandbox = Sandbox::start(&["--quota-window-seconds", "0", "--dpop-nonce", "single-use"]);
+    let key = Key::new("ES256");
+    let first = nonce(&sandbox.request_token().await.unwrap());
+    let accepted = sandbox.request_token_with(&sandbox.token_proof(&key).claim("nonce", first.as_str())).await;
+    assert_eq!(accepted.status(), 200);
+    assert_ne!(nonce(&accepted), first);
+    let used = sandbox.request_token_with(&sandbox.token_proof(&key).claim("nonce", first.as_str())).await;
+    let second = nonce(&used);
+    refused(used, "use_dpop_nonce", "nonce is not a current one of this server").await;
+    let accepted = sandbox.request_token_with(&sandbox.token_proof(&key).claim("nonce", second)).await;
+    assert_eq!(accepted.status(), 200);
+}
+
+#[tokio::test]
+async fn api_can_call_a_wrong_proof_an_invalid_token() {
+    let sandbox = Sandbox::start(&["--dpop-api-error", "invalid-token"]);
+    let key = Key::new("ES256");
+    let token = sandbox.bound_token(&key).await;
+    let response =
+        sandbox.call_api_with(&format!("DPoP {token}"), Some(&sandbox.api_proof(&key, &token).claim("iat", 0))).await;
+    let challenge = header(&response, "www-authenticate");
+    assert!(challenge.starts_with(r#"DPoP error="invalid_token", error_description="iat is more than"#), "{challenge}");
+}
+
+#[tokio::test]
 async fn rotation_makes_the_nonces_of_both_servers_stale() {
     let sandbox = Sandbox::start(&NONCES);
     let key = Key::new("ES256");

@@ -84,7 +84,8 @@ impl Client {
         self.authorization(method, url, None)
     }
 
-    /// The headers for sending the same request once more, after [`Verdict::Retry`]. A second retry is never advised.
+    /// The headers for sending the same request once more, after [`Verdict::Retry`]. Go on while that is the verdict: it
+    /// ends, usually after one retry, and after a few if other requests use up the API's nonces meanwhile.
     pub fn authorize_again(&self, refused: &Authorization) -> Result<Authorization, Error> {
         self.authorization(&refused.call.method, &refused.call.url, Some(&refused.call))
     }

@@ -1,4 +1,4 @@
-//! Calls a protected API as a program does: authorize, send, observe, and retry once if told to.
+//! Calls a protected API as a program does: authorize, send, observe, and retry while told to.
 
 use std::path::Path;
 
@@ -50,7 +50,7 @@ impl Caller {
                 Verdict::Retry => authorization = client.authorize_again(&authorization)?,
             }
         }
-        unreachable!("the client never asks for a second retry")
+        unreachable!("the loop ends with a verdict or an error")
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod disk;
 pub mod fleet;
+pub mod fleet_member;
 pub mod programs;
 pub mod proxy;
 pub mod python;

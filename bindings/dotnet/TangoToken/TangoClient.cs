@@ -116,7 +116,7 @@ namespace TangoToken
         }
 
         /// <summary>
-        /// Returns the headers for sending the same request a second time, after <see cref="TangoVerdict.Retry"/>.
+        /// Returns the headers for sending the same request again, after <see cref="TangoVerdict.Retry"/>.
         /// Blocks as <see cref="Acquire"/> does.
         /// </summary>
         /// <param name="refused">The headers that were sent first. The caller still disposes them.</param>
@@ -147,7 +147,8 @@ namespace TangoToken
 
         /// <summary>
         /// Learns from a response of the API (nonces of RFC 9449 section 8.2, the API's clock, a rejected token), and
-        /// says whether to send the request a second time. Call it for every response, including successful ones.
+        /// says whether to send the request again. Call it for every response, including successful ones, and go on while
+        /// it returns <see cref="TangoVerdict.Retry"/>: that ends, usually after one retry.
         /// </summary>
         /// <param name="authorization">The headers that the request was sent with.</param>
         /// <param name="httpStatus">The status of the response.</param>
@@ -156,9 +157,9 @@ namespace TangoToken
         /// Its <c>WWW-Authenticate</c> headers, joined by <c>, </c> (RFC 9110 section 5.3); <c>null</c> if it has none.
         /// </param>
         /// <param name="date">Its <c>Date</c> header; <c>null</c> if it has none.</param>
-        /// <returns>Whether the request is done, or should be sent a second time.</returns>
+        /// <returns>Whether the request is done, or should be sent again.</returns>
         /// <exception cref="TangoTokenException">
-        /// <see cref="TangoStatus.ProofRefused"/> or <see cref="TangoStatus.TokenRefused"/>: a second request would be
+        /// <see cref="TangoStatus.ProofRefused"/> or <see cref="TangoStatus.TokenRefused"/>: the next request would be
         /// refused as well; the message says why. <see cref="TangoStatus.InvalidArgument"/>: the status is not an HTTP
         /// status.
         /// </exception>

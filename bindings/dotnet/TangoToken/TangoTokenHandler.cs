@@ -9,14 +9,15 @@ using System.Threading.Tasks;
 namespace TangoToken
 {
     /// <summary>
-    /// Calls the API with <see cref="HttpClient"/>: adds the headers, learns from every response, and sends a request a
-    /// second time where that helps.
+    /// Calls the API with <see cref="HttpClient"/>: adds the headers, learns from every response, and sends a request again
+    /// where that helps.
     /// </summary>
     /// <remarks>
     /// <para>
-    /// A second request helps after a new nonce, a corrected clock or a rejected token. A refusal that it would not
-    /// change is thrown as a <see cref="TangoTokenException"/>, and so is a URL whose origin must not receive tokens. A
-    /// request is sent a second time only if its content can be: none, content in memory
+    /// Another request helps after a new nonce, a corrected clock or a rejected token: usually once, more often only while
+    /// other requests use up the nonces. A refusal that it would not change is thrown as a
+    /// <see cref="TangoTokenException"/>, and so is a URL whose origin must not receive tokens. A request is sent again
+    /// only if its content can be: none, content in memory
     /// (<see cref="ByteArrayContent"/>, <see cref="StringContent"/>, <see cref="FormUrlEncodedContent"/>), multipart
     /// content of these, or JSON content on current .NET. Otherwise the caller gets the 401, and the next request uses
     /// what was learned.
@@ -94,19 +95,23 @@ namespace TangoToken
             if (request.Headers.Authorization != null)
                 return await steps.Send(request).ConfigureAwait(false);
             Uri uri = request.RequestUri;
-            using (Authorization first = await steps.Authorize(request.Method.Method, uri.AbsoluteUri).ConfigureAwait(false))
+            Authorization authorization = await steps.Authorize(request.Method.Method, uri.AbsoluteUri).ConfigureAwait(false);
+            try
             {
-                HttpResponseMessage response = await SendWith(first, request, steps).ConfigureAwait(false);
-                if (request.RequestUri != uri || Learn(first, response) == TangoVerdict.Done || !CanSendAgain(request.Content))
-                    return response;
-                response.Dispose();
-                using (Authorization again = await steps.AuthorizeAgain(first).ConfigureAwait(false))
+                while (true)
                 {
-                    response = await SendWith(again, request, steps).ConfigureAwait(false);
-                    if (request.RequestUri == uri)
-                        Learn(again, response);
-                    return response;
+                    HttpResponseMessage response = await SendWith(authorization, request, steps).ConfigureAwait(false);
+                    if (request.RequestUri != uri || Learn(authorization, response) == TangoVerdict.Done || !CanSendAgain(request.Content))
+                        return response;
+                    response.Dispose();
+                    Authorization again = await steps.AuthorizeAgain(authorization).ConfigureAwait(false);
+                    authorization.Dispose();
+                    authorization = again;
                 }
+            }
+            finally
+            {
+                authorization.Dispose();
             }
         }
 

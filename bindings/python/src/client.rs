@@ -80,10 +80,10 @@ impl PyClient {
         authorization.or_raise(py).map(PyAuthorization)
     }
 
-    /// Returns the headers for sending the same request a second time, after ``observe`` returned true.
+    /// Returns the headers for sending the same request again, after ``observe`` returned true.
     ///
     /// Args:
-    ///     refused: the authorization that the request was sent with the first time.
+    ///     refused: the authorization that the request was sent with.
     ///
     /// Raises:
     ///     TangoError: there is no token; the subclass says why.
@@ -115,8 +115,8 @@ impl PyClient {
     ///     date: its ``Date`` header, if it has one.
     ///
     /// Returns:
-    ///     True if the request should be sent a second time, with the headers of ``authorize_again``. Never send a
-    ///     request a third time.
+    ///     True if the request should be sent again, with the headers of ``authorize_again``. Go on while it is true:
+    ///     that ends, usually after one retry.
     ///
     /// Raises:
     ///     ProofRefused, TokenRefused: sending the request again would not help; the message says why.

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -66,6 +67,15 @@ def test_nonces_are_learned_from_every_response(call: Caller, start_sandbox: Cal
     sandbox.rotate_nonces()
     assert call(client, sandbox.ca_file, sandbox.accounts) == 200
     assert len(api_requests(sandbox)) == 6
+
+
+def test_request_is_retried_while_others_use_up_the_nonces(call: Caller, start_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox = start_sandbox("--dpop", "strict", "--dpop-nonce", "single-use")
+    client = Client(**sandbox.options, dpop="required")
+    with ThreadPoolExecutor(8) as threads:
+        statuses = list(threads.map(lambda _: call(client, sandbox.ca_file, sandbox.accounts), range(80)))
+    assert statuses == [200] * 80
+    assert len(api_requests(sandbox)) > 80
 
 
 def test_rejected_token_is_replaced_once(call: Caller, sandbox: Sandbox, client: Client) -> None:

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 
-use crate::options::{DpopMode, DpopNonce, DpopOptions};
+use crate::options::{DpopApiError, DpopMode, DpopNonce, DpopOptions};
 use crate::paths;
 
 pub use proof::ALGS;
@@ -51,6 +51,7 @@ impl Role {
 /// The settings of both servers, and the state of each.
 pub struct Dpop {
     pub mode: DpopMode,
+    pub api_error: DpopApiError,
     downgrade: bool,
     authorization_server: Mutex<Verifier>,
     api: Mutex<Verifier>,
@@ -59,13 +60,16 @@ pub struct Dpop {
 impl Dpop {
     /// Makes both servers. `authority` is `host:port` of their URLs, and their first nonces begin at `now` (seconds).
     pub fn new(options: &DpopOptions, authority: &str, now: u64) -> Self {
-        let required = options.dpop != DpopMode::Off && options.dpop_nonce == DpopNonce::Required;
-        let verifier = || {
-            let nonces = required.then(|| Nonces::new(now, options.dpop_nonce_lifetime_seconds.into()));
-            Mutex::new(Verifier::new(authority.into(), nonces))
+        let nonces = || match options.dpop_nonce {
+            _ if options.dpop == DpopMode::Off => None,
+            DpopNonce::Off => None,
+            DpopNonce::Required => Some(Nonces::timed(now, options.dpop_nonce_lifetime_seconds.into())),
+            DpopNonce::SingleUse => Some(Nonces::single_use()),
         };
+        let verifier = || Mutex::new(Verifier::new(authority.into(), nonces()));
         let (authorization_server, api) = (verifier(), verifier());
-        Self { mode: options.dpop, downgrade: options.dpop_downgrade, authorization_server, api }
+        let api_error = options.dpop_api_error;
+        Self { mode: options.dpop, api_error, downgrade: options.dpop_downgrade, authorization_server, api }
     }
 
     /// Locks the state of one server. A panic under the lock leaves the state valid, since each change is a single
@@ -103,9 +107,9 @@ impl Dpop {
         thumbprint.filter(|_| !self.downgrade)
     }
 
-    /// Returns the nonce that every response of a server carries, if nonces are on.
+    /// Returns the nonce that the next response of a server carries, if nonces are on.
     pub fn nonce(&self, role: Role, now: u64) -> Option<String> {
-        self.verifier(role).nonces.as_ref().map(|nonces| nonces.current(now))
+        self.verifier(role).nonces.as_mut().map(|nonces| nonces.next(now))
     }
 
     /// Makes every nonce of both servers stale.

@@ -1,4 +1,6 @@
-//! The nonces of one server (RFC 9449 sections 8 and 9). They change with time.
+//! The nonces of one server (RFC 9449 sections 8 and 9). They change with time, or with each response.
+
+use std::collections::VecDeque;
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -6,35 +8,75 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::random;
 
+/// Above this number the oldest unused nonce is dropped.
+const MAX_UNUSED: usize = 10_000;
+
+/// Which nonces a server accepts.
+pub enum Nonces {
+    /// One for each period, any number of times.
+    Timed(TimedNonces),
+    /// One for each response, once.
+    SingleUse(SingleUseNonces),
+}
+
+impl Nonces {
+    /// Starts the first period at `now`; both in seconds.
+    pub fn timed(now: u64, lifetime: u64) -> Self {
+        Self::Timed(TimedNonces::new(now, lifetime))
+    }
+
+    /// Sends a new nonce with each response, and accepts it once.
+    pub fn single_use() -> Self {
+        Self::SingleUse(SingleUseNonces::default())
+    }
+
+    /// Returns the nonce to send with a response.
+    pub fn next(&mut self, now: u64) -> String {
+        match self {
+            Self::Timed(nonces) => nonces.current(now),
+            Self::SingleUse(nonces) => nonces.issue(),
+        }
+    }
+
+    /// Returns whether the nonce of a proof is valid, and marks it as used.
+    pub fn take(&mut self, nonce: &str, now: u64) -> bool {
+        match self {
+            Self::Timed(nonces) => nonces.accepts(nonce, now),
+            Self::SingleUse(nonces) => nonces.take(nonce),
+        }
+    }
+
+    /// Makes every nonce sent so far stale.
+    pub fn rotate(&mut self, now: u64) {
+        match self {
+            Self::Timed(nonces) => *nonces = TimedNonces::new(now, nonces.lifetime),
+            Self::SingleUse(nonces) => nonces.unused.clear(),
+        }
+    }
+}
+
 /// Derives the nonce of each period from a key that no other server has, so that no nonce has to be stored.
-pub struct Nonces {
+pub struct TimedNonces {
     key: hmac::Key,
     /// Start of the first period, and length of each; in seconds.
     start: u64,
     lifetime: u64,
 }
 
-impl Nonces {
-    /// Starts the first period at `now`; both in seconds.
-    pub fn new(now: u64, lifetime: u64) -> Self {
+impl TimedNonces {
+    fn new(now: u64, lifetime: u64) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>());
         Self { key, start: now, lifetime }
     }
 
-    /// Returns the nonce to send.
-    pub fn current(&self, now: u64) -> String {
+    fn current(&self, now: u64) -> String {
         self.of_period(self.period(now))
     }
 
     /// Returns whether a nonce is valid: it is in its own period and in the next.
-    pub fn accepts(&self, nonce: &str, now: u64) -> bool {
+    fn accepts(&self, nonce: &str, now: u64) -> bool {
         let period = self.period(now);
         nonce == self.of_period(period) || period.checked_sub(1).is_some_and(|before| nonce == self.of_period(before))
-    }
-
-    /// Makes every nonce sent so far stale.
-    pub fn rotate(&mut self, now: u64) {
-        *self = Self::new(now, self.lifetime);
     }
 
     fn period(&self, now: u64) -> u64 {
@@ -47,6 +89,29 @@ impl Nonces {
     }
 }
 
+/// The nonces that no proof has used, oldest first.
+#[derive(Default)]
+pub struct SingleUseNonces {
+    unused: VecDeque<String>,
+}
+
+impl SingleUseNonces {
+    fn issue(&mut self) -> String {
+        let nonce = BASE64_URL_SAFE_NO_PAD.encode(random::bytes::<16>());
+        self.unused.push_back(nonce.clone());
+        if self.unused.len() > MAX_UNUSED {
+            self.unused.pop_front();
+        }
+        nonce
+    }
+
+    fn take(&mut self, nonce: &str) -> bool {
+        // A proof usually has a recent nonce.
+        let found = self.unused.iter().rposition(|unused| unused == nonce);
+        found.is_some_and(|index| self.unused.remove(index).is_some())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,7 +120,7 @@ mod tests {
 
     #[test]
     fn nonce_is_valid_in_its_period_and_the_next() {
-        let nonces = Nonces::new(NOW, 100);
+        let nonces = TimedNonces::new(NOW, 100);
         let first = nonces.current(NOW);
         assert_eq!(nonces.current(NOW + 99), first);
         assert_ne!(nonces.current(NOW + 100), first);
@@ -67,17 +132,39 @@ mod tests {
 
     #[test]
     fn rotation_makes_every_nonce_stale() {
-        let mut nonces = Nonces::new(NOW, 100);
-        let (first, second) = (nonces.current(NOW), nonces.current(NOW + 100));
-        nonces.rotate(NOW + 100);
-        assert!(!nonces.accepts(&first, NOW + 100) && !nonces.accepts(&second, NOW + 100));
-        assert!(nonces.accepts(&nonces.current(NOW + 100), NOW + 100));
+        for mut nonces in [Nonces::timed(NOW, 100), Nonces::single_use()] {
+            let (first, second) = (nonces.next(NOW), nonces.next(NOW + 100));
+            nonces.rotate(NOW + 100);
+            assert!(!nonces.take(&first, NOW + 100) && !nonces.take(&second, NOW + 100));
+            let next = nonces.next(NOW + 100);
+            assert!(nonces.take(&next, NOW + 100));
+        }
     }
 
     #[test]
     fn nonce_of_another_server_is_refused() {
-        let (one, other) = (Nonces::new(NOW, 100), Nonces::new(NOW, 100));
+        let (one, other) = (TimedNonces::new(NOW, 100), TimedNonces::new(NOW, 100));
         assert!(!one.accepts(&other.current(NOW), NOW));
         assert!(!one.accepts("", NOW));
+    }
+
+    #[test]
+    fn single_use_nonce_is_accepted_once() {
+        let mut nonces = Nonces::single_use();
+        let (first, second) = (nonces.next(NOW), nonces.next(NOW));
+        assert_ne!(first, second);
+        assert!(nonces.take(&second, NOW) && nonces.take(&first, NOW));
+        assert!(!nonces.take(&first, NOW) && !nonces.take("", NOW));
+    }
+
+    #[test]
+    fn oldest_unused_nonce_is_dropped_when_the_limit_is_reached() {
+        let mut nonces = Nonces::single_use();
+        let first = nonces.next(NOW);
+        let second = nonces.next(NOW);
+        for _ in 1..MAX_UNUSED {
+            nonces.next(NOW);
+        }
+        assert!(!nonces.take(&first, NOW) && nonces.take(&second, NOW));
     }
 }

@@ -78,12 +78,12 @@ impl Verifier {
         ensure(known, "htu is not the URI of the request")
     }
 
-    fn check_nonce(&self, nonce: Option<&str>, now: u64) -> Result<(), ProofError> {
-        match (&self.nonces, nonce) {
-            (None, _) => Ok(()),
-            (Some(_), None) => Err(ProofError::UseNonce("a nonce is required")),
-            (Some(nonces), Some(nonce)) if nonces.accepts(nonce, now) => Ok(()),
-            (Some(_), Some(_)) => Err(ProofError::UseNonce("nonce is not a current one of this server")),
+    fn check_nonce(&mut self, nonce: Option<&str>, now: u64) -> Result<(), ProofError> {
+        let Some(nonces) = &mut self.nonces else { return Ok(()) };
+        match nonce {
+            None => Err(ProofError::UseNonce("a nonce is required")),
+            Some(nonce) if nonces.take(nonce, now) => Ok(()),
+            Some(_) => Err(ProofError::UseNonce("nonce is not a current one of this server")),
         }
     }
 }

@@ -11,11 +11,11 @@ __all__ = ["TangoAuth"]
 
 
 class TangoAuth:
-    """Adds the headers, learns from responses, and sends a request a second time where that helps.
+    """Adds the headers, learns from responses, and sends a request again where that helps.
 
-    A second request helps after a new nonce, a corrected clock or a rejected token. A refusal that it would not change
-    is raised as a ``TangoError``. If the body cannot be sent again, the refusal is returned, and the next request uses
-    what was learned.
+    Another request helps after a new nonce, a corrected clock or a rejected token: usually once, more often only while
+    other requests use up the nonces. A refusal that it would not change is raised as a ``TangoError``. If the body cannot
+    be sent again, the refusal is returned, and the next request uses what was learned.
 
     A redirect to an origin that must not receive tokens raises ``InvalidArgument``.
 
@@ -29,10 +29,9 @@ class TangoAuth:
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         authorization = await self._client.aauthorize(request.method, str(request.url))
         response = await _send(request, handler, authorization)
-        if self._should_retry(authorization, response) and not getattr(request.body, "consumed", False):
+        while self._should_retry(authorization, response) and not getattr(request.body, "consumed", False):
             authorization = await self._client.aauthorize_again(authorization)
             response = await _send(request, handler, authorization)
-            self._should_retry(authorization, response)
         return response
 
     def _should_retry(self, authorization: Authorization, response: ClientResponse) -> bool:

@@ -13,11 +13,11 @@ __all__ = ["TangoAuth"]
 
 
 class TangoAuth(httpx.Auth):
-    """Adds the headers, learns from responses, and sends a request a second time where that helps.
+    """Adds the headers, learns from responses, and sends a request again where that helps.
 
-    A second request helps after a new nonce, a corrected clock or a rejected token. A refusal that it would not change
-    is raised as a ``TangoError``. If the body cannot be sent again, the refusal is returned, and the next request uses
-    what was learned.
+    Another request helps after a new nonce, a corrected clock or a rejected token: usually once, more often only while
+    other requests use up the nonces. A refusal that it would not change is raised as a ``TangoError``. If the body cannot
+    be sent again, the refusal is returned, and the next request uses what was learned.
 
     ``httpx.AsyncClient`` has to run on asyncio.
 
@@ -32,21 +32,19 @@ class TangoAuth(httpx.Auth):
         authorization = self._client.authorize(request.method, str(request.url))
         request.headers.update(authorization.headers)
         response = yield request
-        if self._should_retry(authorization, request, response):
+        while self._should_retry(authorization, request, response):
             authorization = self._client.authorize_again(authorization)
             request.headers.update(authorization.headers)
             response = yield request
-            self._should_retry(authorization, request, response)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         authorization = await self._client.aauthorize(request.method, str(request.url))
         request.headers.update(authorization.headers)
         response = yield request
-        if self._should_retry(authorization, request, response):
+        while self._should_retry(authorization, request, response):
             authorization = await self._client.aauthorize_again(authorization)
             request.headers.update(authorization.headers)
             response = yield request
-            self._should_retry(authorization, request, response)
 
     def _should_retry(self, authorization: Authorization, request: httpx.Request, response: httpx.Response) -> bool:
         # After a redirect the response belongs to another request.

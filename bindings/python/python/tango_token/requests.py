@@ -16,11 +16,11 @@ __all__ = ["TangoAuth"]
 
 
 class TangoAuth(AuthBase):
-    """Adds the headers, learns from responses, and sends a request a second time where that helps.
+    """Adds the headers, learns from responses, and sends a request again where that helps.
 
-    A second request helps after a new nonce, a corrected clock or a rejected token. A refusal that it would not change
-    is raised as a ``TangoError``. If the body cannot be sent again, the refusal is returned, and the next request uses
-    what was learned.
+    Another request helps after a new nonce, a corrected clock or a rejected token: usually once, more often only while
+    other requests use up the nonces. A refusal that it would not change is raised as a ``TangoError``. If the body cannot
+    be sent again, the refusal is returned, and the next request uses what was learned.
 
     Redirects are followed without the token. The headers are valid for one request only, so a ``PreparedRequest`` must
     not be sent twice.
@@ -53,8 +53,8 @@ class _Call:
         if self._has_response:
             return response
         self._has_response = True
-        if self._observe(response) and _can_resend(response.request):
-            return self._resend(response, options)
+        while self._observe(response) and _can_resend(response.request):
+            response = self._resend(response, options)
         return response
 
     def _observe(self, response: Response) -> bool:
@@ -71,9 +71,8 @@ class _Call:
         request = refused.request.copy()
         request.headers.update(self._authorization.headers)
         response: Response = refused.connection.send(request, **options)
-        response.history.append(refused)
+        response.history.extend([*refused.history, refused])
         response.request = request
-        self._observe(response)
         return response
 
 
