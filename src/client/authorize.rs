@@ -2,20 +2,23 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Client;
 use crate::api::{Origin, Refusal, refusal};
 use crate::clock::BootTime;
-use crate::dpop::{DpopKey, check_method};
+use crate::dpop::{DpopKey, check_method, is_nonce};
 use crate::error::{Error, ServerResponse, Status};
 use crate::nul_terminated::without_nul;
 use crate::token::Token;
 
 /// How often a request is sent again because other requests used up the nonce of its proof.
 const MAX_NONCE_RETRIES: u8 = 8;
+
+/// Requires a proof with the nonce of this response (RFC 9449 section 9).
+const USE_DPOP_NONCE: &str = "use_dpop_nonce";
 
 /// The headers of one request to an API: `Authorization`, and `DPoP` for a token that is bound to a key.
 ///
@@ -25,6 +28,8 @@ pub struct Authorization {
     header: SecretString,
     /// With a NUL at its end.
     proof: Option<String>,
+    /// The nonce of a refusal, for the next attempt of this request alone.
+    own_nonce: OnceLock<String>,
     call: Call,
     token: Token,
 }
@@ -43,6 +48,20 @@ struct Call {
     retries: u8,
     /// The number of its first attempt.
     first: u64,
+}
+
+/// What the next attempt of a request has to know of the last one.
+struct Attempt {
+    retries: u8,
+    first: u64,
+    nonce: Option<String>,
+}
+
+impl Attempt {
+    fn after(refused: &Authorization) -> Self {
+        let call = &refused.call;
+        Self { retries: call.retries.saturating_add(1), first: call.first, nonce: refused.own_nonce.get().cloned() }
+    }
 }
 
 impl Call {
@@ -87,7 +106,7 @@ impl Client {
     /// The headers for sending the same request once more, after [`Verdict::Retry`]. Go on while that is the verdict: it
     /// ends, usually after one retry, and after a few if other requests use up the API's nonces meanwhile.
     pub fn authorize_again(&self, refused: &Authorization) -> Result<Authorization, Error> {
-        self.authorization(&refused.call.method, &refused.call.url, Some(&refused.call))
+        self.authorization(&refused.call.method, &refused.call.url, Some(Attempt::after(refused)))
     }
 
     /// The same as [`authorize`](Self::authorize) without blocking, on any executor. Dropping the future gives up
@@ -105,26 +124,25 @@ impl Client {
         &self,
         refused: &Authorization,
     ) -> impl Future<Output = Result<Authorization, Error>> + Send + 'static {
-        self.authorization_async(&refused.call.method, &refused.call.url, Some(&refused.call))
+        self.authorization_async(&refused.call.method, &refused.call.url, Some(Attempt::after(refused)))
     }
 
-    fn authorization(&self, method: &str, url: &str, before: Option<&Call>) -> Result<Authorization, Error> {
+    fn authorization(&self, method: &str, url: &str, attempt: Option<Attempt>) -> Result<Authorization, Error> {
         let origin = self.destination(method, url)?;
-        self.headers(origin, method, url, self.acquire()?, before.map(|call| (call.retries, call.first)))
+        self.headers(origin, method, url, self.acquire()?, attempt)
     }
 
     fn authorization_async(
         &self,
         method: &str,
         url: &str,
-        before: Option<&Call>,
+        attempt: Option<Attempt>,
     ) -> impl Future<Output = Result<Authorization, Error>> + Send + 'static {
         let (client, method, url) = (self.clone(), method.to_owned(), url.to_owned());
-        let before = before.map(|call| (call.retries, call.first));
         async move {
             let origin = client.destination(&method, &url)?;
             let token = client.acquire_async().await?;
-            client.headers(origin, &method, &url, token, before)
+            client.headers(origin, &method, &url, token, attempt)
         }
     }
 
@@ -140,20 +158,23 @@ impl Client {
         method: &str,
         url: &str,
         token: Token,
-        before: Option<(u8, u64)>,
+        attempt: Option<Attempt>,
     ) -> Result<Authorization, Error> {
-        let (number, nonce) = (origin.number_request(), origin.nonce());
+        // The nonce comes first: it belongs to an earlier request than this one, so the response to this one replaces it.
+        let newest_nonce = origin.nonce();
+        let number = origin.number_request();
+        let Attempt { retries, first, nonce } = attempt.unwrap_or(Attempt { retries: 0, first: number, nonce: None });
+        let nonce = nonce.or(newest_nonce);
         let (iat, made) = (self.time_at(&origin), origin.clock.boot_time());
         let prove = |key: &DpopKey| key.proof_at(iat, method, url, Some(token.value()), nonce.as_deref());
         let proof = token.dpop_key().map(prove).transpose()?.map(|proof| proof + "\0");
-        let (retries, first) = before.map_or((0, number), |(retries, first)| (retries.saturating_add(1), first));
         let call = Call { method: method.into(), url: url.into(), origin, number, nonce, iat, made, retries, first };
         // Sized before it is filled: a growing string would leave copies of the secret behind.
         let mut header = String::with_capacity(token.token_type().len() + token.value().len() + 2);
         for part in [token.token_type(), " ", token.value(), "\0"] {
             header.push_str(part);
         }
-        Ok(Authorization { header: header.into(), proof, call, token })
+        Ok(Authorization { header: header.into(), proof, own_nonce: OnceLock::new(), call, token })
     }
 
     /// Until an API has told its time, the authorization server's is the best guess.
@@ -168,8 +189,10 @@ impl Client {
     pub fn observe(&self, authorization: &Authorization, answer: &Observation<'_>) -> Result<Verdict, Error> {
         let call = &authorization.call;
         let origin = &call.origin;
+        let refusal = answer.www_authenticate.filter(|_| answer.http_status == 401).and_then(refusal);
+        let code = refusal.as_ref().map(|refusal| refusal.error.as_str());
         if let Some(nonce) = answer.dpop_nonce {
-            origin.adopt(nonce, call.number);
+            authorization.learn_nonce(nonce, code);
         }
         if let Some(date) = answer.date
             && origin.clock.learn(date, call.made, self.time_at(origin))
@@ -182,8 +205,6 @@ impl Client {
             }
             return Ok(Verdict::Done);
         }
-        let refusal = answer.www_authenticate.and_then(refusal);
-        let code = refusal.as_ref().map(|refusal| refusal.error.as_str());
         if self.may_succeed(authorization, code) {
             Ok(Verdict::Retry)
         } else {
@@ -197,10 +218,11 @@ impl Client {
         let (call, has_proof) = (&authorization.call, authorization.proof.is_some());
         let origin = &call.origin;
         let is_first = call.retries == 0;
-        if code == Some("use_dpop_nonce") {
+        if code == Some(USE_DPOP_NONCE) {
             // One retry; more only where another request can have used up the nonce of this one.
             let may_repeat = is_first || (call.retries < MAX_NONCE_RETRIES && call.is_contended());
-            return has_proof && may_repeat && origin.nonce() != call.nonce;
+            let next = authorization.own_nonce.get().cloned().or_else(|| origin.nonce());
+            return has_proof && may_repeat && next != call.nonce;
         }
         // Some APIs respond to a proof with a wrong time as if the token were at fault.
         if is_first && has_proof && origin.clock.disagrees_with(call.iat, call.made, self.time_at(origin)) {
@@ -220,7 +242,7 @@ impl Client {
         let description = refusal.and_then(|refusal| refusal.description).map(|text| clean(&text));
         let said = description.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
         let (status, message) = match code.as_deref() {
-            Some("use_dpop_nonce") => (
+            Some(USE_DPOP_NONCE) => (
                 Status::ProofRefused,
                 "the API wants a proof with another nonce, and sent none, or refuses the one it sent",
             ),
@@ -253,6 +275,17 @@ impl Authorization {
     /// The value of the `DPoP` header; `None` for a Bearer token.
     pub fn dpop(&self) -> Option<&str> {
         self.dpop_with_nul().map(without_nul)
+    }
+
+    /// Stores the nonce of a response for the next requests. If the nonces of several attempts were refused, other requests
+    /// use them up: then the nonce is kept for the next attempt of this request alone.
+    fn learn_nonce(&self, nonce: &str, code: Option<&str>) {
+        let call = &self.call;
+        if code == Some(USE_DPOP_NONCE) && call.retries > 0 && call.is_contended() && is_nonce(nonce) {
+            self.own_nonce.get_or_init(|| nonce.to_owned());
+        } else {
+            call.origin.adopt(nonce, call.number);
+        }
     }
 
     pub(crate) fn authorization_with_nul(&self) -> &str {

@@ -138,6 +138,19 @@ fn request_whose_nonce_another_request_used_up_is_sent_once_more() {
 }
 
 #[test]
+fn nonce_of_a_second_refusal_is_for_the_refused_request_alone() {
+    let bench = api_bench(DpopMode::Required);
+    let first = bench.authorize();
+    let rival = bench.authorize();
+    assert_eq!(bench.client.observe(&first, &refused(USE_NONCE, Some("one"))).unwrap(), Verdict::Retry);
+    assert_eq!(claims(&bench.client.authorize_again(&rival).unwrap())["nonce"], "one", "it is everybody's");
+    let second = bench.client.authorize_again(&first).unwrap();
+    assert_eq!(bench.client.observe(&second, &refused(USE_NONCE, Some("two"))).unwrap(), Verdict::Retry);
+    assert_eq!(claims(&bench.authorize())["nonce"], "one", "nobody else uses it up");
+    assert_eq!(claims(&bench.client.authorize_again(&second).unwrap())["nonce"], "two");
+}
+
+#[test]
 fn api_that_rejects_every_token_costs_one_replacement() {
     let bench = api_bench(DpopMode::Off);
     let challenge = r#"Bearer error="invalid_token""#;
