@@ -205,11 +205,16 @@ impl Client {
             }
             return Ok(Verdict::Done);
         }
-        if self.may_succeed(authorization, code) {
-            Ok(Verdict::Retry)
-        } else {
-            Err(self.given_up(refusal, &authorization.token))
-        }
+        let may_succeed = self.may_succeed(authorization, code);
+        let client = &self.0.settings.load().request.client_id;
+        tracing::debug!(
+            client,
+            api = origin.name(),
+            http_status = 401,
+            retry = may_succeed,
+            "an API refused a request"
+        );
+        if may_succeed { Ok(Verdict::Retry) } else { Err(self.given_up(refusal, &authorization.token)) }
     }
 
     /// Whether the request, refused with this error code, may succeed with a new proof or another token. Marks a token that was

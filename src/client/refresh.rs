@@ -267,6 +267,7 @@ impl RefreshTask {
                 cache,
             };
             let (plan, is_written) = (situation.plan(), situation.is_written());
+            tracing::debug!(client = self.settings.request.client_id, "next step of the refresh: {}", plan.name());
             let state = snapshot.state_of(&self.settings);
             if is_written && self.has_newest_secrets(state) {
                 state.schedule.note_all_written();
@@ -298,7 +299,7 @@ impl RefreshTask {
                 }
                 drop(guard);
                 self.record(|state, _| state.hold(&held));
-                tracing::info!("a new token is held for {} s", response.lifetime.as_secs());
+                self.log_new_token(response.lifetime);
                 Outcome::Token { held, is_final: true }
             }
             Requested::Failed { failure, token } => self.fail(failure, token, lock, settled_by).await,
@@ -425,6 +426,12 @@ impl RefreshTask {
         Arc::new(held.with_fitness(if response.proof_ignored { Fitness::ProofIgnored } else { Fitness::Fits }))
     }
 
+    fn log_new_token(&self, lifetime: Duration) {
+        let until = self.inner.clock.wall_seconds().saturating_add_unsigned(lifetime.as_secs());
+        let (client, lifetime, until) = (&self.settings.request.client_id, human::span(lifetime), human::time(until));
+        tracing::info!(client, "a new token is held for {lifetime}, until {until}");
+    }
+
     /// Records a failure, and completes its error with the time at which another attempt makes sense.
     fn record_failure(&self, failure: Failure) -> Error {
         let mut error = failure.error;
@@ -443,7 +450,13 @@ impl RefreshTask {
             error = state.last_error.insert(error.clone().with_retry_after(wait)).clone();
         });
         let wait = human::span(error.retry_after().unwrap_or_default());
-        tracing::warn!("{error}; nothing is sent for the next {wait}");
+        tracing::warn!(
+            client = self.settings.request.client_id,
+            status = error.status().name(),
+            request_id = error.request_id(),
+            retry_in = wait,
+            "{error}; nothing is sent for the next {wait}"
+        );
         error
     }
 
