@@ -100,7 +100,10 @@ fn log_of_a_refresh_tells_its_story_without_a_secret() {
             r#"DEBUG a token request is sent to SERVER client="sandbox-client" dpop=false"#,
             r#"DEBUG the token endpoint responded client="sandbox-client" http_status=503 ms=_ request_id=_"#,
             "DEBUG the lock of the shared cache was extended CACHE",
-            r#"WARN the server failed (HTTP 503); trying again in 1 s client="sandbox-client" status="SERVER_ERROR" request_id=_"#,
+            concat!(
+                "WARN the server failed (HTTP 503); trying again in 1 s ",
+                r#"client="sandbox-client" status="SERVER_ERROR" request_id=_"#
+            ),
             "DEBUG the lock of the shared cache was extended CACHE",
             "DEBUG the ledger was written to the shared cache CACHE",
             r#"DEBUG a token request is sent to SERVER client="sandbox-client" dpop=false"#,
