@@ -17,8 +17,6 @@ use super::sandbox::Sandbox;
 
 /// The cache that a fleet shares.
 pub enum Cache<'a> {
-    /// No cache: each process has its own token.
-    Memory,
     Directory(PathBuf),
     /// A server and the prefix of the keys.
     Redis(&'a Redis, &'a str),
@@ -31,7 +29,6 @@ pub enum Cache<'a> {
 impl Cache<'_> {
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         match self {
-            Self::Memory => vec![("TANGO_CACHE", "memory".into())],
             Self::Directory(directory) => vec![("TANGO_CACHE", format!("file:{}", directory.display()))],
             Self::Redis(redis, prefix) => redis.variables(prefix),
             Self::RedisThrough(_, proxy, prefix) => vec![("TANGO_CACHE", proxy.url(prefix))],
@@ -42,7 +39,6 @@ impl Cache<'_> {
     /// Returns the value whose name ends in `kind`.
     pub fn entry(&self, kind: &str) -> Option<Vec<u8>> {
         match self {
-            Self::Memory => None,
             Self::Directory(directory) => super::entry(directory, kind).map(|path| fs::read(path).unwrap()),
             Self::Redis(redis, prefix) | Self::RedisThrough(redis, _, prefix) => redis.entry(prefix, kind),
             Self::Memory => None,
@@ -56,7 +52,6 @@ impl Cache<'_> {
     /// Waits until a process has taken the lock.
     pub fn wait_for_a_holder(&self) {
         wait_until("a process takes the lock", || match self {
-            Self::Memory => true,
             Self::Directory(directory) => super::entry(directory, "lock").is_some(),
             Self::Redis(redis, prefix) | Self::RedisThrough(redis, _, prefix) => !redis.keys(prefix).is_empty(),
             Self::Memory => true,
@@ -66,7 +61,6 @@ impl Cache<'_> {
     /// Returns whether the lock is free, or expires within the lease.
     pub fn lock_is_free_within(&self, lease: Duration) -> bool {
         match self {
-            Self::Memory => true,
             Self::Directory(directory) => {
                 File::open(super::entry(directory, "lock").unwrap()).unwrap().try_lock().is_ok()
             }
