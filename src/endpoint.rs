@@ -26,6 +26,7 @@ use crate::deadline;
 use crate::dpop::{Binding, Nonce, ServerClock};
 use crate::error::{Error, Status};
 use crate::failure_kind::FailureKind;
+use crate::human::milliseconds_since;
 use crate::secret::Redactor;
 
 use body::{Sent, TrackedBody};
@@ -59,6 +60,7 @@ impl TokenSource for TokenEndpoint {
 pub(crate) struct TokenEndpoint {
     http: reqwest::Client,
     url: url::Url,
+    client_id: String,
     form: Zeroizing<String>,
     requested_scope: String,
     documented_lifetime: Duration,
@@ -96,6 +98,7 @@ impl TokenEndpoint {
         Ok(Self {
             http: transport::http_client(settings)?,
             url: settings.token_url.clone(),
+            client_id: settings.request.client_id.clone(),
             form: form(&settings.request),
             requested_scope: settings.request.scope.clone(),
             documented_lifetime: settings.request.documented_lifetime,
@@ -137,7 +140,14 @@ impl TokenEndpoint {
     async fn send(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<TokenResponse, Failure> {
         let sent = Sent::default();
         let request = self.http_request(self.proof(deadline, iat, nonce).await?, &sent);
-        let sent_at = self.server_clock.boot_time();
+        let (start, sent_at) = (std::time::Instant::now(), self.server_clock.boot_time());
+        let client = self.client_id.as_str();
+        tracing::debug!(
+            client,
+            dpop = self.binding.is_some(),
+            "a token request is sent to {}",
+            transport::server(&self.url)
+        );
         // Not the timeout of the HTTP client, which looks at its clock before it looks at the response.
         let timed_out = || transport::timed_out(sent.is_true(), &self.url);
         let response = deadline::until(deadline, request.send()).await.ok_or_else(timed_out)?;
@@ -148,6 +158,13 @@ impl TokenEndpoint {
             self.server_clock.learn(date, sent_at, self.server_clock.now());
         }
         let (status, now) = (response.status(), self.server_clock.time_of(date));
+        tracing::debug!(
+            client,
+            http_status = status.as_u16(),
+            ms = milliseconds_since(start),
+            request_id = refusal::request_id(response.headers(), &self.redactor),
+            "the token endpoint responded"
+        );
         let body = match deadline::until(deadline, read_body(&mut response)).await {
             Some(Ok(body)) => body,
             // The body of an error response is useful, but the status is enough to classify it.

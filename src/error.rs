@@ -90,6 +90,13 @@ impl Status {
         (Self::CacheUnavailable, c"TANGO_STATUS_CACHE_UNAVAILABLE"),
     ];
 
+    /// Returns its name without the prefix of C, for the log: `QUOTA_REFUSED`.
+    pub(crate) fn name(self) -> &'static str {
+        let known = Self::NAMES.into_iter().find(|(status, _)| *status == self);
+        let name = known.and_then(|(_, name)| name.to_str().ok()).unwrap_or_default();
+        name.strip_prefix("TANGO_STATUS_").unwrap_or(name)
+    }
+
     /// Returns the status with this number, as `status as i32` gave it.
     pub(crate) fn from_number(number: i32) -> Option<Self> {
         Self::NAMES.into_iter().map(|(status, _)| status).find(|&status| status as i32 == number)

@@ -1,6 +1,6 @@
 //! Spans and times in messages, as a person reads them.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 /// Returns a span in its two largest units, rounded up to the smaller one: `20 h 1 min`, `5 min 0 s`, `12 s`.
 pub(crate) fn span(span: Duration) -> String {
@@ -13,6 +13,16 @@ pub(crate) fn span(span: Duration) -> String {
             format!("{} h {} min", minutes / 60, minutes % 60)
         }
     }
+}
+
+/// Returns the milliseconds since `start`, for the log.
+pub(crate) fn milliseconds_since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Returns a configured timeout, exactly where it is not a number of seconds: `1500 ms`, `30 s`, `2 min 0 s`.
+pub(crate) fn timeout(timeout: Duration) -> String {
+    if timeout.subsec_millis() == 0 { span(timeout) } else { format!("{} ms", timeout.as_millis()) }
 }
 
 /// Returns a point in time, in seconds since 1970, as day of the week, hour and minute: `Sat 12:30 UTC`.
@@ -42,6 +52,12 @@ mod tests {
         ] {
             assert_eq!(span(Duration::from_secs_f64(seconds)), expected);
         }
+    }
+
+    #[test]
+    fn timeouts_are_exact() {
+        let shown = [1_500, 30_000, 120_000].map(|ms| timeout(Duration::from_millis(ms)));
+        assert_eq!(shown, ["1500 ms", "30 s", "2 min 0 s"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod blocking;
 mod clock_mapping;
 mod file;
 mod ledger;
+mod logged;
 mod names;
 mod record;
 mod redis;
@@ -24,6 +25,7 @@ use crate::threads::NoThread;
 pub(crate) use blocking::Blocking;
 pub use blocking::{CacheError, SharedCache};
 pub(crate) use file::FileCache;
+pub(crate) use logged::Logged;
 pub(crate) use names::{Identity, Names};
 pub(crate) use record::Record;
 pub(crate) use redis::{Redis, RedisAddress};
@@ -99,6 +101,13 @@ pub(crate) struct Entry {
     pub bytes: Option<Vec<u8>>,
     /// How long the store has to keep the entry. A directory keeps it until it is replaced.
     pub keep: Duration,
+}
+
+impl Entry {
+    /// Whether this writes a token.
+    fn is_record(&self) -> bool {
+        matches!(self.kind, Kind::Record(_)) && self.bytes.is_some()
+    }
 }
 
 /// The reason why an operation of a store failed, for a person to act on. It contains no secret.

@@ -50,7 +50,7 @@ fn every_call_is_accepted_with_a_wrong_clock_and_nonces_and_redis() {
     every_call_of_a_cold_fleet_is_accepted(&Cache::Redis(&Redis::start(), "calls:"));
 }
 
-/// Stops a process while its request is at the server, for longer than all its deadlines. Its response arrives meanwhile.
+/// Stops a process while its request is at the server, for longer than its deadlines. The response arrives meanwhile.
 fn stopped_process_gets_the_token_that_it_requested(cache: &Cache) {
     let sandbox = Sandbox::start(&[]);
     let timeouts = [("TANGO_ATTEMPT_TIMEOUT_MS", "1000"), ("TANGO_TOTAL_TIMEOUT_MS", "1500")];

@@ -103,8 +103,8 @@ impl Client {
         self.authorization(method, url, None)
     }
 
-    /// The headers for sending the same request once more, after [`Verdict::Retry`]. Go on while that is the verdict: it
-    /// ends, usually after one retry, and after a few if other requests use up the API's nonces meanwhile.
+    /// The headers for sending the same request once more, after [`Verdict::Retry`]. Go on while that is the verdict:
+    /// it ends, usually after one retry, and after a few if other requests use up the API's nonces meanwhile.
     pub fn authorize_again(&self, refused: &Authorization) -> Result<Authorization, Error> {
         self.authorization(&refused.call.method, &refused.call.url, Some(Attempt::after(refused)))
     }
@@ -160,7 +160,7 @@ impl Client {
         token: Token,
         attempt: Option<Attempt>,
     ) -> Result<Authorization, Error> {
-        // The nonce comes first: it belongs to an earlier request than this one, so the response to this one replaces it.
+        // The nonce first: it then comes from an earlier request, and the response to this one replaces it.
         let newest_nonce = origin.nonce();
         let number = origin.number_request();
         let Attempt { retries, first, nonce } = attempt.unwrap_or(Attempt { retries: 0, first: number, nonce: None });
@@ -205,11 +205,16 @@ impl Client {
             }
             return Ok(Verdict::Done);
         }
-        if self.may_succeed(authorization, code) {
-            Ok(Verdict::Retry)
-        } else {
-            Err(self.given_up(refusal, &authorization.token))
-        }
+        let may_succeed = self.may_succeed(authorization, code);
+        let client = &self.0.settings.load().request.client_id;
+        tracing::debug!(
+            client,
+            api = origin.name(),
+            http_status = 401,
+            retry = may_succeed,
+            "an API refused a request"
+        );
+        if may_succeed { Ok(Verdict::Retry) } else { Err(self.given_up(refusal, &authorization.token)) }
     }
 
     /// Whether the request, refused with this error code, may succeed with a new proof or another token. Marks a token that was
@@ -277,8 +282,8 @@ impl Authorization {
         self.dpop_with_nul().map(without_nul)
     }
 
-    /// Stores the nonce of a response for the next requests. If the nonces of several attempts were refused, other requests
-    /// use them up: then the nonce is kept for the next attempt of this request alone.
+    /// Stores the nonce of a response for the next requests. If the nonces of several attempts were refused, other
+    /// requests use them up: then the nonce is kept for the next attempt of this request alone.
     fn learn_nonce(&self, nonce: &str, code: Option<&str>) {
         let call = &self.call;
         if code == Some(USE_DPOP_NONCE) && call.retries > 0 && call.is_contended() && is_nonce(nonce) {

@@ -7,7 +7,7 @@ use crate::dpop::ServerClock;
 use crate::endpoint::{TokenEndpoint, TokenSource};
 use crate::error::Error;
 use crate::runtime::Runtime;
-use crate::store::{Names, Store};
+use crate::store::{Logged, Names, Store};
 
 pub(crate) trait Components: Send + Sync + 'static {
     /// Where tokens come from.
@@ -32,7 +32,8 @@ impl Components for SystemComponents {
     }
 
     fn store(&self, settings: &Settings, names: &Names) -> Option<Box<dyn Store>> {
-        settings.cache.store(names)
+        let store = settings.cache.store(names)?;
+        Some(Box::new(Logged::new(store, settings.cache.name(), &settings.request.client_id)))
     }
 
     fn runtime(&self) -> Result<Runtime, Error> {

@@ -44,6 +44,20 @@ pub(super) enum Plan {
     Refresh { meanwhile: Option<Arc<HeldToken>> },
 }
 
+impl Plan {
+    /// Returns what happens next, for the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Return(Reply::Token(_)) => "serve the token",
+            Self::Return(Reply::Refused { .. }) => "send nothing yet",
+            Self::Return(Reply::Nothing) => "nothing",
+            Self::Write { token: Some(_), .. } => "write the token to the shared cache",
+            Self::Write { token: None, .. } => "write the ledger to the shared cache",
+            Self::Refresh { .. } => "request a token",
+        }
+    }
+}
+
 #[derive(Clone)]
 pub(super) enum Reply {
     Token(Arc<HeldToken>),

@@ -19,6 +19,7 @@ use crate::clock::BootTime;
 use crate::config::Settings;
 use crate::endpoint::{Failure, TokenResponse};
 use crate::error::{Error, Status};
+use crate::human;
 use crate::policy::{Decision, TokenLifetime};
 use crate::random::jitter;
 use crate::store::{Locked, Names, OPERATION_TIMEOUT, Record, Session, StoreError, View};
@@ -264,6 +265,7 @@ impl RefreshTask {
                 cache,
             };
             let (plan, is_written) = (situation.plan(), situation.is_written());
+            tracing::debug!(client = self.settings.request.client_id, "next step of the refresh: {}", plan.name());
             let state = snapshot.state_of(&self.settings);
             if is_written && self.has_newest_secrets(state) {
                 state.schedule.note_all_written();
@@ -295,7 +297,7 @@ impl RefreshTask {
                 }
                 drop(guard);
                 self.record(|state, _| state.hold(&held));
-                tracing::info!("a new token is held for {} s", response.lifetime.as_secs());
+                self.log_new_token(response.lifetime);
                 Outcome::Token { held, is_final: true }
             }
             Requested::Failed { failure, token } => self.fail(failure, token, lock, settled_by).await,
@@ -344,6 +346,12 @@ impl RefreshTask {
         let clock = Arc::clone(&self.inner.clock);
         let held = HeldToken::new(&response.access_token, response.key.clone(), &response.scope, lifetime, clock);
         Arc::new(held.with_fitness(if response.proof_ignored { Fitness::ProofIgnored } else { Fitness::Fits }))
+    }
+
+    fn log_new_token(&self, lifetime: Duration) {
+        let until = self.inner.clock.wall_seconds().saturating_add_unsigned(lifetime.as_secs());
+        let (client, lifetime, until) = (&self.settings.request.client_id, human::span(lifetime), human::time(until));
+        tracing::info!(client, "a new token is held for {lifetime}, until {until}");
     }
 
     fn outcome(&self, reply: Reply) -> Outcome {

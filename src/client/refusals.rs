@@ -32,7 +32,13 @@ impl RefreshTask {
             error = state.last_error.insert(error.clone().with_retry_after(wait)).clone();
         });
         let wait = human::span(error.retry_after().unwrap_or_default());
-        tracing::warn!("{error}; nothing is sent for the next {wait}");
+        tracing::warn!(
+            client = self.settings.request.client_id,
+            status = error.status().name(),
+            request_id = error.request_id(),
+            retry_in = wait,
+            "{error}; nothing is sent for the next {wait}"
+        );
         error
     }
 

@@ -12,6 +12,7 @@ use crate::endpoint::{Failure, ProofRetries, TokenResponse};
 use crate::error::Error;
 use crate::exit::RequestGuard;
 use crate::failure_kind::FailureKind;
+use crate::human;
 use crate::random::jitter;
 use crate::retry::Attempts;
 use crate::store::{Locked, OPERATION_TIMEOUT, Saved, StoreError};
@@ -153,7 +154,14 @@ impl RefreshTask {
                 // Another process may be sending a request by then.
                 return Requested::failed(failure);
             }
-            tracing::warn!("{}; trying again in {} ms", failure.error, pause.as_millis());
+            tracing::warn!(
+                client = self.settings.request.client_id,
+                status = failure.error.status().name(),
+                request_id = failure.error.request_id(),
+                "{}; trying again in {}",
+                failure.error,
+                human::span(pause)
+            );
             last_failure = Some(failure);
             time::sleep(pause).await;
         }

@@ -8,6 +8,7 @@ use super::refresh::{Outcome, ended_unexpectedly};
 use super::single_flight::{NoResult, Waiter};
 use super::{Inner, is_superseded};
 use crate::error::{Error, Status};
+use crate::human;
 use crate::policy::Decision;
 use crate::runtime::Runtime;
 use crate::token::{HeldToken, Token};
@@ -136,10 +137,8 @@ impl Inner {
         if let Decision::Refuse { until } = snapshot.decide_for_refresh(&self.settings.load(), now) {
             return snapshot.current().refusal(until, now);
         }
-        let message = format!(
-            "no token within {} ms; the refresh goes on, here or in another process; ask again",
-            timeout.as_millis()
-        );
+        let timeout = human::timeout(timeout);
+        let message = format!("no token within {timeout}; the refresh goes on, here or in another process; ask again");
         Error::new(Status::TimedOut, message).with_retry_after(Some(Duration::from_secs(1)))
     }
 }

@@ -42,6 +42,16 @@ impl CacheSettings {
         }
     }
 
+    /// Returns the cache as a person knows it, without passwords.
+    pub fn name(&self) -> String {
+        match &self.place {
+            Place::Memory => "memory".into(),
+            Place::Directory(directory) => format!("file:{}", directory.display()),
+            Place::Redis(address) => format!("redis:{address}"),
+            Place::Custom(_) => "custom".into(),
+        }
+    }
+
     fn blocking(&self, cache: Arc<dyn SharedCache>, names: Names) -> Box<dyn Store> {
         Box::new(Blocking::new(cache, names, self.workers.clone()))
     }

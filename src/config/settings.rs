@@ -15,6 +15,7 @@ use super::options::{
 use super::{CacheSettings, Environment, KeySource};
 use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
 use crate::error::{Error, Status};
+use crate::human;
 use crate::policy::Quota;
 use crate::secret::Redactor;
 use crate::store::Identity;
@@ -300,7 +301,7 @@ fn resolve_user_agent(agent: Option<&str>) -> Result<HeaderValue, String> {
 fn resolve_timeout(name: &str, timeout: Option<Duration>, default: Duration) -> Result<Duration, String> {
     let timeout = timeout.unwrap_or(default);
     if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
-        return Err(format!("{name} must be between 1 ms and {} s", LONGEST_TIMEOUT.as_secs()));
+        return Err(format!("{name} must be between 1 ms and {}", human::span(LONGEST_TIMEOUT)));
     }
     Ok(timeout)
 }

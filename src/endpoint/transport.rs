@@ -96,7 +96,8 @@ pub(super) fn timed_out(sent: bool, url: &Url) -> Failure {
     Failure::new(Error::new(Status::TimedOut, message), kind)
 }
 
-fn server(url: &Url) -> String {
+/// Returns the host and the port of a server, for messages.
+pub(super) fn server(url: &Url) -> String {
     format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }
 
