@@ -48,7 +48,11 @@ fn stopped_processes_send_nothing_inside_a_cool_down_when_they_continue() {
         let Results { server, calls, .. } = simulate(seed, PROCESSES, 7 * DAY, hazards);
         assert_eq!(server.against_the_ledger, [], "seed {seed}");
         let in_vain = server.requests.len() - server.issues.len();
-        assert!(in_vain <= server.stops.len() + server.lost.len(), "seed {seed}: {in_vain} of {}", server.requests.len());
+        assert!(
+            in_vain <= server.stops.len() + server.lost.len(),
+            "seed {seed}: {in_vain} of {}",
+            server.requests.len()
+        );
         assert!(server.issues.len() >= 6 && calls.first_success.is_some(), "seed {seed}: {:?}", server.issues);
     }
 }
