@@ -262,20 +262,23 @@ fn sleep_and_a_wall_clock_set_back_by_as_much_deceive_for_a_minute_at_most() {
 
 #[test]
 fn who_gives_up_waiting_leaves_the_others_alone() {
-    let bench = bench(|number| ScriptedResponse::After(Duration::from_millis(200), token(number).into()));
+    let bench = bench(token);
+    bench.server.hold();
     let given_up = AtomicUsize::new(0);
     let waiter = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     thread::scope(|scope| {
         let patient = scope.spawn(|| bench.value());
+        bench.eventually(|bench| bench.server.requests().len() == 1);
         waiter.block_on(async {
             for _ in 0..10 {
                 let impatient = tokio::time::timeout(Duration::from_millis(1), bench.client.acquire_async());
                 given_up.fetch_add(usize::from(impatient.await.is_err()), SeqCst);
             }
         });
+        bench.server.release();
         assert_eq!(patient.join().unwrap(), "token-1");
     });
-    assert!(given_up.load(SeqCst) > 0);
+    assert_eq!(given_up.load(SeqCst), 10);
     assert_eq!(bench.server.requests().len(), 1);
     assert_eq!(waiter.block_on(bench.client.acquire_async()).unwrap().value(), "token-1");
 }
@@ -329,16 +332,19 @@ fn a_redirect_is_reported_and_never_followed() {
 
 #[test]
 fn a_token_that_expires_before_its_refresh_lands_makes_callers_wait() {
-    let bench = bench(|number| match number {
-        1 => token(1),
-        _ => ScriptedResponse::After(Duration::from_millis(200), token(number).into()),
-    });
+    let bench = bench(token);
     bench.value();
+    bench.server.hold();
     bench.clock.advance(21 * HOUR);
     assert_eq!(bench.value(), "token-1");
     bench.eventually(|bench| bench.server.requests().len() == 2);
     bench.clock.advance(3 * HOUR);
-    assert_eq!(bench.value(), "token-2");
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| bench.value());
+        bench.eventually(|bench| bench.client.0.process.get().refreshes.waiters() == 1);
+        bench.server.release();
+        assert_eq!(waiting.join().unwrap(), "token-2");
+    });
     assert_eq!(bench.server.requests().len(), 2, "they wait for the refresh that was under way");
 }
 

@@ -17,32 +17,29 @@ fn sent_for(server: &Server, id: &str) -> usize {
     server.requests().iter().filter(|request| request.contains(&format!("client_id={id}&"))).count()
 }
 
-fn late(reply: ScriptedResponse) -> ScriptedResponse {
-    ScriptedResponse::After(Duration::from_millis(300), reply.into())
-}
-
-/// Sets other credentials while the first request is under way.
-fn set_during_the_first_request(bench: &Fixture) -> Result<Token, Error> {
+/// Sets credentials while the request of a caller is under way. Returns what the caller gets.
+fn set_during_a_request(bench: &Fixture, credentials: &Credentials) -> Result<Token, Error> {
+    let sent = bench.server.requests().len();
+    bench.server.hold();
     thread::scope(|scope| {
         let waiting = scope.spawn(|| bench.client.acquire());
-        bench.eventually(|bench| bench.server.requests().len() == 1);
-        bench.client.set_credentials(&second()).unwrap();
+        bench.eventually(|bench| bench.server.requests().len() > sent);
+        bench.client.set_credentials(credentials).unwrap();
+        bench.server.release();
         waiting.join().unwrap()
     })
 }
 
 #[test]
 fn a_token_for_others_that_lands_after_they_were_set_back_replaces_nothing() {
-    let bench = bench(|number| match number {
-        1 => token(1),
-        2 => late(token(2)),
-        _ => quota_refusal(),
-    });
+    let bench = bench(|number| if number <= 2 { token(number) } else { quota_refusal() });
     bench.value();
+    bench.server.hold();
     bench.client.set_credentials(&second()).unwrap();
     assert_eq!(bench.value(), "token-1");
     bench.eventually(|bench| bench.server.requests().len() == 2);
     bench.client.set_credentials(&first()).unwrap();
+    bench.server.release();
     bench.eventually(Fixture::nothing_under_way);
     assert_eq!(bench.value(), "token-1");
     bench.client.set_credentials(&second()).unwrap();
@@ -83,31 +80,22 @@ fn a_cool_down_outlives_a_token_that_was_got_with_others() {
 
 #[test]
 fn who_waits_for_others_that_fail_is_refused_what_a_cool_down_forbids() {
-    let bench = bench(|number| if number == 2 { late(ScriptedResponse::text(401, "no")) } else { quota_refusal() });
+    let bench = bench(|number| if number == 2 { ScriptedResponse::text(401, "no") } else { quota_refusal() });
     bench.failure();
     bench.client.set_credentials(&second()).unwrap();
-    thread::scope(|scope| {
-        let waiting = scope.spawn(|| bench.failure());
-        bench.eventually(|bench| bench.server.requests().len() == 2);
-        bench.client.set_credentials(&first()).unwrap();
-        assert_eq!(waiting.join().unwrap().status(), Status::QuotaRefused);
-    });
+    assert_eq!(set_during_a_request(&bench, &first()).unwrap_err().status(), Status::QuotaRefused);
     assert_eq!(sent_for(&bench.server, "id"), 1);
 }
 
-/// The first request is refused when its credentials are no longer those of now.
-fn refused_when_former() -> impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static {
-    |number| match number {
-        1 => late(quota_refusal()),
-        2 => token(2),
-        _ => quota_refusal(),
-    }
+/// A server that grants a token to the second request only.
+fn grants_the_second() -> impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static {
+    |number| if number == 2 { token(2) } else { quota_refusal() }
 }
 
 #[test]
 fn a_refusal_of_former_credentials_is_remembered() {
-    let bench = bench(refused_when_former());
-    assert_eq!(set_during_the_first_request(&bench).unwrap().value(), "token-2");
+    let bench = bench(grants_the_second());
+    assert_eq!(set_during_a_request(&bench, &second()).unwrap().value(), "token-2");
     bench.client.set_credentials(&first()).unwrap();
     bench.value();
     bench.eventually(Fixture::nothing_under_way);
@@ -116,8 +104,8 @@ fn a_refusal_of_former_credentials_is_remembered() {
 
 #[test]
 fn a_refusal_of_former_credentials_reaches_those_who_use_them() {
-    let fleet = fleet(refused_when_former());
-    assert_eq!(set_during_the_first_request(&fleet.join()).unwrap().value(), "token-2");
+    let fleet = fleet(grants_the_second());
+    assert_eq!(set_during_a_request(&fleet.join(), &second()).unwrap().value(), "token-2");
     assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
     assert_eq!(sent_for(&fleet.server, "id"), 1);
 }
@@ -165,9 +153,10 @@ fn nothing_is_sent_for_replaced_credentials_whose_token_is_only_suspected() {
     let fleet = fleet(token);
     let bench = fleet.join();
     let refused = bench.client.acquire().unwrap();
-    fleet.memory_store.slow_down(Duration::from_millis(100));
+    fleet.memory_store.hold_loads();
     bench.client.invalidate(&refused);
     bench.client.set_credentials(&second()).unwrap();
+    fleet.memory_store.release();
     bench.eventually(|bench| bench.value() == "token-2");
     assert_eq!((sent_for(&fleet.server, "id"), sent_for(&fleet.server, "id-2")), (1, 1));
     // The suspicion is written, though nobody calls.
@@ -181,14 +170,10 @@ fn nothing_is_sent_for_replaced_credentials_whose_token_is_only_suspected() {
 
 #[test]
 fn a_new_secret_that_is_set_during_a_fetch_gets_its_record_soon() {
-    let fleet = fleet(|number| if number == 1 { late(token(1)) } else { quota_refusal() });
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
     let bench = fleet.join();
-    thread::scope(|scope| {
-        let waiting = scope.spawn(|| bench.value());
-        bench.eventually(|_| fleet.requests() == 1);
-        bench.client.set_credentials(&Credentials::new().client("id", "new-secret")).unwrap();
-        assert_eq!(waiting.join().unwrap(), "token-1");
-    });
+    let rotated = Credentials::new().client("id", "new-secret");
+    assert_eq!(set_during_a_request(&bench, &rotated).unwrap().value(), "token-1");
     bench.eventually(Fixture::nothing_under_way);
     fleet.clock.advance(Duration::from_secs(20));
     bench.value();
@@ -198,20 +183,15 @@ fn a_new_secret_that_is_set_during_a_fetch_gets_its_record_soon() {
 
 #[test]
 fn the_same_credentials_set_during_their_refusal_are_not_tried_again() {
-    let bench = bench(|_| late(ScriptedResponse::text(401, "no")));
-    thread::scope(|scope| {
-        let waiting = scope.spawn(|| bench.failure());
-        bench.eventually(|bench| bench.server.requests().len() == 1);
-        bench.client.set_credentials(&first()).unwrap();
-        waiting.join().unwrap();
-    });
+    let bench = bench(|_| ScriptedResponse::text(401, "no"));
+    assert_eq!(set_during_a_request(&bench, &first()).unwrap_err().status(), Status::CredentialsRefused);
     assert_eq!(bench.server.requests().len(), 1);
 }
 
 #[test]
 fn retries_end_when_other_credentials_are_set() {
-    let bench = bench(|number| if number == 1 { late(ScriptedResponse::text(503, "")) } else { token(number) });
-    assert_eq!(set_during_the_first_request(&bench).unwrap().value(), "token-2");
+    let bench = bench(|number| if number == 1 { ScriptedResponse::text(503, "") } else { token(number) });
+    assert_eq!(set_during_a_request(&bench, &second()).unwrap().value(), "token-2");
     assert_eq!((sent_for(&bench.server, "id"), sent_for(&bench.server, "id-2")), (1, 1));
 }
 

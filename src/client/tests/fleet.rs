@@ -65,12 +65,15 @@ fn who_comes_later_uses_what_is_there() {
 
 #[test]
 fn all_who_start_at_once_share_one_request() {
-    let fleet = fleet(|number| ScriptedResponse::After(Duration::from_millis(100), token(number).into()));
+    let fleet = fleet(token);
+    fleet.server.hold();
     let benches: Vec<_> = (0..20).map(|_| fleet.join()).collect();
     thread::scope(|scope| {
         for bench in &benches {
             scope.spawn(|| assert_eq!(bench.value(), "token-1"));
         }
+        benches[0].eventually(|_| fleet.requests() == 1 && fleet.memory_store.locks_asked_for() >= 20);
+        fleet.server.release();
     });
     assert_eq!(fleet.requests(), 1);
 }
@@ -159,9 +162,8 @@ fn a_cool_down_can_be_read_by_who_cannot_read_the_record() {
 
 #[test]
 fn a_sender_that_died_may_have_spent_the_token_and_one_further_request_tells() {
-    let fleet = fleet(|number| {
-        if number == 1 { ScriptedResponse::After(HOUR, ScriptedResponse::Close.into()) } else { quota_refusal() }
-    });
+    let fleet = fleet(|_| quota_refusal());
+    fleet.server.hold();
     let dead = fleet.join();
     let dying = dead.client.acquire_async();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -169,9 +171,10 @@ fn a_sender_that_died_may_have_spent_the_token_and_one_further_request_tells() {
     dead.eventually(|_| fleet.requests() == 1);
     assert!(fleet.memory_store.ledger()["in_flight_since_ms"].is_i64(), "written before it was sent");
 
-    // The store opens the lock of a dead process.
+    // The store opens the lock of a dead process, whose response nobody reads.
     fleet.memory_store.hold_lock(false);
     fleet.clock.advance(MINUTE);
+    fleet.server.hold_only(1);
     let error = fleet.join().failure();
     assert_eq!((error.status(), error.retry_after()), (Status::QuotaRefused, Some(20 * HOUR)));
     assert!(fleet.memory_store.ledger()["possibly_spent_ms"].is_i64());
@@ -371,12 +374,14 @@ fn who_was_refused_finds_the_token_that_another_puts_back() {
 
 #[test]
 fn a_password_that_changes_during_a_fetch_costs_no_second_token() {
-    let fleet = fleet(|number| ScriptedResponse::After(Duration::from_millis(300), token(number).into()));
+    let fleet = fleet(token);
+    fleet.server.hold();
     let bench = fleet.join();
     thread::scope(|scope| {
         let waiting = scope.spawn(|| bench.value());
         bench.eventually(|_| fleet.requests() == 1);
         bench.client.set_credentials(&Credentials::new().service_account("name", "new")).unwrap();
+        fleet.server.release();
         assert_eq!(waiting.join().unwrap(), "token-1");
     });
     assert_eq!(look(&bench), "token-1");
@@ -385,13 +390,14 @@ fn a_password_that_changes_during_a_fetch_costs_no_second_token() {
 
 #[test]
 fn a_password_that_changes_during_its_refusal_is_tried_for_those_who_wait() {
-    let late = |reply: ScriptedResponse| ScriptedResponse::After(Duration::from_millis(300), reply.into());
-    let fleet = fleet(move |number| if number == 1 { late(ScriptedResponse::text(401, "no")) } else { token(number) });
+    let fleet = fleet(|number| if number == 1 { ScriptedResponse::text(401, "no") } else { token(number) });
+    fleet.server.hold();
     let bench = fleet.join();
     thread::scope(|scope| {
         let waiting = scope.spawn(|| bench.value());
         bench.eventually(|_| fleet.requests() == 1);
         bench.client.set_credentials(&Credentials::new().service_account("name", "new")).unwrap();
+        fleet.server.release();
         assert_eq!(waiting.join().unwrap(), "token-2");
     });
 }
@@ -406,15 +412,17 @@ fn who_cannot_open_a_record_does_not_write_over_it() {
     assert_eq!(fleet.join().value(), "token-1");
 }
 
-/// One process is stopped while its first request, which is answered with `late`, is under way, for longer than its lease;
-/// another goes on and is refused; then the first goes on, for which this gives what its caller gets.
-fn stopped_during_its_request(fleet: &Fleet, stopped: &Fixture) -> Error {
+/// Stops a process with its first request at the server, for longer than its lease. `meanwhile`, another process sends the
+/// second request and is refused. Returns what the caller of the first process gets when that continues.
+fn stopped_during_its_request(fleet: &Fleet, stopped: &Fixture, other: &Fixture) -> Result<Token, Error> {
+    fleet.server.hold_only(1);
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| stopped.client.acquire().unwrap_err());
+        let waiting = scope.spawn(|| stopped.client.acquire());
         stopped.eventually(|_| fleet.requests() == 1);
         fleet.memory_store.hold_lock(false);
         fleet.clock.advance(Duration::from_secs(16));
-        assert_eq!(fleet.join().failure().status(), Status::QuotaRefused);
+        assert_eq!(other.failure().status(), Status::QuotaRefused);
+        fleet.server.release();
         waiting.join().unwrap()
     })
 }
@@ -424,13 +432,9 @@ fn who_was_stopped_for_longer_than_its_lease_leaves_it_to_those_who_went_on() {
     let late =
         [ScriptedResponse::Close, ScriptedResponse::text(400, "no such audience"), ScriptedResponse::text(503, "")];
     for late in late {
-        let first = late.clone();
-        let fleet = fleet(move |number| match number {
-            1 => ScriptedResponse::After(Duration::from_millis(500), first.clone().into()),
-            _ => quota_refusal(),
-        });
+        let fleet = fleet(move |number| if number == 1 { late.clone() } else { quota_refusal() });
         let stopped = fleet.join();
-        let error = stopped_during_its_request(&fleet, &stopped);
+        let error = stopped_during_its_request(&fleet, &stopped, &fleet.join()).unwrap_err();
         assert_eq!(error.status(), Status::QuotaRefused, "what keeps it from going on");
         assert_eq!(fleet.requests(), 2, "its request is not repeated inside the cool-down of the other");
         let ledger = fleet.memory_store.ledger();
@@ -448,19 +452,9 @@ fn who_was_stopped_for_longer_than_its_lease_leaves_it_to_those_who_went_on() {
 
 #[test]
 fn a_token_that_came_to_who_was_stopped_is_the_whole_fleets() {
-    let fleet = fleet(|number| match number {
-        1 => ScriptedResponse::After(Duration::from_millis(500), token(1).into()),
-        _ => quota_refusal(),
-    });
+    let fleet = fleet(|number| if number == 1 { token(1) } else { quota_refusal() });
     let (stopped, other) = (fleet.join(), fleet.join());
-    thread::scope(|scope| {
-        let waiting = scope.spawn(|| stopped.value());
-        stopped.eventually(|_| fleet.requests() == 1);
-        fleet.memory_store.hold_lock(false);
-        fleet.clock.advance(Duration::from_secs(16));
-        assert_eq!(other.failure().status(), Status::QuotaRefused);
-        assert_eq!(waiting.join().unwrap(), "token-1");
-    });
+    assert_eq!(stopped_during_its_request(&fleet, &stopped, &other).unwrap().value(), "token-1");
     fleet.clock.advance(Duration::from_secs(15));
     assert_eq!((other.value(), fleet.join().value()), ("token-1".into(), "token-1".into()));
     assert_eq!(fleet.requests(), 2);
@@ -470,15 +464,15 @@ fn a_token_that_came_to_who_was_stopped_is_the_whole_fleets() {
 fn who_was_stopped_before_its_request_looks_again_and_leaves_no_lock_behind() {
     let fleet = fleet(token);
     let (stopped, other) = (fleet.join(), fleet.join());
-    // It has the lock, and is stopped as it looks for the second time.
-    fleet.memory_store.slow_down(Duration::from_millis(300));
+    // It has the lock, and is stopped as it reads for the second time.
+    fleet.memory_store.hold_a_load_under_the_lock();
     thread::scope(|scope| {
         let waiting = scope.spawn(|| stopped.value());
-        stopped.eventually(|_| fleet.memory_store.is_locked());
-        fleet.memory_store.slow_down(Duration::ZERO);
+        stopped.eventually(|_| fleet.memory_store.holds_a_load());
         fleet.memory_store.hold_lock(false);
         fleet.clock.advance(Duration::from_secs(16));
         assert_eq!(other.value(), "token-1");
+        fleet.memory_store.release();
         assert_eq!(waiting.join().unwrap(), "token-1", "which the other got");
     });
     assert_eq!(fleet.requests(), 1);
@@ -616,10 +610,11 @@ fn callers_go_on_from_memory_while_one_looks() {
     let bench = fleet.join();
     bench.value();
     fleet.clock.advance(Duration::from_secs(400));
-    fleet.memory_store.slow_down(Duration::from_millis(300));
+    fleet.memory_store.hold_loads();
     bench.value();
     assert!(!bench.nothing_under_way());
     assert!(bench.client.0.serve_from_memory().is_some());
+    fleet.memory_store.release();
     bench.eventually(Fixture::nothing_under_way);
 }
 
@@ -651,12 +646,14 @@ fn a_client_that_is_freed_is_not_kept_for_what_could_not_be_written() {
 
 #[test]
 fn a_refusal_that_could_not_be_written_stays_the_reason() {
-    let fleet = fleet(|_| ScriptedResponse::After(Duration::from_millis(300), quota_refusal().into()));
+    let fleet = fleet(|_| quota_refusal());
+    fleet.server.hold();
     let bench = fleet.join();
     thread::scope(|scope| {
         let waiting = scope.spawn(|| bench.failure());
         bench.eventually(|_| fleet.requests() == 1);
         fleet.memory_store.break_down(false, true);
+        fleet.server.release();
         assert_eq!(waiting.join().unwrap().status(), Status::QuotaRefused);
     });
     bench.eventually(Fixture::nothing_under_way);
@@ -673,12 +670,12 @@ fn a_known_cool_down_is_told_though_the_cache_hangs() {
     let fleet = fleet(|_| quota_refusal());
     let bench = fleet.join_with(|config| config.total_timeout(Duration::from_millis(300)));
     bench.failure();
-    fleet.memory_store.slow_down(Duration::from_secs(2));
+    fleet.memory_store.hold_loads();
     fleet.clock.advance(Duration::from_secs(20));
     for _ in 0..3 {
         assert_eq!(bench.failure().status(), Status::QuotaRefused);
     }
-    fleet.memory_store.slow_down(Duration::ZERO);
+    fleet.memory_store.release();
 }
 
 #[test]
@@ -763,14 +760,14 @@ fn a_client_that_has_written_everything_does_not_look_again_by_itself() {
 #[test]
 fn a_token_that_is_over_when_it_arrives_costs_no_second_request() {
     let short = |number| format!(r#"{{"access_token":"token-{number}","expires_in":1,"token_type":"Bearer"}}"#);
-    let fleet = fleet(move |number| {
-        ScriptedResponse::After(Duration::from_millis(300), ScriptedResponse::json(200, &short(number)).into())
-    });
+    let fleet = fleet(move |number| ScriptedResponse::json(200, &short(number)));
+    fleet.server.hold();
     let bench = fleet.join();
     thread::scope(|scope| {
         let waiting = scope.spawn(|| bench.value());
         bench.eventually(|_| fleet.requests() == 1);
         fleet.clock.advance(Duration::from_secs(2));
+        fleet.server.release();
         assert_eq!(waiting.join().unwrap(), "token-1");
     });
     bench.eventually(Fixture::nothing_under_way);
@@ -792,9 +789,7 @@ fn new_process_gets_the_valid_token_of_the_cache_while_its_refresh_fails_or_hang
 
 #[test]
 fn new_process_waits_for_a_refresh_that_does_not_take_long() {
-    let fleet = fleet(|number| {
-        if number == 1 { token(1) } else { ScriptedResponse::After(Duration::from_millis(100), token(2).into()) }
-    });
+    let fleet = fleet(token);
     fleet.join().value();
     fleet.clock.advance(21 * HOUR);
     assert_eq!(fleet.join().value(), "token-2", "a program that ends right after its call loses nothing");

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::server::Gate;
 use crate::store::{CacheError, SharedCache};
 
 #[derive(Clone, Default)]
-pub struct MemoryStore(Arc<Mutex<Content>>);
+pub struct MemoryStore(Arc<Mutex<Content>>, Gate);
 
 #[derive(Default)]
 struct Content {
@@ -18,10 +19,21 @@ struct Content {
     /// How many values are still taken.
     writes_left: Option<usize>,
     takes: Duration,
+    held: Option<Held>,
+    /// The loads that wait until they are released.
+    waiting: usize,
     oddity: Option<Fault>,
     locks_asked_for: usize,
     refused_writes: usize,
     keeps_locks: bool,
+}
+
+/// The loads that wait until they are released.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    All,
+    /// The first one while the lock is held.
+    OneUnderTheLock,
 }
 
 /// What a program can get wrong in its own cache.
@@ -80,6 +92,44 @@ impl MemoryStore {
         self.0.lock().unwrap().takes = takes;
     }
 
+    /// Holds each load from now on, until `release`.
+    pub fn hold_loads(&self) {
+        self.1.hold();
+        self.0.lock().unwrap().held = Some(Held::All);
+    }
+
+    /// Holds the first load of whoever has taken the lock by then, until `release`. Other loads pass.
+    pub fn hold_a_load_under_the_lock(&self) {
+        self.1.hold();
+        self.0.lock().unwrap().held = Some(Held::OneUnderTheLock);
+    }
+
+    pub fn holds_a_load(&self) -> bool {
+        self.0.lock().unwrap().waiting > 0
+    }
+
+    pub fn release(&self) {
+        self.0.lock().unwrap().held = None;
+        self.1.release();
+    }
+
+    fn pass(&self) {
+        let is_held = {
+            let content = &mut *self.0.lock().unwrap();
+            let under_lock = content.held == Some(Held::OneUnderTheLock) && !content.owners.is_empty();
+            if under_lock {
+                content.held = None;
+            }
+            let is_held = under_lock || content.held == Some(Held::All);
+            content.waiting += usize::from(is_held);
+            is_held
+        };
+        if is_held {
+            self.1.pass();
+            self.0.lock().unwrap().waiting -= 1;
+        }
+    }
+
     pub fn be(&self, oddity: Fault) {
         self.0.lock().unwrap().oddity = Some(oddity);
     }
@@ -101,7 +151,9 @@ impl MemoryStore {
 
 impl SharedCache for MemoryStore {
     fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
-        std::thread::sleep(self.0.lock().unwrap().takes);
+        self.pass();
+        let takes = self.0.lock().unwrap().takes;
+        std::thread::sleep(takes);
         let content = self.0.lock().unwrap();
         if content.cannot_be_read {
             return Err(CacheError("the memory_store fell down".into()));

@@ -93,11 +93,12 @@ fn rejected_token_is_not_served_by_a_sync_that_is_under_way() {
     let bench = fleet.join();
     let rejected = bench.client.acquire().unwrap();
     fleet.memory_store.empty();
-    fleet.memory_store.slow_down(Duration::from_millis(100));
+    fleet.memory_store.hold_loads();
     fleet.clock.advance(Duration::from_secs(400));
     bench.value();
     assert!(!bench.nothing_under_way());
     assert!(bench.client.invalidate(&rejected));
+    fleet.memory_store.release();
     assert_eq!(bench.value(), "token-2");
 }
 

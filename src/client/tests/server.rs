@@ -42,21 +42,39 @@ pub struct Server {
 
 /// What a test holds and releases, so that it need not guess how long something takes.
 #[derive(Clone, Default)]
-pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+pub struct Gate(Arc<(Mutex<Held>, Condvar)>);
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Held {
+    #[default]
+    Nothing,
+    Everything,
+    /// The one with this number.
+    One(usize),
+}
 
 impl Gate {
     pub fn hold(&self) {
-        *self.0.0.lock().unwrap() = true;
+        self.set(Held::Everything);
+    }
+
+    fn set(&self, held: Held) {
+        *self.0.0.lock().unwrap() = held;
+        self.0.1.notify_all();
     }
 
     pub fn release(&self) {
-        *self.0.0.lock().unwrap() = false;
-        self.0.1.notify_all();
+        self.set(Held::Nothing);
     }
 
     /// Waits while the gate is held.
     pub fn pass(&self) {
-        drop(self.0.1.wait_while(self.0.0.lock().unwrap(), |is_held| *is_held).unwrap());
+        self.pass_with(0);
+    }
+
+    fn pass_with(&self, number: usize) {
+        let is_held = |held: &mut Held| *held == Held::Everything || *held == Held::One(number);
+        drop(self.0.1.wait_while(self.0.0.lock().unwrap(), is_held).unwrap());
     }
 }
 
@@ -85,6 +103,11 @@ impl Server {
         self.gate.hold();
     }
 
+    /// Holds back the response to the request with this number alone.
+    pub fn hold_only(&self, number: usize) {
+        self.gate.set(Held::One(number));
+    }
+
     pub fn release(&self) {
         self.gate.release();
     }
@@ -107,7 +130,7 @@ fn serve(stream: &TcpStream, heard: &Mutex<Vec<String>>, gate: &Gate, script: &S
             heard.push(request);
             heard.len()
         };
-        gate.pass();
+        gate.pass_with(number);
         let mut reply = script(number);
         while let ScriptedResponse::After(pause, then) = reply {
             thread::sleep(pause);

@@ -37,13 +37,15 @@ fn refused_client_holds_nothing_and_sends_nothing_when_it_is_asked_without_waiti
 
 #[test]
 fn dropped_futures_leave_no_waiter() {
-    let bench = bench(|number| ScriptedResponse::After(Duration::from_millis(300), token(number).into()));
+    let bench = bench(token);
+    bench.server.hold();
     let patient = bench.client.acquire_async();
     for _ in 0..1_000 {
         let mut impatient = pin!(bench.client.acquire_async());
         assert!(impatient.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
     assert_eq!(bench.client.0.process.get().refreshes.waiters(), 0, "gone at once");
+    bench.server.release();
     let executor = tokio::runtime::Builder::new_current_thread().build().unwrap();
     assert_eq!(executor.block_on(patient).unwrap().value(), "token-1");
 }
