@@ -98,7 +98,9 @@ def test_forked_children_work_while_threads_log_and_run_event_loops(sandbox: San
         for thread in threads: thread.join()
         print(failed)
     """
-    assert run(sandbox, program, *QUIET, timeout=120) == ["0"]
+    # A busy machine may take longer than the default of 5 s for a handshake. A deadlock takes forever.
+    patient = {f"TANGO_{limit}_TIMEOUT_MS": "100000" for limit in ("CONNECT", "ATTEMPT", "TOTAL")}
+    assert run(sandbox, program, *QUIET, timeout=120, **patient) == ["0"]
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
