@@ -50,7 +50,7 @@ pub(crate) mod seeded {
         STATE.set(seed);
     }
 
-    /// The generator SplitMix64.
+    /// The generator `SplitMix64`.
     pub(super) fn next() -> Option<u64> {
         let state = STATE.get()?.wrapping_add(0x9e37_79b9_7f4a_7c15);
         STATE.set(Some(state));
