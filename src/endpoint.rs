@@ -14,13 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::{Body, RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
+use crate::clock::BootTime;
 use crate::config::{Settings, TokenRequest};
 use crate::deadline;
 use crate::dpop::{Binding, Nonce, ServerClock};
@@ -141,30 +142,14 @@ impl TokenEndpoint {
         let sent = Sent::default();
         let request = self.http_request(self.proof(deadline, iat, nonce).await?, &sent);
         let (start, sent_at) = (std::time::Instant::now(), self.server_clock.boot_time());
-        let client = self.client_id.as_str();
-        tracing::debug!(
-            client,
-            dpop = self.binding.is_some(),
-            "a token request is sent to {}",
-            transport::server(&self.url)
-        );
+        let (client, dpop) = (&self.client_id, self.binding.is_some());
+        tracing::debug!(client, dpop, "a token request is sent to {}", transport::server(&self.url));
         // Not the timeout of the HTTP client, which looks at its clock before it looks at the response.
         let timed_out = || transport::timed_out(sent.is_true(), &self.url);
         let response = deadline::until(deadline, request.send()).await.ok_or_else(timed_out)?;
         let mut response = response.map_err(|error| self.no_response(error, &sent))?;
-        self.nonce.adopt(response.headers());
-        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
-        if let Some(date) = date {
-            self.server_clock.learn(date, sent_at, self.server_clock.now());
-        }
-        let (status, now) = (response.status(), self.server_clock.time_of(date));
-        tracing::debug!(
-            client,
-            http_status = status.as_u16(),
-            ms = milliseconds_since(start),
-            request_id = refusal::request_id(response.headers(), &self.redactor),
-            "the token endpoint responded"
-        );
+        self.log_response(&response, start);
+        let (status, now) = (response.status(), self.learn(response.headers(), sent_at));
         let body = match deadline::until(deadline, read_body(&mut response)).await {
             Some(Ok(body)) => body,
             // The body of an error response is useful, but the status is enough to classify it.
@@ -183,6 +168,26 @@ impl TokenEndpoint {
         } else {
             Err(refusal::classify(status, response.headers(), &body, now, &self.redactor))
         }
+    }
+
+    /// Learns the nonce and the clock of the server from a response. Returns the server's time.
+    fn learn(&self, headers: &HeaderMap, sent_at: BootTime) -> i64 {
+        self.nonce.adopt(headers);
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        if let Some(date) = date {
+            self.server_clock.learn(date, sent_at, self.server_clock.now());
+        }
+        self.server_clock.time_of(date)
+    }
+
+    fn log_response(&self, response: &Response, start: std::time::Instant) {
+        tracing::debug!(
+            client = self.client_id,
+            http_status = response.status().as_u16(),
+            ms = milliseconds_since(start),
+            request_id = refusal::request_id(response.headers(), &self.redactor),
+            "the token endpoint responded"
+        );
     }
 
     fn http_request(&self, proof: Option<String>, sent: &Sent) -> RequestBuilder {

@@ -44,7 +44,8 @@ impl RefreshTask {
 
     /// The cache cannot be used, which is not the same as an empty one: the whole fleet would request tokens.
     pub(super) async fn after_cache_failure(&mut self, cause: StoreError) -> Outcome {
-        tracing::warn!("the shared cache cannot be used: {cause}");
+        let (client, store) = (&self.settings.request.client_id, self.settings.cache.name());
+        tracing::warn!(client, store, "the shared cache cannot be used: {cause}");
         let now = self.inner.clock.now();
         let served = self.inner.snapshot.load().token(now).cloned();
         // A sync is not worth the token of a day.
