@@ -90,7 +90,8 @@ fn unknown_fields_and_sections_of_other_identities_are_written_back() {
     let mut changed = ledger(&directory);
     changed["from_a_later_version"] = json!({"x": 1});
     changed["identities"]["another"] = json!({"failures": 3, "more": "y"});
-    let own: Vec<_> = changed["identities"].as_object().unwrap().keys().cloned().filter(|key| key != "another").collect();
+    let own: Vec<_> =
+        changed["identities"].as_object().unwrap().keys().cloned().filter(|key| key != "another").collect();
     changed["identities"][&own[0]]["more"] = json!("z");
     fs::write(entry(&directory, "ledger"), changed.to_string()).unwrap();
     fs::remove_file(entry(&directory, "record")).unwrap();

@@ -152,7 +152,8 @@ impl RefreshTask {
     fn is_worth_another_round(&self, error: &StoreError, start: Instant, round: Instant) -> bool {
         let is_wanted = self.ticket.as_ref().is_some_and(Ticket::is_needed)
             && self.inner.snapshot.load().token(self.inner.clock.now()).is_none();
-        let has_time = start.elapsed() < OPERATION_TIMEOUT && self.deadline.allows(LONGEST_LOCK_PAUSE + round.elapsed());
+        let has_time =
+            start.elapsed() < OPERATION_TIMEOUT && self.deadline.allows(LONGEST_LOCK_PAUSE + round.elapsed());
         error.is_transient && is_wanted && has_time
     }
 

@@ -69,13 +69,13 @@ impl Fixture {
 
     /// Waits for what the library does behind the callers' backs.
     fn eventually(&self, what: impl Fn(&Self) -> bool) {
-        for _ in 0..1_000 {
+        for _ in 0..4_000 {
             if what(self) {
                 return;
             }
             thread::sleep(Duration::from_millis(5));
         }
-        panic!("it did not happen within five seconds");
+        panic!("it did not happen within 20 seconds");
     }
 
     fn nothing_under_way(&self) -> bool {

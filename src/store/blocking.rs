@@ -87,7 +87,9 @@ impl Blocking {
         let cache = Arc::clone(&self.cache);
         let (sender, done) = oneshot::channel();
         // A panic must not end the thread, on which later calls wait.
-        let call = move || panic::catch_unwind(AssertUnwindSafe(|| work(&*cache))).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        let call = move || {
+            panic::catch_unwind(AssertUnwindSafe(|| work(&*cache))).unwrap_or_else(|panic| Err(panicked(&*panic)))
+        };
         self.submit(Box::new(move || drop(sender.send(call()))))?;
         match time::timeout(OPERATION_TIMEOUT, done).await {
             Ok(Ok(outcome)) => outcome.map_err(|error| StoreError::new(Redactor::new([]).clean(&error.0))),

@@ -75,9 +75,11 @@ impl Redis {
         };
         match time::timeout(OPERATION_TIMEOUT, attempts).await {
             Ok(outcome) => outcome.map_err(|error| self.store_error(&error)),
-            Err(_) => {
-                Err(StoreError::transient(format!("{} did not answer within {} s", self.address, OPERATION_TIMEOUT.as_secs())))
-            }
+            Err(_) => Err(StoreError::transient(format!(
+                "{} did not answer within {} s",
+                self.address,
+                OPERATION_TIMEOUT.as_secs()
+            ))),
         }
     }
 

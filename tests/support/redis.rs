@@ -286,7 +286,9 @@ fn transfer(client: &TcpStream, port: u16, faults: &Faults) {
         while let Ok(length @ 1..) = from.read(&mut buffer) {
             let bytes = &buffer[..length];
             let lost = *faults.lost.lock().unwrap();
-            if !is_response && lost.is_some_and(|part| bytes.windows(part.len()).any(|window| window == part.as_bytes())) {
+            if !is_response
+                && lost.is_some_and(|part| bytes.windows(part.len()).any(|window| window == part.as_bytes()))
+            {
                 is_mute.store(true, Relaxed);
             }
             if !(is_response && is_mute.load(Relaxed)) && to.write_all(bytes).is_err() {
