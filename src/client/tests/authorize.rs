@@ -1,4 +1,4 @@
-//! The headers of API calls, and what answers teach.
+//! The headers of API calls, and what responses teach.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,9 +10,9 @@ use crate::dpop::DpopMode;
 
 const ORDERS: &str = "https://api.example/raas/v2/orders?page=1";
 
-fn api_bench(mode: DpopMode) -> Fixture {
+fn api_fixture(mode: DpopMode) -> Fixture {
     let token_type = if mode == DpopMode::Off { "Bearer" } else { "DPoP" };
-    bench_with(
+    fixture_with(
         move |config| {
             config.dpop(mode).api_url("https://api.example/raas/v2");
         },
@@ -49,12 +49,12 @@ impl Fixture {
 }
 
 #[test]
-fn a_bearer_token_has_one_header_and_a_bound_one_two() {
-    let bearer = api_bench(DpopMode::Off);
+fn bound_token_is_sent_with_a_proof_and_a_bearer_token_without() {
+    let bearer = api_fixture(DpopMode::Off);
     let authorization = bearer.authorize();
     assert_eq!((authorization.authorization(), authorization.dpop()), ("Bearer token-1", None));
 
-    let bound = api_bench(DpopMode::Required);
+    let bound = api_fixture(DpopMode::Required);
     let authorization = bound.authorize();
     assert_eq!(authorization.authorization(), "DPoP token-1");
     let claims = claims(&authorization);
@@ -67,64 +67,67 @@ fn a_bearer_token_has_one_header_and_a_bound_one_two() {
 }
 
 #[test]
-fn a_token_goes_to_the_api_and_nowhere_else() {
-    let bench = api_bench(DpopMode::Off);
+fn token_is_sent_only_to_the_configured_api() {
+    let fixture = api_fixture(DpopMode::Off);
     for url in ["https://evil.example/raas/v2", "http://api.example/", "https://api.example:444/"] {
-        assert_eq!(bench.client.authorize("GET", url).unwrap_err().status(), Status::InvalidArgument, "{url}");
+        assert_eq!(fixture.client.authorize("GET", url).unwrap_err().status(), Status::InvalidArgument, "{url}");
     }
-    assert!(bench.server.requests().is_empty(), "not even a token was fetched");
+    assert!(fixture.server.requests().is_empty(), "not even a token was fetched");
 }
 
 #[test]
-fn a_nonce_is_learned_from_every_answer_and_a_challenge_is_answered_once() {
-    let bench = api_bench(DpopMode::Required);
-    let first = bench.authorize();
-    assert_eq!(bench.client.observe(&first, &refused(USE_NONCE, Some("one"))).unwrap(), Verdict::Retry);
-    let again = bench.client.authorize_again(&first).unwrap();
+fn nonce_is_learned_from_every_response_and_a_challenge_is_retried_once() {
+    let fixture = api_fixture(DpopMode::Required);
+    let first = fixture.authorize();
+    assert_eq!(fixture.client.observe(&first, &refused(USE_NONCE, Some("one"))).unwrap(), Verdict::Retry);
+    let again = fixture.client.authorize_again(&first).unwrap();
     assert_eq!(claims(&again)["nonce"], "one");
     assert_ne!(claims(&again)["jti"], claims(&first)["jti"]);
 
-    let error = bench.client.observe(&again, &refused(USE_NONCE, Some("three"))).unwrap_err();
+    let error = fixture.client.observe(&again, &refused(USE_NONCE, Some("three"))).unwrap_err();
     assert_eq!((error.status(), error.oauth_error()), (Status::ProofRefused, Some("use_dpop_nonce")));
 
     let done = Observation { http_status: 200, dpop_nonce: Some("two"), ..Observation::default() };
-    assert_eq!(bench.client.observe(&again, &done).unwrap(), Verdict::Done);
-    assert_eq!(claims(&bench.authorize())["nonce"], "two");
-    assert_eq!(bench.server.requests().len(), 1, "the token was never in doubt");
+    assert_eq!(fixture.client.observe(&again, &done).unwrap(), Verdict::Done);
+    assert_eq!(claims(&fixture.authorize())["nonce"], "two");
+    assert_eq!(fixture.server.requests().len(), 1, "the token was never in doubt");
 }
 
 #[test]
-fn a_challenge_without_a_usable_nonce_is_no_reason_to_try_again() {
-    let bench = api_bench(DpopMode::Required);
+fn nonce_challenge_without_a_usable_nonce_is_not_retried() {
+    let fixture = api_fixture(DpopMode::Required);
     for nonce in [None, Some(""), Some("a b"), Some("a\r\nb"), Some("a\"b")] {
-        let error = bench.client.observe(&bench.authorize(), &refused(USE_NONCE, nonce)).unwrap_err();
+        let error = fixture.client.observe(&fixture.authorize(), &refused(USE_NONCE, nonce)).unwrap_err();
         assert_eq!(error.status(), Status::ProofRefused, "{nonce:?}");
-        assert!(claims(&bench.authorize()).get("nonce").is_none());
+        assert!(claims(&fixture.authorize()).get("nonce").is_none());
     }
-    let known = bench.authorize();
-    assert_eq!(bench.client.observe(&known, &refused(USE_NONCE, Some("one"))).unwrap(), Verdict::Retry);
-    let same = bench.authorize();
-    assert!(bench.client.observe(&same, &refused(USE_NONCE, Some("one"))).is_err(), "the nonce that was just refused");
+    let known = fixture.authorize();
+    assert_eq!(fixture.client.observe(&known, &refused(USE_NONCE, Some("one"))).unwrap(), Verdict::Retry);
+    let same = fixture.authorize();
+    assert!(
+        fixture.client.observe(&same, &refused(USE_NONCE, Some("one"))).is_err(),
+        "the nonce that was just refused"
+    );
 }
 
 #[test]
-fn another_thread_may_have_learned_the_nonce_meanwhile() {
-    let bench = api_bench(DpopMode::Required);
-    let (slow, quick) = (bench.authorize(), bench.authorize());
-    assert_eq!(bench.client.observe(&quick, &refused(USE_NONCE, Some("new"))).unwrap(), Verdict::Retry);
-    assert_eq!(bench.client.observe(&slow, &refused(USE_NONCE, Some("old"))).unwrap(), Verdict::Retry);
-    assert_eq!(claims(&bench.client.authorize_again(&slow).unwrap())["nonce"], "new", "and is not set back");
+fn nonce_that_another_thread_learned_meanwhile_is_used_for_the_retry() {
+    let fixture = api_fixture(DpopMode::Required);
+    let (slow, quick) = (fixture.authorize(), fixture.authorize());
+    assert_eq!(fixture.client.observe(&quick, &refused(USE_NONCE, Some("new"))).unwrap(), Verdict::Retry);
+    assert_eq!(fixture.client.observe(&slow, &refused(USE_NONCE, Some("old"))).unwrap(), Verdict::Retry);
+    assert_eq!(claims(&fixture.client.authorize_again(&slow).unwrap())["nonce"], "new", "and is not set back");
 }
 
 /// Single-use nonces and several threads: the nonce of a retry can be used up by another thread as well.
 #[test]
 fn request_whose_nonce_another_request_used_up_is_sent_once_more() {
-    let bench = api_bench(DpopMode::Required);
-    let mut call = bench.authorize();
+    let fixture = api_fixture(DpopMode::Required);
+    let mut call = fixture.authorize();
     for number in 0..9 {
-        let rival = bench.authorize();
+        let rival = fixture.authorize();
         let nonce = format!("nonce-{number}");
-        let verdict = bench.client.observe(&call, &refused(USE_NONCE, Some(&nonce)));
+        let verdict = fixture.client.observe(&call, &refused(USE_NONCE, Some(&nonce)));
         if number == 8 {
             assert_eq!(verdict.unwrap_err().status(), Status::ProofRefused, "not for ever");
             break;
@@ -132,57 +135,57 @@ fn request_whose_nonce_another_request_used_up_is_sent_once_more() {
         assert_eq!(verdict.unwrap(), Verdict::Retry, "{number}");
         let done =
             Observation { http_status: 200, dpop_nonce: Some(&format!("rival-{number}")), ..Observation::default() };
-        bench.client.observe(&rival, &done).unwrap();
-        call = bench.client.authorize_again(&call).unwrap();
+        fixture.client.observe(&rival, &done).unwrap();
+        call = fixture.client.authorize_again(&call).unwrap();
     }
 }
 
 #[test]
 fn nonce_of_a_second_refusal_is_for_the_refused_request_alone() {
-    let bench = api_bench(DpopMode::Required);
-    let first = bench.authorize();
-    let rival = bench.authorize();
-    assert_eq!(bench.client.observe(&first, &refused(USE_NONCE, Some("one"))).unwrap(), Verdict::Retry);
-    assert_eq!(claims(&bench.client.authorize_again(&rival).unwrap())["nonce"], "one", "it is everybody's");
-    let second = bench.client.authorize_again(&first).unwrap();
-    assert_eq!(bench.client.observe(&second, &refused(USE_NONCE, Some("two"))).unwrap(), Verdict::Retry);
-    assert_eq!(claims(&bench.authorize())["nonce"], "one", "nobody else uses it up");
-    assert_eq!(claims(&bench.client.authorize_again(&second).unwrap())["nonce"], "two");
+    let fixture = api_fixture(DpopMode::Required);
+    let first = fixture.authorize();
+    let rival = fixture.authorize();
+    assert_eq!(fixture.client.observe(&first, &refused(USE_NONCE, Some("one"))).unwrap(), Verdict::Retry);
+    assert_eq!(claims(&fixture.client.authorize_again(&rival).unwrap())["nonce"], "one", "it is everybody's");
+    let second = fixture.client.authorize_again(&first).unwrap();
+    assert_eq!(fixture.client.observe(&second, &refused(USE_NONCE, Some("two"))).unwrap(), Verdict::Retry);
+    assert_eq!(claims(&fixture.authorize())["nonce"], "one", "nobody else uses it up");
+    assert_eq!(claims(&fixture.client.authorize_again(&second).unwrap())["nonce"], "two");
 }
 
 #[test]
 fn api_that_rejects_every_token_costs_one_replacement() {
-    let bench = api_bench(DpopMode::Off);
+    let fixture = api_fixture(DpopMode::Off);
     let challenge = r#"Bearer error="invalid_token""#;
     for number in 0..20 {
-        let first = bench.authorize();
-        let outcome = bench.client.observe(&first, &refused(challenge, None));
+        let first = fixture.authorize();
+        let outcome = fixture.client.observe(&first, &refused(challenge, None));
         if number == 0 {
             assert_eq!(outcome.unwrap(), Verdict::Retry);
-            let again = bench.client.authorize_again(&first).unwrap();
-            let error = bench.client.observe(&again, &refused(challenge, None)).unwrap_err();
+            let again = fixture.client.authorize_again(&first).unwrap();
+            let error = fixture.client.observe(&again, &refused(challenge, None)).unwrap_err();
             assert_eq!(error.status(), Status::TokenRefused);
         } else {
             assert_eq!(outcome.unwrap_err().status(), Status::TokenRefused, "the same token need not be sent again");
         }
     }
-    assert_eq!(bench.server.requests().len(), 2);
+    assert_eq!(fixture.server.requests().len(), 2);
 }
 
 #[test]
 fn token_that_an_api_rejected_once_is_trusted_again_when_it_is_accepted() {
-    let bench = bench_with(
+    let fixture = fixture_with(
         |config| {
             config.api_url("https://api.example/");
         },
-        |number| if number == 1 { token(1) } else { super::fleet::quota_refusal() },
+        |number| if number == 1 { token(1) } else { quota_refusal() },
     );
-    let first = bench.authorize();
+    let first = fixture.authorize();
     let rejected = refused(r#"Bearer error="invalid_token""#, None);
-    assert_eq!(bench.client.observe(&first, &rejected).unwrap(), Verdict::Retry);
-    let again = bench.client.authorize_again(&first).unwrap();
+    assert_eq!(fixture.client.observe(&first, &rejected).unwrap(), Verdict::Retry);
+    let again = fixture.client.authorize_again(&first).unwrap();
     assert_eq!(again.authorization(), "Bearer token-1", "the quota refused another one");
-    let error = bench.client.observe(&again, &rejected).unwrap_err();
+    let error = fixture.client.observe(&again, &rejected).unwrap_err();
     assert_eq!(error.status(), Status::TokenRefused);
     assert!(
         error.message().contains("no replacement is requested") && error.message().contains("20 h 1 min"),
@@ -190,133 +193,137 @@ fn token_that_an_api_rejected_once_is_trusted_again_when_it_is_accepted() {
     );
 
     let accepted = Observation { http_status: 200, ..Observation::default() };
-    bench.client.observe(&bench.authorize(), &accepted).unwrap();
-    assert!(!bench.client.0.snapshot.load().is_suspect(&bench.client.acquire().unwrap()));
-    assert_eq!(bench.server.requests().len(), 2);
+    fixture.client.observe(&fixture.authorize(), &accepted).unwrap();
+    assert!(!fixture.client.0.snapshot.load().is_suspect(&fixture.client.acquire().unwrap()));
+    assert_eq!(fixture.server.requests().len(), 2);
 }
 
 /// Some servers respond to a proof with a wrong time as if the token were at fault.
 #[test]
 fn token_is_not_suspected_while_the_clock_of_its_proof_was_wrong() {
     for off in [-300, 600] {
-        let bench = api_bench(DpopMode::Required);
-        let date = bench.date(off);
-        let first = bench.authorize();
-        let answer = Observation { date: Some(&date), ..refused(INVALID_TOKEN, None) };
-        assert_eq!(bench.client.observe(&first, &answer).unwrap(), Verdict::Retry);
-        let again = bench.client.authorize_again(&first).unwrap();
+        let fixture = api_fixture(DpopMode::Required);
+        let date = fixture.date(off);
+        let first = fixture.authorize();
+        let response = Observation { date: Some(&date), ..refused(INVALID_TOKEN, None) };
+        assert_eq!(fixture.client.observe(&first, &response).unwrap(), Verdict::Retry);
+        let again = fixture.client.authorize_again(&first).unwrap();
         assert_eq!(again.authorization(), "DPoP token-1", "the token is the same, the proof another");
-        assert_eq!(bench.client.observe(&again, &answer).unwrap_err().status(), Status::TokenRefused);
-        assert_eq!(bench.value(), "token-2", "the token is at fault after all, since the proof was right");
+        assert_eq!(fixture.client.observe(&again, &response).unwrap_err().status(), Status::TokenRefused);
+        assert_eq!(fixture.value(), "token-2", "the token is at fault after all, since the proof was right");
     }
 }
 
 #[test]
-fn a_refused_token_is_dropped_that_very_one_and_replaced_once() {
-    let bench = api_bench(DpopMode::Required);
-    let (first, same) = (bench.authorize(), bench.authorize());
-    assert_eq!(bench.client.observe(&first, &refused(INVALID_TOKEN, None)).unwrap(), Verdict::Retry);
-    let again = bench.client.authorize_again(&first).unwrap();
+fn rejected_token_is_replaced_once_however_many_calls_used_it() {
+    let fixture = api_fixture(DpopMode::Required);
+    let (first, same) = (fixture.authorize(), fixture.authorize());
+    assert_eq!(fixture.client.observe(&first, &refused(INVALID_TOKEN, None)).unwrap(), Verdict::Retry);
+    let again = fixture.client.authorize_again(&first).unwrap();
     assert_eq!(again.authorization(), "DPoP token-2");
-    assert_eq!(bench.client.observe(&same, &refused(INVALID_TOKEN, None)).unwrap(), Verdict::Retry);
-    assert_eq!(bench.authorize().authorization(), "DPoP token-2", "a late refusal of the old token");
+    assert_eq!(fixture.client.observe(&same, &refused(INVALID_TOKEN, None)).unwrap(), Verdict::Retry);
+    assert_eq!(fixture.authorize().authorization(), "DPoP token-2", "a late refusal of the old token");
 
-    let error = bench.client.observe(&again, &refused(INVALID_TOKEN, None)).unwrap_err();
+    let error = fixture.client.observe(&again, &refused(INVALID_TOKEN, None)).unwrap_err();
     assert_eq!((error.status(), error.oauth_error_description()), (Status::TokenRefused, Some("revoked")));
 }
 
 #[test]
-fn what_an_api_echoes_comes_out_without_the_token() {
-    let bench = api_bench(DpopMode::Required);
+fn token_that_an_api_echoes_is_redacted() {
+    let fixture = api_fixture(DpopMode::Required);
     let echo = r#"DPoP error="insufficient_scope", error_description="token-1 is too small""#;
-    let error = bench.client.observe(&bench.authorize(), &refused(echo, None)).unwrap_err();
+    let error = fixture.client.observe(&fixture.authorize(), &refused(echo, None)).unwrap_err();
     assert_eq!(error.oauth_error_description(), Some("[redacted] is too small"));
     assert!(!format!("{error} {error:?}").contains("token-1"));
 }
 
 #[test]
-fn a_retry_goes_where_its_own_client_may_send_tokens() {
-    let one = api_bench(DpopMode::Off);
+fn retry_with_another_client_goes_only_to_the_api_of_that_client() {
+    let one = api_fixture(DpopMode::Off);
     let adjust = |config: &mut Config| {
         config.api_url("https://other.example/");
     };
-    let other = bench_with(adjust, token);
+    let other = fixture_with(adjust, token);
     let error = other.client.authorize_again(&one.authorize()).err().unwrap();
     assert_eq!(error.status(), Status::InvalidArgument);
 }
 
 #[test]
-fn a_mistake_of_the_caller_costs_no_token() {
-    let bench = api_bench(DpopMode::Off);
+fn invalid_method_or_url_is_an_error_before_a_token_is_requested() {
+    let fixture = api_fixture(DpopMode::Off);
     for (method, url) in
         [("G T", ORDERS), ("", ORDERS), ("GET", r"https://api.example\@evil.example/"), ("GET", "orders")]
     {
-        assert_eq!(bench.client.authorize(method, url).err().unwrap().status(), Status::InvalidArgument);
+        assert_eq!(fixture.client.authorize(method, url).err().unwrap().status(), Status::InvalidArgument);
     }
-    assert!(bench.server.requests().is_empty());
+    assert!(fixture.server.requests().is_empty());
 }
 
 #[test]
-fn a_bearer_token_has_no_proof_that_could_be_made_again() {
-    let bench = api_bench(DpopMode::Off);
-    let date = bench.date(600);
+fn proof_challenge_to_a_bearer_token_is_not_retried() {
+    let fixture = api_fixture(DpopMode::Off);
+    let date = fixture.date(600);
     for challenge in [USE_NONCE, r#"DPoP error="invalid_dpop_proof""#] {
-        let answer = Observation { date: Some(&date), ..refused(challenge, Some("nonce")) };
-        assert_eq!(bench.client.observe(&bench.authorize(), &answer).unwrap_err().status(), Status::ProofRefused);
+        let response = Observation { date: Some(&date), ..refused(challenge, Some("nonce")) };
+        assert_eq!(fixture.client.observe(&fixture.authorize(), &response).unwrap_err().status(), Status::ProofRefused);
     }
 }
 
 #[test]
-fn each_of_several_callers_may_retry_after_the_clock_was_learned() {
-    let bench = api_bench(DpopMode::Required);
-    let (first, second) = (bench.authorize(), bench.authorize());
-    let date = bench.date(600);
-    let answer = Observation { date: Some(&date), ..refused(r#"DPoP error="invalid_dpop_proof""#, None) };
-    assert_eq!(bench.client.observe(&first, &answer).unwrap(), Verdict::Retry);
-    assert_eq!(bench.client.observe(&second, &answer).unwrap(), Verdict::Retry);
+fn every_call_with_the_wrong_clock_is_retried_after_one_learned_it() {
+    let fixture = api_fixture(DpopMode::Required);
+    let (first, second) = (fixture.authorize(), fixture.authorize());
+    let date = fixture.date(600);
+    let response = Observation { date: Some(&date), ..refused(r#"DPoP error="invalid_dpop_proof""#, None) };
+    assert_eq!(fixture.client.observe(&first, &response).unwrap(), Verdict::Retry);
+    assert_eq!(fixture.client.observe(&second, &response).unwrap(), Verdict::Retry);
 }
 
 #[test]
-fn a_refusal_without_a_reason_keeps_the_token() {
-    let bench = api_bench(DpopMode::Off);
+fn response_that_does_not_blame_the_token_keeps_it() {
+    let fixture = api_fixture(DpopMode::Off);
     let headers =
         [None, Some("Bearer"), Some("Basic realm=\"x\""), Some("Bearer error=\"insufficient_scope\""), Some("???")];
     for www_authenticate in headers {
-        let answer = Observation { http_status: 401, www_authenticate, ..Observation::default() };
-        let error = bench.client.observe(&bench.authorize(), &answer).unwrap_err();
+        let response = Observation { http_status: 401, www_authenticate, ..Observation::default() };
+        let error = fixture.client.observe(&fixture.authorize(), &response).unwrap_err();
         assert_eq!(error.status(), Status::TokenRefused, "{www_authenticate:?}");
     }
     for http_status in [200, 400, 403, 404, 500] {
-        let answer = Observation { http_status, ..refused(INVALID_TOKEN, None) };
-        assert_eq!(bench.client.observe(&bench.authorize(), &answer).unwrap(), Verdict::Done, "{http_status}");
+        let response = Observation { http_status, ..refused(INVALID_TOKEN, None) };
+        assert_eq!(fixture.client.observe(&fixture.authorize(), &response).unwrap(), Verdict::Done, "{http_status}");
     }
-    assert_eq!(bench.server.requests().len(), 1);
+    assert_eq!(fixture.server.requests().len(), 1);
 }
 
 #[test]
-fn a_proof_that_a_wrong_clock_spoilt_is_made_again_with_the_servers() {
+fn proof_refused_for_a_wrong_clock_is_made_again_with_the_clock_of_the_api() {
     for off in [-600, 600] {
-        let bench = api_bench(DpopMode::Required);
-        let right = bench.clock.wall_seconds() + off;
-        let first = bench.authorize();
-        let date = bench.date(off);
-        let answer = Observation { date: Some(&date), ..refused(r#"DPoP error="invalid_dpop_proof""#, None) };
-        assert_eq!(bench.client.observe(&first, &answer).unwrap(), Verdict::Retry);
-        let again = bench.client.authorize_again(&first).unwrap();
+        let fixture = api_fixture(DpopMode::Required);
+        let right = fixture.clock.wall_seconds() + off;
+        let first = fixture.authorize();
+        let date = fixture.date(off);
+        let response = Observation { date: Some(&date), ..refused(r#"DPoP error="invalid_dpop_proof""#, None) };
+        assert_eq!(fixture.client.observe(&first, &response).unwrap(), Verdict::Retry);
+        let again = fixture.client.authorize_again(&first).unwrap();
         assert_eq!(claims(&again)["iat"].as_i64(), Some(right));
-        assert_eq!(bench.client.observe(&again, &answer).unwrap_err().status(), Status::ProofRefused, "once is enough");
+        assert_eq!(
+            fixture.client.observe(&again, &response).unwrap_err().status(),
+            Status::ProofRefused,
+            "once is enough"
+        );
 
-        let same_clock = bench.client.observe(&bench.authorize(), &answer).unwrap_err();
+        let same_clock = fixture.client.observe(&fixture.authorize(), &response).unwrap_err();
         assert_eq!(same_clock.status(), Status::ProofRefused, "the clock was not it");
     }
 }
 
 #[test]
-fn a_token_that_a_wrong_clock_kept_away_is_fetched_with_the_servers() {
+fn token_request_refused_for_a_wrong_clock_is_repeated_with_the_clock_of_the_server() {
     for off in [-600_i64, 600] {
         let server_time = Arc::new(std::sync::Mutex::new(String::new()));
         let date = Arc::clone(&server_time);
-        let bench = bench_with(
+        let fixture = fixture_with(
             |config| {
                 config.dpop(DpopMode::Required);
             },
@@ -332,9 +339,9 @@ fn a_token_that_a_wrong_clock_kept_away_is_fetched_with_the_servers() {
                 ))
             },
         );
-        *server_time.lock().unwrap() = bench.date(off);
-        let token = bench.client.acquire().unwrap();
-        assert_eq!(bench.server.requests().len(), 2);
+        *server_time.lock().unwrap() = fixture.date(off);
+        let token = fixture.client.acquire().unwrap();
+        assert_eq!(fixture.server.requests().len(), 2);
         assert!(token.expires_in() <= Duration::from_secs(300), "no life is measured on that clock");
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens that are bound to a key: what is sent, how a nonce is answered, and what is refused.
+//! Tokens that are bound to a key: what is sent, what happens with a nonce, and what is refused.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::*;
 use crate::dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 
-fn bound_bench(mode: DpopMode, answer: impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static) -> Fixture {
-    bench_with(
+fn bound_fixture(mode: DpopMode, respond: impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static) -> Fixture {
+    fixture_with(
         move |config| {
             config.dpop(mode);
         },
-        answer,
+        respond,
     )
 }
 
@@ -32,66 +32,66 @@ fn with_nonce(status: u16, nonce: &str, body: &str) -> ScriptedResponse {
 }
 
 /// The claims of the proof that each request carried.
-fn proofs(bench: &Fixture) -> Vec<Value> {
+fn proofs(fixture: &Fixture) -> Vec<Value> {
     let claims = |request: String| {
         let proof = request.lines().find_map(|line| line.strip_prefix("dpop: ")).expect("a proof").to_owned();
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(proof.split('.').nth(1).unwrap()).unwrap()).unwrap()
     };
-    bench.server.requests().into_iter().map(claims).collect()
+    fixture.server.requests().into_iter().map(claims).collect()
 }
 
 #[test]
-fn a_bound_token_is_asked_for_with_a_proof_and_knows_its_key() {
-    let bench = bound_bench(DpopMode::Required, |number| bound_token(number, ""));
-    let token = bench.client.acquire().unwrap();
+fn bound_token_is_requested_with_a_proof_and_knows_its_key() {
+    let fixture = bound_fixture(DpopMode::Required, |number| bound_token(number, ""));
+    let token = fixture.client.acquire().unwrap();
     assert_eq!(token.token_type(), "DPoP");
     assert!(token.dpop_key().is_some());
-    let proof = &proofs(&bench)[0];
-    let url = bench.server.url();
+    let proof = &proofs(&fixture)[0];
+    let url = fixture.server.url();
     assert_eq!((proof["htm"].as_str(), proof["htu"].as_str()), (Some("POST"), Some(url.as_str())));
     assert!(proof.get("ath").is_none() && proof.get("nonce").is_none());
 }
 
 #[test]
-fn a_nonce_challenge_is_answered_once_and_the_nonce_is_remembered() {
-    let bench = bound_bench(DpopMode::Optional, |number| match number {
+fn nonce_challenge_is_retried_once_and_its_nonce_is_remembered() {
+    let fixture = bound_fixture(DpopMode::Optional, |number| match number {
         1 => challenge("first"),
         2 => bound_token(number, "second"),
         _ => bound_token(number, ""),
     });
-    let token = bench.client.acquire().unwrap();
+    let token = fixture.client.acquire().unwrap();
     assert_eq!(token.value(), "token-2");
-    bench.client.invalidate(&token);
-    assert_eq!(bench.value(), "token-3", "with the nonce that came with the token there is no challenge");
-    let proofs = proofs(&bench);
+    fixture.client.invalidate(&token);
+    assert_eq!(fixture.value(), "token-3", "with the nonce that came with the token there is no challenge");
+    let proofs = proofs(&fixture);
     let nonces: Vec<_> = proofs.iter().map(|proof| proof["nonce"].as_str()).collect();
     assert_eq!(nonces, [None, Some("first"), Some("second")]);
     assert_ne!(proofs[0]["jti"], proofs[1]["jti"]);
 }
 
 #[test]
-fn a_challenge_that_repeats_or_brings_no_nonce_is_an_error_and_not_a_loop() {
+fn nonce_challenge_that_repeats_or_has_no_usable_nonce_is_an_error() {
     for (nonces, requests) in [(["one", "two"], 2), (["one", "one"], 2), (["", ""], 1), (["a b", ""], 1)] {
-        let bench = bound_bench(DpopMode::Required, move |number| challenge(nonces[(number - 1).min(1)]));
-        assert_eq!(bench.failure().status(), Status::ProofRefused);
-        assert_eq!(bench.server.requests().len(), requests, "{nonces:?}");
+        let fixture = bound_fixture(DpopMode::Required, move |number| challenge(nonces[(number - 1).min(1)]));
+        assert_eq!(fixture.failure().status(), Status::ProofRefused);
+        assert_eq!(fixture.server.requests().len(), requests, "{nonces:?}");
     }
 }
 
 #[test]
-fn without_dpop_a_challenge_is_reported() {
-    let bench = bench(|_| challenge("nonce"));
-    let error = bench.failure();
+fn nonce_challenge_without_dpop_is_reported() {
+    let fixture = fixture(|_| challenge("nonce"));
+    let error = fixture.failure();
     assert_eq!((error.status(), error.oauth_error()), (Status::ProofRefused, Some("use_dpop_nonce")));
-    assert_eq!(bench.server.requests().len(), 1);
+    assert_eq!(fixture.server.requests().len(), 1);
 }
 
 #[test]
-fn a_bearer_token_is_used_where_it_is_allowed_and_refused_where_not() {
-    let optional = bound_bench(DpopMode::Optional, token);
+fn bearer_token_is_used_in_optional_mode_and_refused_in_required_mode() {
+    let optional = bound_fixture(DpopMode::Optional, token);
     assert_eq!(optional.client.acquire().unwrap().token_type(), "Bearer");
 
-    let required = bound_bench(DpopMode::Required, token);
+    let required = bound_fixture(DpopMode::Required, token);
     let error = required.failure();
     assert_eq!(error.status(), Status::Downgraded);
     assert!(error.retry_after() >= Some(Duration::from_secs(15)), "it cost a token");
@@ -100,17 +100,17 @@ fn a_bearer_token_is_used_where_it_is_allowed_and_refused_where_not() {
 }
 
 #[test]
-fn every_attempt_has_a_proof_of_its_own() {
-    let bench = bound_bench(DpopMode::Required, |number| {
+fn every_attempt_has_a_new_proof() {
+    let fixture = bound_fixture(DpopMode::Required, |number| {
         if number < 3 { ScriptedResponse::text(503, "") } else { bound_token(number, "") }
     });
-    bench.value();
-    let jtis: std::collections::HashSet<_> = proofs(&bench).iter().map(|proof| proof["jti"].to_string()).collect();
+    fixture.value();
+    let jtis: std::collections::HashSet<_> = proofs(&fixture).iter().map(|proof| proof["jti"].to_string()).collect();
     assert_eq!(jtis.len(), 3);
 }
 
 #[test]
-fn a_signer_that_hangs_is_given_up_and_the_next_call_asks_it_again() {
+fn signer_that_hangs_is_given_up_and_asked_again_by_the_next_call() {
     let inside = DpopKey::generate(Algorithm::Es256).unwrap();
     let public = inside.public_jwk().to_owned();
     let calls = AtomicUsize::new(0);
@@ -123,14 +123,14 @@ fn a_signer_that_hangs_is_given_up_and_the_next_call_asks_it_again() {
     let adjust = |config: &mut Config| {
         config.dpop(DpopMode::Required).dpop_key(key.unwrap()).total_timeout(Duration::from_millis(300));
     };
-    let bench = bench_with(adjust, |number| bound_token(number, ""));
-    assert_eq!(bench.failure().status(), Status::SigningFailed);
-    bench.clock.advance(HOUR);
-    assert_eq!(bench.value(), "token-1");
+    let fixture = fixture_with(adjust, |number| bound_token(number, ""));
+    assert_eq!(fixture.failure().status(), Status::SigningFailed);
+    fixture.clock.advance(HOUR);
+    assert_eq!(fixture.value(), "token-1");
 }
 
 #[test]
-fn a_signer_that_fails_sends_nothing() {
+fn signer_that_fails_sends_nothing() {
     let inside = DpopKey::generate(Algorithm::Es256).unwrap();
     let public = inside.public_jwk().to_owned();
     // The first call is the trial when the key is made.
@@ -142,9 +142,9 @@ fn a_signer_that_fails_sends_nothing() {
     let adjust = |config: &mut Config| {
         config.dpop(DpopMode::Required).dpop_key(key.unwrap());
     };
-    let bench = bench_with(adjust, token);
-    let error = bench.failure();
+    let fixture = fixture_with(adjust, token);
+    let error = fixture.failure();
     assert_eq!(error.status(), Status::SigningFailed);
     assert!(error.message().contains("the module was pulled out"));
-    assert!(bench.server.requests().is_empty());
+    assert!(fixture.server.requests().is_empty());
 }

@@ -1,6 +1,6 @@
 //! A fortnight of a fleet in which everything goes wrong at once, with the quota on.
 
-use super::simulation::{DEFAULT_HAZARDS, Hazards, Results, WallClocks, simulate};
+use super::simulation::{DEFAULT_HAZARDS, Hazards, NEVER, Results, WallClocks, simulate};
 use super::*;
 use crate::dpop::DpopMode;
 
@@ -21,25 +21,19 @@ const TROUBLE: Hazards = Hazards {
 fn fortnight(seed: u8, hazards: Hazards) -> Results {
     let results = simulate(seed, PROCESSES, 14 * DAY, hazards);
     let Results { server, calls, violations } = &results;
-    println!(
-        "seed {seed}: {} calls, {} failures, {} issues, {} requests, {} lost, {} deaths, {} stops, {} rejections",
-        calls.successes,
-        calls.failures.len(),
-        server.issues.len(),
-        server.requests.len(),
-        server.lost.len(),
-        server.deaths.len(),
-        server.stops.len(),
-        calls.rejections
-    );
     assert!(violations.is_empty(), "seed {seed}: {violations:#?}");
-    assert_eq!(server.against_the_ledger, [], "seed {seed}");
+    assert_eq!(server.against_the_ledger, NEVER, "seed {seed}");
+    assert!(
+        calls.rejections > 0 && server.refused.len() <= 4 * server.issues.len(),
+        "seed {seed}: {:?}",
+        server.refused
+    );
     results
 }
 
 #[test]
 fn everything_at_once_costs_no_more_than_the_quota_takes() {
-    for seed in 20..23 {
+    for seed in 20..22 {
         fortnight(seed, TROUBLE);
     }
 }
@@ -52,8 +46,6 @@ fn wall_clock_that_is_set_costs_nothing_where_the_store_has_no_clock() {
 #[test]
 fn fleet_of_different_modes_and_audiences_keeps_what_the_quota_granted() {
     let modes = &[DpopMode::Off, DpopMode::Optional, DpopMode::Required];
-    for seed in 40..42 {
-        fortnight(seed, Hazards { modes, ..TROUBLE });
-    }
-    fortnight(42, Hazards { audiences: 2, ..TROUBLE });
+    fortnight(40, Hazards { modes, ..TROUBLE });
+    fortnight(41, Hazards { audiences: 2, ..TROUBLE });
 }

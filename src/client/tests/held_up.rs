@@ -3,6 +3,7 @@
 use tokio::time::{self, Instant};
 
 use super::*;
+use crate::clock::manual::ManualClock;
 use crate::endpoint::{Failure, ProofRetries, TokenEndpoint, TokenResponse, TokenSource};
 use crate::failure_kind::FailureKind;
 
@@ -62,10 +63,10 @@ fn server_that_never_responds_is_not_waited_for_though_the_thread_was_held_up() 
 #[test]
 fn gateway_without_a_response_is_asked_once_more() {
     for gateway in [502, 504] {
-        let bench = bench(move |_| ScriptedResponse::text(gateway, "upstream reset"));
-        let error = bench.failure();
+        let fixture = fixture(move |_| ScriptedResponse::text(gateway, "upstream reset"));
+        let error = fixture.failure();
         assert_eq!((error.status(), error.server_message()), (Status::ServerError, Some("upstream reset")));
-        assert_eq!(bench.server.requests().len(), 2, "HTTP {gateway}");
+        assert_eq!(fixture.server.requests().len(), 2, "HTTP {gateway}");
     }
 }
 
@@ -77,6 +78,7 @@ fn date_that_is_not_believed_is_not_compared_with_retry_after() {
         "HTTP/1.1 503 Later\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\nretry-after: {soon}\r\n\
          content-length: 0\r\n\r\n"
     );
-    let bench = bench(move |number| if number == 1 { ScriptedResponse::Raw(response.clone()) } else { token(number) });
-    assert_eq!(bench.value(), "token-2");
+    let fixture =
+        fixture(move |number| if number == 1 { ScriptedResponse::Raw(response.clone()) } else { token(number) });
+    assert_eq!(fixture.value(), "token-2");
 }

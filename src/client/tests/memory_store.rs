@@ -22,7 +22,7 @@ struct Content {
     held: Option<Held>,
     /// The loads that wait until they are released.
     waiting: usize,
-    oddity: Option<Fault>,
+    fault: Option<Fault>,
     locks_asked_for: usize,
     refused_writes: usize,
     keeps_locks: bool,
@@ -130,8 +130,8 @@ impl MemoryStore {
         }
     }
 
-    pub fn be(&self, oddity: Fault) {
-        self.0.lock().unwrap().oddity = Some(oddity);
+    pub fn be(&self, fault: Fault) {
+        self.0.lock().unwrap().fault = Some(fault);
     }
 
     pub fn locks_asked_for(&self) -> usize {
@@ -156,7 +156,7 @@ impl SharedCache for MemoryStore {
         std::thread::sleep(takes);
         let content = self.0.lock().unwrap();
         if content.cannot_be_read {
-            return Err(CacheError("the memory_store fell down".into()));
+            return Err(CacheError("the store is down".into()));
         }
         Ok(content.values.get(name).cloned())
     }
@@ -172,7 +172,7 @@ impl SharedCache for MemoryStore {
         });
         if content.cannot_be_written || is_full {
             content.refused_writes += 1;
-            return Err(CacheError("the memory_store is full".into()));
+            return Err(CacheError("the store is full".into()));
         }
         match value {
             Some(value) => content.values.insert(name.into(), value.to_vec()),
@@ -185,13 +185,13 @@ impl SharedCache for MemoryStore {
         let content = &mut *self.0.lock().unwrap();
         content.locks_asked_for += 1;
         let owners = &mut content.owners;
-        if content.oddity == Some(Fault::LockIsGrantedToEverybody) {
+        if content.fault == Some(Fault::LockIsGrantedToEverybody) {
             return Ok(true);
         }
         if owners.contains_key("another") || owners.get(name).is_some_and(|holder| holder != owner) {
             return Ok(false);
         }
-        match content.oddity.filter(|_| owners.contains_key(name)) {
+        match content.fault.filter(|_| owners.contains_key(name)) {
             Some(Fault::LockIsNotExtended) => return Ok(false),
             Some(Fault::ExtensionFails) => return Err(CacheError("the lock cannot be extended".into())),
             Some(Fault::LockIsGrantedToEverybody) | None => {}

@@ -1,6 +1,5 @@
 //! Clients of one service that differ in DPoP mode, key, audience or service account: the quota is the same for all of them.
 
-use super::fleet::{Fleet, fleet, quota_refusal};
 use super::*;
 use crate::dpop::{Algorithm, DpopKey, DpopMode};
 
@@ -15,8 +14,8 @@ fn join(fleet: &Fleet, mode: DpopMode) -> Fixture {
     fleet.join_with(|config| config.dpop(mode))
 }
 
-fn token_type(bench: &Fixture) -> String {
-    bench.client.acquire().unwrap().token_type().to_owned()
+fn token_type(fixture: &Fixture) -> String {
+    fixture.client.acquire().unwrap().token_type().to_owned()
 }
 
 /// The platform does not know DPoP.
@@ -56,7 +55,7 @@ fn bearer_token_that_was_granted_despite_a_proof_is_not_replaced_before_its_time
         assert_eq!(token_type(&optional), "Bearer");
         fleet.clock.advance(6 * HOUR);
         optional.value();
-        optional.eventually(Fixture::nothing_under_way);
+        optional.eventually(Fixture::is_idle);
     }
     assert_eq!(fleet.requests(), 1);
 }
@@ -103,7 +102,7 @@ fn quota_of_a_client_is_spent_for_each_of_its_audiences_scopes_and_accounts() {
 
 #[test]
 fn quota_refusal_without_a_known_issue_says_how_long_it_can_take() {
-    let error = bench(|_| quota_refusal()).failure();
+    let error = fixture(|_| quota_refusal()).failure();
     assert_eq!(error.retry_after(), Some(HOUR));
     assert!(error.message().contains("is not known, so it can take up to 20 hours"), "{error}");
 }
@@ -125,11 +124,11 @@ fn quota_of_tokens_with_a_short_lifetime_holds_back_for_minutes() {
     let short = |number| format!(r#"{{"access_token":"token-{number}","expires_in":300,"token_type":"Bearer"}}"#);
     let fleet =
         fleet(move |number| if number <= 3 { ScriptedResponse::json(200, &short(number)) } else { quota_refusal() });
-    let bench = fleet.join_with(|config| config.audience("5min"));
+    let fixture = fleet.join_with(|config| config.audience("5min"));
     for number in 1..=3 {
-        assert_eq!(bench.value(), format!("token-{number}"));
+        assert_eq!(fixture.value(), format!("token-{number}"));
         fleet.clock.advance(Duration::from_secs(300));
     }
-    let wait = bench.failure().retry_after().unwrap();
+    let wait = fixture.failure().retry_after().unwrap();
     assert!(wait <= Duration::from_secs(300), "{wait:?}");
 }

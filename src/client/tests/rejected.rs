@@ -1,6 +1,5 @@
 //! Tokens that an API rejected: suspect, replaced once, and served again while there can be no other.
 
-use super::fleet::{fleet, look, quota_refusal};
 use super::*;
 
 /// A server that grants so many tokens, and refuses the rest by its quota.
@@ -8,20 +7,20 @@ fn grants(tokens: usize) -> impl Fn(usize) -> ScriptedResponse + Send + Sync + '
     move |number| if number <= tokens { token(number) } else { quota_refusal() }
 }
 
-fn suspects(fleet: &super::fleet::Fleet) -> usize {
+fn suspects(fleet: &Fleet) -> usize {
     fleet.memory_store.ledger()["suspect_tokens"].as_array().unwrap().len()
 }
 
 #[test]
 fn rejected_token_is_replaced_and_only_that_one() {
-    let bench = bench(token);
-    let first = bench.client.acquire().unwrap();
-    assert!(bench.client.invalidate(&first));
-    assert!(!bench.client.invalidate(&first), "it is suspect already");
-    assert_eq!(bench.value(), "token-2");
-    assert!(!bench.client.invalidate(&first), "a late report about the old token leaves the new one alone");
-    assert_eq!(bench.value(), "token-2");
-    assert_eq!(bench.server.requests().len(), 2);
+    let fixture = fixture(token);
+    let first = fixture.client.acquire().unwrap();
+    assert!(fixture.client.invalidate(&first));
+    assert!(!fixture.client.invalidate(&first), "it is suspect already");
+    assert_eq!(fixture.value(), "token-2");
+    assert!(!fixture.client.invalidate(&first), "a late report about the old token leaves the new one alone");
+    assert_eq!(fixture.value(), "token-2");
+    assert_eq!(fixture.server.requests().len(), 2);
 }
 
 #[test]
@@ -31,14 +30,14 @@ fn rejected_token_is_served_again_when_the_quota_refuses_its_replacement() {
     let rejected = one.client.acquire().unwrap();
     two.value();
     one.client.invalidate(&rejected);
-    for bench in [&one, &two, &fleet.join()] {
-        assert_eq!(bench.value(), "token-1");
+    for fixture in [&one, &two, &fleet.join()] {
+        assert_eq!(fixture.value(), "token-1");
     }
-    assert_eq!(look(&two), "token-1");
+    assert_eq!(sync(&two), "token-1");
     assert_eq!((fleet.requests(), suspects(&fleet)), (2, 1), "one replacement was asked for by the whole fleet");
     fleet.clock.advance(20 * HOUR);
     assert_eq!(one.value(), "token-1", "while it lives");
-    one.eventually(Fixture::nothing_under_way);
+    one.eventually(Fixture::is_idle);
     fleet.clock.advance(4 * HOUR);
     assert_eq!(one.failure().status(), Status::QuotaRefused);
 }
@@ -50,7 +49,7 @@ fn replacement_that_is_rejected_as_well_is_kept() {
     for _ in 0..20 {
         let rejected = one.client.acquire().unwrap();
         one.client.invalidate(&rejected);
-        one.eventually(Fixture::nothing_under_way);
+        one.eventually(Fixture::is_idle);
     }
     assert_eq!((one.value(), two.value()), ("token-2".into(), "token-2".into()));
     two.client.invalidate(&two.client.acquire().unwrap());
@@ -63,54 +62,54 @@ fn replacement_that_is_rejected_as_well_is_kept() {
 #[test]
 fn suspicion_reaches_the_fleet_though_nobody_asks_for_another_token() {
     let fleet = fleet(token);
-    let bench = fleet.join();
-    let rejected = bench.client.acquire().unwrap();
-    bench.client.invalidate(&rejected);
-    bench.eventually(|_| suspects(&fleet) == 1);
+    let fixture = fleet.join();
+    let rejected = fixture.client.acquire().unwrap();
+    fixture.client.invalidate(&rejected);
+    fixture.eventually(|_| suspects(&fleet) == 1);
     assert_eq!(fleet.join().value(), "token-2", "which does not take the rejected one from the cache");
-    assert_eq!(bench.value(), "token-2");
+    assert_eq!(fixture.value(), "token-2");
     assert_eq!(fleet.requests(), 2);
 }
 
 #[test]
 fn suspicion_that_could_not_be_written_is_written_when_the_cache_recovers() {
     let fleet = fleet(grants(1));
-    let bench = fleet.join();
-    let rejected = bench.client.acquire().unwrap();
+    let fixture = fleet.join();
+    let rejected = fixture.client.acquire().unwrap();
     fleet.memory_store.break_down(true, true);
-    bench.client.invalidate(&rejected);
-    assert_eq!(bench.value(), "token-1", "nothing can be requested now");
-    bench.eventually(Fixture::nothing_under_way);
+    fixture.client.invalidate(&rejected);
+    assert_eq!(fixture.value(), "token-1", "nothing can be requested now");
+    fixture.eventually(Fixture::is_idle);
     fleet.memory_store.break_down(false, false);
     // Nobody calls.
     fleet.clock.advance(MINUTE);
-    bench.eventually(|_| suspects(&fleet) == 1);
+    fixture.eventually(|_| suspects(&fleet) == 1);
 }
 
 #[test]
 fn rejected_token_is_not_served_by_a_sync_that_is_under_way() {
     let fleet = fleet(token);
-    let bench = fleet.join();
-    let rejected = bench.client.acquire().unwrap();
+    let fixture = fleet.join();
+    let rejected = fixture.client.acquire().unwrap();
     fleet.memory_store.empty();
     fleet.memory_store.hold_loads();
     fleet.clock.advance(Duration::from_secs(400));
-    bench.value();
-    assert!(!bench.nothing_under_way());
-    assert!(bench.client.invalidate(&rejected));
+    fixture.value();
+    assert!(!fixture.is_idle());
+    assert!(fixture.client.invalidate(&rejected));
     fleet.memory_store.release();
-    assert_eq!(bench.value(), "token-2");
+    assert_eq!(fixture.value(), "token-2");
 }
 
 #[test]
 fn suspicion_survives_a_cache_that_was_emptied() {
     let fleet = fleet(grants(1));
-    let bench = fleet.join();
-    let rejected = bench.client.acquire().unwrap();
-    bench.client.invalidate(&rejected);
-    bench.value();
+    let fixture = fleet.join();
+    let rejected = fixture.client.acquire().unwrap();
+    fixture.client.invalidate(&rejected);
+    fixture.value();
     fleet.memory_store.empty();
-    look(&bench);
+    sync(&fixture);
     assert_eq!(suspects(&fleet), 1);
     assert_eq!(fleet.memory_store.entries("record").len(), 1, "and the token is there for those who need it");
 }
@@ -120,10 +119,10 @@ fn token_that_the_server_grants_again_is_trusted_again() {
     let same =
         || ScriptedResponse::json(200, r#"{"access_token":"the-same","expires_in":86400,"token_type":"Bearer"}"#);
     let fleet = fleet(move |_| same());
-    let bench = fleet.join();
-    let rejected = bench.client.acquire().unwrap();
-    bench.client.invalidate(&rejected);
-    assert_eq!((bench.value(), fleet.join().value()), ("the-same".into(), "the-same".into()));
+    let fixture = fleet.join();
+    let rejected = fixture.client.acquire().unwrap();
+    fixture.client.invalidate(&rejected);
+    assert_eq!((fixture.value(), fleet.join().value()), ("the-same".into(), "the-same".into()));
     assert_eq!(fleet.requests(), 2);
 }
 
@@ -139,7 +138,7 @@ fn suspect_token_in_the_cache_is_served_as_soon_as_the_held_one_expires() {
     two.client.invalidate(&two.client.acquire().unwrap());
     assert_eq!(two.value(), "token-2", "the quota refuses another one");
     fleet.clock.advance(2 * HOUR + Duration::from_secs(3_100));
-    assert_eq!(look(&one), "token-1", "no API rejected this one");
+    assert_eq!(sync(&one), "token-1", "no API rejected this one");
     fleet.clock.advance(Duration::from_secs(110));
     assert_eq!(one.value(), "token-2", "though the next sync is not due yet");
     assert_eq!(fleet.requests(), 3);
@@ -159,9 +158,9 @@ fn token_that_is_rejected_before_it_could_be_written_is_written_beside_its_valid
     fleet.server.release();
     one.eventually(|one| one.value() == "token-2");
     one.client.invalidate(&one.client.acquire().unwrap());
-    one.eventually(Fixture::nothing_under_way);
+    one.eventually(Fixture::is_idle);
     fleet.memory_store.break_down(false, false);
-    look(&one);
+    sync(&one);
     fleet.clock.advance(3 * HOUR);
     assert_eq!((one.value(), fleet.join().value()), ("token-2".into(), "token-2".into()));
 }

@@ -1,4 +1,4 @@
-//! A small HTTP server that answers as a test says and remembers what it was sent.
+//! A small HTTP server that responds as a test says and records its requests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -82,12 +82,12 @@ type Script = dyn Fn(usize) -> ScriptedResponse + Send + Sync;
 
 impl Server {
     /// Its threads wait for connections until the test process ends.
-    pub fn start(answer: impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static) -> Self {
+    pub fn start(respond: impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let gate = Gate::default();
-        let script: Arc<Script> = Arc::new(answer);
+        let script: Arc<Script> = Arc::new(respond);
         let (heard, passed) = (Arc::clone(&requests), gate.clone());
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {

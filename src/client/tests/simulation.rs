@@ -20,6 +20,7 @@ pub use server::ServerState;
 pub use store::StoreState;
 
 pub const QUOTA: Duration = Duration::from_secs(20 * 3600);
+pub const NEVER: [Duration; 0] = [];
 pub const DEFAULT_HAZARDS: Hazards = Hazards {
     death: 0.0,
     stop: 0.0,

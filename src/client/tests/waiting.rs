@@ -5,47 +5,48 @@ use std::sync::mpsc;
 use std::task::{Context, Waker};
 
 use super::*;
+use crate::clock::manual::ManualClock;
 use crate::dpop::{Algorithm, DpopKey, DpopMode};
 use crate::endpoint::{Failure, ProofRetries, TokenResponse, TokenSource};
 use crate::store::{Names, Store};
 
 #[test]
 fn held_token_is_served_without_waiting_and_refreshed_when_that_is_due() {
-    let bench = bench(token);
-    bench.value();
-    let held = || bench.client.try_acquire().map(|token| token.value().to_owned());
+    let fixture = fixture(token);
+    fixture.value();
+    let held = || fixture.client.try_acquire().map(|token| token.value().to_owned());
     assert_eq!(held().as_deref(), Some("token-1"));
-    bench.clock.advance(21 * HOUR);
+    fixture.clock.advance(21 * HOUR);
     assert_eq!(held().as_deref(), Some("token-1"), "still valid");
-    bench.eventually(|_| held().as_deref() == Some("token-2"));
-    bench.clock.advance(25 * HOUR);
+    fixture.eventually(|_| held().as_deref() == Some("token-2"));
+    fixture.clock.advance(25 * HOUR);
     assert_eq!(held(), None, "it has expired");
-    bench.eventually(|_| held().as_deref() == Some("token-3"));
-    assert_eq!(bench.server.requests().len(), 3);
+    fixture.eventually(|_| held().as_deref() == Some("token-3"));
+    assert_eq!(fixture.server.requests().len(), 3);
 }
 
 #[test]
 fn refused_client_holds_nothing_and_sends_nothing_when_it_is_asked_without_waiting() {
-    let bench = bench(|_| ScriptedResponse::json(401, r#"{"error":"invalid_client"}"#));
-    let status = bench.failure().status();
+    let fixture = fixture(|_| ScriptedResponse::json(401, r#"{"error":"invalid_client"}"#));
+    let status = fixture.failure().status();
     for _ in 0..20 {
-        assert!(bench.client.try_acquire().is_none());
+        assert!(fixture.client.try_acquire().is_none());
     }
-    assert_eq!(bench.failure().status(), status, "who waits is told why");
-    assert_eq!(bench.server.requests().len(), 1);
+    assert_eq!(fixture.failure().status(), status, "a caller that waits is told why");
+    assert_eq!(fixture.server.requests().len(), 1);
 }
 
 #[test]
 fn dropped_futures_leave_no_waiter() {
-    let bench = bench(token);
-    bench.server.hold();
-    let patient = bench.client.acquire_async();
+    let fixture = fixture(token);
+    fixture.server.hold();
+    let patient = fixture.client.acquire_async();
     for _ in 0..1_000 {
-        let mut impatient = pin!(bench.client.acquire_async());
+        let mut impatient = pin!(fixture.client.acquire_async());
         assert!(impatient.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
-    assert_eq!(bench.client.0.process.get().refreshes.waiters(), 0, "gone at once");
-    bench.server.release();
+    assert_eq!(fixture.client.0.process.get().refreshes.waiters(), 0, "gone at once");
+    fixture.server.release();
     let executor = tokio::runtime::Builder::new_current_thread().build().unwrap();
     assert_eq!(executor.block_on(patient).unwrap().value(), "token-1");
 }
@@ -74,13 +75,13 @@ fn signers_that_hang_keep_no_other_client_waiting() {
             let adjust = |config: &mut Config| {
                 config.dpop(DpopMode::Required).dpop_key(key);
             };
-            bench_with(adjust, token)
+            fixture_with(adjust, token)
         })
         .collect();
-    let pending: Vec<_> = bound.iter().map(|bench| begun(bench.client.acquire_async())).collect();
+    let pending: Vec<_> = bound.iter().map(|fixture| begun(fixture.client.acquire_async())).collect();
     (0..SIGNERS).for_each(|_| has_entered.recv_timeout(Duration::from_secs(20)).unwrap());
 
-    let other = bench(token);
+    let other = fixture(token);
     let mut by_name = config_for(&other.server);
     by_name.token_url(other.server.url().replace("127.0.0.1", "localhost")).total_timeout(Duration::from_secs(20));
     let client = Client::new(&by_name).unwrap();

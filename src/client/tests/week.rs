@@ -1,6 +1,6 @@
 //! A week of a fleet that crashes and is stopped, but has a good store.
 
-use super::simulation::{DEFAULT_HAZARDS, Hazards, QUOTA, Results, simulate};
+use super::simulation::{DEFAULT_HAZARDS, Hazards, NEVER, QUOTA, Results, simulate};
 use super::*;
 
 const PROCESSES: usize = 40;
@@ -23,10 +23,10 @@ fn crashes_outside_a_refresh_leave_no_caller_without_a_token() {
 #[test]
 fn crashes_inside_a_refresh_cost_no_more_than_the_quota_takes() {
     let mut lost_tokens = 0;
-    for seed in 2..5 {
+    for seed in 2..4 {
         let Results { server, calls, .. } = week(seed, Hazards { death: 0.4, ..DEFAULT_HAZARDS });
         lost_tokens += server.lost.len();
-        assert_eq!(server.against_the_ledger, []);
+        assert_eq!(server.against_the_ledger, NEVER);
         for &(refused, returns) in &server.refused {
             let early = server.requests.iter().find(|&&sent| refused < sent && sent < returns);
             assert_eq!(early, None, "sent inside the cool-down from {refused:?} to {returns:?}");
@@ -42,11 +42,11 @@ fn crashes_inside_a_refresh_cost_no_more_than_the_quota_takes() {
 
 #[test]
 fn stopped_processes_send_nothing_inside_a_cool_down_when_they_continue() {
-    for (seed, death) in [(10, 0.0), (11, 0.0), (12, 0.3), (13, 0.3)] {
+    for (seed, death) in [(10, 0.0), (12, 0.3)] {
         let hazards = Hazards { death, stop: 0.4, ..DEFAULT_HAZARDS };
         // Stopped as often as that, a process may not get to write its token.
         let Results { server, calls, .. } = simulate(seed, PROCESSES, 7 * DAY, hazards);
-        assert_eq!(server.against_the_ledger, [], "seed {seed}");
+        assert_eq!(server.against_the_ledger, NEVER, "seed {seed}");
         let in_vain = server.requests.len() - server.issues.len();
         assert!(
             in_vain <= server.stops.len() + server.lost.len(),

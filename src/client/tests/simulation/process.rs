@@ -271,8 +271,9 @@ async fn check_error(process: &SimulatedProcess, client: &Client, error: &Error)
 
 fn quota_forces(simulation: &Simulation, now: Duration) -> bool {
     let server = simulation.server.lock().unwrap();
-    // A sender that died or was stopped may have spent the token, as far as the others can know.
-    let last_spent = [&server.issues, &server.deaths, &server.stops].into_iter().filter_map(|times| times.last()).max();
+    // A sender that died, was stopped, or could not write the outcome may have spent the token, as far as others can know.
+    let spent = [&server.issues, &server.deaths, &server.stops, &server.unwritten];
+    let last_spent = spent.into_iter().filter_map(|times| times.last()).max();
     last_spent.is_some_and(|&spent| now < spent + QUOTA + LONGEST_COOL_DOWN_ERROR)
 }
 

@@ -22,6 +22,8 @@ pub struct ServerState {
     pub against_the_ledger: Vec<Duration>,
     /// When senders were stopped before they had written the outcome.
     pub stops: Vec<Duration>,
+    /// When senders had a response and the store did not take the outcome.
+    pub unwritten: Vec<Duration>,
     /// When senders died.
     pub deaths: Vec<Duration>,
     /// Credentials before this rotation are refused.
@@ -59,6 +61,16 @@ impl ServerState {
     }
 }
 
+impl Simulation {
+    /// The outcome of a request that was sent at `sent` is known to its sender now.
+    fn note_whether_writable(&self, sent: Duration) {
+        let (store, now) = (self.store.lock().unwrap(), self.elapsed());
+        if !store.is_writable(now) || store.failed_over.is_some_and(|time| time + MINUTE > sent) {
+            self.server.lock().unwrap().unwritten.push(now);
+        }
+    }
+}
+
 pub(super) struct QuotaServer {
     pub process: Arc<SimulatedProcess>,
     pub settings: Settings,
@@ -88,6 +100,7 @@ impl QuotaServer {
         }
         simulation.within(Duration::from_secs(1)).await;
         process.pause_during_a_request().await;
+        simulation.note_whether_writable(sent);
         if let Ok(response) = &result {
             self.arrived(response);
         }
@@ -100,6 +113,7 @@ impl QuotaServer {
         if simulation.happens(simulation.hazards.write_refusal) {
             let lasts = Duration::from_secs(30).mul_f64(simulation.random());
             simulation.store.lock().unwrap().refuse_writes_until(simulation.elapsed() + lasts);
+            simulation.server.lock().unwrap().unwritten.push(simulation.elapsed());
         }
         let hash = TokenHash::of(response.access_token.expose_secret());
         tokio::spawn(Arc::clone(&self.process).expect_in_the_store(self.settings.clone(), hash));

@@ -135,12 +135,12 @@ impl Connection {
         self.process.pause().await;
         if simulation.elapsed() < simulation.store.lock().unwrap().unreachable_until {
             simulation.within(Duration::from_secs(5)).await;
-            return Err(StoreError::new("it cannot be reached"));
+            return Err(StoreError::transient("it cannot be reached"));
         }
         let result = {
             let (mut store, now) = (simulation.store.lock().unwrap(), simulation.elapsed());
             if is_write && now < store.refuses_writes_until {
-                return Err(StoreError::new("it refuses writes"));
+                return Err(StoreError::transient("it refuses writes"));
             }
             work(&mut store, now)
         };
