@@ -230,7 +230,7 @@ fn caller_that_gives_up_does_not_disturb_other_callers() {
 #[test]
 fn server_that_never_responds_costs_a_caller_the_total_timeout() {
     let adjust = |config: &mut Config| {
-        config.total_timeout(Duration::from_millis(300));
+        config.total_timeout(Duration::from_secs(1));
     };
     let fixture =
         fixture_with(adjust, |_| ScriptedResponse::After(Duration::from_secs(20), ScriptedResponse::Close.into()));
