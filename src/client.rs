@@ -119,7 +119,7 @@ impl Client {
                 Availability::Pending(pending) => pending,
             };
             let result = self.0.block_for_result(pending, patience)?;
-            if let Some(outcome) = self.0.answer(result, patience) {
+            if let Some(outcome) = self.0.conclude(result, patience) {
                 return outcome;
             }
         }
@@ -136,7 +136,7 @@ impl Client {
                     Availability::Pending(pending) => pending,
                 };
                 let result = client.0.result_for(pending, patience).await;
-                if let Some(outcome) = client.0.answer(result, patience) {
+                if let Some(outcome) = client.0.conclude(result, patience) {
                     return outcome;
                 }
             }

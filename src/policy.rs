@@ -18,7 +18,7 @@ const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(3600);
 const MIN_COOL_DOWN: Duration = Duration::from_secs(60);
 /// The longest `Retry-After` that is believed of a quota refusal.
 const MAX_QUOTA_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// The longest `Retry-After` that is believed of a server in trouble.
+/// The longest `Retry-After` that is believed of a server that fails.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 /// Tokens that were requested in a shorter span disprove the quota of 20 hours. The hour below it is for clocks that differ.
 const DISPROOF: Duration = Duration::from_secs(19 * 3600);

@@ -39,7 +39,7 @@ const MAX_RESOLVERS: usize = 16;
 /// The runtime of this process, and the number of its predecessors.
 #[derive(Default)]
 struct Slot {
-    current: ArcSwapOption<Life>,
+    current: ArcSwapOption<Shared>,
     deaths: AtomicU32,
     /// Locked only by callers that need a runtime while there is none.
     starting: Mutex<()>,
@@ -47,8 +47,8 @@ struct Slot {
 
 impl Slot {
     fn alive(&self) -> Option<Runtime> {
-        let life = self.current.load_full()?;
-        life.is_alive().then_some(Runtime(life))
+        let shared = self.current.load_full()?;
+        shared.is_alive().then_some(Runtime(shared))
     }
 }
 
@@ -62,9 +62,9 @@ pub(crate) fn generation() -> u32 {
 
 /// A handle of the library's thread.
 #[derive(Clone)]
-pub(crate) struct Runtime(Arc<Life>);
+pub(crate) struct Runtime(Arc<Shared>);
 
-struct Life {
+struct Shared {
     handle: Handle,
     watched: Arc<Watched>,
 }
@@ -102,7 +102,7 @@ impl Watched {
     }
 }
 
-impl Life {
+impl Shared {
     fn is_alive(&self) -> bool {
         let is_alive = !*self.watched.is_dead.borrow() && self.watched.has_descriptors();
         if !is_alive {
@@ -139,7 +139,7 @@ impl Runtime {
     #[cfg(test)]
     pub fn of_this_thread() -> Self {
         let watched = Watched { generation: 0, sentinel: None, is_dead: watch::Sender::new(false) };
-        Self(Arc::new(Life { handle: Handle::current(), watched: Arc::new(watched) }))
+        Self(Arc::new(Shared { handle: Handle::current(), watched: Arc::new(watched) }))
     }
 
     /// Returns a number that tells this runtime from its predecessors.
@@ -215,10 +215,10 @@ impl Runtime {
             .thread_keep_alive(RESOLVER_KEEP_ALIVE)
             .max_blocking_threads(MAX_RESOLVERS)
             .build()?;
-        let life = Arc::new(Life { handle: runtime.handle().clone(), watched: Arc::clone(&watched) });
+        let shared = Arc::new(Shared { handle: runtime.handle().clone(), watched: Arc::clone(&watched) });
         let runtime = ManuallyDrop::new(runtime);
         threads::start("tango-token", move || with_role(Role::Runtime, || run(runtime, &watched)))?;
-        Ok(Self(life))
+        Ok(Self(shared))
     }
 }
 

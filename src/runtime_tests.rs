@@ -15,7 +15,7 @@ fn on_the_thread<T: Send + 'static>(runtime: &Runtime, work: impl Future<Output 
 }
 
 #[test]
-fn blocking_on_the_librarys_thread_fails_instead_of_deadlocking() {
+fn blocking_on_the_thread_of_the_library_fails_instead_of_deadlocking() {
     let runtime = Runtime::current().unwrap();
     let inner = runtime.clone();
     let waited = on_the_thread(&runtime, async move { inner.block_within(AMPLE, async {}) });
@@ -70,7 +70,7 @@ fn waiting_in_any_executor_ends_at_the_deadline_and_leaves_no_task() {
 }
 
 #[test]
-fn signals_are_blocked_on_the_librarys_thread_only() {
+fn signals_are_blocked_on_the_thread_of_the_library_only() {
     let looking = async { SigSet::thread_get_mask().unwrap() };
     let mask = on_the_thread(&Runtime::current().unwrap(), looking);
     assert!(mask.contains(Signal::SIGTERM) && mask.contains(Signal::SIGINT) && !mask.contains(Signal::SIGSEGV));

@@ -271,11 +271,11 @@ impl SharedCache for Slow {
 
     fn lock(&self, name: &str, owner: &str, lease: Duration) -> Result<bool, CacheError> {
         let (mut leases, now) = (self.leases.lock().unwrap(), Instant::now());
-        let is_anothers = leases.get(name).is_some_and(|(holder, until)| holder != owner && now < *until);
-        if !is_anothers {
+        let is_held_by_another = leases.get(name).is_some_and(|(holder, until)| holder != owner && now < *until);
+        if !is_held_by_another {
             leases.insert(name.into(), (owner.into(), now + lease));
         }
-        Ok(!is_anothers)
+        Ok(!is_held_by_another)
     }
 
     fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError> {

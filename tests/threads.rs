@@ -13,7 +13,7 @@ fn printed(output: &Output) -> String {
 }
 
 #[test]
-fn calls_get_a_token_after_the_program_closed_the_librarys_descriptors() {
+fn calls_get_a_token_after_the_program_closed_descriptors_of_the_library() {
     let sandbox = Sandbox::start(&["--latency-ms", "1000", "--quota-window-seconds", "0"]);
     let mut program = Program::build("tests/c/closed_descriptors.c", Under::Nothing).command(&sandbox);
     program.env("TANGO_TOTAL_TIMEOUT_MS", "6000").env("TANGO_ATTEMPT_TIMEOUT_MS", "3000");

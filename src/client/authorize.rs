@@ -1,4 +1,4 @@
-//! The headers of one API call, and what its answer teaches.
+//! The headers of one API call, and what the client learns from its response.
 
 use std::fmt;
 use std::future::Future;
@@ -71,12 +71,12 @@ impl Call {
     }
 }
 
-/// What an API answered, as far as it concerns the token.
+/// The response of an API, as far as it concerns the token.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Observation<'a> {
     /// The HTTP status.
     pub http_status: u16,
-    /// The `DPoP-Nonce` header, if there is one. Pass it for every answer, a successful one too.
+    /// The `DPoP-Nonce` header, if there is one. Pass it for every response, a successful one too.
     pub dpop_nonce: Option<&'a str>,
     /// The `WWW-Authenticate` header, if there is one; several joined by `, `.
     pub www_authenticate: Option<&'a str>,
@@ -182,25 +182,25 @@ impl Client {
         origin.clock.known().unwrap_or_else(|| self.0.server_clock.now())
     }
 
-    /// Learns from an API's answer, and says whether to send the request once more.
+    /// Learns from an API's response, and says whether to send the request once more.
     ///
-    /// A nonce and the server's clock are taken over from every answer. A token that was refused as `invalid_token` is
-    /// dropped, that very one. An error is a refusal that sending it again would not change, and says why.
-    pub fn observe(&self, authorization: &Authorization, answer: &Observation<'_>) -> Result<Verdict, Error> {
+    /// A nonce and the server's clock are learned from every response. A token that was rejected as `invalid_token` becomes
+    /// suspect. An error is a refusal that sending the request again would not change, and says why.
+    pub fn observe(&self, authorization: &Authorization, response: &Observation<'_>) -> Result<Verdict, Error> {
         let call = &authorization.call;
         let origin = &call.origin;
-        let refusal = answer.www_authenticate.filter(|_| answer.http_status == 401).and_then(refusal);
+        let refusal = response.www_authenticate.filter(|_| response.http_status == 401).and_then(refusal);
         let code = refusal.as_ref().map(|refusal| refusal.error.as_str());
-        if let Some(nonce) = answer.dpop_nonce {
+        if let Some(nonce) = response.dpop_nonce {
             authorization.learn_nonce(nonce, code);
         }
-        if let Some(date) = answer.date
+        if let Some(date) = response.date
             && origin.clock.learn(date, call.made, self.time_at(origin))
         {
             self.0.share_clocks();
         }
-        if answer.http_status != 401 {
-            if answer.http_status < 400 {
+        if response.http_status != 401 {
+            if response.http_status < 400 {
                 self.0.accept(&authorization.token);
             }
             return Ok(Verdict::Done);

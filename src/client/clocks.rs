@@ -1,4 +1,4 @@
-//! The clocks of servers, shared with the fleet: a process that finds the token in the cache need not learn them anew.
+//! The clocks of servers, shared with the fleet: a process that finds the token in the cache need not learn them again.
 
 use super::Inner;
 use crate::config::Settings;

@@ -1,4 +1,4 @@
-//! What a client keeps for one process, and for one life of the library's thread in it: a forked child makes its own, and what
+//! What a client keeps for one process, and for one run of the library's thread in it: a forked child makes its own, and what
 //! a dead thread had is left behind.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -290,7 +290,7 @@ impl RefreshTask {
         let outcome = match requested {
             Requested::Token { requested, response, guard } => {
                 let held = self.held_of(requested, &response);
-                // Written before it is handed out: whoever has seen it can die, and the fleet has it all the same.
+                // Written before it is handed out: a process that has seen it can die, and the fleet has it all the same.
                 self.record(|state, now| state.record_issue(&held, now));
                 if let Some(lock) = lock {
                     self.publish(lock, &held, settled_by).await;

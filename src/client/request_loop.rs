@@ -177,7 +177,7 @@ impl RefreshTask {
         time::sleep(wait.unwrap_or_default()).await;
     }
 
-    /// Makes sure that the lock holds until the next request is answered, and says in the shared cache that the request is about
+    /// Makes sure that the lock holds until the response to the next request, and says in the shared cache that the request is about
     /// to be sent. False if the lock was lost. Nothing is sent then, nor after an error.
     async fn announce(&self, lock: &mut Locked<'_>) -> Result<bool, StoreError> {
         let lease = self.deadline.lease(Duration::ZERO);

@@ -154,45 +154,45 @@ mod tests {
         deadline::within(timeout, waiter.result()).await.unwrap_or(Err(NoResult::Timeout))
     }
 
-    fn started(flight: &SingleFlight<u32>, is_needed: bool) -> (Ticket<u32>, Waiter<u32>) {
+    fn started(slot: &SingleFlight<u32>, is_needed: bool) -> (Ticket<u32>, Waiter<u32>) {
         let mut made = None;
-        let waiter = flight.join_or_start(is_needed, |ticket| made = Some(ticket));
+        let waiter = slot.join_or_start(is_needed, |ticket| made = Some(ticket));
         (made.expect("nothing was under way"), waiter)
     }
 
-    fn joined(flight: &SingleFlight<u32>, is_needed: bool) -> Waiter<u32> {
-        flight.join_or_start(is_needed, |_| panic!("a second task was started"))
+    fn joined(slot: &SingleFlight<u32>, is_needed: bool) -> Waiter<u32> {
+        slot.join_or_start(is_needed, |_| panic!("a second task was started"))
     }
 
     #[test]
     fn all_waiters_get_the_result_of_one_task() {
         paused(async {
-            let flight = SingleFlight::default();
-            let (ticket, first) = started(&flight, true);
-            let second = joined(&flight, false);
+            let slot = SingleFlight::default();
+            let (ticket, first) = started(&slot, true);
+            let second = joined(&slot, false);
             ticket.complete(7);
             assert_eq!((within(first, LONG).await, within(second, LONG).await), (Ok(7), Ok(7)));
-            assert!(flight.is_idle());
+            assert!(slot.is_idle());
         });
     }
 
     #[test]
     fn dropped_ticket_abandons_its_waiters_and_makes_room() {
         paused(async {
-            let flight = SingleFlight::default();
-            let (ticket, waiter) = started(&flight, true);
+            let slot = SingleFlight::default();
+            let (ticket, waiter) = started(&slot, true);
             drop(ticket);
             assert_eq!(within(waiter, LONG).await, Err(NoResult::Abandoned));
-            started(&flight, true);
+            started(&slot, true);
         });
     }
 
     #[test]
     fn waiter_gives_up_at_its_own_deadline_and_the_task_goes_on() {
         paused(async {
-            let flight = SingleFlight::default();
-            let (ticket, impatient) = started(&flight, true);
-            let patient = joined(&flight, true);
+            let slot = SingleFlight::default();
+            let (ticket, impatient) = started(&slot, true);
+            let patient = joined(&slot, true);
             assert_eq!(within(impatient, Duration::from_secs(1)).await, Err(NoResult::Timeout));
             ticket.complete(7);
             assert_eq!(within(patient, LONG).await, Ok(7));
@@ -201,26 +201,26 @@ mod tests {
 
     #[test]
     fn task_retires_only_while_nobody_wants_its_result() {
-        let flight = SingleFlight::default();
-        let (ticket, starter) = started(&flight, false);
+        let slot = SingleFlight::default();
+        let (ticket, starter) = started(&slot, false);
         assert!(!ticket.try_retire(), "its starter waits");
         drop(starter);
-        let waiter = joined(&flight, false);
+        let waiter = joined(&slot, false);
         assert!(!ticket.try_retire());
         drop(waiter);
         assert!(ticket.try_retire(), "a waiter that gave up does not count");
-        let (second, _) = started(&flight, false);
+        let (second, _) = started(&slot, false);
         drop(ticket);
-        assert!(!flight.is_idle(), "a task that retired leaves its successor alone");
+        assert!(!slot.is_idle(), "a task that retired leaves its successor alone");
         drop(second);
     }
 
     #[test]
     fn result_that_was_asked_for_is_needed_though_nobody_waits() {
-        let flight = SingleFlight::default();
-        let (ticket, starter) = started(&flight, false);
+        let slot = SingleFlight::default();
+        let (ticket, starter) = started(&slot, false);
         drop(starter);
-        drop(joined(&flight, true));
+        drop(joined(&slot, true));
         assert!(ticket.is_needed() && !ticket.try_retire());
         assert!(ticket.try_retire_without_waiters());
     }

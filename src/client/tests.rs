@@ -94,7 +94,11 @@ fn failed_refresh_backs_off_while_the_valid_token_is_served() {
         fixture.clock.advance(HOUR / 4);
     }
     fixture.clock.advance(3 * HOUR);
-    assert_eq!(fixture.failure().status(), Status::CredentialsRefused, "and the token is not served beyond its life");
+    assert_eq!(
+        fixture.failure().status(),
+        Status::CredentialsRefused,
+        "and the token is not served after it has expired"
+    );
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Waits on any executor. A dead thread has no result, so that the caller looks again.
+    /// Waits on any executor. A dead thread has no result, so that the caller starts over.
     async fn within(&mut self, timeout: Duration) -> Result<Outcome, NoResult> {
         let result = self.runtime.within(timeout, self.waiter.result()).await;
         Self::unless_dead(&self.runtime, result)
@@ -108,8 +108,12 @@ impl Inner {
         self.valid_token().map(|held| Ok(Outcome::Token { held, is_final: true }))
     }
 
-    /// What a caller gets whose refresh has ended, or did not in time. `None` to look again: it ended for others.
-    pub(super) fn answer(&self, result: Result<Outcome, NoResult>, patience: Patience) -> Option<Result<Token, Error>> {
+    /// What a caller gets whose refresh has ended, or did not in time. `None` to start over: it ended for other callers.
+    pub(super) fn conclude(
+        &self,
+        result: Result<Outcome, NoResult>,
+        patience: Patience,
+    ) -> Option<Result<Token, Error>> {
         let error = match result {
             Ok(Outcome::Token { held, is_final }) if is_final || self.may_serve(&held) => {
                 return Some(Ok(held.token()));

@@ -26,7 +26,7 @@ static void sleep_ms(long ms)
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
-/* Closes everything but the standard streams, and takes the numbers for files of the program's own. */
+/* Closes everything but the standard streams, and takes the numbers for other files of the program. */
 static void close_all(void)
 {
     for (int descriptor = 3; descriptor < 1024; descriptor++)

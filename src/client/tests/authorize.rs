@@ -342,6 +342,6 @@ fn token_request_refused_for_a_wrong_clock_is_repeated_with_the_clock_of_the_ser
         *server_time.lock().unwrap() = fixture.date(off);
         let token = fixture.client.acquire().unwrap();
         assert_eq!(fixture.server.requests().len(), 2);
-        assert!(token.expires_in() <= Duration::from_secs(300), "no life is measured on that clock");
+        assert!(token.expires_in() <= Duration::from_secs(300), "no lifetime is measured on that clock");
     }
 }

@@ -7,7 +7,7 @@ use crate::dpop::DpopMode;
 const PROCESSES: usize = 16;
 
 /// Everything that can go wrong in a fleet whose processes are configured alike.
-const TROUBLE: Hazards = Hazards {
+const FAULTS: Hazards = Hazards {
     death: 0.1,
     stop: 0.02,
     rejection: 0.02,
@@ -34,18 +34,18 @@ fn fortnight(seed: u8, hazards: Hazards) -> Results {
 #[test]
 fn everything_at_once_costs_no_more_than_the_quota_takes() {
     for seed in 20..22 {
-        fortnight(seed, TROUBLE);
+        fortnight(seed, FAULTS);
     }
 }
 
 #[test]
 fn wall_clock_that_is_set_costs_nothing_where_the_store_has_no_clock() {
-    fortnight(30, Hazards { wall_clocks: WallClocks::Set, ..TROUBLE });
+    fortnight(30, Hazards { wall_clocks: WallClocks::Set, ..FAULTS });
 }
 
 #[test]
 fn fleet_of_different_modes_and_audiences_keeps_what_the_quota_granted() {
     let modes = &[DpopMode::Off, DpopMode::Optional, DpopMode::Required];
-    fortnight(40, Hazards { modes, ..TROUBLE });
-    fortnight(41, Hazards { audiences: 2, ..TROUBLE });
+    fortnight(40, Hazards { modes, ..FAULTS });
+    fortnight(41, Hazards { audiences: 2, ..FAULTS });
 }

@@ -98,7 +98,7 @@ impl MemoryStore {
         self.0.lock().unwrap().held = Some(Held::All);
     }
 
-    /// Holds the first load of whoever has taken the lock by then, until `release`. Other loads pass.
+    /// Holds the first load of the one that has taken the lock by then, until `release`. Other loads pass.
     pub fn hold_a_load_under_the_lock(&self) {
         self.1.hold();
         self.0.lock().unwrap().held = Some(Held::OneUnderTheLock);

@@ -112,8 +112,8 @@ fn client_that_has_written_everything_does_not_sync_without_a_caller() {
 /// The process starts in the last sixth of a lifetime, and the server fails.
 #[test]
 fn new_process_gets_the_valid_token_of_the_cache_while_its_refresh_fails_or_hangs() {
-    for trouble in [ScriptedResponse::text(503, ""), ScriptedResponse::After(HOUR, ScriptedResponse::Close.into())] {
-        let fleet = fleet(move |number| if number == 1 { token(1) } else { trouble.clone() });
+    for failure in [ScriptedResponse::text(503, ""), ScriptedResponse::After(HOUR, ScriptedResponse::Close.into())] {
+        let fleet = fleet(move |number| if number == 1 { token(1) } else { failure.clone() });
         fleet.join().value();
         fleet.clock.advance(21 * HOUR);
         let started = std::time::Instant::now();

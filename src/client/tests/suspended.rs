@@ -145,7 +145,7 @@ fn lock_without_a_lease_is_held_however_long_its_holder_is_stopped() {
         let waiting = scope.spawn(|| fixture.value());
         fixture.eventually(|_| fleet.requests() == 1);
         fleet.clock.advance(MINUTE);
-        // A process that asked for the lock anew would not get it.
+        // A process that asked for the lock again would not get it.
         fleet.memory_store.hold_lock(true);
         assert_eq!(waiting.join().unwrap(), "token-1");
     });
