@@ -47,9 +47,7 @@ pub(crate) trait Store: Send + Sync {
     fn lock(&self, lease: Duration) -> StoreFuture<'_, bool>;
 
     /// Returns whether the lock is released when its lease ends. Otherwise its holder has it until it is released.
-    fn has_leases(&self) -> bool {
-        true
-    }
+    fn has_leases(&self) -> bool;
 
     /// Extends the lock by `lease` from now. Returns false if the store can tell that the lock was lost.
     fn extend(&self, lease: Duration) -> StoreFuture<'_, bool>;

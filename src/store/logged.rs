@@ -59,6 +59,10 @@ impl Store for Logged {
         }))
     }
 
+    fn has_leases(&self) -> bool {
+        self.inner.has_leases()
+    }
+
     fn extend(&self, lease: Duration) -> StoreFuture<'_, bool> {
         Box::pin(self.log(self.inner.extend(lease), |extended| match extended {
             true => "the lock of the shared cache was extended",

@@ -155,6 +155,10 @@ impl Store for Redis {
         Box::pin(self.lock_by(LOCK, lease))
     }
 
+    fn has_leases(&self) -> bool {
+        true
+    }
+
     fn extend(&self, lease: Duration) -> StoreFuture<'_, bool> {
         Box::pin(self.lock_by(EXTEND, lease))
     }

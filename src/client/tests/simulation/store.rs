@@ -178,6 +178,10 @@ impl Store for Connection {
         }))
     }
 
+    fn has_leases(&self) -> bool {
+        true
+    }
+
     fn extend(&self, lease: Duration) -> StoreFuture<'_, bool> {
         Box::pin(self.with(true, move |store, now| {
             let lock = store.content.lock.as_mut().filter(|(owner, until)| *owner == self.owner && now < *until);
@@ -217,6 +221,10 @@ impl Store for Peek {
 
     fn lock(&self, _: Duration) -> StoreFuture<'_, bool> {
         unreachable!("it is only read")
+    }
+
+    fn has_leases(&self) -> bool {
+        true
     }
 
     fn extend(&self, _: Duration) -> StoreFuture<'_, bool> {
