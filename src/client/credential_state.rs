@@ -142,9 +142,9 @@ impl CredentialState {
         view.record.filter(|record| self.prefers(record, now))
     }
 
-    /// Of two tokens that have not expired, the later one is better, but for one that is suspect or does not fit the DPoP
-    /// settings. A held token that is later than the record is missing in the cache: given up for the record, because it is
-    /// suspect, it would be lost to the fleet.
+    /// Of two tokens that have not expired, the later one is better, unless it is suspect or does not fit the DPoP
+    /// settings. A held token that is later than the record is missing in the cache. It is kept though it is suspect:
+    /// given up for the record it would be lost to the fleet.
     fn prefers(&self, record: &Record, now: BootTime) -> bool {
         if now >= record.requested.after(record.lifetime) {
             return false;

@@ -1,4 +1,4 @@
-//! Clients of one service that differ in DPoP mode, key, audience or service account: the quota is the same for all of them.
+//! Clients of one service that differ in DPoP mode, key, audience or service account, and share one quota.
 
 use super::*;
 use crate::dpop::{Algorithm, DpopKey, DpopMode};

@@ -49,8 +49,8 @@ fn second_dead_sender_starts_a_back_off() {
     assert_eq!(fleet.join().value(), "token-2");
 }
 
-/// Stops a process with its first request at the server, for longer than its lease. `meanwhile`, another process sends the
-/// second request and is refused. Returns what the caller of the first process gets when that continues.
+/// Stops a process with its first request at the server, for longer than its lease. Another process sends the second
+/// request meanwhile, and is refused. Returns what the caller of the first process gets when that continues.
 fn stopped_during_its_request(fleet: &Fleet, stopped: &Fixture, other: &Fixture) -> Result<Token, Error> {
     fleet.server.hold_only(1);
     thread::scope(|scope| {

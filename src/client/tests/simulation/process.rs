@@ -19,7 +19,7 @@ const USUAL_PAUSE: Duration = HOUR;
 const LONGEST_WRITE: Duration = Duration::from_secs(90);
 /// A process notices within this time what another process has written, or that the store is in order again.
 const LONGEST_SYNC: Duration = MINUTE;
-/// The longest wait after the quota is free again, where nobody knows when the last token was issued: an hourly request.
+/// The longest wait after the quota is free again: where the last issue is unknown, a request is sent each hour.
 const LONGEST_COOL_DOWN_ERROR: Duration = Duration::from_secs(75 * 60);
 /// The longest back-off after two senders that died.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(600);
@@ -271,7 +271,7 @@ async fn check_error(process: &SimulatedProcess, client: &Client, error: &Error)
 
 fn quota_forces(simulation: &Simulation, now: Duration) -> bool {
     let server = simulation.server.lock().unwrap();
-    // A sender that died, was stopped, or could not write the outcome may have spent the token, as far as others can know.
+    // A sender that died, was stopped, or could not write the outcome may have spent the token for all that others know.
     let spent = [&server.issues, &server.deaths, &server.stops, &server.unwritten];
     let last_spent = spent.into_iter().filter_map(|times| times.last()).max();
     last_spent.is_some_and(|&spent| now < spent + QUOTA + LONGEST_COOL_DOWN_ERROR)
