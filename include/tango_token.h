@@ -57,6 +57,8 @@
  *           after the other, all others on any thread. A slow one delays the callbacks after it, but no request.
  *           They must neither throw nor longjmp.
  * Fork      A forked child may use every object. Requests in flight stay with the parent.
+ * Exit      A process that ends by exit() or a return from main while a token request is in flight waits for its token,
+ *           at most for the attempt timeout and five seconds more. _exit() and signals do not wait.
  * Secrets   are in no message, log line or error. The strings of tango_token_value, tango_authorization_value and
  *           tango_dpop_key_to_pem are secrets: keep them out of logs.
  */
