@@ -218,15 +218,24 @@ impl RefreshTask {
         let cache = CacheSummary::of(&view);
         self.inner.adopt_clocks(&self.settings, &view.server_clocks);
         let process = self.process.id;
-        self.record(|state, now| {
+        // Nothing is logged under the lock of the state: a log handler may wait for a caller that waits for that lock.
+        let adopted = self.record(|state, now| {
             if self.has_newest_secrets(state) {
                 state.schedule.synced(now);
             }
-            if let Some(record) = state.merge(view, process, now) {
-                state.hold(&self.held_from(&record));
+            let record = state.merge(view, process, now);
+            if let Some(record) = &record {
+                state.hold(&self.held_from(record));
             }
             further(state, now);
+            record.map(|record| record.fitness)
         });
+        if adopted == Some(Fitness::OtherKey) {
+            tracing::warn!(
+                "the token in the shared cache is bound to another key than the configured one; it is used until there \
+                 is one for that"
+            );
+        }
         cache
     }
 
@@ -235,6 +244,7 @@ impl RefreshTask {
         loop {
             let is_needed = self.ticket.as_ref().is_some_and(Ticket::is_needed);
             let plan = self.plan_for(if is_needed { Demand::Token } else { Demand::Sync }, cache);
+            tracing::debug!(client = self.settings.request.client_id, "next step of the refresh: {}", plan.name());
             let is_over = matches!(plan, Plan::Return(Reply::Nothing) | Plan::Write { then: Reply::Nothing, .. });
             if !is_over || is_needed || self.retires() {
                 return plan;
@@ -265,7 +275,6 @@ impl RefreshTask {
                 cache,
             };
             let (plan, is_written) = (situation.plan(), situation.is_written());
-            tracing::debug!(client = self.settings.request.client_id, "next step of the refresh: {}", plan.name());
             let state = snapshot.state_of(&self.settings);
             if is_written && self.has_newest_secrets(state) {
                 state.schedule.note_all_written();
@@ -332,12 +341,6 @@ impl RefreshTask {
         let lifetime = TokenLifetime::new(record.requested, record.lifetime, jitter());
         let clock = Arc::clone(&self.inner.clock);
         let held = HeldToken::new(&record.access_token, record.key.clone(), &record.scope, lifetime, clock);
-        if record.fitness == Fitness::OtherKey {
-            tracing::warn!(
-                "the token in the shared cache is bound to another key than the configured one; it is used until there \
-                 is one for that"
-            );
-        }
         Arc::new(held.with_fitness(record.fitness))
     }
 
