@@ -243,14 +243,16 @@ func (c *closing) isClosed() bool {
 	return c.closed > 0
 }
 
-func TestRefusalIsTheErrorOfTheFetchWhenNoTokenCanBeFetchedForTheRetry(t *testing.T) {
+func TestRefusalSaysWhyARejectedTokenIsNotReplaced(t *testing.T) {
 	server := start(t)
 	api := newAPI(t, configOf(server), server)
 	api.call(t, "GET", "/accounts", nil)
 	server.Control("POST", "/revoke", nil, nil)
 	response, content := api.call(t, "GET", "/accounts", nil)
-	if response.StatusCode != 401 || content == "" || !errors.Is(tangotoken.Refusal(response), tangotoken.ErrQuotaRefused) {
-		t.Errorf("%s %q %v", response.Status, content, tangotoken.Refusal(response))
+	refusal := tangotoken.Refusal(response)
+	if response.StatusCode != 401 || content == "" || !errors.Is(refusal, tangotoken.ErrTokenRefused) ||
+		!strings.Contains(refusal.Error(), "the daily limit of tokens") {
+		t.Errorf("%s %q %v", response.Status, content, refusal)
 	}
 }
 

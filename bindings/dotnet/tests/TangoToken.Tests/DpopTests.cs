@@ -172,8 +172,9 @@ namespace TangoToken.Tests
                     Check.Equal(3, hsm.Signatures, "and one each for the token request and for the API call");
 
                     hsm.IsGone = true;
-                    Check.Fails(TangoStatus.SigningFailed, () => client.Acquire());
-                    await Check.FailsAsync(TangoStatus.SigningFailed, () => client.AcquireAsync());
+                    client.Acquire().Dispose(); // the suspect token, since no other can be requested
+                    Check.Fails(TangoStatus.SigningFailed, () => client.Authorize("GET", url));
+                    await Check.FailsAsync(TangoStatus.SigningFailed, () => client.AuthorizeAsync("GET", url));
                     Check.Fails(TangoStatus.SigningFailed, () => options.DpopKey.CreateProof("GET", url));
                 }
             }

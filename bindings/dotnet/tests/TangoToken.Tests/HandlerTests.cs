@@ -137,7 +137,8 @@ namespace TangoToken.Tests
                 Check.Equal(2, fixture.Sandbox.TokenRequests);
                 refusals = 2;
                 await Check.FailsAsync(TangoStatus.TokenRefused, () => fixture.Http.GetAsync(fixture.Api.Url));
-                Check.Equal(4, fixture.Api.Requests.Count);
+                Check.Equal(3, fixture.Api.Requests.Count, "a replacement is not replaced, so nothing is sent again");
+                Check.Equal(2, fixture.Sandbox.TokenRequests);
             }
         }
 

@@ -240,8 +240,8 @@ namespace TangoToken.Tests
                     options.CustomCache = cache;
                     using (var client = new TangoClient(options))
                     {
-                        // A token that cannot be saved is served from memory, and the lease of the lock ends.
-                        if (method == "Save" || method == "Unlock")
+                        // Nothing is sent that cannot be announced. A lock that is not released ends with its lease.
+                        if (method == "Unlock")
                             (await client.AcquireAsync()).Dispose();
                         else
                             await Check.FailsAsync(TangoStatus.CacheUnavailable, () => client.AcquireAsync());
