@@ -120,7 +120,11 @@ impl Session {
             }
             // The request for the lock can still be on its way.
             time::sleep(RELEASE_INTERVAL).await;
-            self.may_hold_lock = self.store.unlock().await.is_err();
+            match self.store.unlock().await {
+                // A store that refuses once refuses again, and its lease ends by itself.
+                Err(error) if !error.is_transient => return,
+                released => self.may_hold_lock = released.is_err(),
+            }
         }
     }
 

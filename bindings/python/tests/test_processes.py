@@ -207,7 +207,7 @@ def test_interpreter_exits_while_a_refresh_is_in_flight(start_sandbox: Callable[
         print("end")
     """
     for pause in ["0", "0.25", "0.3"]:
-        sandbox = start_sandbox("--token-lifetime-seconds", "2", "--quota-window-seconds", "0")
+        sandbox = start_sandbox("--token-lifetime-seconds", "4", "--quota-window-seconds", "0")
         assert run(sandbox, program, PAUSE=pause) == ["end"]
 
 
