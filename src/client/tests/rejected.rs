@@ -123,6 +123,7 @@ fn token_that_the_server_grants_again_is_trusted_again() {
     let rejected = fixture.client.acquire().unwrap();
     fixture.client.invalidate(&rejected);
     assert_eq!((fixture.value(), fleet.join().value()), ("the-same".into(), "the-same".into()));
+    assert_eq!(suspects(&fleet), 0, "the server stands by it");
     assert_eq!(fleet.requests(), 2);
 }
 
@@ -138,7 +139,8 @@ fn suspect_token_in_the_cache_is_served_as_soon_as_the_held_one_expires() {
     two.client.invalidate(&two.client.acquire().unwrap());
     assert_eq!(two.value(), "token-2", "the quota refuses another one");
     fleet.clock.advance(2 * HOUR + Duration::from_secs(3_100));
-    assert_eq!(sync(&one), "token-1", "no API rejected this one");
+    sync(&one);
+    assert_eq!(one.value(), "token-1", "no API rejected this one");
     fleet.clock.advance(Duration::from_secs(110));
     assert_eq!(one.value(), "token-2", "though the next sync is not due yet");
     assert_eq!(fleet.requests(), 3);
@@ -163,4 +165,17 @@ fn token_that_is_rejected_before_it_could_be_written_is_written_beside_its_valid
     sync(&one);
     fleet.clock.advance(3 * HOUR);
     assert_eq!((one.value(), fleet.join().value()), ("token-2".into(), "token-2".into()));
+}
+
+#[test]
+fn token_that_an_api_accepts_again_is_trusted_by_the_fleet_at_the_next_call() {
+    let fleet = fleet(grants(1));
+    let fixture = fleet.join();
+    let rejected = fixture.client.acquire().unwrap();
+    fixture.client.invalidate(&rejected);
+    fixture.value();
+    fixture.eventually(|fixture| suspects(&fleet) == 1 && fixture.is_idle());
+    fixture.client.0.accept(&rejected);
+    fixture.value();
+    fixture.eventually(|_| suspects(&fleet) == 0);
 }
