@@ -188,6 +188,8 @@ namespace TangoToken.Tests
                 using (AccessToken token = client.Acquire())
                 using (Authorization authorization = client.Authorize("GET", sandbox.ApiUrl + "/accounts"))
                 {
+                    // Waits for the lines that are on their way.
+                    TangoLog.SendTo(TangoLogLevel.Error, null);
                     string shown = string.Join("\n", options, client, token, authorization);
                     lock (lines)
                         shown += string.Join("\n", lines);
@@ -198,7 +200,6 @@ namespace TangoToken.Tests
                     Check.Equal("a token that was disposed", token.ToString());
                 }
             }
-            TangoLog.SendTo(TangoLogLevel.Error, null);
             Check.Fails(TangoStatus.InvalidArgument, () => TangoLog.SendTo((TangoLogLevel)9, (level, line) => { }));
         }
 
