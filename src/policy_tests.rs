@@ -247,6 +247,12 @@ fn back_off_doubles_with_each_failure_up_to_a_maximum() {
 }
 
 #[test]
+fn daily_quota_is_expected_of_tokens_that_live_as_long() {
+    assert_eq!(Quota::of_documented(DAY), Quota::Daily);
+    assert_eq!(Quota::of_documented(seconds(300)), Quota::Unknown);
+}
+
+#[test]
 fn quota_that_experience_disproves_holds_back_for_minutes() {
     let refused_at = |ledger: &mut Ledger, quota, now| {
         ledger.record_failure(FailureKind::Quota { retry_after: None }, quota, at(now), 1.0);

@@ -8,7 +8,7 @@ use tokio::time::{self, Instant};
 use super::refresh::RefreshTask;
 use crate::clock::BootTime;
 use crate::config::Transport;
-use crate::endpoint::{Failure, ProofRetries, TokenResponse};
+use crate::endpoint::{Failure, ProofRetries, TokenResponse, TokenSource};
 use crate::error::Error;
 use crate::exit::RequestGuard;
 use crate::failure_kind::FailureKind;
@@ -111,41 +111,13 @@ impl RefreshTask {
         let (mut attempts, mut proof_retries) = (Attempts::default(), ProofRetries::default());
         let mut last_failure = None;
         loop {
-            if let Some(lock) = lock.as_deref_mut() {
-                let not_sent = match self.announce(lock).await {
-                    Ok(true) => None,
-                    Ok(false) => Some(Requested::LockLost),
-                    Err(error) => Some(Requested::NotAnnounced(error)),
-                };
-                if let Some(not_sent) = not_sent {
-                    self.record(|state, now| {
-                        if state.ledger.in_flight.is_some() {
-                            state.ledger.clear_in_flight(now);
-                        }
-                    });
-                    return last_failure.map_or(not_sent, Requested::failed);
-                }
-            } else {
-                self.record(|state, now| state.ledger.mark_in_flight(self.process.id, now));
+            if let Err(not_sent) = self.announce_request(lock.as_deref_mut()).await {
+                return last_failure.map_or(not_sent, Requested::failed);
             }
-            let requested = self.inner.clock.now();
-            let timeout = deadline.remaining().min(deadline.attempt);
-            let guard = RequestGuard::new(deadline.lease(Duration::ZERO));
-            let mut failure = match endpoint.request_token(timeout, &mut proof_retries).await {
-                Ok(response) => return Requested::Token { requested, response, guard },
-                Err(failure) => {
-                    drop(guard);
-                    failure
-                }
+            let failure = match self.request_once(&*endpoint, deadline, &mut proof_retries).await {
+                Ok(requested) => return requested,
+                Err(failure) => failure,
             };
-            if let Some(response) = failure.token.take() {
-                let held = self.held_of(requested, &response);
-                self.record(|state, now| state.ledger.record_issue(requested, now));
-                return Requested::Failed { failure, token: Some(held) };
-            }
-            if failure.kind.may_have_cost_a_token() {
-                self.record(|state, now| state.ledger.record_possibly_spent(requested, now));
-            }
             let pause = attempts.pause(failure.kind, deadline.remaining(), jitter()).filter(|_| self.is_current());
             let Some(pause) = pause else { return Requested::failed(failure) };
             if let Some(lock) = lock.as_deref_mut()
@@ -154,17 +126,66 @@ impl RefreshTask {
                 // Another process may be sending a request by then.
                 return Requested::failed(failure);
             }
-            tracing::warn!(
-                client = self.settings.request.client_id,
-                status = failure.error.status().name(),
-                request_id = failure.error.request_id(),
-                "{}; trying again in {}",
-                failure.error,
-                human::span(pause)
-            );
+            self.log_retry(&failure, pause);
             last_failure = Some(failure);
             time::sleep(pause).await;
         }
+    }
+
+    /// Says in the shared cache, if there is one, that a request is about to be sent. An error is why it must not be sent.
+    async fn announce_request(&self, lock: Option<&mut Locked<'_>>) -> Result<(), Requested> {
+        let Some(lock) = lock else {
+            self.record(|state, now| state.ledger.mark_in_flight(self.process.id, now));
+            return Ok(());
+        };
+        let not_sent = match self.announce(lock).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => Requested::LockLost,
+            Err(error) => Requested::NotAnnounced(error),
+        };
+        self.record(|state, now| {
+            if state.ledger.in_flight.is_some() {
+                state.ledger.clear_in_flight(now);
+            }
+        });
+        Err(not_sent)
+    }
+
+    /// Sends one request. An error is a failure after which another request may make sense.
+    async fn request_once(
+        &self,
+        endpoint: &dyn TokenSource,
+        deadline: Deadline,
+        proof_retries: &mut ProofRetries,
+    ) -> Result<Requested, Failure> {
+        let requested = self.inner.clock.now();
+        let timeout = deadline.remaining().min(deadline.attempt);
+        let guard = RequestGuard::new(deadline.lease(Duration::ZERO));
+        let mut failure = match endpoint.request_token(timeout, proof_retries).await {
+            Ok(response) => return Ok(Requested::Token { requested, response, guard }),
+            Err(failure) => failure,
+        };
+        drop(guard);
+        if let Some(response) = failure.token.take() {
+            let held = self.held_of(requested, &response);
+            self.record(|state, now| state.ledger.record_issue(requested, now));
+            return Ok(Requested::Failed { failure, token: Some(held) });
+        }
+        if failure.kind.may_have_cost_a_token() {
+            self.record(|state, now| state.ledger.record_possibly_spent(requested, now));
+        }
+        Err(failure)
+    }
+
+    fn log_retry(&self, failure: &Failure, pause: Duration) {
+        tracing::warn!(
+            client = self.settings.request.client_id,
+            status = failure.error.status().name(),
+            request_id = failure.error.request_id(),
+            "{}; trying again in {}",
+            failure.error,
+            human::span(pause)
+        );
     }
 
     /// Waits until a further token for the same purpose may be requested, however short the lifetime of the last one was. The
