@@ -4,6 +4,7 @@ mod cache;
 mod credentials;
 mod env;
 mod options;
+mod resolve;
 mod settings;
 
 use std::ffi::OsString;

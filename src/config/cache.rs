@@ -99,7 +99,7 @@ impl Options {
 
     fn read_cache_authorities(&self) -> Result<Option<Vec<u8>>, String> {
         let Some(path) = &self.cache_ca_file else { return Ok(None) };
-        super::settings::read_authorities(path).map_err(|problem| format!("cache_{problem}"))?;
+        super::resolve::read_authorities(path).map_err(|problem| format!("cache_{problem}"))?;
         fs::read(path).map(Some).map_err(|error| format!("cache_ca_file {}: {error}", path.display()))
     }
 }
