@@ -4,12 +4,14 @@ use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
+use crate::visible;
+
 /// The maximum length, in bytes, of a string from a server that is kept.
 const MAX_LENGTH: usize = 512;
 /// Shorter secrets are not redacted: they would occur by chance in ordinary messages.
 const MIN_SECRET_LENGTH: usize = 4;
 
-/// Makes strings from servers safe to show: removes secrets and control characters, and shortens them.
+/// Makes strings from servers safe to show: removes secrets and invisible characters, and shortens them.
 pub(crate) struct Redactor {
     /// Each secret in the forms in which a server may repeat it: literal, form-encoded and as a JSON string.
     forms: Vec<SecretString>,
@@ -43,8 +45,7 @@ impl Redactor {
                 string = string.replace(form.expose_secret(), "[redacted]");
             }
         }
-        let visible: String = string.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let mut cleaned = visible.trim().to_owned();
+        let mut cleaned = visible::text(&string).trim().to_owned();
         if cleaned.len() > MAX_LENGTH {
             cleaned.truncate(cleaned.floor_char_boundary(MAX_LENGTH));
             cleaned.push('…');
