@@ -1,6 +1,7 @@
 //! The token endpoint (RFC 6749 section 3.2): sends one POST and returns a token or a typed error.
 
 mod body;
+mod http_client;
 mod refusal;
 mod resolver;
 mod response;
@@ -97,7 +98,7 @@ impl TokenEndpoint {
     /// Opens no connection and sends nothing.
     pub fn new(settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Self, Error> {
         Ok(Self {
-            http: transport::http_client(settings)?,
+            http: http_client::new(settings)?,
             url: settings.token_url.clone(),
             client_id: settings.request.client_id.clone(),
             form: form(&settings.request),
