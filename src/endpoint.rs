@@ -5,6 +5,7 @@ mod http_client;
 mod refusal;
 mod resolver;
 mod response;
+mod response_body;
 mod transport;
 
 use std::fmt;
@@ -15,8 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
-use reqwest::{Body, RequestBuilder, Response, StatusCode};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap};
+use reqwest::{Body, RequestBuilder, Response, StatusCode, Version};
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::form_urlencoded;
@@ -34,9 +35,7 @@ use crate::secret::Redactor;
 use body::{Sent, TrackedBody};
 pub(crate) use response::TokenResponse;
 use response::{Problem, RequestContext};
-
-/// A response of a token endpoint has a few hundred bytes. A longer one comes from another server.
-const MAX_BODY_LENGTH: usize = 64 * 1024;
+use response_body::{End, MAX_LENGTH, Received, Undecodable};
 
 /// The source of tokens, which tests replace.
 pub(crate) trait TokenSource: Send + Sync {
@@ -150,25 +149,53 @@ impl TokenEndpoint {
         let response = deadline::until(deadline, request.send()).await.ok_or_else(timed_out)?;
         let mut response = response.map_err(|error| self.no_response(error, &sent))?;
         self.log_response(&response, start);
-        let (status, now) = (response.status(), self.learn(response.headers(), sent_at));
-        let body = match deadline::until(deadline, read_body(&mut response)).await {
-            Some(Ok(body)) => body,
-            // The body of an error response is useful, but the status is enough to classify it.
-            _ if status != StatusCode::OK => Zeroizing::default(),
-            Some(Err(BodyError::TooLong)) => return Err(self.unusable(&response, "is longer than 64 KiB".into())),
-            Some(Err(BodyError::Broken(error))) => return Err(self.no_response(error, &sent)),
-            None => return Err(timed_out()),
-        };
-        if status == StatusCode::OK {
-            let context = RequestContext {
-                scope: &self.requested_scope,
-                documented_lifetime: self.documented_lifetime,
-                binding: self.binding.as_ref(),
-            };
-            response::parse(&body, &context).map_err(|problem| self.unusable(&response, problem))
-        } else {
-            Err(refusal::classify(status, response.headers(), &body, now, &self.redactor))
+        if response.version() == Version::HTTP_09 {
+            let beginning = response_body::read_beginning(&mut response, deadline).await;
+            return Err(transport::not_http(&beginning, &self.url, &self.redactor));
         }
+        let now = self.learn(response.headers(), sent_at);
+        let Received { bytes, end } = response_body::read(&mut response, deadline).await;
+        let body = response_body::decode(bytes, response.headers());
+        if response.status() == StatusCode::OK {
+            self.token(&response, body, end)
+        } else {
+            Err(self.refusal(&response, body, now))
+        }
+    }
+
+    /// Reads the token from a successful response. A token that arrived is used, although its body may have been cut
+    /// off after it, or announced with a wrong length.
+    fn token(
+        &self,
+        response: &Response,
+        body: Result<Zeroizing<Vec<u8>>, Undecodable>,
+        end: End,
+    ) -> Result<TokenResponse, Failure> {
+        let body = match (body, end) {
+            (Ok(body), _) if response_body::is_json_object(&body) => body,
+            (Ok(body), End::Complete) if body.len() <= MAX_LENGTH => body,
+            (Ok(_), End::Complete | End::TooLong) => {
+                return Err(self.unusable(response, "is longer than 64 KiB".into()));
+            }
+            (_, End::Broken(error)) => {
+                let (status, error) = (response.status().as_u16(), error.without_url());
+                return Err(transport::broken_body(&error, status, &self.url, &self.redactor));
+            }
+            (_, End::TimedOut) => return Err(transport::timed_out(true, &self.url)),
+            (Err(coding), _) => return Err(self.unusable(response, coding.problem().into())),
+        };
+        let context = RequestContext {
+            scope: &self.requested_scope,
+            documented_lifetime: self.documented_lifetime,
+            binding: self.binding.as_ref(),
+        };
+        response::parse(&body, &context).map_err(|problem| self.unusable(response, problem))
+    }
+
+    /// Classifies another response. What arrived of its body is useful, and the status is enough.
+    fn refusal(&self, response: &Response, body: Result<Zeroizing<Vec<u8>>, Undecodable>, now: i64) -> Failure {
+        let body = body.unwrap_or_else(|coding| Zeroizing::new(format!("a body that {}", coding.problem()).into()));
+        refusal::classify(response.status(), response.headers(), &body, now, &self.redactor)
     }
 
     /// Learns the nonce and the clock of the server from a response. Returns the server's time.
@@ -198,6 +225,7 @@ impl TokenEndpoint {
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json")
+            .header(ACCEPT_ENCODING, "identity")
             .body(Body::wrap(TrackedBody::new(form, sent.clone())));
         match proof {
             Some(proof) => request.header("DPoP", proof),
@@ -254,23 +282,8 @@ fn form(request: &TokenRequest) -> Zeroizing<String> {
     Zeroizing::new(form.extend_pairs(fields).finish())
 }
 
-/// The reason why a body could not be read.
-enum BodyError {
-    TooLong,
-    Broken(reqwest::Error),
-}
-
-/// Reads the body to its end, so that the connection can be used for the next request.
-async fn read_body(response: &mut Response) -> Result<Zeroizing<Vec<u8>>, BodyError> {
-    let mut body = Zeroizing::new(Vec::with_capacity(4096));
-    while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
-        if body.len() + chunk.len() > MAX_BODY_LENGTH {
-            return Err(BodyError::TooLong);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
+#[cfg(test)]
+mod wire_tests;
 
 #[cfg(test)]
 mod tests {

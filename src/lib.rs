@@ -18,6 +18,7 @@
 
 mod api;
 mod callbacks;
+mod causes;
 mod client;
 mod clock;
 mod config;
@@ -39,6 +40,7 @@ mod runtime;
 mod secret;
 mod store;
 mod threads;
+mod tls_failure;
 mod token;
 mod visible;
 

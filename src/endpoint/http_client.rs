@@ -14,6 +14,9 @@ use crate::error::{Error, Status};
 /// A connection is kept for a retry only: the next token is requested hours later.
 const IDLE_CONNECTION: Duration = Duration::from_secs(10);
 
+/// The most lines in the head of a response. Gateways add some, and the limit of 100 of the HTTP library loses tokens.
+const MAX_HEADERS: usize = 1_000;
+
 /// Creates the HTTP client for the token endpoint.
 pub(super) fn new(settings: &Settings) -> Result<reqwest::Client, Error> {
     let transport = &settings.transport;
@@ -25,6 +28,13 @@ pub(super) fn new(settings: &Settings) -> Result<reqwest::Client, Error> {
         .pool_max_idle_per_host(1)
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
+        // A server that is not quite correct has spent the token of the day nevertheless.
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_max_headers(MAX_HEADERS)
+        // Not to accept them, but to see what a peer without HTTP sent.
+        .http09_responses()
         .https_only(settings.token_url.scheme() == "https")
         .tls_version_min(tls::Version::TLS_1_2);
     builder = match &transport.proxy {
