@@ -39,6 +39,8 @@ mod role;
 mod runtime;
 mod secret;
 mod store;
+#[cfg(test)]
+mod test_peers;
 mod threads;
 mod tls_failure;
 mod token;

@@ -1,59 +1,31 @@
 //! Peers as they are: what a client gets from servers that are damaged, of another protocol, or not trusted. The servers
 //! are real ones, and a client asks each for one token.
 
-use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::net::Shutdown;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion, version};
+use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, SanType, date_time_ymd};
+use rustls::{ServerConfig, version};
 
+use crate::test_peers::{Authority, Peer, read_request};
 use crate::{Client, Config, Error, Status, Token};
 
 const JSON: &str = r#"{"access_token":"token-1","token_type":"Bearer","expires_in":86400}"#;
 const QUOTA: &str = "Client id has exceeded the daily rate limit";
 
-/// A server that handles each connection as a test says.
-struct Peer {
-    port: u16,
-    connections: Arc<AtomicUsize>,
+/// A client of one of the servers.
+trait Clients {
+    fn config(&self, scheme: &str) -> Config;
+    fn acquire(&self) -> Result<Token, Error>;
+    fn fails_once(&self, outcome: Result<Token, Error>, status: Status) -> String;
 }
 
-impl Peer {
-    /// Its threads wait for connections until the test process ends.
-    fn start(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (port, connections) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
-        let (handle, counter) = (Arc::new(handle), Arc::clone(&connections));
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                counter.fetch_add(1, SeqCst);
-                let handle = Arc::clone(&handle);
-                thread::spawn(move || handle(stream));
-            }
-        });
-        Self { port, connections }
-    }
-
-    /// Sends these bytes in response to a request, and closes the connection.
-    fn sending(response: impl Into<Vec<u8>>) -> Self {
-        let response = response.into();
-        Self::start(move |mut stream| {
-            read_request(&mut stream);
-            stream.write_all(&response).unwrap();
-        })
-    }
-
+impl Clients for Peer {
     fn config(&self, scheme: &str) -> Config {
         let mut config = Config::new();
         config.token_url(format!("{scheme}://localhost:{}/oauth/token", self.port)).proxy("none");
@@ -66,10 +38,6 @@ impl Peer {
         Client::new(&self.config("http")).unwrap().acquire()
     }
 
-    fn connections(&self) -> usize {
-        self.connections.load(SeqCst)
-    }
-
     /// Checks that one connection was made, and returns the message.
     fn fails_once(&self, outcome: Result<Token, Error>, status: Status) -> String {
         let error = outcome.map(|token| token.value().to_owned()).unwrap_err();
@@ -78,18 +46,6 @@ impl Peer {
         assert!(message.chars().all(|c| !c.is_control() && c != '\u{fffd}'), "{message}");
         message
     }
-}
-
-fn read_request(stream: &mut impl Read) -> String {
-    let mut request = Vec::new();
-    let mut buffer = [0; 4096];
-    while !String::from_utf8_lossy(&request).contains("grant_type=password") {
-        match stream.read(&mut buffer) {
-            Ok(length @ 1..) => request.extend_from_slice(&buffer[..length]),
-            _ => break,
-        }
-    }
-    String::from_utf8_lossy(&request).into_owned()
 }
 
 fn response(head: &str, body: &str) -> String {
@@ -245,67 +201,13 @@ fn connection_that_closes_before_or_within_the_json_is_lost() {
     }
 }
 
-/// An authority, and the server certificates that it issues.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    ca_file: PathBuf,
-}
-
-impl Authority {
-    fn new() -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let name = format!("tango-token-wire-{}-{}.pem", std::process::id(), NUMBER.fetch_add(1, SeqCst));
-        let ca_file = std::env::temp_dir().join(name);
-        fs::write(&ca_file, issuer.pem()).unwrap();
-        Self { issuer, ca_file }
-    }
-
-    /// Returns a server that presents a certificate for `localhost`, with one change.
-    fn server(&self, change: impl FnOnce(&mut CertificateParams)) -> Arc<ServerConfig> {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(["localhost".into()]).unwrap();
-        change(&mut params);
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
-        let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-        Arc::new(builder.with_single_cert(vec![certificate.der().clone()], private(&key)).unwrap())
-    }
-
-    /// Returns a server that requires a certificate of the client.
-    fn strict_server(&self, version: &'static SupportedProtocolVersion) -> Arc<ServerConfig> {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(["localhost".into()]).unwrap().signed_by(&key, &self.issuer).unwrap();
-        let mut clients = RootCertStore::empty();
-        clients.add(CertificateDer::from(self.issuer.der().to_vec())).unwrap();
-        let provider = Arc::new(default_provider());
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(clients), Arc::clone(&provider)).build();
-        let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
-        let builder = builder.with_client_cert_verifier(verifier.unwrap());
-        Arc::new(builder.with_single_cert(vec![certificate.der().clone()], private(&key)).unwrap())
-    }
-
-    fn acquire(&self, peer: &Peer) -> Result<Token, Error> {
-        Client::new(peer.config("https").ca_file(&self.ca_file)).unwrap().acquire()
-    }
-}
-
-impl Drop for Authority {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.ca_file);
-    }
-}
-
-fn private(key: &KeyPair) -> rustls::pki_types::PrivateKeyDer<'static> {
-    PrivatePkcs8KeyDer::from(key.serialize_der()).into()
+fn acquire_securely(authority: &Authority, peer: &Peer) -> Result<Token, Error> {
+    Client::new(peer.config("https").ca_file(&authority.ca_file)).unwrap().acquire()
 }
 
 /// A server with TLS that issues a token.
 fn tls_peer(config: Arc<ServerConfig>) -> Peer {
-    Peer::start(move |stream| {
-        let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream);
+    Peer::secured(config, |mut stream| {
         if read_request(&mut stream).is_empty() {
             // The alert, if there is one.
             let _ = stream.flush();
@@ -323,7 +225,7 @@ fn tls_peer(config: Arc<ServerConfig>) -> Peer {
 #[test]
 fn trusted_server_issues_a_token() {
     let authority = Authority::new();
-    assert_eq!(authority.acquire(&tls_peer(authority.server(|_| {}))).unwrap().value(), "token-1");
+    assert_eq!(acquire_securely(&authority, &tls_peer(authority.server(|_| {}))).unwrap().value(), "token-1");
 }
 
 #[test]
@@ -331,7 +233,7 @@ fn server_that_requires_a_client_certificate_read_no_request() {
     let authority = Authority::new();
     for version in [&version::TLS13, &version::TLS12, &version::TLS13] {
         let peer = tls_peer(authority.strict_server(version));
-        let message = peer.fails_once(authority.acquire(&peer), Status::TlsFailed);
+        let message = peer.fails_once(acquire_securely(&authority, &peer), Status::TlsFailed);
         assert!(message.contains("requires a certificate of the client"), "{message}");
         assert!(!message.contains("may have issued"), "{message}");
     }
@@ -344,9 +246,8 @@ fn untrusted_certificate_is_explained() {
         (authority.server(|params| params.not_after = date_time_ymd(2020, 1, 2)), "expired on 2 Jan 2020 00:00 UTC"),
         (authority.server(|params| params.not_before = date_time_ymd(3020, 1, 2)), "not valid before 2 Jan 3020"),
         (
-            authority.server(|params| {
-                params.subject_alt_names = vec![rcgen::SanType::DnsName("a.example".try_into().unwrap())]
-            }),
+            authority
+                .server(|params| params.subject_alt_names = vec![SanType::DnsName("a.example".try_into().unwrap())]),
             "is for a.example, and not for localhost; check the host in token_url",
         ),
         (
@@ -354,14 +255,14 @@ fn untrusted_certificate_is_explained() {
             "uses the certificate of an authority as its own",
         ),
         (
-            authority.server(|params| params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth]),
+            authority.server(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]),
             "is not made for servers",
         ),
         (stranger.server(|_| {}), "ca_file"),
     ];
     for (server, part) in peers {
         let peer = tls_peer(server);
-        let message = peer.fails_once(authority.acquire(&peer), Status::TlsFailed);
+        let message = peer.fails_once(acquire_securely(&authority, &peer), Status::TlsFailed);
         assert!(message.contains(part), "{message}");
     }
 }
@@ -383,7 +284,7 @@ fn peers_that_speak_no_tls_or_refuse_the_handshake_are_explained() {
             let _ = stream.shutdown(Shutdown::Write);
             let _ = stream.read(&mut [0]);
         });
-        let message = peer.fails_once(authority.acquire(&peer), Status::TlsFailed);
+        let message = peer.fails_once(acquire_securely(&authority, &peer), Status::TlsFailed);
         assert!(message.contains(part), "{message}");
     }
 }
