@@ -1,12 +1,16 @@
 //! The token endpoint (RFC 6749 section 3.2): sends one POST and returns a token or a typed error.
 
 mod body;
+mod connector;
 mod http_client;
+mod proxy;
+mod proxy_failure;
 mod refusal;
 mod resolver;
 mod response;
 mod transport;
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::mem;
@@ -15,8 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
-use reqwest::{Body, RequestBuilder, Response, StatusCode};
+use http::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::form_urlencoded;
@@ -32,6 +37,8 @@ use crate::human::milliseconds_since;
 use crate::secret::Redactor;
 
 use body::{Sent, TrackedBody};
+use http_client::{HttpClient, chunk};
+use proxy_failure::ProxyFailure;
 pub(crate) use response::TokenResponse;
 use response::{Problem, RequestContext};
 
@@ -60,7 +67,7 @@ impl TokenSource for TokenEndpoint {
 
 /// The token endpoint of one client. It keeps its connection for a short time, for a retry.
 pub(crate) struct TokenEndpoint {
-    http: reqwest::Client,
+    http: HttpClient,
     url: url::Url,
     client_id: String,
     form: Zeroizing<String>,
@@ -98,7 +105,7 @@ impl TokenEndpoint {
     /// Opens no connection and sends nothing.
     pub fn new(settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Self, Error> {
         Ok(Self {
-            http: http_client::new(settings)?,
+            http: HttpClient::new(settings)?,
             url: settings.token_url.clone(),
             client_id: settings.request.client_id.clone(),
             form: form(&settings.request),
@@ -141,22 +148,25 @@ impl TokenEndpoint {
 
     async fn send(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<TokenResponse, Failure> {
         let sent = Sent::default();
-        let request = self.http_request(self.proof(deadline, iat, nonce).await?, &sent);
+        let request = self.http_request(self.proof(deadline, iat, nonce).await?, &sent)?;
         let (start, sent_at) = (std::time::Instant::now(), self.server_clock.boot_time());
         let (client, dpop) = (&self.client_id, self.binding.is_some());
         tracing::debug!(client, dpop, "a token request is sent to {}", transport::server(&self.url));
         // Not the timeout of the HTTP client, which looks at its clock before it looks at the response.
-        let timed_out = || transport::timed_out(sent.is_true(), &self.url);
-        let response = deadline::until(deadline, request.send()).await.ok_or_else(timed_out)?;
-        let mut response = response.map_err(|error| self.no_response(error, &sent))?;
+        let timed_out = || self.http.timed_out(sent.is_true(), &self.url);
+        let response = deadline::until(deadline, self.http.send(request)).await.ok_or_else(timed_out)?;
+        let mut response = response.map_err(|error| self.no_response(&error, &sent))?;
         self.log_response(&response, start);
+        if let Some(failure) = self.refused_by_proxy(&response) {
+            return Err(failure);
+        }
         let (status, now) = (response.status(), self.learn(response.headers(), sent_at));
-        let body = match deadline::until(deadline, read_body(&mut response)).await {
+        let body = match deadline::until(deadline, read_body(response.body_mut())).await {
             Some(Ok(body)) => body,
             // The body of an error response is useful, but the status is enough to classify it.
             _ if status != StatusCode::OK => Zeroizing::default(),
             Some(Err(BodyError::TooLong)) => return Err(self.unusable(&response, "is longer than 64 KiB".into())),
-            Some(Err(BodyError::Broken(error))) => return Err(self.no_response(error, &sent)),
+            Some(Err(BodyError::Broken(error))) => return Err(self.no_response(&error, &sent)),
             None => return Err(timed_out()),
         };
         if status == StatusCode::OK {
@@ -181,7 +191,7 @@ impl TokenEndpoint {
         self.server_clock.time_of(date)
     }
 
-    fn log_response(&self, response: &Response, start: std::time::Instant) {
+    fn log_response(&self, response: &Response<Incoming>, start: std::time::Instant) {
         tracing::debug!(
             client = self.client_id,
             http_status = response.status().as_u16(),
@@ -191,18 +201,20 @@ impl TokenEndpoint {
         );
     }
 
-    fn http_request(&self, proof: Option<String>, sent: &Sent) -> RequestBuilder {
+    fn http_request(&self, proof: Option<String>, sent: &Sent) -> Result<Request<TrackedBody>, Failure> {
         let form = Bytes::from_owner(Zeroizing::new(self.form.as_bytes().to_vec()));
-        let request = self
+        let mut request = self
             .http
-            .post(self.url.clone())
+            .post()
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(ACCEPT, "application/json")
-            .body(Body::wrap(TrackedBody::new(form, sent.clone())));
-        match proof {
-            Some(proof) => request.header("DPoP", proof),
-            None => request,
+            .header(ACCEPT, "application/json");
+        if let Some(proof) = proof {
+            request = request.header("DPoP", proof);
         }
+        request.body(TrackedBody::new(form, sent.clone())).map_err(|error| {
+            let message = format!("the token request cannot be made: {error}");
+            Failure::new(Error::new(Status::Internal, message), FailureKind::NotTrusted)
+        })
     }
 
     /// Returns the proof for one token request, if the client sends proofs.
@@ -223,12 +235,18 @@ impl TokenEndpoint {
         proof.map(Some).map_err(|error| Failure::new(error, FailureKind::NotTrusted))
     }
 
-    fn no_response(&self, error: reqwest::Error, sent: &Sent) -> Failure {
-        // The query of the URL may contain a secret.
-        transport::failure(&error.without_url(), sent.is_true(), &self.url, &self.redactor)
+    fn no_response(&self, error: &(dyn StdError + 'static), sent: &Sent) -> Failure {
+        self.http.failure(error, sent.is_true(), &self.url, &self.redactor)
     }
 
-    fn unusable(&self, response: &Response, problem: Problem) -> Failure {
+    /// Returns the failure of a response that a proxy made, which forwards requests to a server without TLS.
+    fn refused_by_proxy(&self, response: &Response<Incoming>) -> Option<Failure> {
+        let is_refused = response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        let proxy = self.http.forwarding_proxy().filter(|_| is_refused)?;
+        Some(ProxyFailure::unauthorized(proxy, self.http.uri()).failure(&self.redactor))
+    }
+
+    fn unusable(&self, response: &Response<Incoming>, problem: Problem) -> Failure {
         response::unusable(response.headers(), problem, &self.redactor)
     }
 }
@@ -257,13 +275,13 @@ fn form(request: &TokenRequest) -> Zeroizing<String> {
 /// The reason why a body could not be read.
 enum BodyError {
     TooLong,
-    Broken(reqwest::Error),
+    Broken(hyper::Error),
 }
 
 /// Reads the body to its end, so that the connection can be used for the next request.
-async fn read_body(response: &mut Response) -> Result<Zeroizing<Vec<u8>>, BodyError> {
+async fn read_body(incoming: &mut Incoming) -> Result<Zeroizing<Vec<u8>>, BodyError> {
     let mut body = Zeroizing::new(Vec::with_capacity(4096));
-    while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
+    while let Some(chunk) = chunk(incoming).await.transpose().map_err(BodyError::Broken)? {
         if body.len() + chunk.len() > MAX_BODY_LENGTH {
             return Err(BodyError::TooLong);
         }

@@ -40,6 +40,7 @@ mod secret;
 mod store;
 mod threads;
 mod token;
+mod trust;
 
 pub use client::{Authorization, Client, Observation, Verdict};
 pub use config::{Config, Credentials, Environment};

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use reqwest::header::HeaderValue;
+use http::header::HeaderValue;
 use secrecy::SecretString;
 
 use super::*;

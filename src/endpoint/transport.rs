@@ -11,10 +11,7 @@ use crate::failure_kind::FailureKind;
 use crate::secret::Redactor;
 
 /// Returns the failure of a request without a response. `sent` tells whether the server may have received the request.
-pub(super) fn failure(error: &reqwest::Error, sent: bool, url: &Url, redactor: &Redactor) -> Failure {
-    if error.is_timeout() {
-        return timed_out(sent, url);
-    }
+pub(super) fn failure(error: &(dyn StdError + 'static), sent: bool, url: &Url, redactor: &Redactor) -> Failure {
     let server = server(url);
     let reason = redactor.clean(&innermost(error).to_string());
     let is_untrusted = causes(error).any(<dyn StdError>::is::<rustls::Error>);
@@ -58,9 +55,15 @@ pub(super) fn server(url: &Url) -> String {
     format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }
 
+/// Returns whether time ran out.
+pub(super) fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
+    let is_io = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
+    causes(error).filter_map(<dyn StdError>::downcast_ref).any(is_io)
+}
+
 /// Returns the chain of sources of an error, including those wrapped in an `io::Error`, from the outermost to the
 /// innermost.
-fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+pub(super) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| {
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         wrapped.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source())
