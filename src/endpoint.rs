@@ -1,7 +1,10 @@
 //! The token endpoint (RFC 6749 section 3.2): sends one POST and returns a token or a typed error.
 
 mod body;
+mod connector;
 mod http_client;
+mod proxy;
+mod proxy_failure;
 mod refusal;
 mod resolver;
 mod response;
@@ -16,8 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap};
-use reqwest::{Body, RequestBuilder, Response, StatusCode, Version};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Body, Request, Response, StatusCode, Version};
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::form_urlencoded;
@@ -33,6 +36,7 @@ use crate::human::milliseconds_since;
 use crate::secret::Redactor;
 
 use body::{Sent, TrackedBody};
+use http_client::HttpClient;
 pub(crate) use response::TokenResponse;
 use response::{Problem, RequestContext};
 use response_body::{End, MAX_LENGTH, Received, Undecodable};
@@ -59,7 +63,7 @@ impl TokenSource for TokenEndpoint {
 
 /// The token endpoint of one client. It keeps its connection for a short time, for a retry.
 pub(crate) struct TokenEndpoint {
-    http: reqwest::Client,
+    http: HttpClient,
     url: url::Url,
     client_id: String,
     form: Zeroizing<String>,
@@ -97,7 +101,7 @@ impl TokenEndpoint {
     /// Opens no connection and sends nothing.
     pub fn new(settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Self, Error> {
         Ok(Self {
-            http: http_client::new(settings)?,
+            http: HttpClient::new(settings),
             url: settings.token_url.clone(),
             client_id: settings.request.client_id.clone(),
             form: form(&settings.request),
@@ -145,13 +149,16 @@ impl TokenEndpoint {
         let (client, dpop) = (&self.client_id, self.binding.is_some());
         tracing::debug!(client, dpop, "a token request is sent to {}", transport::server(&self.url));
         // Not the timeout of the HTTP client, which looks at its clock before it looks at the response.
-        let timed_out = || transport::timed_out(sent.is_true(), &self.url);
-        let response = deadline::until(deadline, request.send()).await.ok_or_else(timed_out)?;
-        let mut response = response.map_err(|error| self.no_response(error, &sent))?;
+        let timed_out = || self.http.timed_out(sent.is_true());
+        let response = deadline::until(deadline, self.http.send(request)).await.ok_or_else(timed_out)?;
+        let mut response = response.map_err(|error| self.http.failure(&*error, sent.is_true(), &self.redactor))?;
         self.log_response(&response, start);
         if response.version() == Version::HTTP_09 {
             let beginning = response_body::read_beginning(&mut response, deadline).await;
             return Err(transport::not_http(&beginning, &self.url, &self.redactor));
+        }
+        if let Some(failure) = self.http.refused_by_proxy(&response, &self.redactor) {
+            return Err(failure);
         }
         let now = self.learn(response.headers(), sent_at);
         let Received { bytes, end } = response_body::read(&mut response, deadline).await;
@@ -218,23 +225,27 @@ impl TokenEndpoint {
         );
     }
 
-    fn http_request(&self, proof: Option<String>, sent: &Sent) -> RequestBuilder {
+    fn http_request(&self, proof: Option<HeaderValue>, sent: &Sent) -> Request {
         let form = Bytes::from_owner(Zeroizing::new(self.form.as_bytes().to_vec()));
-        let request = self
-            .http
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(ACCEPT, "application/json")
-            .header(ACCEPT_ENCODING, "identity")
-            .body(Body::wrap(TrackedBody::new(form, sent.clone())));
-        match proof {
-            Some(proof) => request.header("DPoP", proof),
-            None => request,
+        let mut request = self.http.post();
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(proof) = proof {
+            headers.insert(HeaderName::from_static("dpop"), proof);
         }
+        *request.body_mut() = Some(Body::wrap(TrackedBody::new(form, sent.clone())));
+        request
     }
 
     /// Returns the proof for one token request, if the client sends proofs.
-    async fn proof(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<Option<String>, Failure> {
+    async fn proof(
+        &self,
+        deadline: Instant,
+        iat: i64,
+        nonce: Option<Arc<String>>,
+    ) -> Result<Option<HeaderValue>, Failure> {
         let Some(Binding { key, .. }) = &self.binding else { return Ok(None) };
         let (key, url) = (key.clone(), self.url.clone());
         let workers = key.workers().cloned();
@@ -248,12 +259,10 @@ impl TokenEndpoint {
                 None => signer_failed(&"it did not return a signature in time"),
             },
         };
-        proof.map(Some).map_err(|error| Failure::new(error, FailureKind::NotTrusted))
-    }
-
-    fn no_response(&self, error: reqwest::Error, sent: &Sent) -> Failure {
-        // The query of the URL may contain a secret.
-        transport::failure(&error.without_url(), sent.is_true(), &self.url, &self.redactor)
+        let header = |proof: String| {
+            HeaderValue::try_from(proof).map_err(|error| Error::new(Status::Internal, error.to_string()))
+        };
+        proof.and_then(header).map(Some).map_err(|error| Failure::new(error, FailureKind::NotTrusted))
     }
 
     fn unusable(&self, response: &Response, problem: Problem) -> Failure {
