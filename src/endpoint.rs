@@ -1,13 +1,17 @@
 //! The token endpoint (RFC 6749 section 3.2): sends one POST and returns a token or a typed error.
 
 mod body;
+mod connector;
 mod http_client;
+mod proxy;
+mod proxy_failure;
 mod refusal;
 mod resolver;
 mod response;
 mod response_body;
 mod transport;
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::mem;
@@ -16,8 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap};
-use reqwest::{Body, RequestBuilder, Response, StatusCode, Version};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap};
+use http::{Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::form_urlencoded;
@@ -33,6 +38,8 @@ use crate::human::milliseconds_since;
 use crate::secret::Redactor;
 
 use body::{Sent, TrackedBody};
+use http_client::HttpClient;
+use proxy_failure::ProxyFailure;
 pub(crate) use response::TokenResponse;
 use response::{Problem, RequestContext};
 use response_body::{End, MAX_LENGTH, Received, Undecodable};
@@ -59,7 +66,7 @@ impl TokenSource for TokenEndpoint {
 
 /// The token endpoint of one client. It keeps its connection for a short time, for a retry.
 pub(crate) struct TokenEndpoint {
-    http: reqwest::Client,
+    http: HttpClient,
     url: url::Url,
     client_id: String,
     form: Zeroizing<String>,
@@ -97,7 +104,7 @@ impl TokenEndpoint {
     /// Opens no connection and sends nothing.
     pub fn new(settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Self, Error> {
         Ok(Self {
-            http: http_client::new(settings)?,
+            http: HttpClient::new(settings)?,
             url: settings.token_url.clone(),
             client_id: settings.request.client_id.clone(),
             form: form(&settings.request),
@@ -140,21 +147,24 @@ impl TokenEndpoint {
 
     async fn send(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<TokenResponse, Failure> {
         let sent = Sent::default();
-        let request = self.http_request(self.proof(deadline, iat, nonce).await?, &sent);
+        let request = self.http_request(self.proof(deadline, iat, nonce).await?, &sent)?;
         let (start, sent_at) = (std::time::Instant::now(), self.server_clock.boot_time());
         let (client, dpop) = (&self.client_id, self.binding.is_some());
         tracing::debug!(client, dpop, "a token request is sent to {}", transport::server(&self.url));
         // Not the timeout of the HTTP client, which looks at its clock before it looks at the response.
-        let timed_out = || transport::timed_out(sent.is_true(), &self.url);
-        let response = deadline::until(deadline, request.send()).await.ok_or_else(timed_out)?;
-        let mut response = response.map_err(|error| self.no_response(error, &sent))?;
+        let timed_out = || self.http.timed_out(sent.is_true(), &self.url);
+        let response = deadline::until(deadline, self.http.send(request)).await.ok_or_else(timed_out)?;
+        let mut response = response.map_err(|error| self.no_response(&error, &sent))?;
         self.log_response(&response, start);
+        if let Some(failure) = self.refused_by_proxy(&response) {
+            return Err(failure);
+        }
         if response.version() == Version::HTTP_09 {
-            let beginning = response_body::read_beginning(&mut response, deadline).await;
+            let beginning = response_body::read_beginning(response.body_mut(), deadline).await;
             return Err(transport::not_http(&beginning, &self.url, &self.redactor));
         }
         let now = self.learn(response.headers(), sent_at);
-        let Received { bytes, end } = response_body::read(&mut response, deadline).await;
+        let Received { bytes, end } = response_body::read(response.body_mut(), deadline).await;
         let body = response_body::decode(bytes, response.headers());
         if response.status() == StatusCode::OK {
             self.token(&response, body, end)
@@ -167,7 +177,7 @@ impl TokenEndpoint {
     /// off after it, or announced with a wrong length.
     fn token(
         &self,
-        response: &Response,
+        response: &Response<Incoming>,
         body: Result<Zeroizing<Vec<u8>>, Undecodable>,
         end: End,
     ) -> Result<TokenResponse, Failure> {
@@ -178,7 +188,7 @@ impl TokenEndpoint {
                 return Err(self.unusable(response, "is longer than 64 KiB".into()));
             }
             (_, End::Broken(error)) => {
-                let (status, error) = (response.status().as_u16(), error.without_url());
+                let status = response.status().as_u16();
                 return Err(transport::broken_body(&error, status, &self.url, &self.redactor));
             }
             (_, End::TimedOut) => return Err(transport::timed_out(true, &self.url)),
@@ -193,7 +203,12 @@ impl TokenEndpoint {
     }
 
     /// Classifies another response. What arrived of its body is useful, and the status is enough.
-    fn refusal(&self, response: &Response, body: Result<Zeroizing<Vec<u8>>, Undecodable>, now: i64) -> Failure {
+    fn refusal(
+        &self,
+        response: &Response<Incoming>,
+        body: Result<Zeroizing<Vec<u8>>, Undecodable>,
+        now: i64,
+    ) -> Failure {
         let body = body.unwrap_or_else(|coding| Zeroizing::new(format!("a body that {}", coding.problem()).into()));
         refusal::classify(response.status(), response.headers(), &body, now, &self.redactor)
     }
@@ -208,7 +223,7 @@ impl TokenEndpoint {
         self.server_clock.time_of(date)
     }
 
-    fn log_response(&self, response: &Response, start: std::time::Instant) {
+    fn log_response(&self, response: &Response<Incoming>, start: std::time::Instant) {
         tracing::debug!(
             client = self.client_id,
             http_status = response.status().as_u16(),
@@ -218,19 +233,21 @@ impl TokenEndpoint {
         );
     }
 
-    fn http_request(&self, proof: Option<String>, sent: &Sent) -> RequestBuilder {
+    fn http_request(&self, proof: Option<String>, sent: &Sent) -> Result<Request<TrackedBody>, Failure> {
         let form = Bytes::from_owner(Zeroizing::new(self.form.as_bytes().to_vec()));
-        let request = self
+        let mut request = self
             .http
-            .post(self.url.clone())
+            .post()
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json")
-            .header(ACCEPT_ENCODING, "identity")
-            .body(Body::wrap(TrackedBody::new(form, sent.clone())));
-        match proof {
-            Some(proof) => request.header("DPoP", proof),
-            None => request,
+            .header(ACCEPT_ENCODING, "identity");
+        if let Some(proof) = proof {
+            request = request.header("DPoP", proof);
         }
+        request.body(TrackedBody::new(form, sent.clone())).map_err(|error| {
+            let message = format!("the token request cannot be made: {error}");
+            Failure::new(Error::new(Status::Internal, message), FailureKind::NotTrusted)
+        })
     }
 
     /// Returns the proof for one token request, if the client sends proofs.
@@ -251,12 +268,18 @@ impl TokenEndpoint {
         proof.map(Some).map_err(|error| Failure::new(error, FailureKind::NotTrusted))
     }
 
-    fn no_response(&self, error: reqwest::Error, sent: &Sent) -> Failure {
-        // The query of the URL may contain a secret.
-        transport::failure(&error.without_url(), sent.is_true(), &self.url, &self.redactor)
+    fn no_response(&self, error: &(dyn StdError + 'static), sent: &Sent) -> Failure {
+        self.http.failure(error, sent.is_true(), &self.url, &self.redactor)
     }
 
-    fn unusable(&self, response: &Response, problem: Problem) -> Failure {
+    /// Returns the failure of a response that a proxy made, which forwards requests to a server without TLS.
+    fn refused_by_proxy(&self, response: &Response<Incoming>) -> Option<Failure> {
+        let is_refused = response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        let proxy = self.http.forwarding_proxy().filter(|_| is_refused)?;
+        Some(ProxyFailure::unauthorized(proxy, self.http.uri()).failure(&self.redactor))
+    }
+
+    fn unusable(&self, response: &Response<Incoming>, problem: Problem) -> Failure {
         response::unusable(response.headers(), problem, &self.redactor)
     }
 }

@@ -44,6 +44,7 @@ mod test_peers;
 mod threads;
 mod tls_failure;
 mod token;
+mod trust;
 mod visible;
 
 pub use client::{Authorization, Client, Observation, Verdict};

@@ -1,23 +1,23 @@
 //! Checks the options together and makes settings of them, so that one error names everything that has to be changed.
 
-use std::fs;
-use std::path::Path;
+use std::env;
 use std::time::Duration;
 
-use reqwest::Certificate;
-use reqwest::header::HeaderValue;
+use http::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
 use super::options::{
     DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_AUDIENCE, DEFAULT_CONNECT_TIMEOUT, DEFAULT_SCOPE, DEFAULT_TOTAL_TIMEOUT, Options,
 };
-use super::settings::{Proxy, Settings, TokenRequest, Transport};
+use super::proxy::{ProxyServer, Route};
+use super::settings::{Settings, TokenRequest, Transport};
 use super::{Environment, KeySource};
 use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
 use crate::error::{Error, Status};
 use crate::human;
 use crate::policy::Quota;
+use crate::trust::Trust;
 
 /// Tango's two audiences: the short name, each spelling in Tango's documentation, and the lifetime of the tokens. The
 /// short name stands for the first spelling.
@@ -27,7 +27,6 @@ const AUDIENCES: [(&str, &[&str], Duration); 2] = [
 ];
 /// Nothing is documented about other audiences: the shorter lifetime is the safe one.
 const UNDOCUMENTED_LIFETIME: Duration = Duration::from_secs(300);
-const PROXY_SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
 
 impl Options {
@@ -35,9 +34,7 @@ impl Options {
         let mut problems = Problems::default();
         let token_url = problems.note(self.resolve_token_url());
         let request = self.resolve_request(&mut problems);
-        // Plain http is for loopback: through a proxy the secrets would cross the network unencrypted.
-        let loopback_only = !self.allows_plain_http() && token_url.as_ref().is_some_and(|url| url.scheme() == "http");
-        let transport = self.resolve_transport(loopback_only, &mut problems);
+        let transport = self.resolve_transport(token_url.as_ref(), &mut problems);
         let binding = problems.note(self.resolve_binding());
         let api_urls = problems.note(self.resolve_api_urls());
         let cache = problems.note(self.resolve_cache());
@@ -116,9 +113,9 @@ impl Options {
         })
     }
 
-    fn resolve_transport(&self, loopback_only: bool, problems: &mut Problems) -> Option<Transport> {
-        let authorities = problems.note(self.ca_file.as_deref().map(read_authorities).transpose());
-        let proxy = problems.note(resolve_proxy(self.proxy.as_ref(), loopback_only));
+    fn resolve_transport(&self, token_url: Option<&Url>, problems: &mut Problems) -> Option<Transport> {
+        let proxy = problems.note(self.resolve_proxy(token_url));
+        let trust = problems.note(self.resolve_trust(token_url, proxy.as_ref().and_then(Option::as_ref)));
         let user_agent = problems.note(resolve_user_agent(self.user_agent.as_deref()));
         let connect_timeout =
             problems.note(resolve_timeout("connect_timeout", self.connect_timeout, DEFAULT_CONNECT_TIMEOUT));
@@ -126,13 +123,42 @@ impl Options {
             problems.note(resolve_timeout("attempt_timeout", self.attempt_timeout, DEFAULT_ATTEMPT_TIMEOUT));
         let total_timeout = problems.note(resolve_timeout("total_timeout", self.total_timeout, DEFAULT_TOTAL_TIMEOUT));
         Some(Transport {
-            authorities: authorities?,
+            trust: trust?,
             proxy: proxy?,
             user_agent: user_agent?,
             connect_timeout: connect_timeout?,
             attempt_timeout: attempt_timeout?,
             total_timeout: total_timeout?,
         })
+    }
+
+    fn resolve_proxy(&self, token_url: Option<&Url>) -> Result<Option<ProxyServer>, String> {
+        // Plain http is for loopback: through a proxy the secrets would cross the network unencrypted.
+        let loopback_only = !self.allows_plain_http() && token_url.is_some_and(|url| url.scheme() == "http");
+        match self.proxy.as_ref().map(ExposeSecret::expose_secret) {
+            None | Some("" | "system") => match token_url.filter(|_| !loopback_only) {
+                Some(url) => {
+                    let Route { proxy, warning } = ProxyServer::of_environment(|name| env::var_os(name), url)?;
+                    warning.inspect(|warning| tracing::warn!("{warning}"));
+                    Ok(proxy)
+                }
+                None => Ok(None),
+            },
+            Some("none") => Ok(None),
+            Some(_) if loopback_only => Err("proxy needs an https:// token_url, or allow_plain_http".into()),
+            Some(url) if url.contains("://") => ProxyServer::parse("proxy", url).map(Some),
+            Some(_) => Err("proxy must be `system`, `none`, or the URL of a proxy".into()),
+        }
+    }
+
+    /// No certificates are looked for where there is no TLS.
+    fn resolve_trust(&self, token_url: Option<&Url>, proxy: Option<&ProxyServer>) -> Result<Trust, String> {
+        let has_tls = token_url.is_some_and(|url| url.scheme() == "https") || proxy.is_some_and(ProxyServer::has_tls);
+        match &self.ca_file {
+            Some(path) => Trust::file("ca_file", path),
+            None if has_tls => Trust::system(|name| env::var_os(name)),
+            None => Ok(Trust::System),
+        }
     }
 }
 
@@ -180,26 +206,6 @@ fn resolve_audience(audience: Option<&str>) -> (String, Duration, Quota) {
         }
     }
     (wanted.into(), UNDOCUMENTED_LIFETIME, Quota::Daily)
-}
-
-pub(super) fn read_authorities(path: &Path) -> Result<Vec<Certificate>, String> {
-    let problem = |what: &dyn std::fmt::Display| format!("ca_file {}: {what}", path.display());
-    let pem = fs::read(path).map_err(|error| problem(&error))?;
-    let authorities = Certificate::from_pem_bundle(&pem).map_err(|_| problem(&"not a file of PEM certificates"))?;
-    if authorities.is_empty() { Err(problem(&"holds no PEM certificate")) } else { Ok(authorities) }
-}
-
-fn resolve_proxy(proxy: Option<&SecretString>, loopback_only: bool) -> Result<Proxy, String> {
-    match proxy.map(|text| (text, text.expose_secret())) {
-        None | Some((_, "" | "system")) if loopback_only => Ok(Proxy::None),
-        None | Some((_, "" | "system")) => Ok(Proxy::System),
-        Some((_, "none")) => Ok(Proxy::None),
-        Some(_) if loopback_only => Err("proxy needs an https:// token_url, or allow_plain_http".into()),
-        Some((text, url)) => match Url::parse(url) {
-            Ok(url) if PROXY_SCHEMES.contains(&url.scheme()) && url.has_host() => Ok(Proxy::Explicit(text.clone())),
-            _ => Err("proxy must be `system`, `none`, or an http://, https:// or socks5h:// URL".into()),
-        },
-    }
 }
 
 fn resolve_user_agent(agent: Option<&str>) -> Result<HeaderValue, String> {

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use reqwest::Certificate;
-use reqwest::header::HeaderValue;
+use http::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::CacheSettings;
+use super::{CacheSettings, ProxyServer};
 use crate::dpop::Binding;
 use crate::policy::Quota;
 use crate::secret::Redactor;
 use crate::store::Identity;
+use crate::trust::Trust;
 
 /// The checked configuration of a client.
 #[derive(Clone)]
@@ -44,8 +44,9 @@ impl Settings {
     /// Returns a redactor that knows every secret except the tokens.
     pub fn redactor(&self) -> Redactor {
         let mut secrets = vec![&self.request.client_secret, &self.request.password];
-        let (proxy_password, cache_passwords) = (self.transport.proxy.password(), self.cache.passwords());
-        secrets.extend(&proxy_password);
+        let proxy_passwords = self.transport.proxy.as_ref().map(ProxyServer::passwords).unwrap_or_default();
+        let cache_passwords = self.cache.passwords();
+        secrets.extend(&proxy_passwords);
         secrets.extend(&cache_passwords);
         Redactor::new(secrets)
     }
@@ -79,26 +80,10 @@ impl TokenRequest {
 
 #[derive(Clone)]
 pub(crate) struct Transport {
-    /// The certificate authorities to trust instead of the system's.
-    pub authorities: Option<Vec<Certificate>>,
-    pub proxy: Proxy,
+    pub trust: Trust,
+    pub proxy: Option<ProxyServer>,
     pub user_agent: HeaderValue,
     pub connect_timeout: Duration,
     pub attempt_timeout: Duration,
     pub total_timeout: Duration,
-}
-
-#[derive(Clone)]
-pub(crate) enum Proxy {
-    System,
-    None,
-    Explicit(SecretString),
-}
-
-impl Proxy {
-    /// Returns the password in the URL of an explicit proxy.
-    pub fn password(&self) -> Option<SecretString> {
-        let Self::Explicit(url) = self else { return None };
-        Url::parse(url.expose_secret()).ok()?.password().map(SecretString::from)
-    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use reqwest::header::HeaderMap;
+use http::header::HeaderMap;
 
 const DPOP_NONCE: &str = "dpop-nonce";
 /// A longer nonce would be too much for the header of each request.
@@ -42,7 +42,7 @@ pub(crate) fn is_nonce(string: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
+    use http::header::HeaderValue;
 
     use super::*;
 

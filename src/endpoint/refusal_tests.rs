@@ -1,5 +1,5 @@
+use http::header::HeaderValue;
 use proptest::prelude::*;
-use reqwest::header::HeaderValue;
 use secrecy::SecretString;
 
 use super::*;

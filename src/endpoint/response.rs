@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use reqwest::header::HeaderMap;
+use http::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -335,7 +335,7 @@ mod tests {
         #[test]
         fn accepted_token_can_be_written_into_a_header(token in ".{0,20}") {
             if let Ok(response) = with("access_token", json!(token)) {
-                prop_assert!(reqwest::header::HeaderValue::from_str(response.access_token.expose_secret()).is_ok());
+                prop_assert!(http::header::HeaderValue::from_str(response.access_token.expose_secret()).is_ok());
             }
         }
     }

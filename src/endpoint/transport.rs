@@ -1,12 +1,12 @@
 //! The classification of requests without a response, and of responses that are not HTTP.
 
+use std::error::Error as StdError;
 use std::io;
 
 use url::Url;
 
 use super::Failure;
 use crate::causes;
-pub(super) use crate::causes::innermost;
 use crate::error::{Error, ServerResponse, Status};
 use crate::failure_kind::FailureKind;
 use crate::secret::Redactor;
@@ -25,10 +25,7 @@ const TLS_MAJOR: u8 = 3;
 const HTTP2_SETTINGS: u8 = 4;
 
 /// Returns the failure of a request without a response. `sent` tells whether the server may have received the request.
-pub(super) fn failure(error: &reqwest::Error, sent: bool, url: &Url, redactor: &Redactor) -> Failure {
-    if error.is_timeout() {
-        return timed_out(sent, url);
-    }
+pub(super) fn failure(error: &(dyn StdError + 'static), sent: bool, url: &Url, redactor: &Redactor) -> Failure {
     match causes::find::<rustls::Error>(error) {
         // With TLS 1.3 a server can refuse the handshake after the client has sent its request, which it does not read.
         Some(tls) if !sent || matches!(tls, rustls::Error::AlertReceived(_)) => untrusted(tls, url, redactor),
@@ -45,7 +42,12 @@ pub(super) fn failure(error: &reqwest::Error, sent: bool, url: &Url, redactor: &
 }
 
 /// Returns the failure of a response whose body ended too early, and whose status is `http_status`.
-pub(super) fn broken_body(error: &reqwest::Error, http_status: u16, url: &Url, redactor: &Redactor) -> Failure {
+pub(super) fn broken_body(
+    error: &(dyn StdError + 'static),
+    http_status: u16,
+    url: &Url,
+    redactor: &Redactor,
+) -> Failure {
     let kind = causes::find::<io::Error>(error).map(io::Error::kind);
     let is_damaged = matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData));
     if is_damaged && causes::find::<rustls::Error>(error).is_none() {
@@ -89,6 +91,12 @@ pub(super) fn server(url: &Url) -> String {
     format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }
 
+/// Returns whether time ran out.
+pub(super) fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
+    let mut errors = causes::causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    errors.any(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
 fn untrusted(error: &rustls::Error, url: &Url, redactor: &Redactor) -> Failure {
     // Names in a certificate come from the server.
     let reason = redactor.clean(&tls_failure::explain(error, &SETTINGS));
@@ -96,7 +104,7 @@ fn untrusted(error: &rustls::Error, url: &Url, redactor: &Redactor) -> Failure {
     Failure::new(Error::new(Status::TlsFailed, message), FailureKind::NotTrusted)
 }
 
-fn lost(error: &reqwest::Error, url: &Url, redactor: &Redactor) -> Failure {
+fn lost(error: &(dyn StdError + 'static), url: &Url, redactor: &Redactor) -> Failure {
     let is_cut_off = causes::find(error).is_some_and(hyper::Error::is_incomplete_message);
     let reason = match causes::find::<rustls::Error>(error) {
         Some(tls) => tls_failure::explain(tls, &SETTINGS),
@@ -123,7 +131,7 @@ fn unreadable(problem: &str, http_status: Option<u16>, url: &Url) -> Failure {
 }
 
 /// Returns what is wrong with the head of a response, if it arrived and could not be read.
-fn unreadable_head(error: &reqwest::Error) -> Option<&'static str> {
+fn unreadable_head(error: &(dyn StdError + 'static)) -> Option<&'static str> {
     let parse =
         causes::causes(error).filter_map(|cause| cause.downcast_ref()).find(|&cause| hyper::Error::is_parse(cause));
     // The HTTP library tells them apart only by these words. If it changes them, messages say less.
@@ -138,7 +146,7 @@ fn unreadable_head(error: &reqwest::Error) -> Option<&'static str> {
 }
 
 /// Returns whether the peer sent something before the request, as no HTTP server does.
-fn spoke_first(error: &reqwest::Error) -> bool {
+fn spoke_first(error: &(dyn StdError + 'static)) -> bool {
     let mut errors = causes::causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>());
     errors.any(|error| error.to_string() == "received unexpected message from connection")
 }
