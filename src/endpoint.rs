@@ -155,7 +155,6 @@ impl TokenEndpoint {
         let timed_out = || self.http.timed_out(sent.is_true(), &self.url);
         let response = deadline::until(deadline, self.http.send(request)).await.ok_or_else(timed_out)?;
         let mut response = response.map_err(|error| self.no_response(&error, &sent))?;
-        self.log_response(&response, start);
         if let Some(failure) = self.refused_by_proxy(&response) {
             return Err(failure);
         }
@@ -163,6 +162,7 @@ impl TokenEndpoint {
             let beginning = response_body::read_beginning(response.body_mut(), deadline).await;
             return Err(transport::not_http(&beginning, &self.url, &self.redactor));
         }
+        self.log_response(&response, start);
         let now = self.learn(response.headers(), sent_at);
         let Received { bytes, end } = response_body::read(response.body_mut(), deadline).await;
         let body = response_body::decode(bytes, response.headers());
