@@ -1,9 +1,21 @@
 //! The token endpoint (RFC 6749 section 3.2): sends one POST and returns a token or a typed error.
 
 mod body;
+mod daily_limit;
+mod error_body;
+mod headers;
+mod json;
+mod lifetime;
+mod markup;
+mod outcome;
+mod proof_refusal;
 mod refusal;
+mod repair;
 mod resolver;
 mod response;
+mod scope;
+mod text;
+mod token_type;
 mod transport;
 
 use std::fmt;
@@ -25,7 +37,7 @@ use crate::clock::BootTime;
 use crate::config::{Settings, TokenRequest};
 use crate::deadline;
 use crate::dpop::{Binding, Nonce, ServerClock};
-use crate::error::{Error, Status};
+use crate::error::{Error, ServerResponse, Status};
 use crate::failure_kind::FailureKind;
 use crate::human::milliseconds_since;
 use crate::secret::Redactor;
@@ -80,6 +92,7 @@ pub(crate) struct ProofRetries {
 }
 
 /// The reason why a request returned no token, and its kind, which decides about the next request.
+#[derive(Debug)]
 pub(crate) struct Failure {
     pub error: Error,
     pub kind: FailureKind,
@@ -158,16 +171,13 @@ impl TokenEndpoint {
             Some(Err(BodyError::Broken(error))) => return Err(self.no_response(error, &sent)),
             None => return Err(timed_out()),
         };
-        if status == StatusCode::OK {
-            let context = RequestContext {
-                scope: &self.requested_scope,
-                documented_lifetime: self.documented_lifetime,
-                binding: self.binding.as_ref(),
-            };
-            response::parse(&body, &context).map_err(|problem| self.unusable(&response, problem))
-        } else {
-            Err(refusal::classify(status, response.headers(), &body, now, &self.redactor))
-        }
+        let context = RequestContext {
+            scope: &self.requested_scope,
+            documented_lifetime: self.documented_lifetime,
+            binding: self.binding.as_ref(),
+            redactor: &self.redactor,
+        };
+        outcome::read(status, response.headers(), &body, now, &context)
     }
 
     /// Learns the nonce and the clock of the server from a response. Returns the server's time.
@@ -185,7 +195,7 @@ impl TokenEndpoint {
             client = self.client_id,
             http_status = response.status().as_u16(),
             ms = milliseconds_since(start),
-            request_id = refusal::request_id(response.headers(), &self.redactor),
+            request_id = headers::request_id(response.headers(), &self.redactor),
             "the token endpoint responded"
         );
     }
@@ -228,7 +238,12 @@ impl TokenEndpoint {
     }
 
     fn unusable(&self, response: &Response, problem: Problem) -> Failure {
-        response::unusable(response.headers(), problem, &self.redactor)
+        let said = ServerResponse {
+            http_status: Some(response.status().as_u16()),
+            request_id: headers::request_id(response.headers(), &self.redactor),
+            ..ServerResponse::default()
+        };
+        response::unusable(problem, said)
     }
 }
 
