@@ -119,9 +119,10 @@ fn token_in_an_unusable_response_is_in_no_field_and_no_log_line() {
     let fixture = Fixture::new();
     for body in [
         json!(TOKEN),
-        json!({"access_token": format!("{TOKEN}\n"), "token_type": "Bearer"}),
-        json!({"access_token": TOKEN, "token_type": "mac"}),
-        json!({"access_token": TOKEN, "token_type": "Bearer", "expires_in": -1}),
+        json!({"access_token": format!("{TOKEN}\n{TOKEN}"), "token_type": "Bearer"}),
+        json!({"access_token": TOKEN, "token_type": "mac", "message": TOKEN}),
+        json!({"refresh_token": TOKEN, "token_type": "Bearer"}),
+        json!({"access_token": TOKEN, "token_type": "Bearer", "expires_in": 0}),
     ] {
         let headers = json!({"content-type": "application/json"});
         let expected = json!({"status": "TANGO_STATUS_MALFORMED_RESPONSE", "http_status": "200", "token_type": null});
