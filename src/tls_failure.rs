@@ -54,12 +54,12 @@ fn certificate(error: &CertificateError, settings: &Settings) -> String {
     let Settings { ca_file, address } = settings;
     match error {
         Certificate::ExpiredContext { time, not_after } => format!(
-            "a certificate of the server expired on {}; renew it, or set the clock of this machine, which shows {}",
+            "a certificate of the server expired on {}; replace it, or set the clock of this machine, which shows {}",
             date(*not_after),
             date(*time)
         ),
         Certificate::Expired => {
-            "a certificate of the server has expired; renew it, or check the clock of this machine".into()
+            "a certificate of the server has expired; replace it, or check the clock of this machine".into()
         }
         Certificate::NotValidYetContext { time, not_before } => format!(
             "a certificate of the server is not valid before {}; set the clock of this machine, which shows {}, or \
