@@ -114,7 +114,8 @@ enum tango_status
      */
     TANGO_STATUS_CONNECTION_LOST = 6,
     /**
-     * The server does not accept the client ID, the client secret, the user name or the password.
+     * The server does not accept the client ID, the client secret, the user name or the password, or does not let the
+     * client use the password grant.
      */
     TANGO_STATUS_CREDENTIALS_REFUSED = 7,
     /**
@@ -127,11 +128,12 @@ enum tango_status
      */
     TANGO_STATUS_REQUEST_REFUSED = 9,
     /**
-     * The server asks the client to send fewer requests (HTTP 429).
+     * The server asks the client to send fewer requests (HTTP 429, or the code `slow_down`).
      */
     TANGO_STATUS_RATE_LIMITED = 10,
     /**
-     * The server failed (HTTP 5xx), and no retry within the call succeeded.
+     * The server or a gateway cannot serve the request now, and no retry within the call succeeded: HTTP 408, 421, 425 or
+     * 5xx, or the code `temporarily_unavailable` or `server_error`.
      */
     TANGO_STATUS_SERVER_ERROR = 11,
     /**
@@ -139,7 +141,7 @@ enum tango_status
      */
     TANGO_STATUS_UNEXPECTED_RESPONSE = 12,
     /**
-     * The response reports success, but contains no usable token.
+     * The response reports success, but contains neither a usable token nor an error code.
      */
     TANGO_STATUS_MALFORMED_RESPONSE = 13,
     /**
@@ -163,7 +165,8 @@ enum tango_status
      */
     TANGO_STATUS_SIGNING_FAILED = 18,
     /**
-     * The server refuses the DPoP proof, or requires one and got none.
+     * The server refuses the DPoP proof or the nonce in it, or requires a proof and got none. The message names the DPoP
+     * mode, the clock, the header or the nonce.
      */
     TANGO_STATUS_PROOF_REFUSED = 19,
     /**
@@ -926,8 +929,8 @@ const char *tango_error_message(const tango_error *error);
 int32_t tango_error_http_status(const tango_error *error);
 
 /**
- * Returns the OAuth error code (RFC 6749 section 5.2), such as `invalid_grant`. Borrowed from the error; NULL if the
- * server sent none, and for NULL.
+ * Returns the OAuth error code (RFC 6749 section 5.2), such as `invalid_grant`, or the code that a gateway sent in its
+ * place. Borrowed from the error; NULL if the server sent none, and for NULL.
  */
 const char *tango_error_oauth_error(const tango_error *error);
 
@@ -944,8 +947,8 @@ const char *tango_error_oauth_error_description(const tango_error *error);
 const char *tango_error_i18n_key(const tango_error *error);
 
 /**
- * Returns the server's own explanation: Tango's `message`, or the plain text of the response. Borrowed from the error;
- * NULL if the server sent none, and for NULL.
+ * Returns what else the server said: Tango's `message`, the sentence of another error in JSON or XML, or plain text.
+ * Borrowed from the error; NULL if the server said nothing else, and for NULL.
  */
 const char *tango_error_server_message(const tango_error *error);
 
@@ -956,7 +959,8 @@ const char *tango_error_server_message(const tango_error *error);
 const char *tango_error_request_id(const tango_error *error);
 
 /**
- * Returns the seconds until another call makes sense; -1 if waiting does not help, and for NULL.
+ * Returns the seconds until another call makes sense; -1 if waiting does not help, as with wrong credentials, and for
+ * NULL.
  */
 int64_t tango_error_retry_after_seconds(const tango_error *error);
 

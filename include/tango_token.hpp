@@ -110,7 +110,7 @@ public:
     /// Returns the HTTP status of the server's response, if one arrived.
     std::optional<int> http_status() const noexcept { return fields_->http_status; }
 
-    /// Returns the OAuth error code (RFC 6749 section 5.2), such as `invalid_grant`.
+    /// Returns the OAuth error code (RFC 6749 section 5.2), such as `invalid_grant`, or a gateway's in its place.
     const std::optional<std::string> &oauth_error() const & noexcept TANGO_TOKEN_BORROWED
     {
         return fields_->oauth_error;

@@ -17,7 +17,7 @@ pub(crate) use htu::target;
 pub use key::DpopKey;
 pub(crate) use mode::Binding;
 pub use mode::DpopMode;
-pub(crate) use nonce::{Nonce, is_nonce};
+pub(crate) use nonce::{Nonce, NonceHeader, is_nonce};
 pub(crate) use proof::check_method;
 pub(crate) use server_clock::ServerClock;
 pub use signer::SignerError;

@@ -2,13 +2,25 @@
 
 mod body;
 mod connector;
+mod daily_limit;
+mod error_body;
+mod headers;
 mod http_client;
+mod json;
+mod lifetime;
+mod markup;
+mod outcome;
+mod proof_refusal;
 mod proxy;
 mod proxy_failure;
 mod refusal;
+mod repair;
 mod resolver;
 mod response;
 mod response_body;
+mod scope;
+mod text;
+mod token_type;
 mod transport;
 
 use std::fmt;
@@ -20,7 +32,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Body, Request, Response, StatusCode, Version};
+use reqwest::{Body, Request, Response, Version};
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::form_urlencoded;
@@ -30,7 +42,7 @@ use crate::clock::BootTime;
 use crate::config::{Settings, TokenRequest};
 use crate::deadline;
 use crate::dpop::{Binding, Nonce, ServerClock};
-use crate::error::{Error, Status};
+use crate::error::{Error, ServerResponse, Status};
 use crate::failure_kind::FailureKind;
 use crate::human::milliseconds_since;
 use crate::secret::Redactor;
@@ -39,7 +51,7 @@ use body::{Sent, TrackedBody};
 use http_client::HttpClient;
 pub(crate) use response::TokenResponse;
 use response::{Problem, RequestContext};
-use response_body::{End, MAX_LENGTH, Received, Undecodable};
+use response_body::{End, MAX_LENGTH, PartialBody};
 
 /// The source of tokens, which tests replace.
 pub(crate) trait TokenSource: Send + Sync {
@@ -84,6 +96,7 @@ pub(crate) struct ProofRetries {
 }
 
 /// The reason why a request returned no token, and its kind, which decides about the next request.
+#[derive(Debug)]
 pub(crate) struct Failure {
     pub error: Error,
     pub kind: FailureKind,
@@ -152,57 +165,45 @@ impl TokenEndpoint {
         let timed_out = || self.http.timed_out(sent.is_true());
         let response = deadline::until(deadline, self.http.send(request)).await.ok_or_else(timed_out)?;
         let mut response = response.map_err(|error| self.http.failure(&*error, sent.is_true(), &self.redactor))?;
-        self.log_response(&response, start);
+        if let Some(failure) = self.http.refused_by_proxy(&response, &self.redactor) {
+            return Err(failure);
+        }
         if response.version() == Version::HTTP_09 {
             let beginning = response_body::read_beginning(&mut response, deadline).await;
             return Err(transport::not_http(&beginning, &self.url, &self.redactor));
         }
-        if let Some(failure) = self.http.refused_by_proxy(&response, &self.redactor) {
-            return Err(failure);
-        }
+        self.log_response(&response, start);
         let now = self.learn(response.headers(), sent_at);
-        let Received { bytes, end } = response_body::read(&mut response, deadline).await;
-        let body = response_body::decode(bytes, response.headers());
-        if response.status() == StatusCode::OK {
-            self.token(&response, body, end)
-        } else {
-            Err(self.refusal(&response, body, now))
-        }
+        let body = response_body::read(&mut response, deadline).await;
+        self.read(&response, body, now)
     }
 
-    /// Reads the token from a successful response. A token that arrived is used, although its body may have been cut
-    /// off after it, or announced with a wrong length.
-    fn token(
-        &self,
-        response: &Response,
-        body: Result<Zeroizing<Vec<u8>>, Undecodable>,
-        end: End,
-    ) -> Result<TokenResponse, Failure> {
-        let body = match (body, end) {
-            (Ok(body), _) if response_body::is_json_object(&body) => body,
-            (Ok(body), End::Complete) if body.len() <= MAX_LENGTH => body,
-            (Ok(_), End::Complete | End::TooLong) => {
-                return Err(self.unusable(response, "is longer than 64 KiB".into()));
-            }
-            (_, End::Broken(error)) => {
-                let (status, error) = (response.status().as_u16(), error.without_url());
-                return Err(transport::broken_body(&error, status, &self.url, &self.redactor));
-            }
-            (_, End::TimedOut) => return Err(transport::timed_out(true, &self.url)),
-            (Err(coding), _) => return Err(self.unusable(response, coding.problem().into())),
+    /// Reads a response. What arrived of its body is used, although it may have been cut off or announced with a wrong
+    /// length.
+    fn read(&self, response: &Response, body: PartialBody, now: i64) -> Result<TokenResponse, Failure> {
+        let (status, headers) = (response.status(), response.headers());
+        let bytes = match response_body::decode(body.bytes, headers) {
+            Ok(bytes) => bytes,
+            Err(coding) if status.is_success() => return Err(self.unusable(response, coding.problem().into())),
+            Err(coding) => Zeroizing::new(format!("a body that {}", coding.problem()).into()),
         };
+        let is_too_long = matches!(body.end, End::TooLong) || bytes.len() > MAX_LENGTH;
         let context = RequestContext {
             scope: &self.requested_scope,
             documented_lifetime: self.documented_lifetime,
             binding: self.binding.as_ref(),
+            redactor: &self.redactor,
         };
-        response::parse(&body, &context).map_err(|problem| self.unusable(response, problem))
-    }
-
-    /// Classifies another response. What arrived of its body is useful, and the status is enough.
-    fn refusal(&self, response: &Response, body: Result<Zeroizing<Vec<u8>>, Undecodable>, now: i64) -> Failure {
-        let body = body.unwrap_or_else(|coding| Zeroizing::new(format!("a body that {}", coding.problem()).into()));
-        refusal::classify(response.status(), response.headers(), &body, now, &self.redactor)
+        let outcome = outcome::read(status, headers, &bytes, now, &context);
+        let is_malformed = outcome.as_ref().is_err_and(|failure| failure.error.status() == Status::MalformedResponse);
+        match body.end {
+            End::Broken(error) if is_malformed => {
+                Err(transport::broken_body(&error, status.as_u16(), &self.url, &self.redactor))
+            }
+            End::TimedOut if is_malformed => Err(transport::timed_out(true, &self.url)),
+            _ if is_malformed && is_too_long => Err(self.unusable(response, "is longer than 64 KiB".into())),
+            _ => outcome,
+        }
     }
 
     /// Learns the nonce and the clock of the server from a response. Returns the server's time.
@@ -220,7 +221,7 @@ impl TokenEndpoint {
             client = self.client_id,
             http_status = response.status().as_u16(),
             ms = milliseconds_since(start),
-            request_id = refusal::request_id(response.headers(), &self.redactor),
+            request_id = headers::request_id(response.headers(), &self.redactor),
             "the token endpoint responded"
         );
     }
@@ -266,7 +267,12 @@ impl TokenEndpoint {
     }
 
     fn unusable(&self, response: &Response, problem: Problem) -> Failure {
-        response::unusable(response.headers(), problem, &self.redactor)
+        let said = ServerResponse {
+            http_status: Some(response.status().as_u16()),
+            request_id: headers::request_id(response.headers(), &self.redactor),
+            ..ServerResponse::default()
+        };
+        response::unusable(problem, said)
     }
 }
 

@@ -27,20 +27,22 @@ pub enum Status {
     TimedOut = 5,
     /// The connection broke after the request was sent. The server may have issued a token anyway.
     ConnectionLost = 6,
-    /// The server does not accept the client ID, the client secret, the user name or the password.
+    /// The server does not accept the client ID, the client secret, the user name or the password, or does not let the
+    /// client use the password grant.
     CredentialsRefused = 7,
     /// The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the limit
     /// resets or, if the library does not know when the last token was issued, about an hour later.
     QuotaRefused = 8,
     /// The server refuses the token request for another reason, such as an unknown audience.
     RequestRefused = 9,
-    /// The server asks the client to send fewer requests (HTTP 429).
+    /// The server asks the client to send fewer requests (HTTP 429, or the code `slow_down`).
     RateLimited = 10,
-    /// The server failed (HTTP 5xx), and no retry within the call succeeded.
+    /// The server or a gateway cannot serve the request now, and no retry within the call succeeded: HTTP 408, 421, 425 or
+    /// 5xx, or the code `temporarily_unavailable` or `server_error`.
     ServerError = 11,
     /// The response is not that of a token endpoint: a redirect, for example, or not valid HTTP. Check the token URL.
     UnexpectedResponse = 12,
-    /// The response reports success, but contains no usable token.
+    /// The response reports success, but contains neither a usable token nor an error code.
     MalformedResponse = 13,
     /// The caller cancelled the request.
     Cancelled = 14,
@@ -52,7 +54,8 @@ pub enum Status {
     KeyRejected = 17,
     /// A DPoP key could not sign. If a custom signer failed, the message contains its error.
     SigningFailed = 18,
-    /// The server refuses the DPoP proof, or requires one and got none.
+    /// The server refuses the DPoP proof or the nonce in it, or requires a proof and got none. The message names the DPoP
+    /// mode, the clock, the header or the nonce.
     ProofRefused = 19,
     /// DPoP is required, but the server issued a Bearer token, which was discarded.
     Downgraded = 20,
@@ -96,6 +99,36 @@ impl Status {
         let known = Self::NAMES.into_iter().find(|(status, _)| *status == self);
         let name = known.and_then(|(_, name)| name.to_str().ok()).unwrap_or_default();
         name.strip_prefix("TANGO_STATUS_").unwrap_or(name)
+    }
+
+    /// Returns whether the cause can go away while a program waits. The others last until somebody changes a setting, a
+    /// credential or a server, so waiting does not help.
+    fn can_pass(self) -> bool {
+        match self {
+            Self::ConnectFailed
+            | Self::TimedOut
+            | Self::ConnectionLost
+            | Self::QuotaRefused
+            | Self::RateLimited
+            | Self::ServerError
+            | Self::Internal
+            | Self::SigningFailed
+            | Self::CacheUnavailable => true,
+            Self::Ok
+            | Self::InvalidArgument
+            | Self::InvalidConfiguration
+            | Self::TlsFailed
+            | Self::CredentialsRefused
+            | Self::RequestRefused
+            | Self::UnexpectedResponse
+            | Self::MalformedResponse
+            | Self::Cancelled
+            | Self::WouldBlock
+            | Self::KeyRejected
+            | Self::ProofRefused
+            | Self::Downgraded
+            | Self::TokenRefused => false,
+        }
     }
 
     /// Returns the status with this number, as `status as i32` gave it.
@@ -151,8 +184,9 @@ impl Error {
         self
     }
 
+    /// Adds how long to wait before the next call, unless waiting does not help.
     pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
-        self.0.retry_after = wait;
+        self.0.retry_after = wait.filter(|_| self.status().can_pass());
         self
     }
 
@@ -178,7 +212,8 @@ impl Error {
         self.0.response.http_status
     }
 
-    /// Returns the `error` code of RFC 6749 section 5.2, such as `invalid_grant`.
+    /// Returns the `error` code of RFC 6749 section 5.2, such as `invalid_grant`, or the code that a gateway sent in its
+    /// place.
     pub fn oauth_error(&self) -> Option<&str> {
         self.0.response.oauth_error.as_deref()
     }
@@ -193,7 +228,7 @@ impl Error {
         self.0.response.i18n_key.as_deref()
     }
 
-    /// Returns Tango's `message`, or the body of a response that is not JSON.
+    /// Returns what else the server said: Tango's `message`, the sentence of another error in JSON or XML, or plain text.
     pub fn server_message(&self) -> Option<&str> {
         self.0.response.server_message.as_deref()
     }
@@ -235,6 +270,19 @@ mod tests {
             assert_eq!((Status::from_number(number), status as i32), (Some(status), number));
         }
         assert_eq!(Status::from_number(23), None);
+    }
+
+    #[test]
+    fn wait_is_given_only_where_waiting_helps() {
+        let wait = Some(Duration::from_secs(20));
+        let retry_after = |status| Error::new(status, "").with_retry_after(wait).retry_after();
+        assert_eq!(retry_after(Status::ServerError), wait);
+        assert_eq!(retry_after(Status::CredentialsRefused), None);
+        let repeated = Error::new(Status::CredentialsRefused, "no").repeated(Duration::from_secs(20));
+        assert_eq!(
+            (repeated.retry_after(), repeated.message()),
+            (None, "no (earlier error; nothing is sent for another 20 s)")
+        );
     }
 
     #[test]

@@ -48,23 +48,24 @@ pub(crate) fn explain(error: &Error, settings: &Settings) -> String {
     }
 }
 
+#[allow(deprecated)] // custom verifiers can still return UnsupportedSignatureAlgorithm
 fn certificate(error: &CertificateError, settings: &Settings) -> String {
     use CertificateError as Certificate;
     let Settings { ca_file, address } = settings;
     match error {
         Certificate::ExpiredContext { time, not_after } => format!(
-            "a certificate of the server expired on {}; renew it, or set the clock of this machine, which shows {}",
-            date(not_after),
-            date(time)
+            "a certificate of the server expired on {}; replace it, or set the clock of this machine, which shows {}",
+            date(*not_after),
+            date(*time)
         ),
         Certificate::Expired => {
-            "a certificate of the server has expired; renew it, or check the clock of this machine".into()
+            "a certificate of the server has expired; replace it, or check the clock of this machine".into()
         }
         Certificate::NotValidYetContext { time, not_before } => format!(
             "a certificate of the server is not valid before {}; set the clock of this machine, which shows {}, or \
              wait until then",
-            date(not_before),
-            date(time)
+            date(*not_before),
+            date(*time)
         ),
         Certificate::NotValidYet => {
             "a certificate of the server is not valid yet; check the clock of this machine".into()
@@ -93,10 +94,13 @@ fn certificate(error: &CertificateError, settings: &Settings) -> String {
         }
         Certificate::BadEncoding => "a certificate of the server is damaged; the server needs a new one".into(),
         Certificate::UnhandledCriticalExtension => extension_required(),
-        Certificate::UnsupportedSignatureAlgorithmContext { .. }
-        | Certificate::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => unsupported_algorithm(),
-        #[allow(deprecated)] // custom verifiers can still return it
-        Certificate::UnsupportedSignatureAlgorithm => unsupported_algorithm(),
+        Certificate::UnsupportedSignatureAlgorithm
+        | Certificate::UnsupportedSignatureAlgorithmContext { .. }
+        | Certificate::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "a certificate of the server is signed with an algorithm that is not supported, such as SHA-1; the server \
+             needs a new one"
+                .into()
+        }
         Certificate::UnknownRevocationStatus
         | Certificate::ExpiredRevocationList
         | Certificate::ExpiredRevocationListContext { .. }
@@ -157,12 +161,6 @@ fn unverifiable() -> String {
 
 fn extension_required() -> String {
     "a certificate of the server requires an extension that this library does not know; the server needs another one"
-        .into()
-}
-
-fn unsupported_algorithm() -> String {
-    "a certificate of the server is signed with an algorithm that is not supported, such as SHA-1; the server needs a \
-     new one"
         .into()
 }
 
@@ -281,7 +279,7 @@ fn names(presented: &[String]) -> String {
     }
 }
 
-fn date(time: &UnixTime) -> String {
+fn date(time: UnixTime) -> String {
     human::date(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
 }
 

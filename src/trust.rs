@@ -129,11 +129,24 @@ fn check_file(path: &Path) -> Result<(), String> {
 fn add_file(authorities: &mut RootCertStore, setting: &str, path: &Path) -> Result<(), String> {
     let problem = |what: &dyn std::fmt::Display| format!("{setting} {}: {what}", path.display());
     let pem = fs::read(path).map_err(|error| problem(&error))?;
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
+    for (certificate, number) in CertificateDer::pem_slice_iter(&pem).zip(1..) {
         let certificate = certificate.map_err(|_| problem(&"not a file of PEM certificates"))?;
-        authorities.add(certificate).map_err(|error| problem(&error))?;
+        let added = authorities.add(certificate);
+        added.map_err(|_| problem(&format_args!("what its certificate {number} contains is not one of X.509")))?;
     }
-    if authorities.is_empty() { Err(problem(&"holds no PEM certificate")) } else { Ok(()) }
+    match (authorities.is_empty(), first_label(&pem)) {
+        (false, _) => Ok(()),
+        (true, Some(label)) => Err(problem(&format_args!("holds a PEM {label}, and no PEM CERTIFICATE"))),
+        (true, None) => Err(problem(&"holds no PEM certificate")),
+    }
+}
+
+/// Returns the label of the first PEM block (RFC 7468 section 2), such as `PRIVATE KEY`.
+fn first_label(pem: &[u8]) -> Option<&str> {
+    let (_, rest) = str::from_utf8(pem).ok()?.split_once("-----BEGIN ")?;
+    let (label, _) = rest.split_once("-----")?;
+    let is_label = label.len() <= 40 && label.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' '));
+    is_label.then_some(label)
 }
 
 #[cfg(test)]
@@ -210,10 +223,18 @@ mod tests {
         let trust = Trust::file("ca_file", Path::new(&path)).unwrap();
         fs::write(&path, format!("{}{}", certificate(), certificate())).unwrap();
         assert_eq!(trust.given_authorities().unwrap().unwrap().len(), 2);
-        for content in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----\n"] {
+        let damaged = "-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----\n";
+        for (content, what) in [
+            ("", "holds no PEM certificate"),
+            ("no certificate", "holds no PEM certificate"),
+            ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "not a file of PEM certificates"),
+            (&damaged.replace("CERTIFICATE", "PRIVATE KEY"), "holds a PEM PRIVATE KEY, and no PEM CERTIFICATE"),
+            (damaged, "what its certificate 1 contains is not one of X.509"),
+            (&format!("{}{damaged}", certificate()), "what its certificate 2 contains is not one of X.509"),
+        ] {
             fs::write(&path, content).unwrap();
             let problem = Trust::file("ca_file", Path::new(&path)).unwrap_err();
-            assert!(problem.starts_with(&format!("ca_file {path}: ")), "{problem}");
+            assert_eq!(problem, format!("ca_file {path}: {what}"));
         }
         fs::remove_file(path).unwrap();
     }

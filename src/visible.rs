@@ -13,7 +13,7 @@ fn separates_words(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Returns whether a character is ignorable by default (Unicode 16, DerivedCoreProperties), annotates other text, or is
+/// Returns whether a character is ignorable by default (Unicode 16), annotates other text, or is
 /// no character at all. Format characters that are drawn, such as the Arabic number sign, are visible.
 fn is_invisible(c: char) -> bool {
     let is_ignorable = matches!(c,

@@ -146,9 +146,7 @@ fn thrown_and_returned_errors_have_every_field() {
             2,
             "{under:?}: {lines}"
         );
-        let seconds: Vec<u32> =
-            lines.lines().filter_map(|line| line.strip_prefix("retry_after=")?.parse().ok()).collect();
-        assert!(seconds.len() == 2 && seconds.iter().all(|seconds| (1..=60).contains(seconds)), "{under:?}: {lines}");
+        assert!(!lines.contains("retry_after="), "waiting does not correct a credential: {under:?}: {lines}");
     });
 }
 

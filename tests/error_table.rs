@@ -119,16 +119,17 @@ fn token_in_an_unusable_response_is_in_no_field_and_no_log_line() {
     let fixture = Fixture::new();
     for body in [
         json!(TOKEN),
-        json!({"access_token": format!("{TOKEN}\n"), "token_type": "Bearer"}),
-        json!({"access_token": TOKEN, "token_type": "mac"}),
-        json!({"access_token": TOKEN, "token_type": "Bearer", "expires_in": -1}),
+        json!({"access_token": format!("{TOKEN}\n{TOKEN}"), "token_type": "Bearer"}),
+        json!({"access_token": TOKEN, "token_type": "mac", "message": TOKEN}),
+        json!({"refresh_token": TOKEN, "token_type": "Bearer"}),
+        json!({"access_token": TOKEN, "token_type": "Bearer", "expires_in": 0}),
     ] {
         let headers = json!({"content-type": "application/json"});
         let expected = json!({"status": "TANGO_STATUS_MALFORMED_RESPONSE", "http_status": "200", "token_type": null});
         fixture.check(&json!([{"status": 200, "headers": headers, "body": body.to_string()}]), &expected, 1);
     }
     let cut_off =
-        json!({"raw": format!("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{{\"access_token\": \"{TOKEN}\",")});
+        json!({"raw": format!("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{{\"access_token\": \"{TOKEN}")});
     fixture.check(&json!([cut_off, cut_off]), &json!({"status": "TANGO_STATUS_CONNECTION_LOST"}), 2);
 }
 

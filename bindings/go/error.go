@@ -25,10 +25,10 @@ type Error struct {
 	Status                Status
 	Message               string        // what happened and what to do, in one or two sentences
 	HTTPStatus            int           // of the server's response; 0 if there was none
-	OAuthError            string        // the code of RFC 6749 section 5.2, such as invalid_grant
+	OAuthError            string        // the code of RFC 6749 section 5.2, such as invalid_grant, or a gateway's
 	OAuthErrorDescription string        // the error_description of RFC 6749 section 5.2
 	I18nKey               string        // Tango's stable identifier of the failure
-	ServerMessage         string        // Tango's message, or the body of a response that is not JSON
+	ServerMessage         string        // Tango's message, the sentence of another error, or plain text
 	RequestID             string        // the request's ID in the server's logs, which Tango's support asks for
 	RetryAfter            time.Duration // until the next call makes sense, in whole seconds; negative if waiting does not help
 

@@ -59,7 +59,10 @@ func TestErrorHasTheFieldsOfTheResponse(t *testing.T) {
 			if !strings.Contains(got.Message, row.wanted.Message) {
 				t.Errorf("message %q", got.Message)
 			}
-			if row.wanted.RetryAfter != 0 && got.RetryAfter != row.wanted.RetryAfter {
+			if row.wanted.RetryAfter == 0 {
+				row.wanted.RetryAfter = -time.Second // waiting does not help
+			}
+			if got.RetryAfter != row.wanted.RetryAfter {
 				t.Errorf("retry after %v", got.RetryAfter)
 			}
 			compared, wanted := *got, row.wanted

@@ -24,20 +24,21 @@ const (
 	// ErrConnectionLost: The connection broke after the request was sent. The server may have issued a token anyway.
 	ErrConnectionLost Status = 6
 	// ErrCredentialsRefused: The server does not accept the client ID, the client secret, the user name or the
-	// password.
+	// password, or does not let the client use the password grant.
 	ErrCredentialsRefused Status = 7
 	// ErrQuotaRefused: The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when
 	// the limit resets or, if the library does not know when the last token was issued, about an hour later.
 	ErrQuotaRefused Status = 8
 	// ErrRequestRefused: The server refuses the token request for another reason, such as an unknown audience.
 	ErrRequestRefused Status = 9
-	// ErrRateLimited: The server asks the client to send fewer requests (HTTP 429).
+	// ErrRateLimited: The server asks the client to send fewer requests (HTTP 429, or the code `slow_down`).
 	ErrRateLimited Status = 10
-	// ErrServerError: The server failed (HTTP 5xx), and no retry within the call succeeded.
+	// ErrServerError: The server or a gateway cannot serve the request now, and no retry within the call succeeded:
+	// HTTP 408, 421, 425 or 5xx, or the code `temporarily_unavailable` or `server_error`.
 	ErrServerError Status = 11
 	// ErrUnexpectedResponse: The response is not that of a token endpoint, for example a redirect. Check the token URL.
 	ErrUnexpectedResponse Status = 12
-	// ErrMalformedResponse: The response reports success, but contains no usable token.
+	// ErrMalformedResponse: The response reports success, but contains neither a usable token nor an error code.
 	ErrMalformedResponse Status = 13
 	// ErrCancelled: The caller cancelled the request.
 	ErrCancelled Status = 14
@@ -51,7 +52,8 @@ const (
 	ErrKeyRejected Status = 17
 	// ErrSigningFailed: A DPoP key could not sign. If a custom signer failed, the message contains its error.
 	ErrSigningFailed Status = 18
-	// ErrProofRefused: The server refuses the DPoP proof, or requires one and got none.
+	// ErrProofRefused: The server refuses the DPoP proof or the nonce in it, or requires a proof and got none. The
+	// message names the DPoP mode, the clock, the header or the nonce.
 	ErrProofRefused Status = 19
 	// ErrDowngraded: DPoP is required, but the server issued a Bearer token, which was discarded.
 	ErrDowngraded Status = 20
@@ -71,19 +73,19 @@ var statuses = map[Status]struct{ name, meaning string }{
 	4:  {"TANGO_STATUS_TLS_FAILED", "The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent."},
 	5:  {"TANGO_STATUS_TIMED_OUT", "A deadline passed before a token arrived. If the request had been sent, the server may have issued a token anyway."},
 	6:  {"TANGO_STATUS_CONNECTION_LOST", "The connection broke after the request was sent. The server may have issued a token anyway."},
-	7:  {"TANGO_STATUS_CREDENTIALS_REFUSED", "The server does not accept the client ID, the client secret, the user name or the password."},
+	7:  {"TANGO_STATUS_CREDENTIALS_REFUSED", "The server does not accept the client ID, the client secret, the user name or the password, or does not let the client use the password grant."},
 	8:  {"TANGO_STATUS_QUOTA_REFUSED", "The daily limit of tokens is used up. Nothing is sent before the time that the error gives: when the limit resets or, if the library does not know when the last token was issued, about an hour later."},
 	9:  {"TANGO_STATUS_REQUEST_REFUSED", "The server refuses the token request for another reason, such as an unknown audience."},
-	10: {"TANGO_STATUS_RATE_LIMITED", "The server asks the client to send fewer requests (HTTP 429)."},
-	11: {"TANGO_STATUS_SERVER_ERROR", "The server failed (HTTP 5xx), and no retry within the call succeeded."},
+	10: {"TANGO_STATUS_RATE_LIMITED", "The server asks the client to send fewer requests (HTTP 429, or the code `slow_down`)."},
+	11: {"TANGO_STATUS_SERVER_ERROR", "The server or a gateway cannot serve the request now, and no retry within the call succeeded: HTTP 408, 421, 425 or 5xx, or the code `temporarily_unavailable` or `server_error`."},
 	12: {"TANGO_STATUS_UNEXPECTED_RESPONSE", "The response is not that of a token endpoint, for example a redirect. Check the token URL."},
-	13: {"TANGO_STATUS_MALFORMED_RESPONSE", "The response reports success, but contains no usable token."},
+	13: {"TANGO_STATUS_MALFORMED_RESPONSE", "The response reports success, but contains neither a usable token nor an error code."},
 	14: {"TANGO_STATUS_CANCELLED", "The caller cancelled the request."},
 	15: {"TANGO_STATUS_WOULD_BLOCK", "The call would block inside a callback that the library waits for. Use the asynchronous call there."},
 	16: {"TANGO_STATUS_INTERNAL", "The library has a defect, or the machine is out of resources. Please report the message."},
 	17: {"TANGO_STATUS_KEY_REJECTED", "A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its public key."},
 	18: {"TANGO_STATUS_SIGNING_FAILED", "A DPoP key could not sign. If a custom signer failed, the message contains its error."},
-	19: {"TANGO_STATUS_PROOF_REFUSED", "The server refuses the DPoP proof, or requires one and got none."},
+	19: {"TANGO_STATUS_PROOF_REFUSED", "The server refuses the DPoP proof or the nonce in it, or requires a proof and got none. The message names the DPoP mode, the clock, the header or the nonce."},
 	20: {"TANGO_STATUS_DOWNGRADED", "DPoP is required, but the server issued a Bearer token, which was discarded."},
 	21: {"TANGO_STATUS_TOKEN_REFUSED", "The API rejects the token, and another attempt would not change that."},
 	22: {"TANGO_STATUS_CACHE_UNAVAILABLE", "The shared cache cannot be used and no token is held. None is fetched, because that could use up the daily limit of all processes."},

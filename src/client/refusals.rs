@@ -23,15 +23,16 @@ impl RefreshTask {
             return error;
         }
         let (quota, wall) = (self.settings.request.quota, self.inner.clock.wall_seconds());
-        self.record(|state, now| {
+        let wait = self.record(|state, now| {
             state.ledger.record_failure(failure.kind, quota, now, jitter());
             if error.status() == Status::QuotaRefused {
                 error = error.clone().with_advice(&quota_advice(&state.ledger, quota, now, wall));
             }
             let wait = state.ledger.closed_until().map(|until| until.since(now));
             error = state.last_error.insert(error.clone().with_retry_after(wait)).clone();
+            wait
         });
-        let wait = human::span(error.retry_after().unwrap_or_default());
+        let wait = human::span(wait.unwrap_or_default());
         tracing::warn!(
             client = self.settings.request.client_id,
             status = error.status().name(),

@@ -13,6 +13,7 @@ use crate::config::ProxyServer;
 use crate::error::{Error, Status};
 use crate::failure_kind::FailureKind;
 use crate::secret::Redactor;
+use crate::tls_failure;
 
 /// A proxy that makes no connection, and the reason. Nothing was sent to the server.
 #[derive(Debug)]
@@ -83,11 +84,14 @@ impl ProxyFailure {
                 format!("cannot connect to the proxy {proxy}: {}; check {setting} and the network", end(error))
             }
             Reason::TimedOut => format!("the proxy {proxy} did not respond in time; check {setting} and the network"),
-            Reason::Untrusted(error) => format!(
-                "no secure connection to the proxy {proxy}: {}; check {setting}, ca_file, and the certificates and \
-                 the clock of this machine",
-                end(error)
-            ),
+            Reason::Untrusted(error) => {
+                let settings = tls_failure::Settings { ca_file: "ca_file", address: setting };
+                let reason = match causes::find(&**error) {
+                    Some(tls) => tls_failure::explain(tls, &settings),
+                    None => causes::reason(&**error),
+                };
+                format!("no secure connection to the proxy {proxy}: {}", redactor.clean(&reason))
+            }
             Reason::Unauthorized(told) if proxy.credentials.is_some() => {
                 format!("the proxy {proxy} does not accept the user name and the password in {setting} ({told})")
             }

@@ -1,201 +1,171 @@
-//! Classifies each response that does not report success, and reads its error.
+//! Classifies each response that brings no token: what happened, what to do, and what it means for the next request.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
-use serde_json::Value;
-
-use super::Failure;
-use crate::dpop::ServerClock;
+use super::outcome::Received;
+use super::response::RequestContext;
+use super::{Failure, daily_limit, headers, proof_refusal};
 use crate::error::{Error, ServerResponse, Status};
 use crate::failure_kind::FailureKind;
-use crate::secret::Redactor;
 
-/// The part of the refusal that does not name the client (Tango's documentation of the daily limit).
-const DAILY_LIMIT: &str = "exceeded the daily rate limit";
-/// Requires a proof with the nonce of this response (RFC 9449 section 8).
-const USE_DPOP_NONCE: &str = "use_dpop_nonce";
-/// The OAuth error codes that concern the credentials (RFC 6749 section 5.2).
-const CREDENTIAL_CODES: [&str; 3] = ["invalid_client", "invalid_grant", "unauthorized_client"];
-
-/// Returns the failure that a response reports. `now` is the server's time in seconds since 1970.
-pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], now: i64, redactor: &Redactor) -> Failure {
-    let response = read(status, headers, body, redactor);
-    let details = details(&response);
-    let (error_status, message) = match status.as_u16() {
-        http @ 400..=499 => client_error(http, body, &response, &details),
-        http @ (502 | 504) => (
-            Status::ServerError,
-            format!(
-                "a gateway got no valid response from the server (HTTP {http}){details}; \
-                 the server may have issued a token anyway"
-            ),
-        ),
-        http @ 500..=599 => (Status::ServerError, format!("the server failed (HTTP {http}){details}")),
-        http @ 300..=399 => (
-            Status::UnexpectedResponse,
-            format!(
-                "the server redirects (HTTP {http}{}), and redirects are never followed; check token_url",
-                target(headers, redactor)
-            ),
-        ),
-        http => (
-            Status::UnexpectedResponse,
-            format!("the response (HTTP {http}) is not one of a token endpoint; check token_url"),
-        ),
-    };
-    let kind = kind(status, error_status, &response, retry_after(headers, now));
-    Failure::new(Error::new(error_status, message).with_response(response), kind)
+/// What a response means.
+pub(super) struct Meaning {
+    pub status: Status,
+    pub kind: FailureKind,
+    /// What happened, for the beginning of a message.
+    pub happened: Cow<'static, str>,
+    /// What to do about it, for its end; empty if there is nothing to do but wait.
+    pub advice: &'static str,
 }
 
-/// Returns status and message for a 4xx response.
-fn client_error(http: u16, body: &[u8], response: &ServerResponse, details: &str) -> (Status, String) {
-    let oauth_error = response.oauth_error.as_deref();
-    match http {
-        _ if is_daily_limit(body) => (
-            Status::QuotaRefused,
-            format!(
-                "the daily limit of tokens for this client is used up{details}; \
-                 share one token between all processes (see `cache`)"
-            ),
-        ),
-        408 | 421 | 425 => {
-            (Status::ServerError, format!("the server did not process the request (HTTP {http}){details}"))
-        }
-        429 => (Status::RateLimited, format!("the server asks for fewer requests (HTTP 429){details}")),
-        400 | 401 if oauth_error == Some(USE_DPOP_NONCE) => (
-            Status::ProofRefused,
-            format!(
-                "the server requires a DPoP proof with a nonce (HTTP {http}){details}; \
-                 set dpop to optional or required; if it is set, the server sent no nonce, or refuses its own"
-            ),
-        ),
-        400 | 401 if oauth_error == Some("invalid_dpop_proof") => (
-            Status::ProofRefused,
-            format!(
-                "the server refuses the DPoP proof, or got none (HTTP {http}){details}; \
-                 check the dpop setting and the clock of this machine"
-            ),
-        ),
-        401 => (Status::CredentialsRefused, credentials_refused(http, details)),
-        400 if names_credentials(response) => (Status::CredentialsRefused, credentials_refused(http, details)),
-        _ => (
-            Status::RequestRefused,
-            format!(
-                "the server refuses the token request (HTTP {http}){details}; \
-                 check token_url, audience, scope and the credentials"
-            ),
-        ),
+/// Returns the failure that a response reports, which says this.
+pub(super) fn classify(response: &Received<'_>, said: ServerResponse, context: &RequestContext<'_>) -> Failure {
+    let meaning = meaning(response, &said, context);
+    let (happened, http, advice) = (meaning.happened, response.status.as_u16(), meaning.advice);
+    let details = details(&said);
+    let message = if response.status.is_redirection() && meaning.status == Status::UnexpectedResponse {
+        let target = headers::location(response.headers, context.redactor);
+        let target = target.map_or_else(String::new, |target| format!(" to {target}"));
+        format!("{happened} (HTTP {http}{target}), {advice}")
+    } else if advice.is_empty() {
+        format!("{happened} (HTTP {http}){details}")
+    } else {
+        format!("{happened} (HTTP {http}){details}; {advice}")
+    };
+    Failure::new(Error::new(meaning.status, message).with_response(said), meaning.kind)
+}
+
+/// Returns the most specific error of the response, after a colon; an empty string if there is none.
+pub(super) fn details(said: &ServerResponse) -> String {
+    let description = said.oauth_error_description.as_ref().or(said.server_message.as_ref());
+    match (&said.oauth_error, description) {
+        (Some(code), Some(description)) => format!(": {code}: {description}"),
+        (Some(only), None) | (None, Some(only)) => format!(": {only}"),
+        (None, None) => said.i18n_key.as_ref().map_or_else(String::new, |key| format!(": {key}")),
     }
 }
 
-/// Returns what a response means for the next request.
+fn meaning(response: &Received<'_>, said: &ServerResponse, context: &RequestContext<'_>) -> Meaning {
+    let retry_after = headers::retry_after(response.headers, response.now);
+    if daily_limit::is_in(response.text) {
+        return Meaning {
+            status: Status::QuotaRefused,
+            kind: FailureKind::Quota { retry_after },
+            happened: "the daily limit of tokens for this client is used up".into(),
+            advice: "share one token between all processes (see `cache`)",
+        };
+    }
+    let http = match response.status.as_u16() {
+        // An error code in place of a token means what it means with the status that belongs to it.
+        200..=299 if said.oauth_error.is_some() => 400,
+        http => http,
+    };
+    let by_code = || match said.oauth_error.as_deref() {
+        _ if proof_refusal::is_about_proofs(said) => Some(proof_refusal::meaning(response, said, context)),
+        Some(code) => by_code(code, retry_after),
+        None => None,
+    };
+    match http {
+        // No code says more than these.
+        408 | 421 | 425 | 429 | 300..=399 | 500.. => by_status(http, retry_after),
+        _ => by_code().unwrap_or_else(|| by_status(http, retry_after)),
+    }
+}
+
+/// Returns the meaning of an error code (RFC 6749 section 5.2; those of the last group are borrowed from section 4.1.2.1
+/// and from RFC 8628 by servers that fail).
+fn by_code(code: &str, retry_after: Option<Duration>) -> Option<Meaning> {
+    let refused = |status, happened, advice| (status, FailureKind::Refused, happened, advice);
+    let busy = |status, happened| (status, FailureKind::Busy { retry_after }, happened, "");
+    let request_refused = |advice| refused(Status::RequestRefused, REQUEST_REFUSED, advice);
+    let (status, kind, happened, advice) = match code {
+        "invalid_client" | "invalid_grant" => {
+            refused(Status::CredentialsRefused, CREDENTIALS_REFUSED, CHECK_CREDENTIALS)
+        }
+        "unauthorized_client" => refused(
+            Status::CredentialsRefused,
+            "the server does not let this client use the grant type `password`, or does not accept its credentials",
+            "enable the grant for this client, and check client_id and client_secret in the Tango portal",
+        ),
+        "unsupported_grant_type" => refused(
+            Status::RequestRefused,
+            "the server does not support the grant type `password`",
+            "check token_url, or enable the grant at the server",
+        ),
+        "invalid_scope" => request_refused("check scope"),
+        "invalid_target" => request_refused("check audience"),
+        "temporarily_unavailable" => busy(Status::ServerError, "the server is temporarily unavailable"),
+        "server_error" => busy(Status::ServerError, "the server reports an error of its own"),
+        "slow_down" => busy(Status::RateLimited, FEWER_REQUESTS),
+        _ => return None,
+    };
+    Some(Meaning { status, kind, happened: happened.into(), advice })
+}
+
+const REQUEST_REFUSED: &str = "the server refuses the token request";
+const CREDENTIALS_REFUSED: &str = "the server does not accept the credentials";
+const CHECK_CREDENTIALS: &str = "check client_id, client_secret, username and password in the Tango portal";
+const FEWER_REQUESTS: &str = "the server asks for fewer requests";
+
+/// Returns the meaning of an HTTP status.
 ///
 /// A request that the server did not process (408, 421, 425, 429, 500, 503) may be repeated. A gateway that lost the
 /// server's response leaves open whether there is a token, and so do codes that no standard defines, which proxies use.
 /// The other codes, such as 501, would be the response to the next request as well.
-fn kind(http: StatusCode, status: Status, response: &ServerResponse, retry_after: Option<Duration>) -> FailureKind {
-    match (status, http.as_u16()) {
-        (Status::QuotaRefused, _) => FailureKind::Quota { retry_after },
-        (_, 408 | 421 | 425 | 429 | 500 | 503) => FailureKind::Busy { retry_after },
-        (_, 501 | 505..=508 | 510 | 511) => FailureKind::Refused,
-        (_, 500..=599) => FailureKind::NoResponse,
-        _ if status == Status::ProofRefused && response.oauth_error.as_deref() == Some(USE_DPOP_NONCE) => {
-            FailureKind::NonceWanted
-        }
-        // Another 2xx response may contain a token, which is not read there.
-        _ if http.is_success() => FailureKind::InvalidResponse,
-        _ => FailureKind::Refused,
+fn by_status(http: u16, retry_after: Option<Duration>) -> Meaning {
+    let busy = FailureKind::Busy { retry_after };
+    match http {
+        300..=399 => Meaning {
+            status: Status::UnexpectedResponse,
+            kind: FailureKind::Refused,
+            happened: "the server redirects".into(),
+            advice: "and redirects are never followed; check token_url",
+        },
+        400..=499 => by_client_error(http, busy),
+        500..=599 => by_server_error(http, busy),
+        _ => Meaning {
+            status: Status::UnexpectedResponse,
+            // Another response than 200 may report success as well, and contain a token in a form that is not read.
+            kind: if http < 300 { FailureKind::InvalidResponse } else { FailureKind::Refused },
+            happened: "the response is not one of a token endpoint".into(),
+            advice: "check token_url",
+        },
     }
 }
 
-fn credentials_refused(http: u16, details: &str) -> String {
-    format!(
-        "the server does not accept the credentials (HTTP {http}){details}; \
-         check client_id, client_secret, username and password in the Tango portal"
-    )
-}
-
-/// Searches the whole body, which may be plain text or JSON.
-fn is_daily_limit(body: &[u8]) -> bool {
-    String::from_utf8_lossy(body).to_ascii_lowercase().contains(DAILY_LIMIT)
-}
-
-fn names_credentials(response: &ServerResponse) -> bool {
-    response.oauth_error.as_deref().is_some_and(|code| CREDENTIAL_CODES.contains(&code))
-}
-
-/// Returns the most specific error of the response, after a colon; an empty string if there is none.
-fn details(response: &ServerResponse) -> String {
-    let description = response.oauth_error_description.as_ref().or(response.server_message.as_ref());
-    match (&response.oauth_error, description) {
-        (Some(code), Some(description)) => format!(": {code}: {description}"),
-        (Some(only), None) | (None, Some(only)) => format!(": {only}"),
-        (None, None) => response.i18n_key.as_ref().map_or_else(String::new, |key| format!(": {key}")),
-    }
-}
-
-fn target(headers: &HeaderMap, redactor: &Redactor) -> String {
-    header(headers, &LOCATION, redactor).map_or_else(String::new, |location| format!(" to {location}"))
-}
-
-/// Reads an error response, which may be OAuth's (RFC 6749 section 5.2), Tango's JSON, plain text, or empty.
-fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], redactor: &Redactor) -> ServerResponse {
-    let mut response = ServerResponse {
-        http_status: Some(status.as_u16()),
-        request_id: request_id(headers, redactor),
-        ..ServerResponse::default()
+fn by_client_error(http: u16, busy: FailureKind) -> Meaning {
+    let refused = FailureKind::Refused;
+    let (status, kind, happened, advice) = match http {
+        401 => (Status::CredentialsRefused, refused, CREDENTIALS_REFUSED, CHECK_CREDENTIALS),
+        404 | 405 | 410 => (Status::RequestRefused, refused, REQUEST_REFUSED, "check token_url"),
+        408 => (Status::ServerError, busy, "the server waited too long for the request", ""),
+        421 => (Status::ServerError, busy, "the request reached a server that is not responsible for it", ""),
+        425 => (Status::ServerError, busy, "the server was not ready for the request", ""),
+        429 => (Status::RateLimited, busy, FEWER_REQUESTS, ""),
+        _ => (Status::RequestRefused, refused, REQUEST_REFUSED, "check token_url, audience, scope and the credentials"),
     };
-    if status.is_success() {
-        return response;
-    }
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(fields)) => {
-            let field = |name: &str| clean(fields.get(name)?.as_str()?, redactor);
-            let first = |name: &str| clean(fields.get("errors")?.get(0)?.get(name)?.as_str()?, redactor);
-            response.oauth_error = field("error");
-            response.oauth_error_description = field("error_description");
-            response.i18n_key = field("i18nKey").or_else(|| first("i18nKey"));
-            response.server_message = match (field("message"), first("message")) {
-                (Some(summary), Some(detail)) if summary != detail => Some(format!("{summary}: {detail}")),
-                (summary, detail) => summary.or(detail),
-            };
-            response.request_id = response.request_id.or_else(|| field("requestId"));
-        }
-        // A page of HTML is not worth repeating. It usually comes from a proxy.
-        _ if is_html(headers) => response.server_message = Some("an HTML page, perhaps from a proxy".into()),
-        _ => response.server_message = clean(&String::from_utf8_lossy(body), redactor),
-    }
-    response
+    Meaning { status, kind, happened: happened.into(), advice }
 }
 
-fn clean(string: &str, redactor: &Redactor) -> Option<String> {
-    Some(redactor.clean(string)).filter(|string| !string.is_empty())
-}
-
-fn is_html(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("text/html"))
-}
-
-/// Returns the ID of the request, which Tango's support asks for.
-pub(super) fn request_id(headers: &HeaderMap, redactor: &Redactor) -> Option<String> {
-    header(headers, &HeaderName::from_static("x-request-id"), redactor)
-}
-
-fn header(headers: &HeaderMap, name: &HeaderName, redactor: &Redactor) -> Option<String> {
-    clean(&String::from_utf8_lossy(headers.get(name)?.as_bytes()), redactor)
-}
-
-/// Reads `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date, which is compared with the server's time.
-fn retry_after(headers: &HeaderMap, now: i64) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let until = ServerClock::seconds_of(value)?;
-    Some(Duration::from_secs(u64::try_from(until.saturating_sub(now)).unwrap_or(0)))
+fn by_server_error(http: u16, busy: FailureKind) -> Meaning {
+    const FAILED: &str = "the server failed";
+    let (kind, happened, advice) = match http {
+        500 | 503 => (busy, FAILED, ""),
+        502 | 504 => (
+            FailureKind::NoResponse,
+            "a gateway got no valid response from the server",
+            "the server may have issued a token anyway",
+        ),
+        511 => (
+            FailureKind::Refused,
+            "the network wants a login before it lets requests through",
+            "log in to the network, or check the proxy",
+        ),
+        501 | 505..=508 | 510 => (FailureKind::Refused, FAILED, ""),
+        _ => (FailureKind::NoResponse, FAILED, ""),
+    };
+    Meaning { status: Status::ServerError, kind, happened: happened.into(), advice }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ const STALL: Duration = Duration::from_secs(1);
 const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
 
 /// The part of a body that arrived, and what ended it.
-pub(super) struct Received {
+pub(super) struct PartialBody {
     pub bytes: Zeroizing<Vec<u8>>,
     pub end: End,
 }
@@ -55,7 +55,7 @@ impl Undecodable {
 }
 
 /// Reads the body to its end, so that the connection can be used for the next request.
-pub(super) async fn read(response: &mut Response, deadline: Instant) -> Received {
+pub(super) async fn read(response: &mut Response, deadline: Instant) -> PartialBody {
     let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
     let end = loop {
         let pause = deadline.min(Instant::now() + STALL);
@@ -73,7 +73,7 @@ pub(super) async fn read(response: &mut Response, deadline: Instant) -> Received
             None => {}
         }
     };
-    Received { bytes, end }
+    PartialBody { bytes, end }
 }
 
 /// Reads the beginning of a body that ends with its connection.
@@ -85,7 +85,7 @@ pub(super) async fn read_beginning(response: &mut Response, deadline: Instant) -
 }
 
 /// Returns whether these bytes are a whole JSON object, so that nothing of it is missing.
-pub(super) fn is_json_object(bytes: &[u8]) -> bool {
+fn is_json_object(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
 }
 

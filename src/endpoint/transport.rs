@@ -88,8 +88,9 @@ pub(super) fn timed_out(sent: bool, url: &Url) -> Failure {
 
 /// Returns whether time ran out.
 pub(super) fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
+    let mut errors = causes::causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
     causes::find(error).is_some_and(reqwest::Error::is_timeout)
-        || causes::find(error).is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
+        || errors.any(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Returns the host and the port of a server, for messages.

@@ -65,8 +65,8 @@ pub extern "C" fn tango_error_http_status(error: Option<&ErrorObject>) -> i32 {
     error.map_or(0, |error| error.http_status)
 }
 
-/// Returns the OAuth error code (RFC 6749 section 5.2), such as `invalid_grant`. Borrowed from the error; NULL if the
-/// server sent none, and for NULL.
+/// Returns the OAuth error code (RFC 6749 section 5.2), such as `invalid_grant`, or the code that a gateway sent in its
+/// place. Borrowed from the error; NULL if the server sent none, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_oauth_error(error: Option<&ErrorObject>) -> *const c_char {
     borrowed(error.and_then(|error| error.oauth_error.as_deref()))
@@ -86,8 +86,8 @@ pub extern "C" fn tango_error_i18n_key(error: Option<&ErrorObject>) -> *const c_
     borrowed(error.and_then(|error| error.i18n_key.as_deref()))
 }
 
-/// Returns the server's own explanation: Tango's `message`, or the plain text of the response. Borrowed from the error;
-/// NULL if the server sent none, and for NULL.
+/// Returns what else the server said: Tango's `message`, the sentence of another error in JSON or XML, or plain text.
+/// Borrowed from the error; NULL if the server said nothing else, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_server_message(error: Option<&ErrorObject>) -> *const c_char {
     borrowed(error.and_then(|error| error.server_message.as_deref()))
@@ -100,7 +100,8 @@ pub extern "C" fn tango_error_request_id(error: Option<&ErrorObject>) -> *const 
     borrowed(error.and_then(|error| error.request_id.as_deref()))
 }
 
-/// Returns the seconds until another call makes sense; -1 if waiting does not help, and for NULL.
+/// Returns the seconds until another call makes sense; -1 if waiting does not help, as with wrong credentials, and for
+/// NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_error_retry_after_seconds(error: Option<&ErrorObject>) -> i64 {
     error.map_or(-1, |error| error.retry_after_seconds)

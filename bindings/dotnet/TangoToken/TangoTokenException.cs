@@ -30,7 +30,8 @@ namespace TangoToken
         public int? HttpStatus { get; private set; }
 
         /// <summary>
-        /// The OAuth code of RFC 6749 section 5.2, such as <c>invalid_grant</c>; <c>null</c> if the server sent none.
+        /// The OAuth code of RFC 6749 section 5.2, such as <c>invalid_grant</c>, or the code of a gateway; <c>null</c>
+        /// if the server sent none.
         /// </summary>
         public string OAuthError { get; private set; }
 
@@ -45,7 +46,7 @@ namespace TangoToken
         public string I18nKey { get; private set; }
 
         /// <summary>
-        /// Tango's <c>message</c>, or the body of a response that is not JSON; <c>null</c> if there was none.
+        /// Tango's <c>message</c>, the sentence of another error, or plain text; <c>null</c> if there was none.
         /// </summary>
         public string ServerMessage { get; private set; }
 

@@ -29,7 +29,15 @@ pub(super) enum Connection {
 impl Connection {
     pub async fn open(address: &RedisAddress) -> Result<Self, RedisError> {
         if address.is_cluster() {
-            return cluster(address).await.map(Self::Cluster);
+            return match cluster(address).await {
+                Ok(connection) => Ok(Self::Cluster(connection)),
+                // The cluster client keeps only the words of a cause, and those of a TLS handshake need an explanation.
+                Err(error) if address.has_tls() => {
+                    let handshake = time::timeout(CONNECT_TIMEOUT, secured(address)).await;
+                    Err(handshake.ok().and_then(Result::err).map_or(error, RedisError::from))
+                }
+                Err(error) => Err(error),
+            };
         }
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))

@@ -39,7 +39,8 @@ namespace TangoToken
         /// </summary>
         ConnectionLost = 6,
         /// <summary>
-        /// The server does not accept the client ID, the client secret, the user name or the password.
+        /// The server does not accept the client ID, the client secret, the user name or the password, or does not
+        /// let the client use the password grant.
         /// </summary>
         CredentialsRefused = 7,
         /// <summary>
@@ -49,15 +50,20 @@ namespace TangoToken
         QuotaRefused = 8,
         /// <summary>The server refuses the token request for another reason, such as an unknown audience.</summary>
         RequestRefused = 9,
-        /// <summary>The server asks the client to send fewer requests (HTTP 429).</summary>
+        /// <summary>
+        /// The server asks the client to send fewer requests (HTTP 429, or the code <c>slow_down</c>).
+        /// </summary>
         RateLimited = 10,
-        /// <summary>The server failed (HTTP 5xx), and no retry within the call succeeded.</summary>
+        /// <summary>
+        /// The server or a gateway cannot serve the request now, and no retry within the call succeeded: HTTP 408,
+        /// 421, 425 or 5xx, or the code <c>temporarily_unavailable</c> or <c>server_error</c>.
+        /// </summary>
         ServerError = 11,
         /// <summary>
         /// The response is not that of a token endpoint, for example a redirect. Check the token URL.
         /// </summary>
         UnexpectedResponse = 12,
-        /// <summary>The response reports success, but contains no usable token.</summary>
+        /// <summary>The response reports success, but contains neither a usable token nor an error code.</summary>
         MalformedResponse = 13,
         /// <summary>The caller cancelled the request.</summary>
         Cancelled = 14,
@@ -76,7 +82,10 @@ namespace TangoToken
         KeyRejected = 17,
         /// <summary>A DPoP key could not sign. If a custom signer failed, the message contains its error.</summary>
         SigningFailed = 18,
-        /// <summary>The server refuses the DPoP proof, or requires one and got none.</summary>
+        /// <summary>
+        /// The server refuses the DPoP proof or the nonce in it, or requires a proof and got none. The message
+        /// names the DPoP mode, the clock, the header or the nonce.
+        /// </summary>
         ProofRefused = 19,
         /// <summary>DPoP is required, but the server issued a Bearer token, which was discarded.</summary>
         Downgraded = 20,

@@ -14,10 +14,10 @@ class TangoError(Exception):
         status: the number of the status, the same in every language.
         retry_after: how long to wait before the next call makes sense; ``None`` where waiting does not help.
         http_status: the HTTP status of the server's response, if there was one.
-        oauth_error: the ``error`` code of RFC 6749 section 5.2, such as ``invalid_grant``.
+        oauth_error: the ``error`` code of RFC 6749 section 5.2, such as ``invalid_grant``, or the code of a gateway.
         oauth_error_description: the ``error_description`` of RFC 6749 section 5.2.
         i18n_key: Tango's ``i18nKey``, a stable identifier of the failure.
-        server_message: Tango's ``message``, or the body of a response that is not JSON.
+        server_message: Tango's ``message``, the sentence of another error, or plain text.
         request_id: the request's ID in the server's logs (``X-REQUEST-ID``), which Tango's support asks for.
     """
 

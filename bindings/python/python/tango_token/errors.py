@@ -58,7 +58,7 @@ class ConnectionLost(TangoError):
 
 
 class CredentialsRefused(TangoError):
-    """The server does not accept the client ID, the client secret, the user name or the password."""
+    """The server does not accept the client ID, the client secret, the user name or the password, or does not let the client use the password grant."""
 
 
 class QuotaRefused(TangoError):
@@ -70,11 +70,11 @@ class RequestRefused(TangoError):
 
 
 class RateLimited(TangoError):
-    """The server asks the client to send fewer requests (HTTP 429)."""
+    """The server asks the client to send fewer requests (HTTP 429, or the code `slow_down`)."""
 
 
 class ServerError(TangoError):
-    """The server failed (HTTP 5xx), and no retry within the call succeeded."""
+    """The server or a gateway cannot serve the request now, and no retry within the call succeeded: HTTP 408, 421, 425 or 5xx, or the code `temporarily_unavailable` or `server_error`."""
 
 
 class UnexpectedResponse(TangoError):
@@ -82,7 +82,7 @@ class UnexpectedResponse(TangoError):
 
 
 class MalformedResponse(TangoError):
-    """The response reports success, but contains no usable token."""
+    """The response reports success, but contains neither a usable token nor an error code."""
 
 
 class Cancelled(TangoError):
@@ -106,7 +106,7 @@ class SigningFailed(TangoError):
 
 
 class ProofRefused(TangoError):
-    """The server refuses the DPoP proof, or requires one and got none."""
+    """The server refuses the DPoP proof or the nonce in it, or requires a proof and got none. The message names the DPoP mode, the clock, the header or the nonce."""
 
 
 class Downgraded(TangoError):

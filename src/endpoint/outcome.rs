@@ -1,0 +1,66 @@
+//! Reads a response of the token endpoint: a token, or the failure that it reports.
+
+use http::StatusCode;
+use http::header::HeaderMap;
+use serde_json::Value;
+
+use super::json::{self, Document};
+use super::response::{self, RequestContext, TokenResponse};
+use super::{Failure, daily_limit, error_body, headers, refusal, text};
+use crate::error::ServerResponse;
+
+/// A response as it arrived.
+pub(super) struct Received<'a> {
+    pub status: StatusCode,
+    pub headers: &'a HeaderMap,
+    /// The body, decoded.
+    pub text: &'a str,
+    /// The server's time, in seconds since 1970.
+    pub now: i64,
+}
+
+/// Returns the token of a response, or the failure that it reports.
+///
+/// A token is taken from each status of success, because some frameworks respond to a POST with 201. An error code in
+/// place of a token is a refusal, whatever the status.
+pub(super) fn read(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: i64,
+    context: &RequestContext<'_>,
+) -> Result<TokenResponse, Failure> {
+    let text = text::decode(body);
+    let response = Received { status, headers, text: &text, now };
+    if !status.is_success() {
+        let said = if status.is_redirection() {
+            ServerResponse::default()
+        } else {
+            error_body::read(&text, headers, context.redactor)
+        };
+        return Err(refusal::classify(&response, response.identified(said, context), context));
+    }
+    let document = json::read(&text);
+    let has_token = document.as_ref().is_some_and(has_token);
+    let error = document.as_ref().filter(|_| !has_token);
+    let said = error.map(|document| error_body::read_in_success(&document.value, context.redactor));
+    let said = response.identified(said.unwrap_or_default(), context);
+    let is_refusal = !has_token && (said.oauth_error.is_some() || daily_limit::is_in(&text));
+    if is_refusal || (status != StatusCode::OK && !has_token) {
+        return Err(refusal::classify(&response, said, context));
+    }
+    response::parse(document, &response, context).map_err(|problem| response::unusable(problem, said))
+}
+
+impl Received<'_> {
+    /// Adds what the status and the headers say to what the body says.
+    fn identified(&self, said: ServerResponse, context: &RequestContext<'_>) -> ServerResponse {
+        let request_id = headers::request_id(self.headers, context.redactor).or(said.request_id);
+        ServerResponse { http_status: Some(self.status.as_u16()), request_id, ..said }
+    }
+}
+
+fn has_token(document: &Document) -> bool {
+    let token = document.value.get("access_token");
+    token.is_some_and(|token| *token != Value::Null && *token != "")
+}
