@@ -3,7 +3,10 @@
 mod cache;
 mod credentials;
 mod env;
+mod no_proxy;
 mod options;
+mod proxy;
+mod resolve;
 mod settings;
 
 use std::ffi::OsString;
@@ -22,7 +25,8 @@ use crate::store::SharedCache;
 pub(crate) use cache::CacheSettings;
 pub use credentials::Credentials;
 use options::Options;
-pub(crate) use settings::{Proxy, Settings, TokenRequest, Transport};
+pub(crate) use proxy::{Protocol, ProxyCredentials, ProxyServer};
+pub(crate) use settings::{Settings, TokenRequest, Transport};
 
 /// Tango's two environments, each with its own authorization server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

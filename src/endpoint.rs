@@ -1,23 +1,29 @@
 //! The token endpoint (RFC 6749 section 3.2): sends one POST and returns a token or a typed error.
 
 mod body;
+mod connector;
 mod daily_limit;
 mod error_body;
 mod headers;
+mod http_client;
 mod json;
 mod lifetime;
 mod markup;
 mod outcome;
 mod proof_refusal;
+mod proxy;
+mod proxy_failure;
 mod refusal;
 mod repair;
 mod resolver;
 mod response;
+mod response_body;
 mod scope;
 mod text;
 mod token_type;
 mod transport;
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::mem;
@@ -26,8 +32,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
-use reqwest::{Body, RequestBuilder, Response, StatusCode};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap};
+use http::{Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::form_urlencoded;
@@ -43,11 +50,11 @@ use crate::human::milliseconds_since;
 use crate::secret::Redactor;
 
 use body::{Sent, TrackedBody};
+use http_client::HttpClient;
+use proxy_failure::ProxyFailure;
 pub(crate) use response::TokenResponse;
 use response::{Problem, RequestContext};
-
-/// A response of a token endpoint has a few hundred bytes. A longer one comes from another server.
-const MAX_BODY_LENGTH: usize = 64 * 1024;
+use response_body::{End, MAX_LENGTH, PartialBody};
 
 /// The source of tokens, which tests replace.
 pub(crate) trait TokenSource: Send + Sync {
@@ -71,7 +78,7 @@ impl TokenSource for TokenEndpoint {
 
 /// The token endpoint of one client. It keeps its connection for a short time, for a retry.
 pub(crate) struct TokenEndpoint {
-    http: reqwest::Client,
+    http: HttpClient,
     url: url::Url,
     client_id: String,
     form: Zeroizing<String>,
@@ -110,7 +117,7 @@ impl TokenEndpoint {
     /// Opens no connection and sends nothing.
     pub fn new(settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Self, Error> {
         Ok(Self {
-            http: transport::http_client(settings)?,
+            http: HttpClient::new(settings)?,
             url: settings.token_url.clone(),
             client_id: settings.request.client_id.clone(),
             form: form(&settings.request),
@@ -153,31 +160,53 @@ impl TokenEndpoint {
 
     async fn send(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<TokenResponse, Failure> {
         let sent = Sent::default();
-        let request = self.http_request(self.proof(deadline, iat, nonce).await?, &sent);
+        let request = self.http_request(self.proof(deadline, iat, nonce).await?, &sent)?;
         let (start, sent_at) = (std::time::Instant::now(), self.server_clock.boot_time());
         let (client, dpop) = (&self.client_id, self.binding.is_some());
         tracing::debug!(client, dpop, "a token request is sent to {}", transport::server(&self.url));
         // Not the timeout of the HTTP client, which looks at its clock before it looks at the response.
-        let timed_out = || transport::timed_out(sent.is_true(), &self.url);
-        let response = deadline::until(deadline, request.send()).await.ok_or_else(timed_out)?;
-        let mut response = response.map_err(|error| self.no_response(error, &sent))?;
+        let timed_out = || self.http.timed_out(sent.is_true(), &self.url);
+        let response = deadline::until(deadline, self.http.send(request)).await.ok_or_else(timed_out)?;
+        let mut response = response.map_err(|error| self.no_response(&error, &sent))?;
+        if let Some(failure) = self.refused_by_proxy(&response) {
+            return Err(failure);
+        }
+        if response.version() == Version::HTTP_09 {
+            let beginning = response_body::read_beginning(response.body_mut(), deadline).await;
+            return Err(transport::not_http(&beginning, &self.url, &self.redactor));
+        }
         self.log_response(&response, start);
-        let (status, now) = (response.status(), self.learn(response.headers(), sent_at));
-        let body = match deadline::until(deadline, read_body(&mut response)).await {
-            Some(Ok(body)) => body,
-            // The body of an error response is useful, but the status is enough to classify it.
-            _ if status != StatusCode::OK => Zeroizing::default(),
-            Some(Err(BodyError::TooLong)) => return Err(self.unusable(&response, "is longer than 64 KiB".into())),
-            Some(Err(BodyError::Broken(error))) => return Err(self.no_response(error, &sent)),
-            None => return Err(timed_out()),
+        let now = self.learn(response.headers(), sent_at);
+        let body = response_body::read(response.body_mut(), deadline).await;
+        self.read(&response, body, now)
+    }
+
+    /// Reads a response. What arrived of its body is used, although it may have been cut off or announced with a wrong
+    /// length.
+    fn read(&self, response: &Response<Incoming>, body: PartialBody, now: i64) -> Result<TokenResponse, Failure> {
+        let (status, headers) = (response.status(), response.headers());
+        let bytes = match response_body::decode(body.bytes, headers) {
+            Ok(bytes) => bytes,
+            Err(coding) if status.is_success() => return Err(self.unusable(response, coding.problem().into())),
+            Err(coding) => Zeroizing::new(format!("a body that {}", coding.problem()).into()),
         };
+        let is_too_long = matches!(body.end, End::TooLong) || bytes.len() > MAX_LENGTH;
         let context = RequestContext {
             scope: &self.requested_scope,
             documented_lifetime: self.documented_lifetime,
             binding: self.binding.as_ref(),
             redactor: &self.redactor,
         };
-        outcome::read(status, response.headers(), &body, now, &context)
+        let outcome = outcome::read(status, headers, &bytes, now, &context);
+        let is_malformed = outcome.as_ref().is_err_and(|failure| failure.error.status() == Status::MalformedResponse);
+        match body.end {
+            End::Broken(error) if is_malformed => {
+                Err(transport::broken_body(&error, status.as_u16(), &self.url, &self.redactor))
+            }
+            End::TimedOut if is_malformed => Err(transport::timed_out(true, &self.url)),
+            _ if is_malformed && is_too_long => Err(self.unusable(response, "is longer than 64 KiB".into())),
+            _ => outcome,
+        }
     }
 
     /// Learns the nonce and the clock of the server from a response. Returns the server's time.
@@ -190,7 +219,7 @@ impl TokenEndpoint {
         self.server_clock.time_of(date)
     }
 
-    fn log_response(&self, response: &Response, start: std::time::Instant) {
+    fn log_response(&self, response: &Response<Incoming>, start: std::time::Instant) {
         tracing::debug!(
             client = self.client_id,
             http_status = response.status().as_u16(),
@@ -200,18 +229,21 @@ impl TokenEndpoint {
         );
     }
 
-    fn http_request(&self, proof: Option<String>, sent: &Sent) -> RequestBuilder {
+    fn http_request(&self, proof: Option<String>, sent: &Sent) -> Result<Request<TrackedBody>, Failure> {
         let form = Bytes::from_owner(Zeroizing::new(self.form.as_bytes().to_vec()));
-        let request = self
+        let mut request = self
             .http
-            .post(self.url.clone())
+            .post()
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json")
-            .body(Body::wrap(TrackedBody::new(form, sent.clone())));
-        match proof {
-            Some(proof) => request.header("DPoP", proof),
-            None => request,
+            .header(ACCEPT_ENCODING, "identity");
+        if let Some(proof) = proof {
+            request = request.header("DPoP", proof);
         }
+        request.body(TrackedBody::new(form, sent.clone())).map_err(|error| {
+            let message = format!("the token request cannot be made: {error}");
+            Failure::new(Error::new(Status::Internal, message), FailureKind::NotTrusted)
+        })
     }
 
     /// Returns the proof for one token request, if the client sends proofs.
@@ -232,12 +264,18 @@ impl TokenEndpoint {
         proof.map(Some).map_err(|error| Failure::new(error, FailureKind::NotTrusted))
     }
 
-    fn no_response(&self, error: reqwest::Error, sent: &Sent) -> Failure {
-        // The query of the URL may contain a secret.
-        transport::failure(&error.without_url(), sent.is_true(), &self.url, &self.redactor)
+    fn no_response(&self, error: &(dyn StdError + 'static), sent: &Sent) -> Failure {
+        self.http.failure(error, sent.is_true(), &self.url, &self.redactor)
     }
 
-    fn unusable(&self, response: &Response, problem: Problem) -> Failure {
+    /// Returns the failure of a response that a proxy made, which forwards requests to a server without TLS.
+    fn refused_by_proxy(&self, response: &Response<Incoming>) -> Option<Failure> {
+        let is_refused = response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        let proxy = self.http.forwarding_proxy().filter(|_| is_refused)?;
+        Some(ProxyFailure::unauthorized(proxy, self.http.uri()).failure(&self.redactor))
+    }
+
+    fn unusable(&self, response: &Response<Incoming>, problem: Problem) -> Failure {
         let said = ServerResponse {
             http_status: Some(response.status().as_u16()),
             request_id: headers::request_id(response.headers(), &self.redactor),
@@ -268,23 +306,8 @@ fn form(request: &TokenRequest) -> Zeroizing<String> {
     Zeroizing::new(form.extend_pairs(fields).finish())
 }
 
-/// The reason why a body could not be read.
-enum BodyError {
-    TooLong,
-    Broken(reqwest::Error),
-}
-
-/// Reads the body to its end, so that the connection can be used for the next request.
-async fn read_body(response: &mut Response) -> Result<Zeroizing<Vec<u8>>, BodyError> {
-    let mut body = Zeroizing::new(Vec::with_capacity(4096));
-    while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
-        if body.len() + chunk.len() > MAX_BODY_LENGTH {
-            return Err(BodyError::TooLong);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
+#[cfg(test)]
+mod wire_tests;
 
 #[cfg(test)]
 mod tests {

@@ -19,7 +19,8 @@ pub enum Status {
     InvalidConfiguration = 2,
     /// No connection to the server or the proxy could be made; nothing was sent. Check host name, network and proxy.
     ConnectFailed = 3,
-    /// The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent.
+    /// The TLS handshake failed: the certificate is not trusted, there is no common TLS version, or the server requires
+    /// a client certificate. The server read no request.
     TlsFailed = 4,
     /// A deadline passed before a token arrived. If the request had been sent, the server may have issued a token
     /// anyway.
@@ -39,7 +40,7 @@ pub enum Status {
     /// The server or a gateway cannot serve the request now, and no retry within the call succeeded: HTTP 408, 421, 425 or
     /// 5xx, or the code `temporarily_unavailable` or `server_error`.
     ServerError = 11,
-    /// The response is not that of a token endpoint, for example a redirect. Check the token URL.
+    /// The response is not that of a token endpoint: a redirect, for example, or not valid HTTP. Check the token URL.
     UnexpectedResponse = 12,
     /// The response reports success, but contains neither a usable token nor an error code.
     MalformedResponse = 13,

@@ -8,7 +8,8 @@ use std::time::Duration;
 pub(crate) enum FailureKind {
     /// The request did not reach the server. The next one may.
     NotSent,
-    /// Nothing was sent, because the server is not trusted or no proof could be made.
+    /// The server read no request, and another attempt would end in the same way: the server is not trusted, or refuses
+    /// the TLS handshake; the proxy refuses the connection; or no proof could be made.
     NotTrusted,
     /// The request was sent, and no response of the server arrived: none at all, or a gateway's that does not know.
     NoResponse,

@@ -27,11 +27,21 @@ pub(crate) fn timeout(timeout: Duration) -> String {
 
 /// Returns a point in time, in seconds since 1970, as day of the week, hour and minute: `Sat 12:30 UTC`.
 pub(crate) fn time(unix_seconds: i64) -> String {
-    let since = Duration::from_secs(u64::try_from(unix_seconds).unwrap_or(0));
-    // `Sat, 28 Nov 2026 12:30:00 GMT`; the crate refuses years after 9999.
-    let date = UNIX_EPOCH.checked_add(since.min(Duration::from_secs(253_402_300_799))).unwrap_or(UNIX_EPOCH);
-    let date = httpdate::fmt_http_date(date);
+    let date = http_date(unix_seconds);
     format!("{} {} UTC", &date[..3], &date[17..22])
+}
+
+/// Returns a point in time, in seconds since 1970, as date, hour and minute: `28 Nov 2026 12:30 UTC`.
+pub(crate) fn date(unix_seconds: i64) -> String {
+    format!("{} UTC", http_date(unix_seconds)[5..22].trim_start_matches('0'))
+}
+
+/// Returns a date in the format of HTTP: `Sat, 28 Nov 2026 12:30:00 GMT`.
+fn http_date(unix_seconds: i64) -> String {
+    let since = Duration::from_secs(u64::try_from(unix_seconds).unwrap_or(0));
+    // The crate refuses years after 9999.
+    let date = UNIX_EPOCH.checked_add(since.min(Duration::from_secs(253_402_300_799))).unwrap_or(UNIX_EPOCH);
+    httpdate::fmt_http_date(date)
 }
 
 #[cfg(test)]
@@ -61,10 +71,12 @@ mod tests {
     }
 
     #[test]
-    fn times_name_the_day_of_the_week() {
+    fn times_name_the_day_of_the_week_and_dates_the_year() {
         assert_eq!(time(1_795_782_600), "Fri 12:30 UTC");
+        assert_eq!(date(1_795_782_600), "27 Nov 2026 12:30 UTC");
+        assert_eq!(date(0), "1 Jan 1970 00:00 UTC");
         for extreme in [i64::MIN, -1, 0, i64::MAX] {
-            assert!(time(extreme).ends_with(" UTC"));
+            assert!(time(extreme).ends_with(" UTC") && date(extreme).ends_with(" UTC"));
         }
     }
 }

@@ -18,6 +18,7 @@
 
 mod api;
 mod callbacks;
+mod causes;
 mod client;
 mod clock;
 mod config;
@@ -38,8 +39,12 @@ mod role;
 mod runtime;
 mod secret;
 mod store;
+#[cfg(test)]
+mod test_peers;
 mod threads;
+mod tls_failure;
 mod token;
+mod trust;
 mod visible;
 
 pub use client::{Authorization, Client, Observation, Verdict};

@@ -128,8 +128,9 @@ fn token_in_an_unusable_response_is_in_no_field_and_no_log_line() {
         let expected = json!({"status": "TANGO_STATUS_MALFORMED_RESPONSE", "http_status": "200", "token_type": null});
         fixture.check(&json!([{"status": 200, "headers": headers, "body": body.to_string()}]), &expected, 1);
     }
-    let truncated = json!({"fault": "truncate", "body": json!({"access_token": TOKEN}).to_string()});
-    fixture.check(&json!([truncated, truncated]), &json!({"status": "TANGO_STATUS_CONNECTION_LOST"}), 2);
+    let cut_off =
+        json!({"raw": format!("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{{\"access_token\": \"{TOKEN}")});
+    fixture.check(&json!([cut_off, cut_off]), &json!({"status": "TANGO_STATUS_CONNECTION_LOST"}), 2);
 }
 
 #[test]

@@ -7,9 +7,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
 };
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::server::{WantsServerCert, WebPkiClientVerifier};
+use rustls::{ConfigBuilder, RootCertStore, ServerConfig};
 use time::{Duration, OffsetDateTime};
 
 use crate::random;
@@ -23,6 +24,8 @@ const VALID_DAYS: i64 = 90;
 pub struct TlsIdentity {
     pub ca_pem: String,
     pub server_config: ServerConfig,
+    /// The same for connections whose clients need a certificate, which none can have.
+    pub strict_config: ServerConfig,
 }
 
 /// Makes a new authority and a certificate for the loopback names and `host`.
@@ -31,12 +34,22 @@ pub fn generate(host: &str) -> Result<TlsIdentity, Box<dyn Error>> {
     let key = KeyPair::generate()?;
     let leaf = leaf_params(host)?.signed_by(&key, &ca)?;
 
-    let mut server_config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())?;
-    server_config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsIdentity { ca_pem: ca.pem(), server_config })
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = || ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+    let mut clients = RootCertStore::empty();
+    clients.add(ca.der().clone())?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(clients), Arc::clone(&provider)).build()?;
+    let configured = |builder: ConfigBuilder<ServerConfig, WantsServerCert>| {
+        let private_key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        let mut config = builder.with_single_cert(vec![leaf.der().clone()], private_key)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok::<_, rustls::Error>(config)
+    };
+    Ok(TlsIdentity {
+        ca_pem: ca.pem(),
+        server_config: configured(builder()?.with_no_client_auth())?,
+        strict_config: configured(builder()?.with_client_cert_verifier(verifier))?,
+    })
 }
 
 fn ca_params() -> Result<CertificateParams, rcgen::Error> {

@@ -22,6 +22,7 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
         .route("/stats", get(stats))
         .route("/requests", get(requests))
         .route("/responses", post(responses).layer(DefaultBodyLimit::max(MAX_SCRIPT_BYTES)))
+        .route("/connections", post(connections).layer(DefaultBodyLimit::max(MAX_SCRIPT_BYTES)))
         .route("/hold", post(hold))
         .route("/release", post(release))
         .route("/revoke", post(revoke))
@@ -44,6 +45,12 @@ async fn responses(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Result<J
     let script = &mut sandbox.state().script;
     script.append(responses).map_err(bad_request)?;
     Ok(Json(json!({"queued": script.len()})))
+}
+
+async fn connections(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Result<Json<Value>, (StatusCode, String)> {
+    let faults = &mut sandbox.state().connection_faults;
+    faults.append(&body).map_err(|message| (StatusCode::BAD_REQUEST, message))?;
+    Ok(Json(json!({"queued": faults.len()})))
 }
 
 async fn hold(State(sandbox): State<Arc<Sandbox>>) -> StatusCode {

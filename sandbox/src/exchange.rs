@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::clock::pause;
 use crate::dpop::{DPOP_NONCE, Role};
-use crate::fault::CloseConnection;
+use crate::fault::Interruption;
 use crate::log::{LogLine, Reason};
 use crate::record::RecordedRequest;
 use crate::sandbox::{Sandbox, Statistics};
@@ -58,7 +58,7 @@ async fn exchange(State(sandbox): State<Arc<Sandbox>>, request: Request, next: N
                 line.expect("scripted, and the client went away");
                 let response = scripted.play().await;
                 sandbox.gate.pass().await;
-                let closes = response.extensions().get::<CloseConnection>().is_some();
+                let closes = response.extensions().get::<Interruption>().is_some();
                 line.end((!closes).then(|| response.status()), Some(Reason("scripted".into())));
                 return response;
             }

@@ -1,5 +1,7 @@
 //! Responses that break the connection.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,16 +12,35 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::response::{IntoResponse, Response};
 use http_body::Frame;
 
-/// Extension of a response that must not be sent: the listener closes the connection instead.
-#[derive(Clone, Copy)]
-pub struct CloseConnection;
+/// Extension of a response that must not be sent: what the listener does with the connection instead.
+#[derive(Clone, Debug)]
+pub enum Interruption {
+    /// Closes it.
+    Close,
+    /// Sends these bytes as they are and closes it, or leaves that to the client.
+    Raw { bytes: Bytes, stays_open: bool },
+}
 
-impl IntoResponse for CloseConnection {
+impl fmt::Display for Interruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted on purpose")
+    }
+}
+
+impl Error for Interruption {}
+
+impl IntoResponse for Interruption {
     fn into_response(self) -> Response {
         let mut response = Response::default();
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// Returns the bytes that the characters of `text` stand for, each from U+0000 to U+00FF.
+pub fn bytes(text: &str) -> Result<Bytes, String> {
+    let bytes: Result<Vec<u8>, _> = text.chars().map(|c| u8::try_from(u32::from(c))).collect();
+    bytes.map(Bytes::from).map_err(|_| "raw has a character above U+00FF, which stands for no byte".into())
 }
 
 /// Makes `response` announce one byte more than `body` has, and closes the connection after `body`.

@@ -1,5 +1,6 @@
 //! Accepts connections, with or without TLS, and serves HTTP/1.1 on them.
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +10,14 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::fault::CloseConnection;
+use crate::connection_fault::ConnectionFault;
+use crate::fault::Interruption;
 use crate::log;
 
 const MAX_CONNECTIONS: usize = 2_000;
@@ -27,31 +29,54 @@ const MAX_BUFFER_BYTES: usize = 64 * 1024;
 /// Keeps a process that is out of file descriptors from spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until the runtime ends, and calls `opened` for each connection. Beyond the limit, connections wait in the
-/// queue of the operating system.
-pub async fn serve(tcp: TcpListener, tls: Option<TlsAcceptor>, router: Router, opened: impl Fn()) {
+/// How connections become secure.
+#[derive(Clone)]
+pub struct Acceptors {
+    pub usual: TlsAcceptor,
+    /// Requires a certificate of the client.
+    pub strict: TlsAcceptor,
+}
+
+/// Serves until the runtime ends, and calls `opened` for each connection, which may return a fault. Beyond the limit,
+/// connections wait in the queue of the operating system.
+pub async fn serve(
+    tcp: TcpListener,
+    tls: Option<Acceptors>,
+    router: Router,
+    opened: impl Fn() -> Option<ConnectionFault>,
+) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
         let Ok((stream, _)) = tcp.accept().await else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        opened();
+        let fault = opened();
         let (tls, router) = (tls.clone(), router.clone());
         tokio::spawn(async move {
-            connection(stream, tls, router).await;
+            connection(stream, tls, fault, router).await;
             drop(permit);
         });
     }
 }
 
-async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {
+async fn connection(mut stream: TcpStream, tls: Option<Acceptors>, fault: Option<ConnectionFault>, router: Router) {
     // Each response is one small write, which Nagle's algorithm would only delay.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
         return http(stream, router).await;
     };
-    match timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+    let acceptor = match fault {
+        None => tls.usual,
+        Some(ConnectionFault::ClientCertificate) => tls.strict,
+        Some(ConnectionFault::Raw(bytes)) => {
+            // A connection that fails was ended by its client.
+            let _ = timeout(HANDSHAKE_TIMEOUT, stream.read(&mut [0; 4096])).await;
+            let _ = send(&mut stream, &bytes, false).await;
+            return;
+        }
+    };
+    match timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => http(stream, router).await,
         Ok(Err(error)) => log::event(&format!("TLS handshake failed: {error}")),
         Err(_) => log::event("TLS handshake failed: timed out"),
@@ -64,14 +89,14 @@ async fn http(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router) {
         let response = router.call(request);
         async move {
             let Ok(response) = response.await;
-            // An error makes hyper close the connection without sending a byte.
-            match response.extensions().get::<CloseConnection>() {
-                Some(_) => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
+            // An error ends hyper's work on the connection without a byte being sent.
+            match response.extensions().get::<Interruption>() {
+                Some(interruption) => Err(interruption.clone()),
                 None => Ok(response),
             }
         }
     });
-    let served = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_BUFFER_BYTES)
@@ -79,5 +104,20 @@ async fn http(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router) {
         .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service);
     // A connection that fails was ended by its client, or by a fault on purpose.
-    let _ = served.await;
+    let Err(error) = (&mut connection).await else { return };
+    let interruption = error.source().and_then(|cause| cause.downcast_ref());
+    if let Some(Interruption::Raw { bytes, stays_open }) = interruption {
+        let _ = send(&mut connection.into_parts().io.into_inner(), bytes, *stays_open).await;
+    }
+}
+
+/// Sends bytes as they are. The connection ends with the stream, or when the client goes away.
+async fn send(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), bytes: &[u8], stays_open: bool) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await?;
+    if !stays_open {
+        stream.shutdown().await?;
+    }
+    while stream.read(&mut [0; 4096]).await? > 0 {}
+    Ok(())
 }

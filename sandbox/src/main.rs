@@ -9,6 +9,7 @@ mod api;
 mod authorization;
 mod certificate;
 mod clock;
+mod connection_fault;
 mod control;
 mod dpop;
 mod environment;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::access_token::AccessTokens;
 use crate::clock::Clock;
+use crate::connection_fault::ConnectionFaults;
 use crate::dpop::{self, Dpop, PresentedToken, Role};
 use crate::gate::Gate;
 use crate::options::{Behaviour, Credentials, DpopOptions};
@@ -31,6 +32,7 @@ pub struct ResettableState {
     pub statistics: Statistics,
     pub records: Records,
     pub script: Script,
+    pub connection_faults: ConnectionFaults,
     pub quota: Quota,
     /// Token requests without a scripted response, which `--fail-first` and `--fail-every` count.
     pub unscripted_token_requests: u64,
@@ -101,6 +103,7 @@ impl ResettableState {
             statistics: Statistics::default(),
             records: Records::default(),
             script: Script::default(),
+            connection_faults: ConnectionFaults::default(),
             quota: Quota::new(Duration::from_secs(behaviour.quota_window_seconds.into())),
             unscripted_token_requests: 0,
         }

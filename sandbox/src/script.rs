@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clock::pause;
-use crate::fault::{self, CloseConnection};
+use crate::fault::{self, Interruption};
 use crate::paths;
 
 const MAX_QUEUED: usize = 1_000;
@@ -39,6 +39,7 @@ struct Description {
     headers: BTreeMap<String, Values>,
     #[serde(default)]
     body: String,
+    raw: Option<String>,
     #[serde(default)]
     delay_ms: u64,
     fault: Option<Fault>,
@@ -58,6 +59,8 @@ pub struct ScriptedResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+    /// The whole response, instead of status, headers and body.
+    raw: Option<Bytes>,
     delay: Duration,
     fault: Option<Fault>,
 }
@@ -88,6 +91,11 @@ impl TryFrom<Description> for ScriptedResponse {
         if bodiless && (!description.body.is_empty() || description.fault == Some(Fault::Truncate)) {
             return Err(format!("status {} has no body", status.as_u16()));
         }
+        let raw = description.raw.as_deref().map(fault::bytes).transpose()?;
+        let has_parts = description.status.is_some() || !description.headers.is_empty() || !description.body.is_empty();
+        if raw.is_some() && (has_parts || !matches!(description.fault, None | Some(Fault::Hang))) {
+            return Err("raw is the whole response, and its only fault is hang".into());
+        }
         if description.delay_ms > MAX_DELAY_MS {
             return Err(format!("delay_ms is above {MAX_DELAY_MS}"));
         }
@@ -96,6 +104,7 @@ impl TryFrom<Description> for ScriptedResponse {
             status,
             headers: headers(description.headers)?,
             body: description.body.into(),
+            raw,
             delay: Duration::from_millis(description.delay_ms),
             fault: description.fault,
         })
@@ -133,13 +142,16 @@ impl ScriptedResponse {
     /// Returns the response or fails as described. It has exactly the described headers, and those of its framing.
     pub async fn play(self) -> Response {
         pause(self.delay).await;
+        if let Some(bytes) = self.raw {
+            return Interruption::Raw { bytes, stays_open: self.fault.is_some() }.into_response();
+        }
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         match self.fault {
             None => *response.body_mut() = self.body.into(),
             Some(Fault::Truncate) => fault::truncate(&mut response, self.body),
-            Some(Fault::Close) => return CloseConnection.into_response(),
+            Some(Fault::Close) => return Interruption::Close.into_response(),
             // The connection drops this future when its client goes away.
             Some(Fault::Hang) => std::future::pending().await,
         }
@@ -218,6 +230,9 @@ mod tests {
             (r#"[{"headers": {"a": 1}}]"#, "response 1: a header is a string or an array of strings"),
             (r#"[{"headers": {"a": "1\n"}}]"#, "response 1: header a has a value with control characters"),
             (r#"[{"headers": {"Content-Length": "1"}}]"#, "response 1: content-length follows"),
+            (r#"[{"raw": "€"}]"#, "response 1: raw has a character above U+00FF"),
+            (r#"[{"raw": "x", "status": 200}]"#, "response 1: raw is the whole response"),
+            (r#"[{"raw": "x", "fault": "close"}]"#, "response 1: raw is the whole response"),
             (r#"[{"status": 204, "body": "x"}]"#, "response 1: status 204 has no body"),
         ] {
             let error = parse(json.as_bytes()).unwrap_err();

@@ -9,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::environment::{Environment, authority};
 use crate::files::CaFile;
+use crate::listener::Acceptors;
 use crate::options::ServerOptions;
 use crate::sandbox::Sandbox;
 use crate::{certificate, control, exchange, listener, log};
@@ -36,12 +37,17 @@ impl Server {
         let environment = Environment::new(&authority, control_port, ca_file.path(), &options.credentials);
 
         let sandbox = Arc::new(Sandbox::new(options.credentials, options.behaviour, &options.dpop, &authority));
-        let acceptor = TlsAcceptor::from(Arc::new(identity.server_config));
+        let acceptors = Acceptors {
+            usual: TlsAcceptor::from(Arc::new(identity.server_config)),
+            strict: TlsAcceptor::from(Arc::new(identity.strict_config)),
+        };
         let counted = Arc::clone(&sandbox);
-        tokio::spawn(listener::serve(tls, Some(acceptor), exchange::router(Arc::clone(&sandbox)), move || {
-            counted.state().statistics.connections += 1;
+        tokio::spawn(listener::serve(tls, Some(acceptors), exchange::router(Arc::clone(&sandbox)), move || {
+            let mut state = counted.state();
+            state.statistics.connections += 1;
+            state.connection_faults.take()
         }));
-        tokio::spawn(listener::serve(control, None, control::router(sandbox), || ()));
+        tokio::spawn(listener::serve(control, None, control::router(sandbox), || None));
         Ok(Self { environment, _ca_file: ca_file })
     }
 }

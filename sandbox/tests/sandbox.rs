@@ -282,6 +282,32 @@ async fn fault_truncate_closes_the_connection_before_the_end_of_the_body() {
 }
 
 #[tokio::test]
+async fn raw_response_is_sent_byte_by_byte() {
+    let sandbox = Sandbox::start(&[]);
+    sandbox.script(r#"[{"raw": "HTTP/1.1 299 X\r\nx: 1\r\ncontent-length: 2\r\n\r\n\u00ff"}]"#).await;
+    let mut response = sandbox.request_token().await.unwrap();
+    assert_eq!((response.status().as_u16(), header(&response, "x"), response.content_length()), (299, "1", Some(2)));
+    assert_eq!(response.chunk().await.unwrap().unwrap(), &[0xff][..]);
+    assert!(response.chunk().await.is_err());
+}
+
+#[tokio::test]
+async fn connection_faults_apply_to_one_connection_each() {
+    let sandbox = Sandbox::start(&[]);
+    let faults = r#"["client-certificate", {"raw": "HTTP/1.1 400 Bad Request\r\n\r\n"}]"#;
+    assert_eq!(sandbox.control_post("/connections", faults).await.0, 200);
+    for reason in ["CertificateRequired", "InvalidContentType"] {
+        let error = format!("{:?}", sandbox.request_token().await.unwrap_err());
+        assert!(error.contains(reason), "{error}");
+    }
+    assert_eq!(sandbox.request_token().await.unwrap().status(), 200);
+    let statistics = sandbox.control_get("/stats").await;
+    assert_eq!((&statistics["connections"], &statistics["token_requests"]), (&object!(3), &object!(1)));
+    let (status, message) = sandbox.control_post("/connections", "{}").await;
+    assert!(status == 400 && message.starts_with("not a JSON array of faults: "), "{message}");
+}
+
+#[tokio::test]
 async fn fault_hang_lasts_until_the_client_goes_away() {
     let sandbox = Sandbox::start(&[]);
     sandbox.script(r#"[{"fault": "hang"}]"#).await;

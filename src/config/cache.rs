@@ -1,6 +1,6 @@
 //! The shared cache that the configuration names, checked.
 
-use std::fs;
+use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use super::CacheSource;
 use super::options::Options;
 use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store};
 use crate::threads::Workers;
+use crate::trust::Trust;
 
 /// A refresh needs one thread, and abandons it if a call hangs.
 const MAX_WORKERS: u32 = 8;
@@ -90,17 +91,19 @@ impl Options {
             Some(("redis" | "rediss", _)) => {
                 let mut address =
                     RedisAddress::parse(name).map_err(|problem| format!("cache: the address {problem}"))?;
-                address.trust(self.read_cache_authorities()?);
+                address.trust(self.resolve_cache_trust(address.has_tls())?);
                 Ok(Place::Redis(address))
             }
             _ => Err("cache must be `memory`, `file`, `file:/a/directory`, or a redis:// or rediss:// URL".into()),
         }
     }
 
-    fn read_cache_authorities(&self) -> Result<Option<Vec<u8>>, String> {
-        let Some(path) = &self.cache_ca_file else { return Ok(None) };
-        super::settings::read_authorities(path).map_err(|problem| format!("cache_{problem}"))?;
-        fs::read(path).map(Some).map_err(|error| format!("cache_ca_file {}: {error}", path.display()))
+    fn resolve_cache_trust(&self, has_tls: bool) -> Result<Trust, String> {
+        match &self.cache_ca_file {
+            Some(path) => Trust::file("cache_ca_file", path),
+            None if has_tls => Trust::system(|name| env::var_os(name)),
+            None => Ok(Trust::System),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use reqwest::header::HeaderMap;
+use http::header::HeaderMap;
 
 const DPOP_NONCE: &str = "dpop-nonce";
 /// A longer nonce would be too much for the header of each request: proxies allow 8 KiB for all of them.
@@ -92,7 +92,7 @@ pub(crate) fn is_nonce(string: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
+    use http::header::HeaderValue;
 
     use super::*;
 

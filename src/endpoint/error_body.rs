@@ -1,6 +1,6 @@
 //! What a server, or a gateway before it, says in the body of an error.
 
-use reqwest::header::HeaderMap;
+use http::header::HeaderMap;
 use serde_json::Value;
 use url::form_urlencoded;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 
 use crate::dpop::ServerClock;
 use crate::secret::Redactor;
@@ -42,7 +42,7 @@ fn shown(headers: &HeaderMap, name: &HeaderName, redactor: &Redactor) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
+    use http::header::HeaderValue;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Reads a response of the token endpoint: a token, or the failure that it reports.
 
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use http::StatusCode;
+use http::header::HeaderMap;
 use serde_json::Value;
 
 use super::json::{self, Document};

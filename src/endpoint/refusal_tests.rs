@@ -1,6 +1,6 @@
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
-use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

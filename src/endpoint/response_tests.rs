@@ -1,6 +1,6 @@
+use http::StatusCode;
+use http::header::HeaderMap;
 use proptest::prelude::*;
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
 use serde_json::json;
 
 use super::*;
@@ -204,7 +204,7 @@ proptest! {
     #[test]
     fn accepted_token_can_be_written_into_a_header(token in ".{0,20}") {
         if let Ok(response) = with("access_token", json!(token)) {
-            prop_assert!(reqwest::header::HeaderValue::from_str(response.access_token.expose_secret()).is_ok());
+            prop_assert!(http::header::HeaderValue::from_str(response.access_token.expose_secret()).is_ok());
         }
     }
 

@@ -1,87 +1,77 @@
-//! The HTTP client, and the classification of its failures.
+//! The classification of requests without a response, and of responses that are not HTTP.
 
 use std::error::Error as StdError;
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
 
-use reqwest::{redirect, tls};
-use secrecy::ExposeSecret;
 use url::Url;
 
 use super::Failure;
-use super::resolver::Resolver;
-use crate::config::{Proxy, Settings};
-use crate::error::{Error, Status};
+use crate::causes;
+use crate::error::{Error, ServerResponse, Status};
 use crate::failure_kind::FailureKind;
 use crate::secret::Redactor;
+use crate::tls_failure::{self, Settings};
 
-/// A connection is kept for a retry only: the next token is requested hours later.
-const IDLE_CONNECTION: Duration = Duration::from_secs(10);
-
-/// Creates the HTTP client for the token endpoint.
-pub(super) fn http_client(settings: &Settings) -> Result<reqwest::Client, Error> {
-    let transport = &settings.transport;
-    let mut builder = reqwest::Client::builder()
-        .user_agent(transport.user_agent.clone())
-        .connect_timeout(transport.connect_timeout)
-        .dns_resolver(Arc::new(Resolver::new()))
-        .pool_idle_timeout(IDLE_CONNECTION)
-        .pool_max_idle_per_host(1)
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .https_only(settings.token_url.scheme() == "https")
-        .tls_version_min(tls::Version::TLS_1_2);
-    builder = match &transport.proxy {
-        Proxy::System => builder,
-        Proxy::None => builder.no_proxy(),
-        Proxy::Explicit(url) => {
-            builder.proxy(reqwest::Proxy::all(url.expose_secret()).map_err(|error| unusable(&error))?)
-        }
-    };
-    if let Some(authorities) = &transport.authorities {
-        builder = builder.tls_certs_only(authorities.iter().cloned());
-    }
-    builder.build().map_err(|error| unusable(&error))
-}
-
-fn unusable(error: &reqwest::Error) -> Error {
-    let reason = innermost(error).to_string();
-    Error::new(
-        Status::InvalidConfiguration,
-        format!("the HTTP client cannot be created: {reason}; check ca_file, proxy and the system's certificates"),
-    )
-}
+const SETTINGS: Settings = Settings { ca_file: "ca_file", address: "token_url" };
+/// The longest part of a response without HTTP that a message shows.
+const MAX_BANNER: usize = 60;
+/// A longer word may be a token.
+const MAX_WORD: usize = 24;
+/// The first byte of a TLS record with an alert or a handshake, and the major version that follows.
+const TLS_ALERT: u8 = 0x15;
+const TLS_HANDSHAKE: u8 = 0x16;
+const TLS_MAJOR: u8 = 3;
+/// The type of the frame with which HTTP/2 begins (RFC 9113 section 3.4), after a length of three bytes.
+const HTTP2_SETTINGS: u8 = 4;
 
 /// Returns the failure of a request without a response. `sent` tells whether the server may have received the request.
-pub(super) fn failure(error: &reqwest::Error, sent: bool, url: &Url, redactor: &Redactor) -> Failure {
-    if error.is_timeout() {
-        return timed_out(sent, url);
+pub(super) fn failure(error: &(dyn StdError + 'static), sent: bool, url: &Url, redactor: &Redactor) -> Failure {
+    match causes::find::<rustls::Error>(error) {
+        // With TLS 1.3 a server can refuse the handshake after the client has sent its request, which it does not read.
+        Some(tls) if !sent || matches!(tls, rustls::Error::AlertReceived(_)) => untrusted(tls, url, redactor),
+        _ if let Some(problem) = unreadable_head(error) => unreadable(problem, None, url),
+        _ if spoke_first(error) => not_http(&[], url, redactor),
+        _ if sent => lost(error, url, redactor),
+        _ => {
+            let (server, reason) = (server(url), redactor.clean(&causes::reason(error)));
+            let message =
+                format!("cannot connect to {server}: {reason}; check the host name, the network and the proxy");
+            Failure::new(Error::new(Status::ConnectFailed, message), FailureKind::NotSent)
+        }
     }
+}
+
+/// Returns the failure of a response whose body ended too early, and whose status is `http_status`.
+pub(super) fn broken_body(
+    error: &(dyn StdError + 'static),
+    http_status: u16,
+    url: &Url,
+    redactor: &Redactor,
+) -> Failure {
+    let kind = causes::find::<io::Error>(error).map(io::Error::kind);
+    let is_damaged = matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData));
+    if is_damaged && causes::find::<rustls::Error>(error).is_none() {
+        return unreadable("the length of a part of its body cannot be read", Some(http_status), url);
+    }
+    lost(error, url, redactor)
+}
+
+/// Returns the failure of a peer that sent these bytes first, or bytes that could not be obtained.
+pub(super) fn not_http(beginning: &[u8], url: &Url, redactor: &Redactor) -> Failure {
     let server = server(url);
-    let reason = redactor.clean(&innermost(error).to_string());
-    let is_untrusted = causes(error).any(<dyn StdError>::is::<rustls::Error>);
-    let (status, kind, message) = match (sent, is_untrusted) {
-        (true, _) => (
-            Status::ConnectionLost,
-            FailureKind::NoResponse,
-            format!("the connection to {server} broke: {reason}; the server may have issued a token anyway"),
-        ),
-        (false, true) => (
-            Status::TlsFailed,
-            FailureKind::NotTrusted,
-            format!(
-                "no secure connection to {server}: {reason}; \
-                 check the host name, ca_file, and the certificates and the clock of this machine"
-            ),
-        ),
-        (false, false) => (
-            Status::ConnectFailed,
-            FailureKind::NotSent,
-            format!("cannot connect to {server}: {reason}; check the host name, the network and the proxy"),
-        ),
+    let message = match beginning {
+        [TLS_ALERT | TLS_HANDSHAKE, TLS_MAJOR, ..] => {
+            format!("{server} expects TLS, and token_url is without: change its scheme to https, or its port")
+        }
+        [_, _, _, HTTP2_SETTINGS, ..] => {
+            format!("{server} speaks HTTP/2 only, and this library HTTP/1.1; check the port in token_url")
+        }
+        _ => {
+            let shown = banner(beginning, redactor).map_or_else(String::new, |banner| format!(" but `{banner}`"));
+            format!("what {server} sent is not HTTP{shown}; check the host and the port in token_url")
+        }
     };
-    Failure::new(Error::new(status, message), kind)
+    Failure::new(Error::new(Status::UnexpectedResponse, message), FailureKind::Refused)
 }
 
 /// Returns the failure of a request whose response did not arrive in time.
@@ -101,15 +91,77 @@ pub(super) fn server(url: &Url) -> String {
     format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }
 
-/// Returns the chain of sources of an error, including those wrapped in an `io::Error`, from the outermost to the
-/// innermost.
-fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        wrapped.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source())
+/// Returns whether time ran out.
+pub(super) fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
+    let mut errors = causes::causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    errors.any(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+fn untrusted(error: &rustls::Error, url: &Url, redactor: &Redactor) -> Failure {
+    // Names in a certificate come from the server.
+    let reason = redactor.clean(&tls_failure::explain(error, &SETTINGS));
+    let message = format!("no secure connection to {}: {reason}", server(url));
+    Failure::new(Error::new(Status::TlsFailed, message), FailureKind::NotTrusted)
+}
+
+fn lost(error: &(dyn StdError + 'static), url: &Url, redactor: &Redactor) -> Failure {
+    let is_cut_off = causes::find(error).is_some_and(hyper::Error::is_incomplete_message);
+    let reason = match causes::find::<rustls::Error>(error) {
+        Some(tls) => tls_failure::explain(tls, &SETTINGS),
+        None if is_cut_off => "connection closed before the whole response had arrived".into(),
+        None => causes::reason(error),
+    };
+    let message = format!(
+        "the connection to {} broke: {}; the server may have issued a token anyway",
+        server(url),
+        redactor.clean(&reason)
+    );
+    Failure::new(Error::new(Status::ConnectionLost, message), FailureKind::NoResponse)
+}
+
+/// Returns the failure of a response that breaks the rules of HTTP. A server that sent one may have issued a token.
+fn unreadable(problem: &str, http_status: Option<u16>, url: &Url) -> Failure {
+    let message = format!(
+        "the response of {} is not valid HTTP: {problem}; check token_url, and whether a gateway in between changes \
+         responses; the server may have issued a token anyway",
+        server(url)
+    );
+    let response = ServerResponse { http_status, ..ServerResponse::default() };
+    Failure::new(Error::new(Status::UnexpectedResponse, message).with_response(response), FailureKind::InvalidResponse)
+}
+
+/// Returns what is wrong with the head of a response, if it arrived and could not be read.
+fn unreadable_head(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+    let parse =
+        causes::causes(error).filter_map(|cause| cause.downcast_ref()).find(|&cause| hyper::Error::is_parse(cause));
+    // The HTTP library tells them apart only by these words. If it changes them, messages say less.
+    parse.map(|error| match error.to_string().as_str() {
+        "message head is too large" => "its head is too long, or has too many lines",
+        "invalid content-length parsed" => "its Content-Length is not a number, or contradicts another one",
+        "unexpected transfer-encoding parsed" => "its Transfer-Encoding is not allowed",
+        "invalid HTTP status-code parsed" => "its status is not a number",
+        "invalid HTTP header parsed" => "a line of its head cannot be read",
+        _ => "its head cannot be read",
     })
 }
 
-fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
-    causes(error).last().unwrap_or(error)
+/// Returns whether the peer sent something before the request, as no HTTP server does.
+fn spoke_first(error: &(dyn StdError + 'static)) -> bool {
+    let mut errors = causes::causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>());
+    errors.any(|error| error.to_string() == "received unexpected message from connection")
 }
+
+/// Returns the first line if it is text, such as `SSH-2.0-OpenSSH_9.2`, and cannot have a token.
+fn banner(beginning: &[u8], redactor: &Redactor) -> Option<String> {
+    let line = beginning.split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
+    let line = str::from_utf8(&line[..line.len().min(MAX_BANNER)]).ok()?.trim();
+    let is_printable = line.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let may_have_a_token = line.starts_with(['{', '[', '<'])
+        || line.contains(['=', '`'])
+        || line.split(' ').any(|word| word.len() > MAX_WORD);
+    (!line.is_empty() && is_printable && !may_have_a_token).then(|| redactor.clean(line))
+}
+
+#[cfg(test)]
+#[path = "transport_tests.rs"]
+mod tests;

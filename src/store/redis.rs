@@ -17,8 +17,12 @@ pub(crate) use address::RedisAddress;
 use connection::Connection;
 
 use super::{Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError, StoreFuture};
+use crate::causes;
 use crate::random::unique_name;
 use crate::secret::Redactor;
+use crate::tls_failure::{self, Settings};
+
+const SETTINGS: Settings = Settings { ca_file: "cache_ca_file", address: "cache" };
 
 /// Returns the time of the server, and the entries, each cut off at the maximum length.
 const LOAD: &str = "local entries = {} \
@@ -84,15 +88,21 @@ impl Redis {
     }
 
     fn store_error(&self, error: &RedisError) -> StoreError {
+        let tls = causes::find::<rustls::Error>(error);
         let advice = match error.kind() {
             ErrorKind::AuthenticationFailed => "; check the user name and the password in the URL of the cache",
             ErrorKind::InvalidClientConfig => "; check the URL of the cache",
             _ => "",
         };
+        let reason = match tls {
+            Some(tls) => format!("no secure connection: {}", tls_failure::explain(tls, &SETTINGS)),
+            None if error.is_io_error() => causes::reason(error),
+            None => error.to_string(),
+        };
         // A server can repeat the refused command, including the password.
-        let reason = Redactor::new(&self.address.passwords().collect::<Vec<_>>()).clean(&error.to_string());
+        let reason = Redactor::new(&self.address.passwords().collect::<Vec<_>>()).clean(&reason);
         let is_refused = error.code().is_some_and(|code| matches!(code, "NOPERM" | "NOAUTH" | "WRONGPASS"));
-        let is_transient = advice.is_empty() && !is_refused;
+        let is_transient = advice.is_empty() && !is_refused && tls.is_none();
         StoreError { is_transient, ..StoreError::new(format!("{}: {reason}{advice}", self.address)) }
     }
 
@@ -171,3 +181,7 @@ impl Store for Redis {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "redis/tls_tests.rs"]
+mod tls_tests;

@@ -15,7 +15,7 @@ use super::support::sandbox::Sandbox;
 /// Longer than any deadline of the library.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const FIELDS: [&str; 7] = ["name", "options", "environment", "client", "responses", "calls", "requests"];
+const FIELDS: [&str; 8] = ["name", "options", "environment", "client", "connections", "responses", "calls", "requests"];
 
 pub struct Case {
     pub subject: String,
@@ -49,6 +49,9 @@ impl Case {
     pub fn run(&self, mut command: Command, sandbox: &Sandbox) -> Result<(), String> {
         let case = filled(&self.description, sandbox);
         sandbox.script(&case["responses"].as_array().into_iter().flatten().map(scripted_response).collect());
+        if let Some(faults) = case.get("connections") {
+            sandbox.fail_connections(faults);
+        }
         for (name, value) in case["environment"].as_object().into_iter().flatten() {
             command.env(name, value.as_str().unwrap());
         }

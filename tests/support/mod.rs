@@ -10,6 +10,8 @@ pub mod proxy;
 pub mod python;
 pub mod redis;
 pub mod sandbox;
+pub mod socks;
+pub mod tls;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

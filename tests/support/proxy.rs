@@ -1,5 +1,5 @@
 //! An HTTP proxy that knows one method, CONNECT (RFC 9110 section 9.3.6). It records its requests, and is a gate that a
-//! test can close.
+//! test can close. Instead of making tunnels it can respond to everything in one way.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,6 +13,8 @@ pub struct ConnectProxy {
 
 #[derive(Default)]
 struct State {
+    /// What it responds to each request before it closes the connection, if it makes no tunnels.
+    response: Option<&'static [u8]>,
     heads: Mutex<Vec<String>>,
     is_held: Mutex<bool>,
     released: Condvar,
@@ -21,9 +23,18 @@ struct State {
 impl ConnectProxy {
     /// Its threads wait for connections until the test process ends.
     pub fn start() -> Self {
+        Self::with(State::default())
+    }
+
+    /// One that responds to each request with these bytes.
+    pub fn responding(response: &'static [u8]) -> Self {
+        Self::with(State { response: Some(response), ..State::default() })
+    }
+
+    fn with(state: State) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(State::default());
+        let state = Arc::new(state);
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -34,8 +45,12 @@ impl ConnectProxy {
         Self { port, state }
     }
 
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     pub fn url(&self, username: &str, password: &str) -> String {
-        format!("http://{username}:{password}@127.0.0.1:{}", self.port)
+        format!("http://{username}:{password}@{}", self.address())
     }
 
     /// The heads of the requests so far.
@@ -65,7 +80,14 @@ fn tunnel(client: &TcpStream, state: &State) -> io::Result<()> {
     let mut reader = BufReader::new(client);
     while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head)? > 0 {}
     state.heads.lock().unwrap().push(head.clone());
-    let target = head.split(' ').nth(1).unwrap_or_default().replace("localhost", "127.0.0.1");
+    if let Some(response) = state.response {
+        { client }.write_all(response)?;
+        // Closed before the client has closed its end, what it sent since would reset the connection.
+        return reader.read_to_end(&mut Vec::new()).map(drop);
+    }
+    // The sandbox listens on one address only.
+    let target =
+        head.split(' ').nth(1).unwrap_or_default().replace("localhost", "127.0.0.1").replace("[::1]", "127.0.0.1");
     let server = TcpStream::connect(target)?;
     { client }.write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
     thread::scope(|scope| {

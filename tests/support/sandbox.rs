@@ -103,6 +103,11 @@ impl Sandbox {
         self.control("POST", "/responses", &responses.to_string());
     }
 
+    /// Queues faults of the next connections.
+    pub fn fail_connections(&self, faults: &Value) {
+        self.control("POST", "/connections", &faults.to_string());
+    }
+
     fn control(&self, method: &str, path: &str, body: &str) -> Value {
         let address = self.variable("TANGO_SANDBOX_CONTROL_URL").strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();

@@ -1,15 +1,12 @@
 //! The address of a Redis server, and how to connect to it.
 
 use std::fmt;
-use std::sync::Arc;
 
-use once_cell::sync::OnceCell;
 use redis::{ConnectionInfo, IntoConnectionInfo, RedisError};
-use rustls::ClientConfig;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::process::ProcessLocal;
+use crate::trust::Trust;
 
 /// The default prefix of keys.
 const PREFIX: &str = "tango-token:";
@@ -21,24 +18,15 @@ pub(crate) struct RedisAddress {
     nodes: Vec<Url>,
     is_cluster: bool,
     prefix: String,
-    /// The certificate authorities to trust instead of the system's, in PEM.
-    authorities: Option<Vec<u8>>,
-    /// Created with the first TLS connection, because reading the system's authorities is slow. It is local to the
-    /// process, because its session cache has locks.
-    tls: Arc<ProcessLocal<OnceCell<Arc<ClientConfig>>>>,
+    /// The certificate authorities to trust with TLS.
+    trust: Trust,
 }
 
 impl RedisAddress {
     /// Parses `redis://` or, with TLS, `rediss://`, then `[user:password@]host[:port][/database]`, with the parameters
     /// `cluster=true` and `prefix=`. Further URLs, separated by spaces, are further nodes of the cluster.
     pub fn parse(address: &str) -> Result<Self, &'static str> {
-        let mut parsed = Self {
-            nodes: Vec::new(),
-            is_cluster: false,
-            prefix: PREFIX.into(),
-            authorities: None,
-            tls: Arc::new(ProcessLocal::new()),
-        };
+        let mut parsed = Self { nodes: Vec::new(), is_cluster: false, prefix: PREFIX.into(), trust: Trust::System };
         for word in address.split_ascii_whitespace() {
             let mut url = Url::parse(word).map_err(|_| "is not a URL")?;
             if !matches!(url.scheme(), "redis" | "rediss") || !url.has_host() {
@@ -66,8 +54,8 @@ impl RedisAddress {
         }
     }
 
-    pub fn trust(&mut self, authorities: Option<Vec<u8>>) {
-        self.authorities = authorities;
+    pub fn trust(&mut self, trust: Trust) {
+        self.trust = trust;
     }
 
     /// Returns the passwords in the URLs, for redaction.
@@ -86,7 +74,7 @@ impl RedisAddress {
         self.is_cluster
     }
 
-    pub(super) fn has_tls(&self) -> bool {
+    pub fn has_tls(&self) -> bool {
         self.nodes[0].scheme() == "rediss"
     }
 
@@ -102,13 +90,8 @@ impl RedisAddress {
         Ok(info.set_redis_settings(settings))
     }
 
-    pub(super) fn authorities(&self) -> Option<&[u8]> {
-        self.authorities.as_deref()
-    }
-
-    /// Returns the TLS configuration of this process.
-    pub(super) fn tls(&self) -> Arc<OnceCell<Arc<ClientConfig>>> {
-        self.tls.get()
+    pub(super) fn trusted(&self) -> &Trust {
+        &self.trust
     }
 }
 

@@ -9,10 +9,7 @@ use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, TlsCertificates};
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time;
@@ -32,7 +29,15 @@ pub(super) enum Connection {
 impl Connection {
     pub async fn open(address: &RedisAddress) -> Result<Self, RedisError> {
         if address.is_cluster() {
-            return cluster(address).await.map(Self::Cluster);
+            return match cluster(address).await {
+                Ok(connection) => Ok(Self::Cluster(connection)),
+                // The cluster client keeps only the words of a cause, and those of a TLS handshake need an explanation.
+                Err(error) if address.has_tls() => {
+                    let handshake = time::timeout(CONNECT_TIMEOUT, secured(address)).await;
+                    Err(handshake.ok().and_then(Result::err).map_or(error, RedisError::from))
+                }
+                Err(error) => Err(error),
+            };
         }
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
@@ -82,44 +87,22 @@ async fn cluster(address: &RedisAddress) -> Result<ClusterConnection, RedisError
     if address.has_tls() {
         // Fails if the program has already chosen a provider, which is then used.
         let _ = default_provider().install_default();
-        let root_cert = address.authorities().map(<[u8]>::to_vec);
+        let root_cert = address.trusted().pem().map_err(io::Error::other)?;
         builder = builder.certs(TlsCertificates { client_tls: None, root_cert });
     }
     builder.build()?.get_async_connection().await
 }
 
-/// Opens a TLS connection to a single server. The redis crate would read the system's authorities for each connection,
-/// even if others are to be trusted, and would fail if one of them is damaged.
+/// Opens a TLS connection to a single server. The redis crate would read the system's authorities even if others are to
+/// be trusted, and would fail if one of them is damaged.
 async fn secured(address: &RedisAddress) -> io::Result<TlsStream<TcpStream>> {
     let url = &address.nodes()[0];
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     let stream = TcpStream::connect((host, url.port().unwrap_or(PORT))).await?;
     stream.set_nodelay(true)?;
-    TlsConnector::from(client_config(address)?).connect(name, stream).await
-}
-
-fn client_config(address: &RedisAddress) -> io::Result<Arc<ClientConfig>> {
-    address.tls().get_or_try_init(|| new_client_config(address)).map(Arc::clone)
-}
-
-fn new_client_config(address: &RedisAddress) -> io::Result<Arc<ClientConfig>> {
-    let provider = Arc::new(default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(io::Error::other)?;
-    let builder = match address.authorities() {
-        Some(pem) => builder.with_root_certificates(roots(pem)?),
-        None => builder.with_platform_verifier().map_err(io::Error::other)?,
-    };
-    Ok(Arc::new(builder.with_no_client_auth()))
-}
-
-fn roots(pem: &[u8]) -> io::Result<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
-    }
-    Ok(roots)
+    let config = address.trusted().client_config().map_err(io::Error::other)?;
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 fn timed_out() -> io::Error {

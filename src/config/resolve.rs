@@ -1,0 +1,226 @@
+//! Checks the options together and makes settings of them, so that one error names everything that has to be changed.
+
+use std::env;
+use std::time::Duration;
+
+use http::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use url::{Host, Url};
+
+use super::options::{
+    DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_AUDIENCE, DEFAULT_CONNECT_TIMEOUT, DEFAULT_SCOPE, DEFAULT_TOTAL_TIMEOUT, Options,
+};
+use super::proxy::{ProxyServer, Route};
+use super::settings::{Settings, TokenRequest, Transport};
+use super::{Environment, KeySource};
+use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
+use crate::error::{Error, Status};
+use crate::human;
+use crate::policy::Quota;
+use crate::trust::Trust;
+
+/// Tango's two audiences: the short name, each spelling in Tango's documentation, and the lifetime of the tokens. The
+/// short name stands for the first spelling.
+const AUDIENCES: [(&str, &[&str], Duration); 2] = [
+    ("24h", &["https://api.tangocard.com/", "https://api.tangocard.com"], Duration::from_secs(86_400)),
+    ("5min", &["api.bhn.com/fiveminute", "tango-api.bhn.com/fiveminute"], Duration::from_secs(300)),
+];
+/// Nothing is documented about other audiences: the shorter lifetime is the safe one.
+const UNDOCUMENTED_LIFETIME: Duration = Duration::from_secs(300);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
+
+impl Options {
+    pub fn resolve(&self) -> Result<Settings, Error> {
+        let mut problems = Problems::default();
+        let token_url = problems.note(self.resolve_token_url());
+        let request = self.resolve_request(&mut problems);
+        let transport = self.resolve_transport(token_url.as_ref(), &mut problems);
+        let binding = problems.note(self.resolve_binding());
+        let api_urls = problems.note(self.resolve_api_urls());
+        let cache = problems.note(self.resolve_cache());
+        match (token_url, request, transport, binding, api_urls, cache) {
+            (Some(token_url), Some(request), Some(transport), Some(binding), Some(api_urls), Some(cache)) => {
+                Ok(Settings { token_url, request, transport, binding, api_urls, cache })
+            }
+            _ => Err(problems.into_error()),
+        }
+    }
+
+    fn allows_plain_http(&self) -> bool {
+        self.allow_plain_http.unwrap_or_default()
+    }
+
+    fn resolve_token_url(&self) -> Result<Url, String> {
+        match (&self.token_url, self.environment) {
+            (Some(url), _) => self.resolve_url("token_url", &url.0),
+            (None, Some(environment)) => self.resolve_url("token_url", environment.token_url()),
+            (None, None) => Err("set environment (sandbox or production) or token_url".into()),
+        }
+    }
+
+    fn resolve_api_urls(&self) -> Result<Vec<Url>, String> {
+        let api = self.api_url.as_ref().map(|url| url.0.as_str()).or(self.environment.map(Environment::api_url));
+        let api = api.map(|url| self.resolve_url("api_url", url));
+        let more = self.allowed_origins.iter().flatten().map(|url| self.resolve_url("an allowed origin", &url.0));
+        api.into_iter().chain(more).collect()
+    }
+
+    fn resolve_url(&self, name: &str, text: &str) -> Result<Url, String> {
+        let url = Url::parse(text).map_err(|error| format!("{name} is not an absolute URL: {error}"))?;
+        match url.scheme() {
+            "https" => {}
+            "http" if self.allows_plain_http() || is_loopback(&url) => {}
+            "http" => {
+                return Err(format!("{name} must be https:// (plain http needs a loopback host or allow_plain_http)"));
+            }
+            _ => return Err(format!("{name} must be https://")),
+        }
+        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+            return Err(format!("{name} must have neither credentials nor a fragment"));
+        }
+        Ok(url)
+    }
+
+    fn resolve_binding(&self) -> Result<Option<Binding>, String> {
+        let required = match self.dpop.unwrap_or_default() {
+            DpopMode::Off => return Ok(None),
+            mode => mode == DpopMode::Required,
+        };
+        let key = match &self.dpop_key {
+            Some(KeySource::Given(key)) => Ok(key.clone()),
+            Some(KeySource::File(path)) => DpopKey::from_file(path),
+            None => DpopKey::generate(Algorithm::Es256),
+        };
+        let key = key.map_err(|error| format!("dpop_key: {error}"))?;
+        Ok(Some(Binding { key, required, is_configured: self.dpop_key.is_some() }))
+    }
+
+    fn resolve_request(&self, problems: &mut Problems) -> Option<TokenRequest> {
+        let client_id = problems.require("client_id", self.client_id.as_ref(), String::is_empty);
+        let client_secret = problems.require("client_secret", self.client_secret.as_ref(), is_empty);
+        let username = problems.require("username", self.username.as_ref(), String::is_empty);
+        let password = problems.require("password", self.password.as_ref(), is_empty);
+        let (audience, documented_lifetime, quota) = resolve_audience(self.audience.as_deref());
+        Some(TokenRequest {
+            client_id: client_id?,
+            client_secret: client_secret?,
+            username: username?,
+            password: password?,
+            scope: self.scope.clone().filter(|scope| !scope.is_empty()).unwrap_or_else(|| DEFAULT_SCOPE.into()),
+            audience,
+            documented_lifetime,
+            quota,
+        })
+    }
+
+    fn resolve_transport(&self, token_url: Option<&Url>, problems: &mut Problems) -> Option<Transport> {
+        let proxy = problems.note(self.resolve_proxy(token_url));
+        let trust = problems.note(self.resolve_trust(token_url, proxy.as_ref().and_then(Option::as_ref)));
+        let user_agent = problems.note(resolve_user_agent(self.user_agent.as_deref()));
+        let connect_timeout =
+            problems.note(resolve_timeout("connect_timeout", self.connect_timeout, DEFAULT_CONNECT_TIMEOUT));
+        let attempt_timeout =
+            problems.note(resolve_timeout("attempt_timeout", self.attempt_timeout, DEFAULT_ATTEMPT_TIMEOUT));
+        let total_timeout = problems.note(resolve_timeout("total_timeout", self.total_timeout, DEFAULT_TOTAL_TIMEOUT));
+        Some(Transport {
+            trust: trust?,
+            proxy: proxy?,
+            user_agent: user_agent?,
+            connect_timeout: connect_timeout?,
+            attempt_timeout: attempt_timeout?,
+            total_timeout: total_timeout?,
+        })
+    }
+
+    fn resolve_proxy(&self, token_url: Option<&Url>) -> Result<Option<ProxyServer>, String> {
+        // Plain http is for loopback: through a proxy the secrets would cross the network unencrypted.
+        let loopback_only = !self.allows_plain_http() && token_url.is_some_and(|url| url.scheme() == "http");
+        match self.proxy.as_ref().map(ExposeSecret::expose_secret) {
+            None | Some("" | "system") => match token_url.filter(|_| !loopback_only) {
+                Some(url) => {
+                    let Route { proxy, warning } = ProxyServer::of_environment(|name| env::var_os(name), url)?;
+                    warning.inspect(|warning| tracing::warn!("{warning}"));
+                    Ok(proxy)
+                }
+                None => Ok(None),
+            },
+            Some("none") => Ok(None),
+            Some(_) if loopback_only => Err("proxy needs an https:// token_url, or allow_plain_http".into()),
+            Some(url) if url.contains("://") => ProxyServer::parse("proxy", url).map(Some),
+            Some(_) => Err("proxy must be `system`, `none`, or the URL of a proxy".into()),
+        }
+    }
+
+    /// No certificates are looked for where there is no TLS.
+    fn resolve_trust(&self, token_url: Option<&Url>, proxy: Option<&ProxyServer>) -> Result<Trust, String> {
+        let has_tls = token_url.is_some_and(|url| url.scheme() == "https") || proxy.is_some_and(ProxyServer::has_tls);
+        match &self.ca_file {
+            Some(path) => Trust::file("ca_file", path),
+            None if has_tls => Trust::system(|name| env::var_os(name)),
+            None => Ok(Trust::System),
+        }
+    }
+}
+
+/// The problems found so far.
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn note<T>(&mut self, result: Result<T, String>) -> Option<T> {
+        result.map_err(|problem| self.0.push(problem)).ok()
+    }
+
+    fn require<T: Clone>(&mut self, name: &str, value: Option<&T>, is_empty: impl Fn(&T) -> bool) -> Option<T> {
+        let found = value.filter(|value| !is_empty(value)).cloned();
+        self.note(found.ok_or_else(|| format!("{name} is missing")))
+    }
+
+    fn into_error(self) -> Error {
+        Error::new(Status::InvalidConfiguration, format!("the configuration cannot be used: {}", self.0.join("; ")))
+    }
+}
+
+fn is_empty(secret: &SecretString) -> bool {
+    secret.expose_secret().is_empty()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// Returns the audience to send, the lifetime of its tokens, and their quota. Only a short name is replaced.
+fn resolve_audience(audience: Option<&str>) -> (String, Duration, Quota) {
+    let wanted = audience.filter(|text| !text.is_empty()).unwrap_or(DEFAULT_AUDIENCE);
+    for (short_name, spellings, lifetime) in AUDIENCES {
+        if wanted == short_name {
+            return (spellings[0].into(), lifetime, Quota::of_documented(lifetime));
+        }
+        if spellings.contains(&wanted) {
+            return (wanted.into(), lifetime, Quota::of_documented(lifetime));
+        }
+    }
+    (wanted.into(), UNDOCUMENTED_LIFETIME, Quota::Daily)
+}
+
+fn resolve_user_agent(agent: Option<&str>) -> Result<HeaderValue, String> {
+    let agent = agent.unwrap_or(concat!("tango-token/", env!("CARGO_PKG_VERSION")));
+    HeaderValue::from_str(agent).map_err(|_| "user_agent must be visible ASCII".into())
+}
+
+fn resolve_timeout(name: &str, timeout: Option<Duration>, default: Duration) -> Result<Duration, String> {
+    let timeout = timeout.unwrap_or(default);
+    if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
+        return Err(format!("{name} must be between 1 ms and {}", human::span(LONGEST_TIMEOUT)));
+    }
+    Ok(timeout)
+}
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;
