@@ -180,3 +180,11 @@ fn errors_are_classified() {
         assert_eq!((error.status(), error.http_status(), error.oauth_error()), (status, Some(http_status), Some(code)));
     }
 }
+
+#[test]
+fn refused_grant_is_named() {
+    let provider = Provider::start(&["--no-grant"]);
+    let error = Client::new(&provider.config()).unwrap().acquire().unwrap_err();
+    assert_eq!((error.http_status(), error.oauth_error()), (Some(400), Some("invalid_request")), "{error}");
+    assert!(error.message().contains("grant type `password`"), "{error}");
+}

@@ -42,10 +42,15 @@ pub(super) fn read(
     }
     let document = json::read(&text);
     let has_token = document.as_ref().is_some_and(has_token);
-    let error = document.as_ref().filter(|_| !has_token);
-    let said = error.map(|document| error_body::read_in_success(&document.value, context.redactor));
-    let said = response.identified(said.unwrap_or_default(), context);
-    let is_refusal = !has_token && (said.oauth_error.is_some() || daily_limit::is_in(&text));
+    let is_limit = !has_token && daily_limit::is_in(&text);
+    let said = match &document {
+        _ if is_limit => error_body::read(&text, headers, context.redactor),
+        Some(document) if !has_token => error_body::read_in_success(&document.value, context.redactor),
+        // What is no JSON may be a token.
+        _ => ServerResponse::default(),
+    };
+    let said = response.identified(said, context);
+    let is_refusal = !has_token && (said.oauth_error.is_some() || is_limit);
     if is_refusal || (status != StatusCode::OK && !has_token) {
         return Err(refusal::classify(&response, said, context));
     }

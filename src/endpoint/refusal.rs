@@ -63,7 +63,7 @@ fn meaning(response: &Received<'_>, said: &ServerResponse, context: &RequestCont
     };
     let by_code = || match said.oauth_error.as_deref() {
         _ if proof_refusal::is_about_proofs(said) => Some(proof_refusal::meaning(response, said, context)),
-        Some(code) => by_code(code, retry_after),
+        Some(code) => by_code(code, said, retry_after),
         None => None,
     };
     match http {
@@ -73,34 +73,47 @@ fn meaning(response: &Received<'_>, said: &ServerResponse, context: &RequestCont
     }
 }
 
-/// Returns the meaning of an error code (RFC 6749 section 5.2; those of the last group are borrowed from section 4.1.2.1
-/// and from RFC 8628 by servers that fail).
-fn by_code(code: &str, retry_after: Option<Duration>) -> Option<Meaning> {
-    let refused = |status, happened, advice| (status, FailureKind::Refused, happened, advice);
-    let busy = |status, happened| (status, FailureKind::Busy { retry_after }, happened, "");
-    let request_refused = |advice| refused(Status::RequestRefused, REQUEST_REFUSED, advice);
-    let (status, kind, happened, advice) = match code {
-        "invalid_client" | "invalid_grant" => {
-            refused(Status::CredentialsRefused, CREDENTIALS_REFUSED, CHECK_CREDENTIALS)
-        }
-        "unauthorized_client" => refused(
+/// Returns the meaning of an error code (RFC 6749 section 5.2).
+fn by_code(code: &str, said: &ServerResponse, retry_after: Option<Duration>) -> Option<Meaning> {
+    let (status, happened, advice) = match code {
+        "invalid_client" | "invalid_grant" => (Status::CredentialsRefused, CREDENTIALS_REFUSED, CHECK_CREDENTIALS),
+        "unauthorized_client" => (
             Status::CredentialsRefused,
             "the server does not let this client use the grant type `password`, or does not accept its credentials",
             "enable the grant for this client, and check client_id and client_secret in the Tango portal",
         ),
-        "unsupported_grant_type" => refused(
+        // oidc-provider: "requested grant type is not allowed for this client".
+        "invalid_request" if names_grant(said) => (
+            Status::RequestRefused,
+            "the server does not let this client use the grant type `password`",
+            "enable the grant for this client",
+        ),
+        "unsupported_grant_type" => (
             Status::RequestRefused,
             "the server does not support the grant type `password`",
             "check token_url, or enable the grant at the server",
         ),
-        "invalid_scope" => request_refused("check scope"),
-        "invalid_target" => request_refused("check audience"),
-        "temporarily_unavailable" => busy(Status::ServerError, "the server is temporarily unavailable"),
-        "server_error" => busy(Status::ServerError, "the server reports an error of its own"),
-        "slow_down" => busy(Status::RateLimited, FEWER_REQUESTS),
+        "invalid_scope" => (Status::RequestRefused, REQUEST_REFUSED, "check scope"),
+        "invalid_target" => (Status::RequestRefused, REQUEST_REFUSED, "check audience"),
+        _ => return by_code_of_failure(code, retry_after),
+    };
+    Some(Meaning { status, kind: FailureKind::Refused, happened: happened.into(), advice })
+}
+
+/// Returns the meaning of a code that servers borrow from RFC 6749 section 4.1.2.1 and RFC 8628 if they fail.
+fn by_code_of_failure(code: &str, retry_after: Option<Duration>) -> Option<Meaning> {
+    let (status, happened) = match code {
+        "temporarily_unavailable" => (Status::ServerError, "the server is temporarily unavailable"),
+        "server_error" => (Status::ServerError, "the server reports an error of its own"),
+        "slow_down" => (Status::RateLimited, FEWER_REQUESTS),
         _ => return None,
     };
-    Some(Meaning { status, kind, happened: happened.into(), advice })
+    Some(Meaning { status, kind: FailureKind::Busy { retry_after }, happened: happened.into(), advice: "" })
+}
+
+fn names_grant(said: &ServerResponse) -> bool {
+    let description = said.oauth_error_description.as_deref().unwrap_or_default().to_ascii_lowercase();
+    description.contains("grant type") || description.contains("grant_type")
 }
 
 const REQUEST_REFUSED: &str = "the server refuses the token request";

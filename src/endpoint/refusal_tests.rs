@@ -206,6 +206,14 @@ fn words_in_a_success_without_a_token_are_shown() {
 }
 
 #[test]
+fn words_of_the_daily_limit_are_shown_with_every_status() {
+    let limit = "Client shop 42 has exceeded the daily rate limit";
+    for status in [200, 400, 403, 503] {
+        assert_eq!(refused(status, limit).error.server_message(), Some(limit), "{status}");
+    }
+}
+
+#[test]
 fn text_of_a_success_that_may_be_a_token_is_not_shown() {
     for body in
         ["hush-hush", r#"{"access_token":"hush hush","message":"hush"}"#, r#"{"access_token":["hush"],"error":"hush"}"#]
@@ -217,8 +225,11 @@ fn text_of_a_success_that_may_be_a_token_is_not_shown() {
 
 #[test]
 fn grant_is_named_where_the_server_refuses_it() {
-    for code in ["unauthorized_client", "unsupported_grant_type"] {
-        let error = refused(400, &json!({"error": code}).to_string()).error;
+    let not_allowed = "requested grant type is not allowed for this client";
+    for (code, description) in
+        [("unauthorized_client", ""), ("unsupported_grant_type", ""), ("invalid_request", not_allowed)]
+    {
+        let error = refused(400, &json!({"error": code, "error_description": description}).to_string()).error;
         assert!(error.message().contains("the grant type `password`"), "{error}");
     }
 }

@@ -30,7 +30,7 @@ const TTL_SECONDS = new Map([
 ]);
 
 /** Returns a Provider with one client and one user. Other features of oidc-provider are turned off. */
-async function authorizationServer(issuer, credentials, { dpop, requireNonce, dpopBound }) {
+async function authorizationServer(issuer, credentials, { dpop, requireNonce, dpopBound, noGrant }) {
   const { clientId, clientSecret, username, password } = credentials;
   const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
   const provider = new Provider(issuer, {
@@ -43,7 +43,7 @@ async function authorizationServer(issuer, credentials, { dpop, requireNonce, dp
       client_id: clientId,
       client_secret: clientSecret,
       token_endpoint_auth_method: 'client_secret_post',
-      grant_types: ['password'],
+      grant_types: noGrant ? [] : ['password'],
       response_types: [],
       dpop_bound_access_tokens: dpopBound,
     }],
@@ -175,11 +175,12 @@ const { values } = parseArgs({
     dpop: { type: 'boolean', default: false },
     'require-nonce': { type: 'boolean', default: false },
     'dpop-bound': { type: 'boolean', default: false },
+    'no-grant': { type: 'boolean', default: false },
   },
 });
-const { cert, key, dpop, 'require-nonce': requireNonce, 'dpop-bound': dpopBound } = values;
+const { cert, key, dpop, 'require-nonce': requireNonce, 'dpop-bound': dpopBound, 'no-grant': noGrant } = values;
 if (!cert || !key || (!dpop && (requireNonce || dpopBound))) {
-  throw new Error('usage: node server.mjs --cert FILE --key FILE [--dpop [--require-nonce] [--dpop-bound]]');
+  throw new Error('usage: node server.mjs --cert FILE --key FILE [--dpop [--require-nonce] [--dpop-bound]] [--no-grant]');
 }
 
 // The issuer contains the port, so the server has to listen first.
@@ -192,7 +193,7 @@ const provider = await authorizationServer(issuer, {
   clientSecret: environment('TANGO_CLIENT_SECRET'),
   username: environment('TANGO_USERNAME'),
   password: environment('TANGO_PASSWORD'),
-}, { dpop, requireNonce, dpopBound });
+}, { dpop, requireNonce, dpopBound, noGrant });
 server.on('request', provider.callback());
 
 const stop = () => process.exit();
