@@ -211,8 +211,8 @@ def test_interpreter_exits_while_a_refresh_is_in_flight(start_sandbox: Callable[
         assert run(sandbox, program, PAUSE=pause) == ["end"]
 
 
-def test_interpreter_exits_while_the_library_thread_logs(sandbox: Sandbox) -> None:
-    """The library's thread attaches to the interpreter all the time, also while the interpreter is finalizing."""
+def test_interpreter_exits_while_the_log_thread_is_busy(sandbox: Sandbox) -> None:
+    """The log thread attaches to the interpreter all the time, also while the interpreter is finalizing."""
     program = """
         import logging, os, threading, time
         from tango_token import Client
