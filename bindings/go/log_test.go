@@ -64,7 +64,7 @@ func TestLogGoesToSlogUntilItIsTurnedOff(t *testing.T) {
 }
 
 func TestClientGetsATokenWhileTheLogHandlerHangs(t *testing.T) {
-	server := start(t)
+	server := start(t, "--quota-window-seconds", "0")
 	hanging := &gate{reached: make(chan struct{}, 1), opened: make(chan struct{})}
 	check(t, tangotoken.SetLogger(slog.New(hanging)))
 	defer tangotoken.SetLogger(nil)
