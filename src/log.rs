@@ -43,8 +43,8 @@ static RECEIVER: ArcSwapOption<Box<dyn LogReceiver>> = ArcSwapOption::const_empt
 /// A receiver that hangs must not block the program that replaces it.
 const MAX_DRAIN: Duration = Duration::from_secs(1);
 
-/// Sends the log of the process to this receiver. An earlier one first gets the lines that wait for it, unless that takes
-/// longer than a second.
+/// Sends the log of the process to this receiver. An earlier one first gets the lines that wait for it, unless that
+/// takes longer than a second.
 pub fn set_log_receiver(receiver: Option<Box<dyn LogReceiver>>) -> Result<(), Error> {
     if receiver.is_some() {
         install()?;

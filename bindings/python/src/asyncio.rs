@@ -1,7 +1,7 @@
 //! The core's futures as asyncio awaitables: polled on the event loop's thread, woken from the callback thread.
 //!
-//! This needs no second runtime. Of the event loop it uses only `create_future` and `call_soon_threadsafe`, which uvloop
-//! has as well. The network thread never waits for the GIL.
+//! This needs no second runtime. Of the event loop it uses only `create_future` and `call_soon_threadsafe`, which
+//! uvloop has as well. The network thread never waits for the GIL.
 
 use std::future::Future;
 use std::pin::Pin;

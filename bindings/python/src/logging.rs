@@ -11,8 +11,8 @@ static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// Connects the log to Python's `logging`, once.
 ///
-/// Called when a client is created, so that `logging` is imported on the caller's thread: on the log thread a fork could
-/// happen in the middle of the import.
+/// Called when a client is created, so that `logging` is imported on the caller's thread: on the log thread a fork
+/// could happen in the middle of the import.
 pub fn connect(py: Python<'_>) -> PyResult<()> {
     LOGGER.get_or_try_init(py, || {
         let logger = py.import("logging")?.call_method1("getLogger", ("tango_token",))?;

@@ -116,7 +116,8 @@ async def main():
 asyncio.run(main())
 """
     failing, sandbox = start_sandbox(), start_sandbox("--quota-window-seconds", "0")
-    for server, response in [(failing, {"status": 400, "body": '{"error": "invalid_client"}'}), (sandbox, {"status": 503})]:
+    refusal = {"status": 400, "body": '{"error": "invalid_client"}'}
+    for server, response in [(failing, refusal), (sandbox, {"status": 503})]:
         server.hold()
         server.script(response)
     control = sandbox.variables["TANGO_SANDBOX_CONTROL_URL"]
