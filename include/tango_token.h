@@ -48,14 +48,15 @@
  *           one rule: do not free a handle while another thread uses that same handle; _clone gives each its own. Do
  *           not change the environment (setenv) while another thread loads a configuration or makes a client. The
  *           library starts one thread when a call first needs the network or the shared cache, and keeps it until the
- *           process ends; it starts a second one, for callbacks, with the first asynchronous call or log line. Further
- *           threads are short-lived: while a host name is resolved (up to 4 per client), while a tango_dpop_sign signs
- *           a token request (up to 4 per key), and while a cache in a directory or behind callbacks is in use (one per
- *           refresh; up to 8 per client where calls hang). A program may close the descriptors of the library, as
- *           daemons do: the next call starts a new thread, and calls in flight keep their deadlines.
- * Callbacks run while the library holds no lock: tango_acquire_done and tango_log_callback on the callback thread, one
- *           after the other, all others on any thread. A slow one delays the callbacks after it, but no request.
- *           They must neither throw nor longjmp.
+ *           process ends; it starts a second one, for callbacks, with the first asynchronous call, and a third one
+ *           with the first line for a log callback. Further threads are short-lived: while a host name is resolved (up
+ *           to 4 per client), while a tango_dpop_sign signs a token request (up to 4 per key), and while a cache in a
+ *           directory or behind callbacks is in use (one per refresh; up to 8 per client where calls hang). A program
+ *           may close the descriptors of the library, as daemons do: the next call starts a new thread, and calls in
+ *           flight keep their deadlines.
+ * Callbacks run while the library holds no lock: tango_acquire_done on the callback thread and tango_log_callback on
+ *           the log thread, each one after the other, all others on any thread but that for the network. A slow one
+ *           delays the callbacks after it on its thread, but no request. They must neither throw nor longjmp.
  * Fork      A forked child may use every object. Requests in flight stay with the parent.
  * Exit      A process that ends by exit() or a return from main while a token request is in flight waits for its token,
  *           at most for the attempt timeout and five seconds more. _exit() and signals do not wait.
@@ -448,7 +449,7 @@ typedef void (*tango_dpop_release)(void *user_data);
 
 /**
  * Receives one line of the log: its `tango_log_level`, and a message that is borrowed until the function returns.
- * Called on the library's callback thread, one line after the other; it must neither throw nor longjmp. Lines that the
+ * Called on the library's log thread, one line after the other; it must neither throw nor longjmp. Lines that the
  * library would log from inside it are dropped. If it is so slow that 1,000 lines wait, further lines are dropped and
  * counted, and a later line reports how many.
  */

@@ -1241,8 +1241,8 @@ inline token acquire(const client &from, std::stop_token stop)
 
 #endif
 
-/// Receives one line of the log, borrowed until it returns. Called on the callback thread, one line after the other; it
-/// must not throw. Lines that the library would log from inside it are dropped.
+/// Receives one line of the log, borrowed until it returns. Called on the log thread, one line after the other; it must
+/// not throw. Lines that the library would log from inside it are dropped.
 using log_callback = std::function<void(tango_log_level level, std::string_view message)>;
 
 /// Sends the log of the whole process to `callback`, up to a level. An empty function stops it. No line contains a

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::callbacks::Foreign;
 use crate::dpop::DpopKey;
 use crate::error::Error;
 use crate::store::SharedCache;
@@ -95,6 +96,12 @@ enum CacheSource {
     /// `memory`, `file`, `file:` and a directory, or the URL of a Redis server, which can contain a password.
     Named(SecretString),
     Custom(Arc<dyn SharedCache>),
+}
+
+impl CacheSource {
+    fn custom(cache: impl SharedCache) -> Self {
+        Self::Custom(Arc::new(Foreign::new(cache)))
+    }
 }
 
 impl fmt::Debug for CacheSource {

@@ -22,7 +22,7 @@ SETTERS = {
     "key": ("DpopKey", "KeySource", "KeySource::Given(value)"),
     "key_file": ("impl Into<PathBuf>", "KeySource", "KeySource::File(value.into())"),
     "cache": ("impl Into<SecretString>", "CacheSource", "CacheSource::Named(value.into())"),
-    "custom_cache": ("impl SharedCache", "CacheSource", "CacheSource::Custom(Arc::new(value))"),
+    "custom_cache": ("impl SharedCache", "CacheSource", "CacheSource::custom(value)"),
 }
 # The functions of src/config/env.rs that read the value of a variable of each type.
 READERS = {
@@ -47,7 +47,6 @@ CORE = """//! The options of a client.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;

@@ -4,7 +4,6 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -284,7 +283,7 @@ impl Config {
 
     /// A custom cache, in any database that the program can reach, instead of [`cache`](Self::cache).
     pub fn custom_cache(&mut self, value: impl SharedCache) -> &mut Self {
-        self.set.cache = Some(CacheSource::Custom(Arc::new(value)));
+        self.set.cache = Some(CacheSource::custom(value));
         self
     }
 

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use tango_token::callback_threads::is_in_log_receiver;
 use tango_token::{Authorization, Client, Credentials, Observation, Verdict};
 
 use crate::asyncio::awaitable;
@@ -52,8 +53,8 @@ impl PyClient {
     ///     TangoError: there is no token; the subclass says why, and the message what to do.
     fn acquire(&self, py: Python<'_>) -> PyResult<PyToken> {
         let client = self.open(py)?;
-        let token = if logging::is_in_handler() {
-            // On the library's own thread this would wait for itself; the blocking call detects that, `wait` does not.
+        let token = if is_in_log_receiver() {
+            // A handler must not wait on the log thread; the blocking call detects that, `wait` does not.
             detached(py, || client.acquire())
         } else {
             wait(py, client.acquire_async())?
@@ -72,7 +73,7 @@ impl PyClient {
     ///     TangoError: there is no token; the subclass says why.
     fn authorize(&self, py: Python<'_>, method: &str, url: &str) -> PyResult<PyAuthorization> {
         let client = self.open(py)?;
-        let authorization = if logging::is_in_handler() {
+        let authorization = if is_in_log_receiver() {
             detached(py, || client.authorize(method, url))
         } else {
             wait(py, client.authorize_async(method, url))?
@@ -90,7 +91,7 @@ impl PyClient {
     fn authorize_again(&self, py: Python<'_>, refused: &Bound<'_, PyAuthorization>) -> PyResult<PyAuthorization> {
         let client = self.open(py)?;
         let refused: &Authorization = &refused.get().0;
-        let authorization = if logging::is_in_handler() {
+        let authorization = if is_in_log_receiver() {
             detached(py, || client.authorize_again(refused))
         } else {
             wait(py, client.authorize_again_async(refused))?
@@ -180,7 +181,9 @@ impl PyClient {
 
     /// Drops the token, the connection and the credentials. Later calls raise InvalidArgument.
     fn close(&self) {
-        drop(self.client.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Unlocked, because this can run the `__del__` of a custom signer.
+        drop(client);
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
