@@ -5,6 +5,7 @@ mod authorize;
 mod clocks;
 mod components;
 mod credential_state;
+mod observe;
 mod plan;
 mod process_state;
 mod publish;
@@ -33,8 +34,9 @@ use crate::process::ProcessLocal;
 use crate::runtime::{self, Runtime};
 use crate::token::{HeldToken, Token};
 
-pub use authorize::{Authorization, Observation, Verdict};
+pub use authorize::Authorization;
 use components::{Components, SystemComponents};
+pub use observe::{Observation, Verdict};
 use plan::Demand;
 use process_state::ProcessState;
 use refresh::{RefreshTask, ended_unexpectedly};

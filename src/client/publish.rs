@@ -80,7 +80,8 @@ impl RefreshTask {
     fn note_written(&self, ledger: &Ledger, suspects: &Suspects, has_token: bool) {
         self.record(|state, now| {
             state.ledger.is_unwritten &= state.ledger != *ledger;
-            if state.suspects != *suspects || !self.has_newest_secrets(state) {
+            // What has changed during the write is not in the cache.
+            if state.ledger.is_unwritten || state.suspects != *suspects || !self.has_newest_secrets(state) {
                 state.schedule.note_unwritten(now);
                 return;
             }

@@ -36,11 +36,12 @@ const MAX_LOCKS: u32 = 4;
 /// How a refresh ended, for everybody who waited for it.
 #[derive(Clone)]
 pub(super) enum Outcome {
-    Token {
-        held: Arc<HeldToken>,
-        /// It is served whatever has become of it: it has just been granted, or there is no other.
-        is_final: bool,
-    },
+    /// A token that was just granted. It is served even if it has expired meanwhile, but not if an API rejected it.
+    Granted(Arc<HeldToken>),
+    /// A token that is served whatever has become of it, because there is no other.
+    Only(Arc<HeldToken>),
+    /// A token that was held or found in the cache. It is served unless it has to be replaced by now.
+    Found(Arc<HeldToken>),
     /// Nothing was sent, or it failed.
     Failed { error: Error, settings: Arc<Settings> },
     /// It ended for callers who do not wait: its time was over while another process held the lock, or its credentials
@@ -193,7 +194,7 @@ impl RefreshTask {
             }
             Plan::Refresh { meanwhile: Some(held) } => {
                 self.record(|state, now| state.defer_to_other_process(now.after(OTHER_PROCESS_TAKES)));
-                Some(Outcome::Token { held, is_final: false })
+                Some(Outcome::Found(held))
             }
             Plan::Refresh { meanwhile: None } => {
                 let ticket = self.ticket.take_if(|ticket| ticket.try_retire_without_waiters());
@@ -307,7 +308,7 @@ impl RefreshTask {
                 drop(guard);
                 self.record(|state, _| state.hold(&held));
                 self.log_new_token(response.lifetime);
-                Outcome::Token { held, is_final: true }
+                Outcome::Granted(held)
             }
             Requested::Failed { failure, token } => self.fail(failure, token, lock, settled_by).await,
             Requested::LockLost => return Ok(None),
@@ -326,15 +327,16 @@ impl RefreshTask {
     ) -> Outcome {
         let error = self.record_failure(failure);
         if let Some(lock) = lock {
-            self.record(|state, now| state.schedule.synced_while_refused(now));
+            if self.inner.valid_token().is_none() {
+                self.record(|state, now| state.schedule.synced_while_refused(now));
+            }
             match &token {
                 Some(token) => self.publish(lock, token, settled_by).await,
                 None => drop(self.save(lock, None, settled_by).await),
             }
         }
         // As long as a valid token is held no caller gets an error.
-        let valid = self.inner.snapshot.load().token(self.inner.clock.now()).cloned();
-        valid.map_or_else(|| self.failed(error), |held| Outcome::Token { held, is_final: true })
+        self.inner.valid_token().map_or_else(|| self.failed(error), Outcome::Only)
     }
 
     fn held_from(&self, record: &Record) -> Arc<HeldToken> {
@@ -359,7 +361,7 @@ impl RefreshTask {
 
     fn outcome(&self, reply: Reply) -> Outcome {
         match reply {
-            Reply::Token(held) => Outcome::Token { held, is_final: false },
+            Reply::Token(held) => Outcome::Found(held),
             Reply::Refused { until } => {
                 let now = self.inner.clock.now();
                 self.failed(self.record(|state, _| state.refusal(until, now)))
