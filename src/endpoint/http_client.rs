@@ -6,10 +6,10 @@ use std::time::Duration;
 use reqwest::{redirect, tls};
 use secrecy::ExposeSecret;
 
-use super::resolver::Resolver;
 use super::transport::innermost;
 use crate::config::{Proxy, Settings};
 use crate::error::{Error, Status};
+use crate::resolver::Resolver;
 
 /// A connection is kept for a retry only: the next token is requested hours later.
 const IDLE_CONNECTION: Duration = Duration::from_secs(10);

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::process::ProcessLocal;
+use crate::resolver::Resolver;
 
 /// The default prefix of keys.
 const PREFIX: &str = "tango-token:";
@@ -26,6 +27,7 @@ pub(crate) struct RedisAddress {
     /// Created with the first TLS connection, because reading the system's authorities is slow. It is local to the
     /// process, because its session cache has locks.
     tls: Arc<ProcessLocal<OnceCell<Arc<ClientConfig>>>>,
+    resolver: Resolver,
 }
 
 impl RedisAddress {
@@ -38,6 +40,7 @@ impl RedisAddress {
             prefix: PREFIX.into(),
             authorities: None,
             tls: Arc::new(ProcessLocal::new()),
+            resolver: Resolver::new(),
         };
         for word in address.split_ascii_whitespace() {
             let mut url = Url::parse(word).map_err(|_| "is not a URL")?;
@@ -104,6 +107,10 @@ impl RedisAddress {
 
     pub(super) fn authorities(&self) -> Option<&[u8]> {
         self.authorities.as_deref()
+    }
+
+    pub(super) fn resolver(&self) -> &Resolver {
+        &self.resolver
     }
 
     /// Returns the TLS configuration of this process.
