@@ -109,8 +109,8 @@ impl Client {
     }
 
     /// The headers for sending the same request once more, after [`Verdict::Retry`]. Go on while that is the verdict:
-    /// it ends, usually after one retry, and after a few if other requests use up the API's nonces meanwhile. A nonce, a
-    /// clock and a token are different reasons, and count once each.
+    /// it ends, usually after one retry, and after a few if other requests use up the API's nonces meanwhile. A nonce,
+    /// a clock and a token are different reasons, and count once each.
     ///
     /// [`Verdict::Retry`]: crate::Verdict::Retry
     pub fn authorize_again(&self, refused: &Authorization) -> Result<Authorization, Error> {
