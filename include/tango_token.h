@@ -49,10 +49,11 @@
  *           not change the environment (setenv) while another thread loads a configuration or makes a client. The
  *           library starts one thread when a call first needs the network or the shared cache, and keeps it until the
  *           process ends; it starts a second one, for callbacks, with the first asynchronous call or log line. Further
- *           threads are short-lived: while a host name is resolved (up to 4 per client), while a tango_dpop_sign signs
- *           a token request (up to 4 per key), and while a cache in a directory or behind callbacks is in use (one per
- *           refresh; up to 8 per client where calls hang). A program may close the descriptors of the library, as
- *           daemons do: the next call starts a new thread, and calls in flight keep their deadlines.
+ *           threads are short-lived: while a host name is resolved (up to 4 per client for the token server, and 4 for
+ *           Redis), while a tango_dpop_sign signs a token request (up to 4 per key), and while a cache in a directory
+ *           or behind callbacks is in use (one per refresh; up to 8 per client where calls hang). A program may close
+ *           the descriptors of the library, as daemons do: the next call starts a new thread, and calls in flight keep
+ *           their deadlines.
  * Callbacks run while the library holds no lock: tango_acquire_done and tango_log_callback on the callback thread, one
  *           after the other, all others on any thread. A slow one delays the callbacks after it, but no request.
  *           They must neither throw nor longjmp.
