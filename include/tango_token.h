@@ -50,10 +50,10 @@
  *           library starts one thread when a call first needs the network or the shared cache, and keeps it until the
  *           process ends; it starts a second one, for callbacks, with the first asynchronous call, and a third one
  *           with the first line for a log callback. Further threads are short-lived: while a host name is resolved (up
- *           to 4 per client), while a tango_dpop_sign signs a token request (up to 4 per key), and while a cache in a
- *           directory or behind callbacks is in use (one per refresh; up to 8 per client where calls hang). A program
- *           may close the descriptors of the library, as daemons do: the next call starts a new thread, and calls in
- *           flight keep their deadlines.
+ *           to 4 per client for the token server, and 4 for Redis), while a tango_dpop_sign signs a token request (up
+ *           to 4 per key), and while a cache in a directory or behind callbacks is in use (one per refresh; up to 8 per
+ *           client where calls hang). A program may close the descriptors of the library, as daemons do: the next call
+ *           starts a new thread, and calls in flight keep their deadlines.
  * Callbacks run while the library holds no lock: tango_acquire_done on the callback thread and tango_log_callback on
  *           the log thread, each one after the other, all others on any thread but that for the network. A slow one
  *           delays the callbacks after it on its thread, but no request. They must neither throw nor longjmp.
@@ -102,7 +102,8 @@ enum tango_status
      */
     TANGO_STATUS_CONNECT_FAILED = 3,
     /**
-     * The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent.
+     * The TLS handshake failed: the certificate is not trusted, there is no common TLS version, or the server requires
+     * a client certificate. The server read no request.
      */
     TANGO_STATUS_TLS_FAILED = 4,
     /**
@@ -138,7 +139,7 @@ enum tango_status
      */
     TANGO_STATUS_SERVER_ERROR = 11,
     /**
-     * The response is not that of a token endpoint, for example a redirect. Check the token URL.
+     * The response is not that of a token endpoint: a redirect, for example, or not valid HTTP. Check the token URL.
      */
     TANGO_STATUS_UNEXPECTED_RESPONSE = 12,
     /**

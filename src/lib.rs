@@ -43,6 +43,7 @@ mod nul_terminated;
 mod policy;
 mod process;
 mod random;
+mod resolver;
 mod retry;
 mod role;
 mod runtime;

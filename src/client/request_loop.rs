@@ -207,11 +207,14 @@ impl RefreshTask {
         }
         self.record(|state, now| state.ledger.mark_in_flight(self.process.id, now));
         let saved = self.save(lock, None, Instant::now() + 2 * OPERATION_TIMEOUT).await?;
-        if saved == Saved::Written && !lock.is_held_for(self.deadline.least_lease()) {
-            // Writing took so long that the lease would end during the request.
-            return lock.extend(lease).await;
+        if saved == Saved::LockLost {
+            return Ok(false);
         }
-        Ok(saved == Saved::Written && lock.is_held())
+        if lock.is_held_for(self.deadline.least_lease()) {
+            return Ok(true);
+        }
+        // Writing took so long that the lease would end during the request.
+        Ok(lock.extend(lease).await? && lock.is_held_for(self.deadline.least_lease()))
     }
 }
 

@@ -7,6 +7,7 @@ mod damaged;
 mod dpop;
 mod fortnight;
 mod held_up;
+mod leases;
 mod memory_store;
 mod modes;
 mod outages;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::error::Status;
+use memory_store::{Calls, Held};
 use server::{ScriptedResponse, Server};
 use support::*;
 

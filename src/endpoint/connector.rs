@@ -21,8 +21,8 @@ use tower_service::Service;
 
 use super::proxy;
 use super::proxy_failure::{ProxyFailure, Reason};
-use super::resolver::Resolver;
 use crate::config::{ProxyServer, Settings};
+use crate::resolver::Resolver;
 use crate::trust::Trust;
 
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;

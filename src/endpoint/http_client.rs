@@ -20,12 +20,12 @@ use super::Failure;
 use super::connector::{BadConfiguration, BoxError, Connector, read_trust};
 use super::proxy;
 use super::proxy_failure::ProxyFailure;
-use super::resolver::Resolver;
 use super::transport;
 use crate::causes;
 use crate::config::{ProxyServer, Settings};
 use crate::error::{Error, Status};
 use crate::failure_kind::FailureKind;
+use crate::resolver::Resolver;
 use crate::secret::Redactor;
 use crate::trust::{self, Trust};
 

@@ -8,6 +8,7 @@ use super::*;
 use crate::clock::manual::ManualClock;
 use crate::dpop::{Algorithm, DpopKey, DpopMode};
 use crate::endpoint::{Failure, ProofRetries, TokenResponse, TokenSource};
+use crate::runtime::Runtime;
 use crate::store::{Names, Store};
 
 #[test]
