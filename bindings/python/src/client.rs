@@ -11,6 +11,7 @@ use crate::attach::{attached, detached, register_hooks};
 use crate::authorization::PyAuthorization;
 use crate::config;
 use crate::errors::{OrRaise, invalid_argument};
+use crate::keywords::Keyword;
 use crate::logging;
 use crate::token::PyToken;
 use crate::wait::wait;
@@ -26,7 +27,7 @@ impl PyClient {
     fn open(&self, py: Python<'_>) -> PyResult<Client> {
         drop(attached(py));
         let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        client.ok_or_else(|| invalid_argument(py, "this client was closed"))
+        client.ok_or_else(|| invalid_argument(py, "the client is closed; create another one"))
     }
 }
 
@@ -163,16 +164,16 @@ impl PyClient {
     fn set_credentials(
         &self,
         py: Python<'_>,
-        client_id: Option<String>,
-        client_secret: Option<String>,
-        username: Option<String>,
-        password: Option<String>,
+        client_id: Option<Bound<'_, PyAny>>,
+        client_secret: Option<Bound<'_, PyAny>>,
+        username: Option<Bound<'_, PyAny>>,
+        password: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let mut credentials = Credentials::new();
-        if let Some((id, secret)) = pair(py, client_id, client_secret, "client_id and client_secret")? {
+        if let Some((id, secret)) = pair(py, ("client_id", client_id), ("client_secret", client_secret))? {
             credentials = credentials.client(id, secret);
         }
-        if let Some((name, password)) = pair(py, username, password, "username and password")? {
+        if let Some((name, password)) = pair(py, ("username", username), ("password", password))? {
             credentials = credentials.service_account(name, password);
         }
         self.open(py)?.set_credentials(&credentials).or_raise(py)
@@ -216,15 +217,18 @@ impl PyClient {
     }
 }
 
-fn pair(
-    py: Python<'_>,
-    name: Option<String>,
-    secret: Option<String>,
-    called: &str,
-) -> PyResult<Option<(String, String)>> {
+type Argument<'a, 'py> = (&'a str, Option<Bound<'py, PyAny>>);
+
+/// Returns two arguments that belong together.
+fn pair(py: Python<'_>, name: Argument<'_, '_>, secret: Argument<'_, '_>) -> PyResult<Option<(String, String)>> {
     match (name, secret) {
-        (Some(name), Some(secret)) => Ok(Some((name, secret))),
-        (None, None) => Ok(None),
-        _ => Err(invalid_argument(py, &format!("{called} belong together: give both or neither"))),
+        ((_, None), (_, None)) => Ok(None),
+        ((called, Some(name)), (secret_called, Some(secret))) => {
+            Ok(Some((Keyword::new(called, name).string()?, Keyword::new(secret_called, secret).string()?)))
+        }
+        ((called, name), (secret_called, _)) => {
+            let (given, missing) = if name.is_some() { (called, secret_called) } else { (secret_called, called) };
+            Err(invalid_argument(py, &format!("{given} was given without {missing}: give both or neither")))
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use secrecy::ExposeSecret;
@@ -152,14 +153,19 @@ pub fn dpop_proof(
 /// Calls a custom signer. Keeps the exception that it raises, as the cause of the `SigningFailed` that follows.
 fn signature(sign: &Py<PyAny>, message: &[u8]) -> Result<Vec<u8>, SignerError> {
     let signed = attach(|py| {
-        let result = sign.call1(py, (PyBytes::new(py, message),));
-        result.and_then(|signature| Ok(signature.bind(py).cast::<PyBytes>()?.as_bytes().to_vec())).map_err(|error| {
+        let result = sign.call1(py, (PyBytes::new(py, message),)).and_then(|signature| to_bytes(signature.bind(py)));
+        result.map_err(|error| {
             let message = error.to_string();
             set_signer_exception(error);
             SignerError(message)
         })
     });
     signed.unwrap_or_else(|| Err(SignerError("the Python interpreter is finalizing".into())))
+}
+
+fn to_bytes(signature: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let bytes = signature.cast::<PyBytes>().map(|bytes| bytes.as_bytes().to_vec());
+    bytes.map_err(|_| PyTypeError::new_err(format!("sign must return bytes, not {}", signature.get_type())))
 }
 
 fn json(jwk: &Bound<'_, PyAny>) -> PyResult<String> {
