@@ -7,6 +7,7 @@ use std::time::Duration;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyUnicodeError};
 use pyo3::prelude::*;
+use pyo3::type_object::PyTypeCheck;
 use pyo3::types::{PyBool, PyDelta, PyDict, PySequence, PyString};
 use tango_token::DpopKey;
 
@@ -32,19 +33,27 @@ impl<'py> Keywords<'py> {
     }
 }
 
+/// An argument whose type the function checks itself: PyO3's errors do not name the argument.
+pub type Any<'py> = Bound<'py, PyAny>;
+
 /// An argument and its name, which the errors say. No error contains the value of a string: it may be a secret.
 pub struct Keyword<'py> {
     name: String,
-    value: Bound<'py, PyAny>,
+    value: Any<'py>,
 }
 
 impl<'py> Keyword<'py> {
-    pub fn new(name: impl Into<String>, value: Bound<'py, PyAny>) -> Self {
+    pub fn new(name: impl Into<String>, value: Any<'py>) -> Self {
         Self { name: name.into(), value }
     }
 
     pub fn string(&self) -> PyResult<String> {
-        self.extract("a str")
+        self.string_or("a str")
+    }
+
+    /// Returns the string of an argument that may have other types, which `expected` names, too.
+    pub fn string_or(&self, expected: &str) -> PyResult<String> {
+        self.extract(expected)
     }
 
     pub fn path(&self) -> PyResult<PathBuf> {
@@ -53,6 +62,21 @@ impl<'py> Keyword<'py> {
 
     pub fn flag(&self) -> PyResult<bool> {
         self.extract("a bool")
+    }
+
+    pub fn integer(&self) -> PyResult<i64> {
+        self.extract("an int")
+    }
+
+    pub fn callable(self) -> PyResult<Any<'py>> {
+        if self.value.is_callable() { Ok(self.value) } else { Err(self.wrong_type("a function")) }
+    }
+
+    pub fn object<T: PyTypeCheck>(self, expected: &str) -> PyResult<Bound<'py, T>> {
+        match self.value.cast::<T>() {
+            Ok(object) => Ok(object.clone()),
+            Err(_) => Err(self.wrong_type(expected)),
+        }
     }
 
     pub fn key(&self) -> PyResult<DpopKey> {
@@ -69,7 +93,9 @@ impl<'py> Keyword<'py> {
 
     /// Returns the value of one of the core's enumerations by its name.
     pub fn parse<T: FromStr<Err = &'static str>>(&self) -> PyResult<T> {
-        by_name(self.value.py(), &self.name, &self.string()?)
+        let value = self.string()?;
+        let invalid = |expected| invalid_argument(self.value.py(), &format!("{} must be {expected}", self.name));
+        value.parse().map_err(invalid)
     }
 
     /// Returns a timeout: seconds, whole or not, or a `datetime.timedelta`.
@@ -105,8 +131,7 @@ impl<'py> Keyword<'py> {
     }
 
     fn wrong_type(&self, expected: &str) -> PyErr {
-        let kind = self.value.get_type().fully_qualified_name().map_or_else(|_| "?".into(), |name| name.to_string());
-        PyTypeError::new_err(format!("{} must be {expected}, not {kind}", self.name))
+        PyTypeError::new_err(format!("{} must be {expected}, not {}", self.name, type_name(&self.value)))
     }
 
     fn out_of_range(&self) -> PyErr {
@@ -116,7 +141,12 @@ impl<'py> Keyword<'py> {
     }
 }
 
-/// Parses the name of a value of one of the core's enumerations.
-pub fn by_name<T: FromStr<Err = &'static str>>(py: Python<'_>, argument: &str, name: &str) -> PyResult<T> {
-    name.parse().map_err(|expected| invalid_argument(py, &format!("{argument} must be {expected}")))
+/// Returns the name of an object's type, as Python's own errors have it.
+pub fn type_name(object: &Bound<'_, PyAny>) -> String {
+    object.get_type().fully_qualified_name().map_or_else(|_| "an unknown type".into(), |name| name.to_string())
+}
+
+/// Returns the string of an argument that may be `None`.
+pub fn optional_string(name: &str, value: Option<Any<'_>>) -> PyResult<Option<String>> {
+    value.map(|value| Keyword::new(name, value).string()).transpose()
 }
