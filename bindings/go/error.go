@@ -12,7 +12,7 @@ import (
 )
 
 // ErrClosed is returned by the calls of a closed [Client].
-var ErrClosed = errors.New("tangotoken: the client is closed")
+var ErrClosed = errors.New("tangotoken: the client is closed; create another one")
 
 // LibraryError means that the native library could not be loaded. Its message lists the paths that were tried and says
 // how to install the library.

@@ -34,6 +34,10 @@ type Transport struct {
 
 // RoundTrip sends the request with a token.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if t.Client == nil {
+		closeBody(request)
+		return nil, errors.New("tangotoken: the Transport has no Client, which provides the tokens")
+	}
 	ctx := request.Context()
 	authorization, err := t.Client.Authorize(ctx, method(request), request.URL.String())
 	if err != nil {
