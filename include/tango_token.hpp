@@ -385,6 +385,7 @@ std::int32_t status_of(Work work) noexcept
         tango_callback_fail(exception.what());
         return -1;
     } catch (...) {
+        tango_callback_fail("it threw something that is not a std::exception");
         return -1;
     }
 #else
@@ -939,7 +940,7 @@ public:
     config &set_shared_cache(std::shared_ptr<shared_cache> cache) &
     {
         if (cache == nullptr)
-            return keep_failure(error(TANGO_STATUS_INVALID_ARGUMENT, "cache is null"));
+            return keep_failure(error(TANGO_STATUS_INVALID_ARGUMENT, "cache is NULL"));
         return keep(tango_config_set_cache_callbacks, &load_for_c, &save_for_c, &lock_for_c, &unlock_for_c,
                     &detail::end<std::shared_ptr<shared_cache>>, new std::shared_ptr<shared_cache>(std::move(cache)));
     }

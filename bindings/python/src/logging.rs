@@ -15,7 +15,10 @@ static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 /// could happen in the middle of the import.
 pub fn connect(py: Python<'_>) -> PyResult<()> {
     LOGGER.get_or_try_init(py, || {
-        let logger = py.import("logging")?.call_method1("getLogger", ("tango_token",))?;
+        let logging = py.import("logging")?;
+        let logger = logging.call_method1("getLogger", ("tango_token",))?;
+        // Libraries do this, so that a program without a configuration of `logging` has none of their lines on stderr.
+        logger.call_method1("addHandler", (logging.call_method0("NullHandler")?,))?;
         // This module has its own copy of `tracing`, so no other code can have set a subscriber.
         let _ = set_log_receiver(Some(Box::new(PythonLogger)));
         Ok::<_, PyErr>(logger.unbind())

@@ -109,3 +109,15 @@ def test_acquire_succeeds_when_a_handler_raises(sandbox: Sandbox, handled: Handl
     handled(fail)
     assert Client(**sandbox.options).acquire().value
     wait_until(lambda: any("a new token" in message for message in failed))
+
+
+def test_library_prints_nothing_when_logging_is_not_configured(sandbox: Sandbox) -> None:
+    sandbox.script({"status": 503})
+    program = """
+        import logging
+        from tango_token import Client
+        Client.from_env().acquire()
+        Client.from_env()
+        print(*[type(handler).__name__ for handler in logging.getLogger("tango_token").handlers])
+    """
+    assert run(sandbox, program) == ["NullHandler"]

@@ -60,8 +60,15 @@ namespace TangoToken.Tests
         [Test]
         public static void String_with_NUL_or_half_a_surrogate_pair_is_refused()
         {
-            Check.Throws<ArgumentException>(() => new TangoClient(new TangoClientOptions { Password = "before\0after" }));
-            Check.Throws<ArgumentException>(() => new TangoClient(new TangoClientOptions { Password = "half a pair: \ud83d" }));
+            var error = Check.Throws<ArgumentException>(
+                () => new TangoClient(new TangoClientOptions { Password = "before\0after" }));
+            Check.Contains("Password contains a NUL character", error.Message);
+            error = Check.Throws<ArgumentException>(
+                () => new TangoClient(new TangoClientOptions { Password = "half a pair: \ud83d" }));
+            Check.Contains("Password contains half a surrogate pair", error.Message);
+            Check.Equal(null, error.InnerException, "which could contain the secret");
+            error = Check.Throws<ArgumentException>(() => DpopKey.FromPem("\0"));
+            Check.Contains("pem contains a NUL character", error.Message);
         }
 
         [Test]
