@@ -21,8 +21,8 @@
 //! Events are reported through [`tracing`] and contain no secret. A subscriber runs on the thread that logs, which can
 //! be the one that sends the requests of all clients. The same is true for the wakers of the futures. As usual with
 //! `tracing` and async Rust, neither may block: a subscriber that writes to a slow destination hands its lines to a
-//! thread of its own (`tracing_appender::non_blocking` does that). A custom cache, a custom signer and their destructors
-//! do not run on that thread, and may block.
+//! thread of its own (`tracing_appender::non_blocking` does that). A custom cache, a custom signer and their
+//! destructors do not run on that thread, and may block.
 
 mod api;
 mod callbacks;

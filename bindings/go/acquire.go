@@ -37,8 +37,8 @@ var requests native.Table[chan outcome]
 // unexpectedCompletions counts completions of requests that are not pending. It stays 0 unless the library has a bug.
 var unexpectedCompletions atomic.Int64
 
-// done is the callback that completes a request. It runs on the library's callback thread, which completes all requests,
-// and so must not block: each channel has room for the outcome.
+// done is the callback that completes a request. It runs on the library's callback thread, which completes all
+// requests, and so must not block: each channel has room for the outcome.
 var done = sync.OnceValue(func() uintptr {
 	return purego.NewCallback(func(number uintptr, token native.Token, failure native.Error) {
 		if request, isPending := requests.Take(number); isPending {

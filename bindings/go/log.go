@@ -21,9 +21,9 @@ var logger atomic.Pointer[slog.Logger]
 // secret.
 //
 // SetLogger reads the levels that the logger is enabled for; call it again after they change. The library's log thread
-// calls the handlers, one record after the other, so a slow handler delays no call. While 1,000 records wait, further ones
-// are dropped and counted. The earlier logger first gets the records that wait for it, unless that takes longer than a
-// second.
+// calls the handlers, one record after the other, so a slow handler delays no call. While 1,000 records wait, further
+// ones are dropped and counted. The earlier logger first gets the records that wait for it, unless that takes longer
+// than a second.
 func SetLogger(target *slog.Logger) error {
 	library, err := native.Load()
 	if err != nil {

@@ -1,5 +1,5 @@
-/* A log callback and a `done` hang. Requests are sent and deadlines are kept all the same, and the log delays no `done`;
- * lines that wait for the log are bounded, in order, and those that were dropped are counted. */
+/* A log callback and a `done` hang. Requests are sent and deadlines are kept all the same, and the log delays no
+ * `done`; lines that wait for the log are bounded, in order, and those that were dropped are counted. */
 #include <semaphore.h>
 #include <stdatomic.h>
 

@@ -116,10 +116,10 @@ async def main():
 asyncio.run(main())
 """
     failing, sandbox = start_sandbox(), start_sandbox("--quota-window-seconds", "0")
-    refusal = {"status": 400, "body": '{"error": "invalid_client"}'}
-    for server, response in [(failing, refusal), (sandbox, {"status": 503})]:
-        server.hold()
-        server.script(response)
+    failing.hold()
+    failing.script({"status": 400, "body": '{"error": "invalid_client"}'})
+    sandbox.hold()
+    sandbox.script({"status": 503})
     control = sandbox.variables["TANGO_SANDBOX_CONTROL_URL"]
     variables = {"HELPER": HELPER, "CONTROL": control, "COUNT": "2", "OTHER": json.dumps(sandbox.options)}
     variables["TANGO_TOTAL_TIMEOUT_MS"] = "60000"
