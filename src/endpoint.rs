@@ -14,10 +14,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::{Body, RequestBuilder, Response, StatusCode};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
@@ -46,6 +47,9 @@ pub(crate) trait TokenSource: Send + Sync {
         timeout: Duration,
         proof_retries: &'a mut ProofRetries,
     ) -> Pin<Box<dyn Future<Output = Result<TokenResponse, Failure>> + Send + 'a>>;
+
+    /// Notes the token that the client holds, which no error may repeat.
+    fn hide(&self, _held_token: Option<SecretString>) {}
 }
 
 impl TokenSource for TokenEndpoint {
@@ -55,6 +59,10 @@ impl TokenSource for TokenEndpoint {
         proof_retries: &'a mut ProofRetries,
     ) -> Pin<Box<dyn Future<Output = Result<TokenResponse, Failure>> + Send + 'a>> {
         Box::pin(self.request(timeout, proof_retries))
+    }
+
+    fn hide(&self, held_token: Option<SecretString>) {
+        self.held_token.store(held_token.map(Arc::new));
     }
 }
 
@@ -70,7 +78,9 @@ pub(crate) struct TokenEndpoint {
     /// The newest nonce from this server.
     nonce: Nonce,
     server_clock: Arc<ServerClock>,
+    /// Knows the configured secrets.
     redactor: Redactor,
+    held_token: ArcSwapOption<SecretString>,
 }
 
 /// The reasons for a new proof that were used in a refresh. Each may be used once.
@@ -108,6 +118,7 @@ impl TokenEndpoint {
             nonce: Nonce::default(),
             server_clock: Arc::clone(server_clock),
             redactor: settings.redactor(),
+            held_token: ArcSwapOption::empty(),
         })
     }
 
@@ -165,9 +176,27 @@ impl TokenEndpoint {
                 documented_lifetime: self.documented_lifetime,
                 binding: self.binding.as_ref(),
             };
-            response::parse(&body, &context).map_err(|problem| self.unusable(&response, problem))
+            let token = response::parse(&body, &context).map_err(|problem| self.unusable(&response, problem))?;
+            Ok(self.without_secret_scope(token))
         } else {
-            Err(refusal::classify(status, response.headers(), &body, now, &self.redactor))
+            Err(refusal::classify(status, response.headers(), &body, now, &self.redactor()))
+        }
+    }
+
+    /// Replaces a scope that contains a secret, because programs show and log scopes.
+    fn without_secret_scope(&self, mut token: TokenResponse) -> TokenResponse {
+        if self.redactor().with(token.access_token.expose_secret()).finds_secret_in(&token.scope) {
+            tracing::warn!("the server sent a scope that contains a secret; the requested scope is assumed");
+            token.scope.clone_from(&self.requested_scope);
+        }
+        token
+    }
+
+    /// Returns a redactor that knows the configured secrets and the token that is held.
+    fn redactor(&self) -> Redactor {
+        match &*self.held_token.load() {
+            Some(token) => self.redactor.clone().with(token.expose_secret()),
+            None => self.redactor.clone(),
         }
     }
 
@@ -186,7 +215,7 @@ impl TokenEndpoint {
             client = self.client_id,
             http_status = response.status().as_u16(),
             ms = milliseconds_since(start),
-            request_id = refusal::request_id(response.headers(), &self.redactor),
+            request_id = refusal::request_id(response.headers(), &self.redactor()),
             "the token endpoint responded"
         );
     }
@@ -225,11 +254,11 @@ impl TokenEndpoint {
 
     fn no_response(&self, error: reqwest::Error, sent: &Sent) -> Failure {
         // The query of the URL may contain a secret.
-        transport::failure(&error.without_url(), sent.is_true(), &self.url, &self.redactor)
+        transport::failure(&error.without_url(), sent.is_true(), &self.url, &self.redactor())
     }
 
     fn unusable(&self, response: &Response, problem: Problem) -> Failure {
-        response::unusable(response.headers(), problem, &self.redactor)
+        response::unusable(response.headers(), problem, &self.redactor())
     }
 }
 

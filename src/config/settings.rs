@@ -1,5 +1,6 @@
 //! A checked configuration: complete, consistent, and with its files read.
 
+use std::env;
 use std::time::Duration;
 
 use reqwest::Certificate;
@@ -12,6 +13,9 @@ use crate::dpop::Binding;
 use crate::policy::Quota;
 use crate::secret::Redactor;
 use crate::store::Identity;
+
+/// The variables in which an HTTP client finds the proxies of the system.
+const PROXY_VARIABLES: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
 /// The checked configuration of a client.
 #[derive(Clone)]
@@ -43,10 +47,9 @@ impl Settings {
 
     /// Returns a redactor that knows every secret except the tokens.
     pub fn redactor(&self) -> Redactor {
-        let mut secrets = vec![&self.request.client_secret, &self.request.password];
-        let (proxy_password, cache_passwords) = (self.transport.proxy.password(), self.cache.passwords());
-        secrets.extend(&proxy_password);
-        secrets.extend(&cache_passwords);
+        let (proxy_passwords, cache_passwords) = (self.transport.proxy.passwords(), self.cache.passwords());
+        let credentials = [&self.request.client_secret, &self.request.password];
+        let secrets = credentials.into_iter().chain(&proxy_passwords).chain(&cache_passwords);
         Redactor::new(secrets)
     }
 }
@@ -96,9 +99,21 @@ pub(crate) enum Proxy {
 }
 
 impl Proxy {
-    /// Returns the password in the URL of an explicit proxy.
-    pub fn password(&self) -> Option<SecretString> {
-        let Self::Explicit(url) = self else { return None };
-        Url::parse(url.expose_secret()).ok()?.password().map(SecretString::from)
+    /// Returns the passwords in the URL of the explicit proxy, or of those in the environment. They are encoded as in a
+    /// URL, which the redactor decodes.
+    pub fn passwords(&self) -> Vec<SecretString> {
+        let password = |url: &str| {
+            // The environment may name a proxy without a scheme.
+            let url = if url.contains("://") { Url::parse(url) } else { Url::parse(&format!("http://{url}")) };
+            url.ok()?.password().map(SecretString::from)
+        };
+        match self {
+            Self::None => Vec::new(),
+            Self::Explicit(url) => password(url.expose_secret()).into_iter().collect(),
+            Self::System => {
+                let urls = PROXY_VARIABLES.iter().filter_map(|name| env::var(name).ok());
+                urls.filter_map(|url| password(&url)).collect()
+            }
+        }
     }
 }
