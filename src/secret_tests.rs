@@ -93,7 +93,7 @@ fn token_that_this_client_does_not_hold_is_not_shown() {
 }
 
 #[test]
-fn texts_are_reduced_to_one_line_and_shortened() {
+fn strings_are_reduced_to_one_line_and_shortened() {
     let redactor = redactor("the-secret");
     assert_eq!(redactor.clean(" two\r\nlines\0 \u{1b}[31m "), "two  lines   [31m");
     let long = redactor.clean(&"ä".repeat(1_000));
