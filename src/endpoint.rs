@@ -30,10 +30,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Request, Response, Version};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
@@ -61,6 +62,9 @@ pub(crate) trait TokenSource: Send + Sync {
         timeout: Duration,
         proof_retries: &'a mut ProofRetries,
     ) -> Pin<Box<dyn Future<Output = Result<TokenResponse, Failure>> + Send + 'a>>;
+
+    /// Notes the token that the client holds, which no error may repeat.
+    fn hide(&self, _held_token: Option<SecretString>) {}
 }
 
 impl TokenSource for TokenEndpoint {
@@ -70,6 +74,10 @@ impl TokenSource for TokenEndpoint {
         proof_retries: &'a mut ProofRetries,
     ) -> Pin<Box<dyn Future<Output = Result<TokenResponse, Failure>> + Send + 'a>> {
         Box::pin(self.request(timeout, proof_retries))
+    }
+
+    fn hide(&self, held_token: Option<SecretString>) {
+        self.held_token.store(held_token.map(Arc::new));
     }
 }
 
@@ -85,7 +93,9 @@ pub(crate) struct TokenEndpoint {
     /// The newest nonce from this server.
     nonce: Nonce,
     server_clock: Arc<ServerClock>,
+    /// Knows the configured secrets.
     redactor: Redactor,
+    held_token: ArcSwapOption<SecretString>,
 }
 
 /// The reasons for a new proof that were used in a refresh. Each may be used once.
@@ -124,6 +134,7 @@ impl TokenEndpoint {
             nonce: Nonce::default(),
             server_clock: Arc::clone(server_clock),
             redactor: settings.redactor(),
+            held_token: ArcSwapOption::empty(),
         })
     }
 
@@ -156,7 +167,7 @@ impl TokenEndpoint {
     }
 
     async fn send(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<TokenResponse, Failure> {
-        let sent = Sent::default();
+        let (sent, redactor) = (Sent::default(), self.redactor());
         let request = self.http_request(self.proof(deadline, iat, nonce).await?, &sent);
         let (start, sent_at) = (std::time::Instant::now(), self.server_clock.boot_time());
         let (client, dpop) = (&self.client_id, self.binding.is_some());
@@ -164,27 +175,33 @@ impl TokenEndpoint {
         // Not the timeout of the HTTP client, which looks at its clock before it looks at the response.
         let timed_out = || self.http.timed_out(sent.is_true());
         let response = deadline::until(deadline, self.http.send(request)).await.ok_or_else(timed_out)?;
-        let mut response = response.map_err(|error| self.http.failure(&*error, sent.is_true(), &self.redactor))?;
-        if let Some(failure) = self.http.refused_by_proxy(&response, &self.redactor) {
+        let mut response = response.map_err(|error| self.http.failure(&*error, sent.is_true(), &redactor))?;
+        if let Some(failure) = self.http.refused_by_proxy(&response, &redactor) {
             return Err(failure);
         }
         if response.version() == Version::HTTP_09 {
             let beginning = response_body::read_beginning(&mut response, deadline).await;
-            return Err(transport::not_http(&beginning, &self.url, &self.redactor));
+            return Err(transport::not_http(&beginning, &self.url, &redactor));
         }
-        self.log_response(&response, start);
+        self.log_response(&response, start, &redactor);
         let now = self.learn(response.headers(), sent_at);
         let body = response_body::read(&mut response, deadline).await;
-        self.read(&response, body, now)
+        self.read(&response, body, now, &redactor)
     }
 
     /// Reads a response. What arrived of its body is used, although it may have been cut off or announced with a wrong
     /// length.
-    fn read(&self, response: &Response, body: PartialBody, now: i64) -> Result<TokenResponse, Failure> {
+    fn read(
+        &self,
+        response: &Response,
+        body: PartialBody,
+        now: i64,
+        redactor: &Redactor,
+    ) -> Result<TokenResponse, Failure> {
         let (status, headers) = (response.status(), response.headers());
         let bytes = match response_body::decode(body.bytes, headers) {
             Ok(bytes) => bytes,
-            Err(coding) if status.is_success() => return Err(self.unusable(response, coding.problem().into())),
+            Err(coding) if status.is_success() => return Err(unusable(response, coding.problem().into(), redactor)),
             Err(coding) => Zeroizing::new(format!("a body that {}", coding.problem()).into()),
         };
         let is_too_long = matches!(body.end, End::TooLong) || bytes.len() > MAX_LENGTH;
@@ -192,17 +209,34 @@ impl TokenEndpoint {
             scope: &self.requested_scope,
             documented_lifetime: self.documented_lifetime,
             binding: self.binding.as_ref(),
-            redactor: &self.redactor,
+            redactor,
         };
         let outcome = outcome::read(status, headers, &bytes, now, &context);
         let is_malformed = outcome.as_ref().is_err_and(|failure| failure.error.status() == Status::MalformedResponse);
         match body.end {
             End::Broken(error) if is_malformed => {
-                Err(transport::broken_body(&error, status.as_u16(), &self.url, &self.redactor))
+                Err(transport::broken_body(&error, status.as_u16(), &self.url, redactor))
             }
             End::TimedOut if is_malformed => Err(transport::timed_out(true, &self.url)),
-            _ if is_malformed && is_too_long => Err(self.unusable(response, "is longer than 64 KiB".into())),
-            _ => outcome,
+            _ if is_malformed && is_too_long => Err(unusable(response, "is longer than 64 KiB".into(), redactor)),
+            _ => outcome.map(|token| self.without_secret_scope(token, redactor)),
+        }
+    }
+
+    /// Replaces a scope that contains a secret, because programs show and log scopes.
+    fn without_secret_scope(&self, mut token: TokenResponse, redactor: &Redactor) -> TokenResponse {
+        if redactor.clone().with(token.access_token.expose_secret()).finds_secret_in(&token.scope) {
+            tracing::warn!("the server sent a scope that contains a secret; the requested scope is assumed");
+            token.scope.clone_from(&self.requested_scope);
+        }
+        token
+    }
+
+    /// Returns a redactor that knows the configured secrets and the token that is held.
+    fn redactor(&self) -> Redactor {
+        match &*self.held_token.load() {
+            Some(token) => self.redactor.clone().with(token.expose_secret()),
+            None => self.redactor.clone(),
         }
     }
 
@@ -216,12 +250,12 @@ impl TokenEndpoint {
         self.server_clock.time_of(date)
     }
 
-    fn log_response(&self, response: &Response, start: std::time::Instant) {
+    fn log_response(&self, response: &Response, start: std::time::Instant, redactor: &Redactor) {
         tracing::debug!(
             client = self.client_id,
             http_status = response.status().as_u16(),
             ms = milliseconds_since(start),
-            request_id = headers::request_id(response.headers(), &self.redactor),
+            request_id = headers::request_id(response.headers(), redactor),
             "the token endpoint responded"
         );
     }
@@ -265,15 +299,15 @@ impl TokenEndpoint {
         };
         proof.and_then(header).map(Some).map_err(|error| Failure::new(error, FailureKind::NotTrusted))
     }
+}
 
-    fn unusable(&self, response: &Response, problem: Problem) -> Failure {
-        let said = ServerResponse {
-            http_status: Some(response.status().as_u16()),
-            request_id: headers::request_id(response.headers(), &self.redactor),
-            ..ServerResponse::default()
-        };
-        response::unusable(problem, said)
-    }
+fn unusable(response: &Response, problem: Problem, redactor: &Redactor) -> Failure {
+    let said = ServerResponse {
+        http_status: Some(response.status().as_u16()),
+        request_id: headers::request_id(response.headers(), redactor),
+        ..ServerResponse::default()
+    };
+    response::unusable(problem, said)
 }
 
 fn signer_failed<T>(problem: &dyn fmt::Display) -> Result<T, Error> {
