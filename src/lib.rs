@@ -17,6 +17,7 @@
 //! C has the same interface in `include/tango_token.h`. Events are reported through [`tracing`] and contain no secret.
 
 mod api;
+mod bom;
 mod callbacks;
 mod client;
 mod clock;
@@ -30,6 +31,7 @@ mod failure_kind;
 mod ffi;
 mod human;
 mod nul_terminated;
+mod pem;
 mod policy;
 mod process;
 mod random;

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::CacheSource;
 use super::options::Options;
+use crate::pem;
 use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store};
 use crate::threads::Workers;
 
@@ -100,7 +101,9 @@ impl Options {
     fn read_cache_authorities(&self) -> Result<Option<Vec<u8>>, String> {
         let Some(path) = &self.cache_ca_file else { return Ok(None) };
         super::resolve::read_authorities(path).map_err(|problem| format!("cache_{problem}"))?;
-        fs::read(path).map(Some).map_err(|error| format!("cache_ca_file {}: {error}", path.display()))
+        let content = fs::read(path).map_err(|error| format!("cache_ca_file {}: {error}", path.display()))?;
+        // The redis crate parses it again, with a stricter parser.
+        Ok(Some(pem::normalized(&content).to_vec()))
     }
 }
 

@@ -17,6 +17,7 @@ use super::{Environment, KeySource};
 use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
 use crate::error::{Error, Status};
 use crate::human;
+use crate::pem;
 use crate::policy::Quota;
 
 /// Tango's two audiences: the short name, each spelling in Tango's documentation, and the lifetime of the tokens. The
@@ -184,9 +185,10 @@ fn resolve_audience(audience: Option<&str>) -> (String, Duration, Quota) {
 
 pub(super) fn read_authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     let problem = |what: &dyn std::fmt::Display| format!("ca_file {}: {what}", path.display());
-    let pem = fs::read(path).map_err(|error| problem(&error))?;
-    let authorities = Certificate::from_pem_bundle(&pem).map_err(|_| problem(&"not a file of PEM certificates"))?;
-    if authorities.is_empty() { Err(problem(&"holds no PEM certificate")) } else { Ok(authorities) }
+    let content = fs::read(path).map_err(|error| problem(&error))?;
+    let certificates = pem::certificates(&content).map_err(|what| problem(&format_args!("the file {what}")))?;
+    let authorities: Result<_, _> = certificates.iter().map(|der| Certificate::from_der(der)).collect();
+    authorities.map_err(|_| problem(&"one of the certificates cannot be read"))
 }
 
 fn resolve_proxy(proxy: Option<&SecretString>, loopback_only: bool) -> Result<Proxy, String> {
