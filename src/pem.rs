@@ -6,16 +6,43 @@ use zeroize::Zeroizing;
 
 use crate::bom::without_bom;
 
-/// Returns PEM without blanks around its lines, which a parser need not accept but should (RFC 7468 section 2), and
-/// without byte order marks, which also stand between files that were joined.
+const DASHES: &[u8] = b"-----";
+const MARKERS: [&[u8]; 2] = [b"-----BEGIN ", b"-----END "];
+
+/// Returns PEM in the strict form of RFC 7468: without blanks around and between its characters, and with line breaks
+/// around BEGIN and END. YAML and environment variables change those; section 2 advises parsers to accept that. Byte
+/// order marks are removed, which also stand between files that were joined.
 pub(crate) fn normalized(content: &[u8]) -> Zeroizing<Vec<u8>> {
-    // The exact capacity: a vector that grows leaves copies of a private key in freed memory.
-    let mut lines = Zeroizing::new(Vec::with_capacity(content.len() + 1));
+    // The largest capacity at once: a vector that grows leaves copies of a private key in freed memory.
+    let mut lines = Zeroizing::new(Vec::with_capacity(content.len() + content.len() / 4 + 2));
     for line in content.split(|&byte| byte == b'\n' || byte == b'\r') {
-        lines.extend_from_slice(without_bom(line.trim_ascii()).trim_ascii());
-        lines.push(b'\n');
+        push_line(without_bom(line.trim_ascii()), &mut lines);
     }
     lines
+}
+
+fn push_line(mut line: &[u8], lines: &mut Vec<u8>) {
+    while let Some(start) = MARKERS.into_iter().filter_map(|marker| find(line, marker)).min()
+        && let Some(name) = find(&line[start + DASHES.len()..], DASHES)
+    {
+        let end = start + DASHES.len() + name + DASHES.len();
+        push_words(&line[..start], lines);
+        lines.extend_from_slice(&line[start..end]);
+        lines.push(b'\n');
+        line = &line[end..];
+    }
+    push_words(line, lines);
+}
+
+fn push_words(words: &[u8], lines: &mut Vec<u8>) {
+    for word in words.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
+        lines.extend_from_slice(word);
+        lines.push(b'\n');
+    }
+}
+
+fn find(content: &[u8], part: &[u8]) -> Option<usize> {
+    content.windows(part.len()).position(|window| window == part)
 }
 
 /// Returns the certificates in PEM. The error is a predicate, such as `is empty`, and repeats nothing.
@@ -30,7 +57,7 @@ pub(crate) fn certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>
 
 /// Returns what a file without certificates in PEM is.
 fn reason(content: &[u8]) -> &'static str {
-    let contains = |label: &str| content.windows(label.len()).any(|window| window == label.as_bytes());
+    let contains = |label: &str| find(content, label.as_bytes()).is_some();
     match content {
         [] => "is empty",
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
@@ -62,12 +89,14 @@ mod tests {
             PEM.replace('\n', "\r\n"),
             PEM.replace('\n', "\n    ").replacen('-', "  -", 1),
             PEM.replace('\n', " \t\n"),
+            PEM.replace('\n', " "),
+            format!("a: {}", PEM.replace('\n', "")),
             PEM.trim_end().to_owned(),
         ] {
             assert_eq!(certificates(content.as_bytes()).unwrap()[0].as_ref(), [0, 1, 2, 3, 4, 5], "{content:?}");
         }
-        let joined = format!("{PEM}\u{feff}{PEM}");
-        assert_eq!(certificates(joined.as_bytes()).unwrap().len(), 2);
+        let joined = format!("{PEM}\u{feff}{} {PEM}", PEM.trim_end());
+        assert_eq!(certificates(joined.as_bytes()).unwrap().len(), 3);
     }
 
     #[test]
