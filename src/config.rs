@@ -1,6 +1,7 @@
 //! The configuration of a client: credentials, servers, limits, DPoP and the cache.
 
 mod cache;
+mod characters;
 mod credentials;
 mod env;
 mod options;

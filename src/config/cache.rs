@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::CacheSource;
+use super::{CacheSource, characters};
 use super::options::Options;
 use crate::pem;
 use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store};
@@ -81,27 +81,30 @@ impl Options {
 
     /// No error repeats `name`: it may contain a password.
     fn resolve_place(&self, name: &str) -> Result<Place, String> {
+        let label = self.label("cache");
+        characters::name(name).map_err(|problem| format!("{label} {problem}"))?;
         match name.split_once(':') {
             None if name.is_empty() || name == "memory" => Ok(Place::Memory),
             None if name == "file" => FileCache::default_directory()
                 .map(Place::Directory)
-                .ok_or_else(|| "cache: there is no home directory; name a directory (file:/a/directory)".into()),
+                .ok_or_else(|| format!("{label}: there is no home directory; name a directory (file:/a/directory)")),
             Some(("file", path)) if path.starts_with('/') => Ok(Place::Directory(path.into())),
-            Some(("file", _)) => Err("cache: the directory must be an absolute path (file:/a/directory)".into()),
+            Some(("file", _)) => Err(format!("{label}: the directory must be an absolute path (file:/a/directory)")),
             Some(("redis" | "rediss", _)) => {
                 let mut address =
-                    RedisAddress::parse(name).map_err(|problem| format!("cache: the address {problem}"))?;
+                    RedisAddress::parse(name).map_err(|problem| format!("{label}: the address {problem}"))?;
                 address.trust(self.read_cache_authorities()?);
                 Ok(Place::Redis(address))
             }
-            _ => Err("cache must be `memory`, `file`, `file:/a/directory`, or a redis:// or rediss:// URL".into()),
+            _ => Err(format!("{label} must be `memory`, `file`, `file:/a/directory`, or a redis:// or rediss:// URL")),
         }
     }
 
     fn read_cache_authorities(&self) -> Result<Option<Vec<u8>>, String> {
         let Some(path) = &self.cache_ca_file else { return Ok(None) };
-        super::resolve::read_authorities(path).map_err(|problem| format!("cache_{problem}"))?;
-        let content = fs::read(path).map_err(|error| format!("cache_ca_file {}: {error}", path.display()))?;
+        let label = self.label("cache_ca_file");
+        super::resolve::read_authorities(label, path)?;
+        let content = fs::read(path).map_err(|error| format!("{label} {}: {error}", path.display()))?;
         // The redis crate parses it again, with a stricter parser.
         Ok(Some(pem::normalized(&content).to_vec()))
     }
@@ -138,7 +141,7 @@ mod tests {
 
     #[test]
     fn bad_cache_is_explained_and_not_repeated() {
-        for name in ["hush", "file:hush", "file:", "redis://", "rediss://me:hush@host?hush=1", "http://hush"] {
+        for name in ["file\n", "file:/hush ", "memory\0", " file", "hush", "file:hush", "file:", "redis://", "rediss://me:hush@host?hush=1", "http://hush"] {
             let problem = named(name).err().unwrap();
             assert!(problem.starts_with("cache") && !problem.contains("hush"), "{problem}");
         }

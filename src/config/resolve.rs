@@ -13,7 +13,7 @@ use super::options::{
     DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_AUDIENCE, DEFAULT_CONNECT_TIMEOUT, DEFAULT_SCOPE, DEFAULT_TOTAL_TIMEOUT, Options,
 };
 use super::settings::{Proxy, Settings, TokenRequest, Transport};
-use super::{Environment, KeySource};
+use super::{Environment, KeySource, characters};
 use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
 use crate::error::{Error, Status};
 use crate::human;
@@ -29,7 +29,11 @@ const AUDIENCES: [(&str, &[&str], Duration); 2] = [
 /// Nothing is documented about other audiences: the shorter lifetime is the safe one.
 const UNDOCUMENTED_LIFETIME: Duration = Duration::from_secs(300);
 const PROXY_SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
+const DEFAULT_USER_AGENT: &str = concat!("tango-token/", env!("CARGO_PKG_VERSION"));
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Says what is wrong with the characters of a value.
+type Check = fn(&str) -> Result<(), &'static str>;
 
 impl Options {
     pub fn resolve(&self) -> Result<Settings, Error> {
@@ -43,7 +47,9 @@ impl Options {
         let api_urls = problems.note(self.resolve_api_urls());
         let cache = problems.note(self.resolve_cache());
         match (token_url, request, transport, binding, api_urls, cache) {
-            (Some(token_url), Some(request), Some(transport), Some(binding), Some(api_urls), Some(cache)) => {
+            (Some(token_url), Some(request), Some(transport), Some(binding), Some(api_urls), Some(cache))
+                if problems.0.is_empty() =>
+            {
                 Ok(Settings { token_url, request, transport, binding, api_urls, cache })
             }
             _ => Err(problems.into_error()),
@@ -56,7 +62,7 @@ impl Options {
 
     fn resolve_token_url(&self) -> Result<Url, String> {
         match (&self.token_url, self.environment) {
-            (Some(url), _) => self.resolve_url("token_url", &url.0),
+            (Some(url), _) => self.resolve_url(self.label("token_url"), &url.0),
             (None, Some(environment)) => self.resolve_url("token_url", environment.token_url()),
             (None, None) => Err("set environment (sandbox or production) or token_url".into()),
         }
@@ -64,14 +70,32 @@ impl Options {
 
     fn resolve_api_urls(&self) -> Result<Vec<Url>, String> {
         let api = self.api_url.as_ref().map(|url| url.0.as_str()).or(self.environment.map(Environment::api_url));
-        let api = api.map(|url| self.resolve_url("api_url", url));
-        let more = self.allowed_origins.iter().flatten().map(|url| self.resolve_url("an allowed origin", &url.0));
+        let api = api.map(|url| self.resolve_url(self.label("api_url"), url));
+        let more = self.allowed_origins.iter().flatten().zip(1..).map(|(url, number)| {
+            self.resolve_origin(&format!("entry {number} of {}", self.label("allowed_origins")), &url.0)
+        });
         api.into_iter().chain(more).collect()
     }
 
+    fn resolve_origin(&self, name: &str, origin: &str) -> Result<Url, String> {
+        if origin.contains(',') {
+            return Err(format!("{name} contains a comma; it must be one origin"));
+        }
+        let url = self.resolve_url(name, origin)?;
+        if url.path() != "/" || url.query().is_some() {
+            return Err(format!("{name} must be an origin, such as https://api.example, without a path and a query"));
+        }
+        if url.host_str().is_some_and(|host| host.ends_with('.')) {
+            return Err(format!("{name} has a host that ends with a dot, which makes it another origin"));
+        }
+        Ok(url)
+    }
+
     fn resolve_url(&self, name: &str, text: &str) -> Result<Url, String> {
+        characters::url(text).map_err(|problem| format!("{name} {problem}"))?;
         let url = Url::parse(text).map_err(|error| format!("{name} is not an absolute URL: {error}"))?;
         match url.scheme() {
+            _ if !text.contains("://") => return Err(format!("{name} is not an absolute URL: it lacks ://")),
             "https" => {}
             "http" if self.allows_plain_http() || is_loopback(&url) => {}
             "http" => {
@@ -82,21 +106,65 @@ impl Options {
         if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
             return Err(format!("{name} must have neither credentials nor a fragment"));
         }
+        if let Some(Host::Domain(host)) = url.host()
+            && !host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
+        {
+            return Err(format!("{name} must name one host; a `*` or another sign is not a part of a name"));
+        }
         Ok(url)
     }
 
     fn resolve_binding(&self) -> Result<Option<Binding>, String> {
-        let required = match self.dpop.unwrap_or_default() {
-            DpopMode::Off => return Ok(None),
-            mode => mode == DpopMode::Required,
+        let required = match (self.dpop, &self.dpop_key) {
+            (None, None) | (Some(DpopMode::Off), None) => return Ok(None),
+            (None, Some(key)) => {
+                return Err(format!(
+                    "{} is set and {} is not: set it to `required` or `optional` to use the key, or to `off`",
+                    self.key_label(key),
+                    if self.loaded.contains(&"dpop_key") { Self::variable("dpop") } else { "dpop" }
+                ));
+            }
+            (Some(DpopMode::Off), Some(key)) => {
+                self.warn_of_unused(key);
+                return Ok(None);
+            }
+            (Some(mode), _) => mode == DpopMode::Required,
         };
         let key = match &self.dpop_key {
-            Some(KeySource::Given(key)) => Ok(key.clone()),
-            Some(KeySource::File(path)) => DpopKey::from_file(path),
-            None => DpopKey::generate(Algorithm::Es256),
+            Some(key) => self.resolve_key(key)?,
+            None => DpopKey::generate(Algorithm::Es256).map_err(|error| format!("dpop_key: {error}"))?,
         };
-        let key = key.map_err(|error| format!("dpop_key: {error}"))?;
         Ok(Some(Binding { key, required, is_configured: self.dpop_key.is_some() }))
+    }
+
+    fn resolve_key(&self, key: &KeySource) -> Result<DpopKey, String> {
+        let label = self.key_label(key);
+        match key {
+            KeySource::Given(key) => Ok(key.clone()),
+            KeySource::File(path) => {
+                characters::path(path).map_err(|problem| format!("{label} {problem}"))?;
+                DpopKey::from_file(path).map_err(|error| format!("{label}: {error}"))
+            }
+        }
+    }
+
+    /// A program that switches DPoP off, perhaps because of the key, must not fail because of it.
+    fn warn_of_unused(&self, key: &KeySource) {
+        let label = self.key_label(key);
+        match self.resolve_key(key) {
+            Ok(_) => tracing::warn!("{label} is not used, because DPoP is off"),
+            Err(problem) => {
+                tracing::warn!("{label} is not used, because DPoP is off; otherwise it would be refused: {problem}");
+            }
+        }
+    }
+
+    fn key_label(&self, key: &KeySource) -> &'static str {
+        match key {
+            KeySource::Given(_) => "dpop_key",
+            KeySource::File(_) if self.loaded.contains(&"dpop_key") => Self::variable("dpop_key"),
+            KeySource::File(_) => "dpop_key_file",
+        }
     }
 
     fn resolve_request(&self, problems: &mut Problems) -> Option<TokenRequest> {
@@ -105,6 +173,7 @@ impl Options {
         let username = problems.require("username", self.username.as_ref(), String::is_empty);
         let password = problems.require("password", self.password.as_ref(), is_empty);
         let (audience, documented_lifetime, quota) = resolve_audience(self.audience.as_deref());
+        self.check_characters(problems);
         Some(TokenRequest {
             client_id: client_id?,
             client_secret: client_secret?,
@@ -117,15 +186,74 @@ impl Options {
         })
     }
 
+    /// Notes which of the values that are sent as they are cannot be right.
+    fn check_characters(&self, problems: &mut Problems) {
+        let checks: [(_, Option<&str>, Check); 6] = [
+            ("client_id", self.client_id.as_deref(), characters::client_id),
+            ("client_secret", self.client_secret.as_ref().map(ExposeSecret::expose_secret), characters::client_secret),
+            ("username", self.username.as_deref(), characters::username),
+            ("password", self.password.as_ref().map(ExposeSecret::expose_secret), characters::password),
+            ("audience", self.audience.as_deref(), characters::name),
+            ("scope", self.scope.as_deref(), characters::scope),
+        ];
+        for (option, value, check) in checks {
+            problems.note(self.checked(option, value, check));
+        }
+    }
+
+    /// An empty value counts as none.
+    fn checked(&self, option: &'static str, value: Option<&str>, check: Check) -> Result<(), String> {
+        let problem = value.filter(|value| !value.is_empty()).map_or(Ok(()), check);
+        problem.map_err(|problem| format!("{} {problem}", self.label(option)))
+    }
+
+    fn resolve_authorities(&self) -> Result<Option<Vec<Certificate>>, String> {
+        self.ca_file.as_deref().map(|path| read_authorities(self.label("ca_file"), path)).transpose()
+    }
+
+    fn resolve_proxy(&self, loopback_only: bool) -> Result<Proxy, String> {
+        let label = self.label("proxy");
+        self.checked("proxy", self.proxy.as_ref().map(ExposeSecret::expose_secret), characters::url)?;
+        match self.proxy.as_ref().map(|text| (text, text.expose_secret())) {
+            None | Some((_, "" | "system")) if loopback_only => Ok(Proxy::None),
+            None | Some((_, "" | "system")) => Ok(Proxy::System),
+            Some((_, "none")) => Ok(Proxy::None),
+            Some(_) if loopback_only => Err(format!("{label} needs an https:// token_url, or allow_plain_http")),
+            Some((text, url)) => match Url::parse(url) {
+                Ok(url) if PROXY_SCHEMES.contains(&url.scheme()) && url.has_host() => Ok(Proxy::Explicit(text.clone())),
+                _ => Err(format!("{label} must be `system`, `none`, or an http://, https:// or socks5h:// URL")),
+            },
+        }
+    }
+
+    fn resolve_user_agent(&self) -> Result<HeaderValue, String> {
+        self.checked("user_agent", self.user_agent.as_deref(), characters::user_agent)?;
+        let agent = self.user_agent.as_deref().filter(|agent| !agent.is_empty()).unwrap_or(DEFAULT_USER_AGENT);
+        HeaderValue::from_str(agent).map_err(|_| "user_agent must be visible ASCII".into())
+    }
+
+    fn resolve_timeout(
+        &self,
+        option: &'static str,
+        timeout: Option<Duration>,
+        default: Duration,
+    ) -> Result<Duration, String> {
+        let timeout = timeout.unwrap_or(default);
+        if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
+            return Err(format!("{} must be between 1 ms and {}", self.label(option), human::span(LONGEST_TIMEOUT)));
+        }
+        Ok(timeout)
+    }
+
     fn resolve_transport(&self, loopback_only: bool, problems: &mut Problems) -> Option<Transport> {
-        let authorities = problems.note(self.ca_file.as_deref().map(read_authorities).transpose());
-        let proxy = problems.note(resolve_proxy(self.proxy.as_ref(), loopback_only));
-        let user_agent = problems.note(resolve_user_agent(self.user_agent.as_deref()));
+        let authorities = problems.note(self.resolve_authorities());
+        let proxy = problems.note(self.resolve_proxy(loopback_only));
+        let user_agent = problems.note(self.resolve_user_agent());
         let connect_timeout =
-            problems.note(resolve_timeout("connect_timeout", self.connect_timeout, DEFAULT_CONNECT_TIMEOUT));
+            problems.note(self.resolve_timeout("connect_timeout", self.connect_timeout, DEFAULT_CONNECT_TIMEOUT));
         let attempt_timeout =
-            problems.note(resolve_timeout("attempt_timeout", self.attempt_timeout, DEFAULT_ATTEMPT_TIMEOUT));
-        let total_timeout = problems.note(resolve_timeout("total_timeout", self.total_timeout, DEFAULT_TOTAL_TIMEOUT));
+            problems.note(self.resolve_timeout("attempt_timeout", self.attempt_timeout, DEFAULT_ATTEMPT_TIMEOUT));
+        let total_timeout = problems.note(self.resolve_timeout("total_timeout", self.total_timeout, DEFAULT_TOTAL_TIMEOUT));
         Some(Transport {
             authorities: authorities?,
             proxy: proxy?,
@@ -183,38 +311,14 @@ fn resolve_audience(audience: Option<&str>) -> (String, Duration, Quota) {
     (wanted.into(), UNDOCUMENTED_LIFETIME, Quota::Daily)
 }
 
-pub(super) fn read_authorities(path: &Path) -> Result<Vec<Certificate>, String> {
-    let problem = |what: &dyn std::fmt::Display| format!("ca_file {}: {what}", path.display());
+/// Reads a file of certificate authorities, which errors call `label`.
+pub(super) fn read_authorities(label: &str, path: &Path) -> Result<Vec<Certificate>, String> {
+    characters::path(path).map_err(|problem| format!("{label} {problem}"))?;
+    let problem = |what: &dyn std::fmt::Display| format!("{label} {}: {what}", path.display());
     let content = fs::read(path).map_err(|error| problem(&error))?;
     let certificates = pem::certificates(&content).map_err(|what| problem(&format_args!("the file {what}")))?;
     let authorities: Result<_, _> = certificates.iter().map(|der| Certificate::from_der(der)).collect();
     authorities.map_err(|_| problem(&"one of the certificates cannot be read"))
-}
-
-fn resolve_proxy(proxy: Option<&SecretString>, loopback_only: bool) -> Result<Proxy, String> {
-    match proxy.map(|text| (text, text.expose_secret())) {
-        None | Some((_, "" | "system")) if loopback_only => Ok(Proxy::None),
-        None | Some((_, "" | "system")) => Ok(Proxy::System),
-        Some((_, "none")) => Ok(Proxy::None),
-        Some(_) if loopback_only => Err("proxy needs an https:// token_url, or allow_plain_http".into()),
-        Some((text, url)) => match Url::parse(url) {
-            Ok(url) if PROXY_SCHEMES.contains(&url.scheme()) && url.has_host() => Ok(Proxy::Explicit(text.clone())),
-            _ => Err("proxy must be `system`, `none`, or an http://, https:// or socks5h:// URL".into()),
-        },
-    }
-}
-
-fn resolve_user_agent(agent: Option<&str>) -> Result<HeaderValue, String> {
-    let agent = agent.unwrap_or(concat!("tango-token/", env!("CARGO_PKG_VERSION")));
-    HeaderValue::from_str(agent).map_err(|_| "user_agent must be visible ASCII".into())
-}
-
-fn resolve_timeout(name: &str, timeout: Option<Duration>, default: Duration) -> Result<Duration, String> {
-    let timeout = timeout.unwrap_or(default);
-    if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
-        return Err(format!("{name} must be between 1 ms and {}", human::span(LONGEST_TIMEOUT)));
-    }
-    Ok(timeout)
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ fn audience_is_sent_as_written_and_has_its_documented_lifetime() {
         ("5min", "api.bhn.com/fiveminute", 300),
         ("api.bhn.com/fiveminute", "api.bhn.com/fiveminute", 300),
         ("tango-api.bhn.com/fiveminute", "tango-api.bhn.com/fiveminute", 300),
-        (" Any thing ", " Any thing ", 300),
+        ("Any thing", "Any thing", 300),
     ] {
         let quota = if written.contains("5min") || written.contains("five") { Quota::Unknown } else { Quota::Daily };
         assert_eq!(resolve_audience(Some(written)), (sent.into(), Duration::from_secs(seconds), quota));
@@ -114,13 +114,107 @@ fn error_names_the_option_with_a_bad_value() {
         (|config| config.proxy("ftp://host"), "proxy"),
         (|config| config.proxy("host:8080"), "proxy"),
         (|config| config.user_agent("two\nlines"), "user_agent"),
+        (|config| config.user_agent("ünï"), "user_agent has a character that is not ASCII"),
+        (|config| config.client_id("hush\n"), "client_id ends with a line break"),
+        (|config| config.client_id("ünï"), "client_id has a character that is not ASCII"),
+        (|config| config.client_secret("hush\r\n"), "client_secret ends with a line break"),
+        (|config| config.username("hush "), "username begins or ends with a blank"),
+        (|config| config.password("hu\0sh"), "password has a control character"),
+        (|config| config.audience("hush "), "audience begins or ends with a blank"),
+        (|config| config.scope("hush  hush"), "scope must be scope tokens"),
+        (|config| config.token_url("https://hush.example/\n"), "token_url ends with a line break"),
+        (|config| config.api_url("https://hush.example\\hush"), "api_url has a blank, a backslash"),
+        (|config| config.proxy("http://hush:1 "), "proxy begins or ends with a blank"),
+        (|config| config.cache("file\n"), "cache ends with a line break"),
+        (|config| config.ca_file("/hush\n"), "ca_file ends with a line break"),
+        (|config| config.cache("rediss://h").cache_ca_file("/hu\nsh"), "cache_ca_file has a control character"),
+        (|config| config.dpop(DpopMode::Optional).dpop_key_file("/hush\n"), "dpop_key_file ends with a line break"),
+        (|config| config.dpop_key_file("/key.pem"), "dpop_key_file is set and dpop is not"),
         (|config| config.connect_timeout(Duration::ZERO), "connect_timeout"),
         (|config| config.attempt_timeout(Duration::from_secs(601)), "attempt_timeout"),
         (|config| config.total_timeout(Duration::MAX), "total_timeout"),
-        (|config| config.dpop(DpopMode::Optional).dpop_key_file("/no/key"), "dpop_key: /no/key"),
+        (|config| config.dpop(DpopMode::Optional).dpop_key_file("/no/key"), "dpop_key_file: /no/key"),
     ] {
         let message = problem(change);
         assert!(message.starts_with(part), "{message} does not start with {part}");
+        assert!(!message.contains("hush"), "{message}");
+    }
+}
+
+#[test]
+fn error_names_the_variable_of_a_bad_value() {
+    for (variable, value) in [
+        ("TANGO_TOKEN_URL", "https://hush.example/\n"),
+        ("TANGO_CLIENT_ID", "hush\n"),
+        ("TANGO_CLIENT_SECRET", "hush\n"),
+        ("TANGO_USERNAME", "hush\n"),
+        ("TANGO_PASSWORD", "hush\n"),
+        ("TANGO_AUDIENCE", "hush\n"),
+        ("TANGO_SCOPE", "hush\n"),
+        ("TANGO_CA_FILE", "/hush\n"),
+        ("TANGO_PROXY", "http://hush\n"),
+        ("TANGO_USER_AGENT", "hush\n"),
+        ("TANGO_API_URL", "https://hush.example\n"),
+        ("TANGO_ALLOWED_ORIGINS", "https://hush.example/hush"),
+        ("TANGO_CACHE", "file:/hush\n"),
+        ("TANGO_CONNECT_TIMEOUT_MS", "999999999"),
+    ] {
+        let mut config = Config::new();
+        let complete = [
+            ("TANGO_ENVIRONMENT", "sandbox"),
+            ("TANGO_CLIENT_ID", "id"),
+            ("TANGO_CLIENT_SECRET", "secret"),
+            ("TANGO_USERNAME", "name"),
+            ("TANGO_PASSWORD", "password"),
+        ];
+        config
+            .load(|name| {
+                let variables = [(variable, value)].into_iter().chain(complete);
+                variables.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+            })
+            .unwrap();
+        let message = config.resolve().err().unwrap().message().to_owned();
+        let named = message.matches(variable).count();
+        assert!(named == 1 && !message.contains("hush") && !message.contains(';'), "{variable}: {message}");
+        config.client_id("id").client_secret("secret").username("name").password("password").cache("memory");
+        config.token_url("https://a.example").api_url("https://a.example").audience("a").scope("a").user_agent("a");
+        config.proxy("none").connect_timeout(Duration::from_secs(1)).allow_origin("https://a.example");
+        assert!(config.resolve().is_ok() || variable == "TANGO_CA_FILE", "a value that is not used is not checked");
+    }
+}
+
+#[test]
+fn origin_that_is_none_is_refused_by_its_position() {
+    for origin in [
+        "https://*.example",
+        "https://a.example/path",
+        "https://a.example/?query",
+        "https://a.example/#fragment",
+        "https://me@a.example",
+        "https://a.example.",
+        "https:a.example",
+        "https://a.example,https://b.example",
+        "http://a.example",
+        "a.example",
+        "null",
+        "*",
+        "",
+    ] {
+        let message = problem(|config| config.allow_origin("https://first.example").allow_origin(origin));
+        assert!(message.starts_with("entry 2 of allowed_origins "), "{message}");
+        assert!(origin.len() < 5 || !message.contains("a.example"), "{message}");
+    }
+    let mut config = complete();
+    config.allow_origin("https://a.example").allow_origin("https://b.example:8443/").allow_origin("http://[::1]:1");
+    assert_eq!(config.resolve().unwrap().api_urls.len(), 4);
+}
+
+#[test]
+fn key_of_a_client_without_dpop_is_read_and_not_used() {
+    for path in ["/no/key", "Cargo.toml"] {
+        let mut config = complete();
+        config.dpop(DpopMode::Off).dpop_key_file(path);
+        assert!(config.resolve().unwrap().binding.is_none(), "switching DPoP off works whatever became of the key");
     }
 }
 
