@@ -11,6 +11,7 @@ mod key_file;
 mod mode;
 mod natural;
 mod nonce;
+mod private_der;
 mod private_jwk;
 mod proof;
 mod rsa_primes;

@@ -253,7 +253,7 @@ impl Config {
         self
     }
 
-    /// The `User-Agent` header to send.
+    /// The `User-Agent` header to send, in ASCII.
     ///
     /// Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
     pub fn user_agent(&mut self, value: impl Into<String>) -> &mut Self {
@@ -301,8 +301,8 @@ impl Config {
         self
     }
 
-    /// Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed
-    /// in code replace those of the variable.
+    /// Allows another origin, such as `https://api.example`, to receive tokens. Can be called several times. Origins
+    /// that are allowed in code replace those of the variable.
     ///
     /// Variable: `TANGO_ALLOWED_ORIGINS`.
     pub fn allow_origin(&mut self, value: impl Into<String>) -> &mut Self {
@@ -318,7 +318,9 @@ impl Config {
         self
     }
 
-    /// A file with the key to which tokens are bound, in PEM or as a JWK.
+    /// A file with the key to which tokens are bound, in PEM or as a JWK. [`dpop`](Self::dpop) has to be set as well. A
+    /// file that every user of the machine can write to is refused; one that every user can read causes a warning in
+    /// the log.
     ///
     /// Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
     pub fn dpop_key_file(&mut self, value: impl Into<PathBuf>) -> &mut Self {
@@ -326,7 +328,8 @@ impl Config {
         self
     }
 
-    /// The key to which tokens are bound, instead of [`dpop_key_file`](Self::dpop_key_file).
+    /// The key to which tokens are bound, instead of [`dpop_key_file`](Self::dpop_key_file). [`dpop`](Self::dpop) has
+    /// to be set as well.
     ///
     /// Default: each client generates an ES256 key.
     pub fn dpop_key(&mut self, value: DpopKey) -> &mut Self {

@@ -17,9 +17,9 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::Algorithm;
 use super::ath::LastToken;
-use super::der::{Document, Kind};
 use super::jwk::{Curve, PublicJwk};
 use super::key_file;
+use super::private_der;
 use super::private_jwk::PrivateJwk;
 use super::signer::{HashedPrefix, SignFunction, Signer, SignerError};
 use super::unusable_key::{Source, describe, describe_key};
@@ -79,7 +79,7 @@ impl DpopKey {
 
     /// Reads a private key in PKCS#8 (DER).
     pub(crate) fn from_pkcs8(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
-        let signer = signer_from_pkcs8(der).ok_or_else(|| rejected(&describe_key(der)))?;
+        let signer = private_der::from_pkcs8(der).ok_or_else(|| rejected(&describe_key(der)))?;
         Self::from_own_key(signer, Some(algorithm))
     }
 
@@ -179,28 +179,15 @@ impl DpopKey {
         let Ok(mut der) = PrivateKeyDer::from_pem_slice(&pem::normalized(content)) else {
             return Err(rejected(&describe(content, source)));
         };
-        let key = Self::read_der(&der, algorithm);
+        let key = private_der::read(&der);
         der.zeroize();
-        key
-    }
-
-    fn read_der(der: &PrivateKeyDer, algorithm: Option<Algorithm>) -> Result<Self, Error> {
-        let unusable = || rejected(&describe_key(der.secret_der()));
-        if let Some(pkcs1) = pss_key(der.secret_der()) {
-            // The key may be used for PSS only (RFC 4055 section 1.2).
-            if algorithm.is_some_and(|wanted| wanted != Algorithm::Ps256) {
-                return Err(rejected("an RSA-PSS key signs with PS256 only"));
-            }
-            let key = rsa::KeyPair::from_der(pkcs1).map_err(|_| unusable())?;
-            return Self::from_own_key(Signer::Rsa(key), Some(Algorithm::Ps256));
+        let (signer, only) = key.map_err(|problem| rejected(&problem))?;
+        if let (Some(only), Some(wanted)) = (only, algorithm)
+            && wanted != only
+        {
+            return Err(rejected(&format!("an RSA-PSS key signs with {only} only")));
         }
-        let signer = match der {
-            PrivateKeyDer::Pkcs8(key) => signer_from_pkcs8(key.secret_pkcs8_der()),
-            PrivateKeyDer::Sec1(key) => from_sec1(key.secret_sec1_der()),
-            PrivateKeyDer::Pkcs1(key) => rsa::KeyPair::from_der(key.secret_pkcs1_der()).map(Signer::Rsa).ok(),
-            _ => None,
-        };
-        Self::from_own_key(signer.ok_or_else(unusable)?, algorithm)
+        Self::from_own_key(signer, only.or(algorithm))
     }
 
     fn read_jwk(json: &[u8]) -> Result<Self, Error> {
@@ -275,31 +262,11 @@ fn rejected(problem: &str) -> Error {
     Error::new(Status::KeyRejected, problem)
 }
 
-fn signer_from_pkcs8(der: &[u8]) -> Option<Signer> {
-    from_sec1(der)
-        .or_else(|| Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Signer::Ed25519).ok())
-        .or_else(|| rsa::KeyPair::from_pkcs8(der).map(Signer::Rsa).ok())
-}
-
-/// Returns the key in PKCS#1 if it is an RSA-PSS key (RFC 4055) that can make signatures of PS256.
-fn pss_key(pkcs8: &[u8]) -> Option<&[u8]> {
-    match Document::read(pkcs8) {
-        Document::PrivateKey(Kind::RsaPss { parameters, pkcs1 }) if Kind::allows_ps256(parameters) => Some(pkcs1),
-        _ => None,
-    }
-}
-
 /// Returns a path as a word of a shell, for the commands in messages.
 fn shell_word(path: &Path) -> String {
     let path = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
     if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
-}
-
-fn from_sec1(der: &[u8]) -> Option<Signer> {
-    [&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &signature::ECDSA_P384_SHA384_FIXED_SIGNING]
-        .into_iter()
-        .find_map(|algorithm| EcdsaKeyPair::from_private_key_der(algorithm, der).map(Signer::Ecdsa).ok())
 }
 
 /// Returns PEM (RFC 7468) with lines of 64 characters.
