@@ -99,7 +99,8 @@ fn legal_key_is_read_in_every_form() {
          tr '\\n' ' ' < ec.pem > folded.pem
          sed 's/$/  /' ec.pem > trailing.pem",
     );
-    let forms = ["sec1", "parameters", "after-certificate", "bom", "indented", "crlf", "folded", "trailing", "explicit"];
+    let forms =
+        ["sec1", "parameters", "after-certificate", "bom", "indented", "crlf", "folded", "trailing", "explicit"];
     let ec = keys.read("ec.pem");
     for form in forms {
         let key = keys.read(&format!("{form}.pem"));

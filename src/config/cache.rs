@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{CacheSource, characters};
 use super::options::Options;
+use super::{CacheSource, characters};
 use crate::pem;
 use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store};
 use crate::threads::Workers;
@@ -141,11 +141,32 @@ mod tests {
 
     #[test]
     fn bad_cache_is_explained_and_not_repeated() {
-        for name in ["file\n", "file:/hush ", "memory\0", " file", "hush", "file:hush", "file:", "redis://", "rediss://me:hush@host?hush=1", "http://hush"] {
+        for name in [
+            "file\n",
+            "file:/hush ",
+            "memory\0",
+            " file",
+            "hush",
+            "file:hush",
+            "file:",
+            "redis://",
+            "rediss://me:hush@host?hush=1",
+            "http://hush",
+        ] {
             let problem = named(name).err().unwrap();
             assert!(problem.starts_with("cache") && !problem.contains("hush"), "{problem}");
         }
         let problem = resolved(Config::new().cache("rediss://host").cache_ca_file("/no/such.pem")).err().unwrap();
         assert!(problem.starts_with("cache_ca_file /no/such.pem"), "{problem}");
+    }
+
+    #[test]
+    fn byte_order_mark_before_a_cache_ca_file_is_ignored() {
+        let authority = rcgen::generate_simple_self_signed(Vec::new()).unwrap().cert.pem();
+        let path = std::env::temp_dir().join(format!("tango-cache-ca-{}.pem", std::process::id()));
+        fs::write(&path, format!("\u{feff}{authority}")).unwrap();
+        let settings = resolved(Config::new().cache("rediss://host").cache_ca_file(&path));
+        fs::remove_file(path).unwrap();
+        assert!(matches!(settings.unwrap().place, Place::Redis(_)));
     }
 }

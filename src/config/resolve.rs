@@ -253,7 +253,8 @@ impl Options {
             problems.note(self.resolve_timeout("connect_timeout", self.connect_timeout, DEFAULT_CONNECT_TIMEOUT));
         let attempt_timeout =
             problems.note(self.resolve_timeout("attempt_timeout", self.attempt_timeout, DEFAULT_ATTEMPT_TIMEOUT));
-        let total_timeout = problems.note(self.resolve_timeout("total_timeout", self.total_timeout, DEFAULT_TOTAL_TIMEOUT));
+        let total_timeout =
+            problems.note(self.resolve_timeout("total_timeout", self.total_timeout, DEFAULT_TOTAL_TIMEOUT));
         Some(Transport {
             authorities: authorities?,
             proxy: proxy?,

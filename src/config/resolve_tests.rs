@@ -1,3 +1,10 @@
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
 use super::*;
 use crate::config::Config;
 use crate::store::Names;
@@ -209,13 +216,70 @@ fn origin_that_is_none_is_refused_by_its_position() {
     assert_eq!(config.resolve().unwrap().api_urls.len(), 4);
 }
 
-#[test]
-fn key_of_a_client_without_dpop_is_read_and_not_used() {
-    for path in ["/no/key", "Cargo.toml"] {
-        let mut config = complete();
-        config.dpop(DpopMode::Off).dpop_key_file(path);
-        assert!(config.resolve().unwrap().binding.is_none(), "switching DPoP off works whatever became of the key");
+/// Collects the log lines of this thread.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Lines {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
     }
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+impl Visit for Lines {
+    fn record_debug(&mut self, _: &Field, message: &dyn Debug) {
+        self.0.lock().unwrap().push(format!("{message:?}"));
+    }
+}
+
+/// Returns whether the client would have a key, and the lines that making it logs.
+fn logged(mode: DpopMode, key_file: &Path) -> (bool, Vec<String>) {
+    let mut config = complete();
+    config.dpop(mode).dpop_key_file(key_file);
+    let lines = Lines::default();
+    let settings = tracing::subscriber::with_default(lines.clone(), || config.resolve().unwrap());
+    (settings.binding.is_some(), std::mem::take(&mut *lines.0.lock().unwrap()))
+}
+
+#[test]
+fn key_of_a_client_without_dpop_is_warned_of() {
+    let (has_key, lines) = logged(DpopMode::Off, "/no/key".as_ref());
+    assert!(!has_key, "switching DPoP off works whatever became of the key");
+    let problem = "otherwise it would be refused: dpop_key_file: /no/key: No such file or directory (os error 2)";
+    assert_eq!(lines, [format!("dpop_key_file is not used, because DPoP is off; {problem}")]);
+}
+
+#[cfg(unix)]
+#[test]
+fn key_file_that_others_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let key = DpopKey::generate(Algorithm::Es256).unwrap().to_pem().unwrap();
+    let path = std::env::temp_dir().join(format!("tango-key-{}.pem", std::process::id()));
+    fs::write(&path, key.expose_secret()).unwrap();
+    for (mode, warning) in [
+        (0o600, None),
+        (0o640, None),
+        (0o644, Some("every user of this machine can read the DPoP key file ")),
+        (0o660, Some("its group can change the DPoP key file ")),
+    ] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let (has_key, lines) = logged(DpopMode::Required, &path);
+        assert!(has_key);
+        assert_eq!(lines.len(), usize::from(warning.is_some()), "{lines:?}");
+        assert!(lines.iter().all(|line| line.starts_with(warning.unwrap())), "{lines:?}");
+    }
+    fs::remove_file(path).unwrap();
 }
 
 #[test]

@@ -18,11 +18,18 @@ pub(super) enum Document<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind<'a> {
     /// An RSA key with this modulus.
-    Rsa { modulus: &'a [u8] },
+    Rsa {
+        modulus: &'a [u8],
+    },
     /// An RSA key for PSS only (RFC 4055), with the parameters to which it is limited and as PKCS#1.
-    RsaPss { parameters: &'a [u8], pkcs1: &'a [u8] },
+    RsaPss {
+        parameters: &'a [u8],
+        pkcs1: &'a [u8],
+    },
     /// An EC key on a curve with this name, or `None` for a curve that is not known or not named.
-    Ec { curve: Option<&'static str> },
+    Ec {
+        curve: Option<&'static str>,
+    },
     /// A key of another algorithm, by its name.
     Other(&'static str),
     Unknown,

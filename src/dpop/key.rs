@@ -218,7 +218,10 @@ impl DpopKey {
         let algorithm = algorithm.unwrap_or(public.algorithms()[0]);
         if !public.algorithms().contains(&algorithm) {
             let own: Vec<_> = public.algorithms().iter().map(|own| own.name()).collect();
-            return Err(rejected(&format!("this kind of key cannot sign with {algorithm}, only with {}", own.join(" or "))));
+            return Err(rejected(&format!(
+                "this kind of key cannot sign with {algorithm}, only with {}",
+                own.join(" or ")
+            )));
         }
         let trial = b"tango-token tries a key";
         if !public.verifies(algorithm, trial, &signer.sign(algorithm, trial)?) {

@@ -21,7 +21,8 @@ impl Natural {
 
     /// Returns big-endian bytes without leading zeros.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let bytes: Zeroizing<Vec<u8>> = Zeroizing::new(self.0.iter().rev().flat_map(|limb| limb.to_be_bytes()).collect());
+        let bytes: Zeroizing<Vec<u8>> =
+            Zeroizing::new(self.0.iter().rev().flat_map(|limb| limb.to_be_bytes()).collect());
         let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
         Zeroizing::new(bytes[zeros..].to_vec())
     }

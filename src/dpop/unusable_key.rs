@@ -91,9 +91,7 @@ fn describe_der(document: Document, name: &str) -> String {
 fn describe_pem(text: &[u8], name: &str) -> String {
     let holds = |label: &str| contains(text, &format!("-----BEGIN {label}-----"));
     if contains(text, r"\n") {
-        format!(
-            r#"has \n written out instead of line breaks; convert it: printf '%b' "$(cat {name})" > converted.pem"#
-        )
+        format!(r#"has \n written out instead of line breaks; convert it: printf '%b' "$(cat {name})" > converted.pem"#)
     } else if holds("ENCRYPTED PRIVATE KEY") || contains(text, "Proc-Type: 4,ENCRYPTED") {
         format!("holds an encrypted private key; decrypt it: openssl pkey -in {name} -out converted.pem")
     } else if holds("OPENSSH PRIVATE KEY") {
