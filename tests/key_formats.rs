@@ -63,11 +63,11 @@ impl Keys {
         let error = DpopKey::from_file(&path).expect_err(name);
         assert_eq!(error.status(), Status::KeyRejected);
         let content = fs::read(&path).unwrap();
-        let lines = content.split(|byte| byte.is_ascii_whitespace()).filter(|line| line.len() > 30);
+        let lines = content.split(u8::is_ascii_whitespace).filter(|line| line.len() > 30);
         for line in lines.filter_map(|line| std::str::from_utf8(line).ok()) {
             assert!(!error.message().contains(line), "{name}: the key is repeated: {error}");
         }
-        error.message().strip_prefix(&format!("{}: ", path.display())).expect(error.message()).to_owned()
+        error.message().strip_prefix(&format!("{}: ", path.display())).expect("the file is named").to_owned()
     }
 
     /// Runs the command that a problem ends with, and returns the key that it made.

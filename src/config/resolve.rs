@@ -116,7 +116,7 @@ impl Options {
 
     fn resolve_binding(&self) -> Result<Option<Binding>, String> {
         let required = match (self.dpop, &self.dpop_key) {
-            (None, None) | (Some(DpopMode::Off), None) => return Ok(None),
+            (None | Some(DpopMode::Off), None) => return Ok(None),
             (None, Some(key)) => {
                 return Err(format!(
                     "{} is set and {} is not: set it to `required` or `optional` to use the key, or to `off`",

@@ -7,7 +7,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Larger than any key.
-const MAX_LENGTH: u64 = 64 * 1024;
+const MAX_LENGTH: usize = 64 * 1024;
 
 /// Returns the content of a key file. Refuses a file that every user can write to, because then anyone can exchange the
 /// key; warns of one that more users than needed can read or write. Links are followed, as secrets of Kubernetes need.
@@ -16,9 +16,9 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     check_permissions(path, &metadata)?;
     // The whole capacity at once: a vector that grows leaves copies of the key in freed memory.
-    let mut content = Zeroizing::new(Vec::with_capacity(MAX_LENGTH as usize + 1));
-    file.take(MAX_LENGTH + 1).read_to_end(&mut content).map_err(|error| error.to_string())?;
-    if content.len() as u64 > MAX_LENGTH {
+    let mut content = Zeroizing::new(Vec::with_capacity(MAX_LENGTH + 1));
+    file.take(MAX_LENGTH as u64 + 1).read_to_end(&mut content).map_err(|error| error.to_string())?;
+    if content.len() > MAX_LENGTH {
         return Err("the file is larger than 64 KiB, and no key is".into());
     }
     Ok(content)

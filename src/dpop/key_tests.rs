@@ -138,7 +138,7 @@ fn jwk_set_with_one_key_is_read() {
 
 #[test]
 fn algorithm_ed25519_of_rfc_9864_is_read_and_eddsa_is_written() {
-    let jwk = RFC_8037_ED25519.replace("{", r#"{"alg":"Ed25519","#);
+    let jwk = RFC_8037_ED25519.replace('{', r#"{"alg":"Ed25519","#);
     let key = DpopKey::from_jwk(&jwk).unwrap();
     assert_eq!((key.algorithm(), key.algorithm().name()), (Algorithm::Eddsa, "EdDSA"));
     for name in ["Ed25519", "ed25519", "EdDSA", "eddsa"] {

@@ -91,11 +91,16 @@ impl PrivateJwk {
             return Err("has more than two primes (oth), which is not supported".into());
         }
         let d = bytes(&self.0, "d")?;
-        let Some(CrtMembers { p, q, dp, dq, qi }) = self.crt_members(n, e, &d)? else { return Ok(None) };
-        let public_key = rsa::PublicKeyComponents { n, e };
-        let private = [d.as_slice(), &p, &q, &dp, &dq, &qi];
-        let [d, p, q, dp, dq, qi] = private;
-        let components = rsa::KeyPairComponents { public_key, d, p, q, dP: dp, dQ: dq, qInv: qi };
+        let Some(crt) = self.crt_members(n, e, &d)? else { return Ok(None) };
+        let components = rsa::KeyPairComponents {
+            public_key: rsa::PublicKeyComponents { n, e },
+            d: d.as_slice(),
+            p: &crt.p,
+            q: &crt.q,
+            dP: &crt.dp,
+            dQ: &crt.dq,
+            qInv: &crt.qi,
+        };
         Ok(rsa::KeyPair::from_components(&components).ok())
     }
 
@@ -105,8 +110,13 @@ impl PrivateJwk {
             return Ok(CrtMembers::compute(n, e, d));
         }
         let member = |name| bytes(&self.0, name);
-        let (p, q, dp, dq, qi) = (member("p")?, member("q")?, member("dp")?, member("dq")?, member("qi")?);
-        Ok(Some(CrtMembers { p, q, dp, dq, qi }))
+        Ok(Some(CrtMembers {
+            p: member("p")?,
+            q: member("q")?,
+            dp: member("dp")?,
+            dq: member("dq")?,
+            qi: member("qi")?,
+        }))
     }
 
     /// Returns `d`, whose leading zeros are required (RFC 7518 section 6.2.2.1, RFC 8037 section 2).

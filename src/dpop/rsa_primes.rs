@@ -1,5 +1,7 @@
 //! The members of an RSA key that RFC 7518 section 6.3.2 lets a JWK omit, and that aws-lc-rs requires.
 
+#![expect(clippy::many_single_char_names, reason = "the names of RFC 8017 and RFC 7518")]
+
 use zeroize::Zeroizing;
 
 use super::natural::Natural;
