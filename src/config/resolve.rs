@@ -13,8 +13,7 @@ use super::options::{
     DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_AUDIENCE, DEFAULT_CONNECT_TIMEOUT, DEFAULT_SCOPE, DEFAULT_TOTAL_TIMEOUT, Options,
 };
 use super::settings::{Proxy, Settings, TokenRequest, Transport};
-use super::{Environment, KeySource, characters};
-use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
+use super::{Environment, characters};
 use crate::error::{Error, Status};
 use crate::human;
 use crate::pem;
@@ -94,8 +93,10 @@ impl Options {
     fn resolve_url(&self, name: &str, text: &str) -> Result<Url, String> {
         characters::url(text).map_err(|problem| format!("{name} {problem}"))?;
         let url = Url::parse(text).map_err(|error| format!("{name} is not an absolute URL: {error}"))?;
+        if !text.contains("://") {
+            return Err(format!("{name} is not an absolute URL: it lacks ://"));
+        }
         match url.scheme() {
-            _ if !text.contains("://") => return Err(format!("{name} is not an absolute URL: it lacks ://")),
             "https" => {}
             "http" if self.allows_plain_http() || is_loopback(&url) => {}
             "http" => {
@@ -112,59 +113,6 @@ impl Options {
             return Err(format!("{name} must name one host; a `*` or another sign is not a part of a name"));
         }
         Ok(url)
-    }
-
-    fn resolve_binding(&self) -> Result<Option<Binding>, String> {
-        let required = match (self.dpop, &self.dpop_key) {
-            (None | Some(DpopMode::Off), None) => return Ok(None),
-            (None, Some(key)) => {
-                return Err(format!(
-                    "{} is set and {} is not: set it to `required` or `optional` to use the key, or to `off`",
-                    self.key_label(key),
-                    if self.loaded.contains(&"dpop_key") { Self::variable("dpop") } else { "dpop" }
-                ));
-            }
-            (Some(DpopMode::Off), Some(key)) => {
-                self.warn_of_unused(key);
-                return Ok(None);
-            }
-            (Some(mode), _) => mode == DpopMode::Required,
-        };
-        let key = match &self.dpop_key {
-            Some(key) => self.resolve_key(key)?,
-            None => DpopKey::generate(Algorithm::Es256).map_err(|error| format!("dpop_key: {error}"))?,
-        };
-        Ok(Some(Binding { key, required, is_configured: self.dpop_key.is_some() }))
-    }
-
-    fn resolve_key(&self, key: &KeySource) -> Result<DpopKey, String> {
-        let label = self.key_label(key);
-        match key {
-            KeySource::Given(key) => Ok(key.clone()),
-            KeySource::File(path) => {
-                characters::path(path).map_err(|problem| format!("{label} {problem}"))?;
-                DpopKey::from_file(path).map_err(|error| format!("{label}: {error}"))
-            }
-        }
-    }
-
-    /// A program that switches DPoP off, perhaps because of the key, must not fail because of it.
-    fn warn_of_unused(&self, key: &KeySource) {
-        let label = self.key_label(key);
-        match self.resolve_key(key) {
-            Ok(_) => tracing::warn!("{label} is not used, because DPoP is off"),
-            Err(problem) => {
-                tracing::warn!("{label} is not used, because DPoP is off; otherwise it would be refused: {problem}");
-            }
-        }
-    }
-
-    fn key_label(&self, key: &KeySource) -> &'static str {
-        match key {
-            KeySource::Given(_) => "dpop_key",
-            KeySource::File(_) if self.loaded.contains(&"dpop_key") => Self::variable("dpop_key"),
-            KeySource::File(_) => "dpop_key_file",
-        }
     }
 
     fn resolve_request(&self, problems: &mut Problems) -> Option<TokenRequest> {

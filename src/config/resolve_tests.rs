@@ -7,6 +7,7 @@ use tracing::{Event, Metadata, Subscriber};
 
 use super::*;
 use crate::config::Config;
+use crate::dpop::{Algorithm, DpopKey, DpopMode};
 use crate::store::Names;
 
 fn complete() -> Config {

@@ -33,18 +33,16 @@ fn check_permissions(path: &Path, metadata: &Metadata) -> Result<(), String> {
     const GROUP_WRITES: u32 = 0o020;
 
     let mode = metadata.permissions().mode();
-    // A pipe or a terminal cannot be opened by the users that its permissions name.
+    // The permissions of a pipe, such as /dev/stdin, do not say who can reach it.
     if !metadata.is_file() {
         return Ok(());
     }
     if mode & OTHERS_WRITE != 0 {
-        return Err("every user of this machine can write to the file; change that with chmod 600, or mount it \
-                    read-only with other permissions"
-            .into());
+        return Err("every user of this machine can write to the file, and so exchange the key: use chmod 600".into());
     }
     if mode & (OTHERS_READ | GROUP_WRITES) != 0 {
         let whom = if mode & OTHERS_READ != 0 { "every user of this machine can read" } else { "its group can change" };
-        tracing::warn!("{whom} the DPoP key file {}; permit only its owner, as chmod 600 does", path.display());
+        tracing::warn!("{whom} the DPoP key file {}; use chmod 600", path.display());
     }
     Ok(())
 }
