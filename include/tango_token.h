@@ -210,7 +210,8 @@ enum tango_algorithm
      */
     TANGO_ALGORITHM_ES384 = 2,
     /**
-     * Ed25519 (RFC 8037): the fastest algorithm, if the server supports it.
+     * Ed25519 (RFC 8037): the fastest algorithm, if the server supports it. Proofs name it `EdDSA`; `Ed25519`, its name
+     * in RFC 9864, is read as well.
      */
     TANGO_ALGORITHM_EDDSA = 3,
     /**
@@ -709,7 +710,7 @@ tango_status tango_config_set_ca_file(tango_config *config, const char *path, ta
 tango_status tango_config_set_proxy(tango_config *config, const char *proxy, tango_error **error);
 
 /**
- * The `User-Agent` header to send. Copied.
+ * The `User-Agent` header to send, in ASCII. Copied.
  *
  * Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
  */
@@ -753,8 +754,8 @@ tango_status tango_config_set_allow_plain_http(tango_config *config, int32_t all
 tango_status tango_config_set_api_url(tango_config *config, const char *api_url, tango_error **error);
 
 /**
- * Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed in
- * code replace those of the variable. Copied.
+ * Allows another origin, such as `https://api.example`, to receive tokens. Can be called several times. Origins that
+ * are allowed in code replace those of the variable. Copied.
  *
  * Variable: `TANGO_ALLOWED_ORIGINS`.
  */
@@ -768,14 +769,17 @@ tango_status tango_config_allow_origin(tango_config *config, const char *url, ta
 tango_status tango_config_set_dpop(tango_config *config, int32_t mode, tango_error **error);
 
 /**
- * A file with the key to which tokens are bound, in PEM or as a JWK. Read by `tango_client_new`. Copied.
+ * A file with the key to which tokens are bound, in PEM or as a JWK. `dpop` has to be set as well. A file that every
+ * user of the machine can write to is refused; one that every user can read causes a warning in the log. Read by
+ * `tango_client_new`. Copied.
  *
  * Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
  */
 tango_status tango_config_set_dpop_key_file(tango_config *config, const char *path, tango_error **error);
 
 /**
- * The key to which tokens are bound, instead of `dpop_key_file`. The caller still owns `key`, and may free it at once.
+ * The key to which tokens are bound, instead of `dpop_key_file`. `dpop` has to be set as well. The caller still owns
+ * `key`, and may free it at once.
  *
  * Default: each client generates an ES256 key.
  */
@@ -819,12 +823,13 @@ tango_status tango_dpop_key_generate(int32_t algorithm, tango_dpop_key **key, ta
  * one that fits the key (PS256 for RSA).
  *
  * The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL and for an unknown
- * algorithm; KEY_REJECTED says what is wrong with the key.
+ * algorithm; KEY_REJECTED says what the string holds instead of such a key, and which command converts it.
  */
 tango_status tango_dpop_key_from_pem(const char *pem, int32_t algorithm, tango_dpop_key **key, tango_error **error);
 
 /**
- * Reads a private key as a JWK (RFC 7517), whose `alg` member, if it has one, chooses the algorithm.
+ * Reads a private key as a JWK (RFC 7517), whose `alg` member, if it has one, chooses the algorithm, or as a JWK Set
+ * with one key. An RSA key needs `n`, `e` and `d` only.
  *
  * The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL; KEY_REJECTED says what is
  * wrong with the key.
@@ -832,7 +837,8 @@ tango_status tango_dpop_key_from_pem(const char *pem, int32_t algorithm, tango_d
 tango_status tango_dpop_key_from_jwk(const char *jwk, tango_dpop_key **key, tango_error **error);
 
 /**
- * Reads a private key from a file, in PEM or as a JWK.
+ * Reads a private key from a file, in PEM or as a JWK. Refuses a file that every user of the machine can write to, and
+ * warns in the log of one that every user can read.
  *
  * The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL; KEY_REJECTED names the
  * file and says what is wrong with it.

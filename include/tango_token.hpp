@@ -805,7 +805,7 @@ public:
     config &set_proxy(std::string_view proxy) & { return keep(tango_config_set_proxy, detail::string("proxy", proxy)); }
     [[nodiscard]] config set_proxy(std::string_view proxy) && { return std::move(set_proxy(proxy)); }
 
-    /// The `User-Agent` header to send.
+    /// The `User-Agent` header to send, in ASCII.
     ///
     /// Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
     config &set_user_agent(std::string_view user_agent) &
@@ -874,8 +874,8 @@ public:
     }
     [[nodiscard]] config set_api_url(std::string_view api_url) && { return std::move(set_api_url(api_url)); }
 
-    /// Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed
-    /// in code replace those of the variable.
+    /// Allows another origin, such as `https://api.example`, to receive tokens. Can be called several times. Origins
+    /// that are allowed in code replace those of the variable.
     ///
     /// Variable: `TANGO_ALLOWED_ORIGINS`.
     config &allow_origin(std::string_view url) & { return keep(tango_config_allow_origin, detail::string("url", url)); }
@@ -887,7 +887,8 @@ public:
     config &set_dpop(tango_dpop_mode mode) & { return keep(tango_config_set_dpop, mode); }
     [[nodiscard]] config set_dpop(tango_dpop_mode mode) && { return std::move(set_dpop(mode)); }
 
-    /// A file with the key to which tokens are bound, in PEM or as a JWK.
+    /// A file with the key to which tokens are bound, in PEM or as a JWK. `dpop` has to be set as well. A file that
+    /// every user of the machine can write to is refused; one that every user can read causes a warning in the log.
     ///
     /// Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
     config &set_dpop_key_file(std::string_view path) &
@@ -896,7 +897,7 @@ public:
     }
     [[nodiscard]] config set_dpop_key_file(std::string_view path) && { return std::move(set_dpop_key_file(path)); }
 
-    /// The key to which tokens are bound, instead of `dpop_key_file`.
+    /// The key to which tokens are bound, instead of `dpop_key_file`. `dpop` has to be set as well.
     ///
     /// Default: each client generates an ES256 key.
     config &set_dpop_key(const dpop_key &key) & { return keep(tango_config_set_dpop_key, key.native()); }

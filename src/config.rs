@@ -1,6 +1,8 @@
 //! The configuration of a client: credentials, servers, limits, DPoP and the cache.
 
+mod binding;
 mod cache;
+mod characters;
 mod credentials;
 mod env;
 mod no_proxy;

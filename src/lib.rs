@@ -25,6 +25,7 @@
 //! destructors do not run on that thread, and may block.
 
 mod api;
+mod bom;
 mod callbacks;
 mod causes;
 mod client;
@@ -40,6 +41,7 @@ mod ffi;
 mod human;
 mod log;
 mod nul_terminated;
+mod pem;
 mod policy;
 mod process;
 mod random;

@@ -183,9 +183,17 @@ fn invalid_configuration_is_explained_without_its_secrets() {
     for (name, value, message) in [
         ("TANGO_PASSWORD", "", "the configuration cannot be used: password is missing"),
         ("TANGO_ENVIRONMENT", "test", "TANGO_ENVIRONMENT must be `sandbox` or `production`"),
-        ("TANGO_TOKEN_URL", "http://tango.example/", "the configuration cannot be used: token_url must be https://…"),
-        ("TANGO_CA_FILE", "/nowhere.pem", "the configuration cannot be used: ca_file /nowhere.pem: No such file…"),
-        ("TANGO_PROXY", "ftp://user:proxy-password@host", "the configuration cannot be used: proxy must be…"),
+        (
+            "TANGO_TOKEN_URL",
+            "http://tango.example/",
+            "the configuration cannot be used: TANGO_TOKEN_URL must be https://…",
+        ),
+        (
+            "TANGO_CA_FILE",
+            "/nowhere.pem",
+            "the configuration cannot be used: TANGO_CA_FILE /nowhere.pem: No such file…",
+        ),
+        ("TANGO_PROXY", "ftp://user:proxy-password@host", "the configuration cannot be used: TANGO_PROXY must be…"),
     ] {
         let expected = json!({"status": "TANGO_STATUS_INVALID_CONFIGURATION", "message": message, "http_status": "0",
                               "retry_after_seconds": "-1"});

@@ -160,7 +160,7 @@ def described(option: Option) -> str:
         "bool": "`true` or `false`.",
         "environment": "`sandbox` or `production`.",
         "dpop_mode": "`off`, `optional` or `required`.",
-        "urls": "Separated by spaces.",
+        "urls": "Separated by commas or blanks.",
     }
     unit = "_MS" if option.type == "timeout" else ""
     text = re.sub(r"\{([a-z]\w*)\}", lambda found: f"`TANGO_{found[1].upper()}{unit}`", option.doc)

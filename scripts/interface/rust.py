@@ -63,17 +63,32 @@ use crate::store::SharedCache;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Options {
     @FIELDS@
+    /// The options whose value comes from an environment variable, once `or` has merged them into those of the program.
+    pub loaded: Vec<&'static str>,
 }
 
 impl Options {
-    /// Returns these options, and those of `others` that have no value here.
+    /// Returns these options, and those of `others`, the loaded ones, that have no value here.
     pub fn or(self, others: Self) -> Self {
-        Self { @MERGED@ }
+        let own = self.names();
+        let loaded = others.names().into_iter().filter(|name| !own.contains(name)).collect();
+        Self { @MERGED@ loaded }
+    }
+
+    /// Returns the names of the options that have a value.
+    fn names(&self) -> Vec<&'static str> {
+        let options = [@NAMES@];
+        options.into_iter().filter_map(|(name, has_value)| has_value.then_some(name)).collect()
+    }
+
+    /// Returns the environment variable of an option.
+    pub fn variable(option: &'static str) -> &'static str {
+        match option { @VARIABLES@ _ => option }
     }
 
     /// Reads each option from its environment variable.
     pub fn read(lookup: &impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
-        Ok(Self { @READ@ })
+        Ok(Self { @READ@ loaded: Vec::new() })
     }
 }
 
@@ -103,6 +118,8 @@ def core(options: list[Option]) -> str:
         DEFAULTS="\n".join(filter(None, map(default, options))),
         FIELDS="\n".join(f"pub {option.name}: Option<{SETTERS[option.type][1]}>," for option in own),
         MERGED="\n".join(f"{option.name}: self.{option.name}.or(others.{option.name})," for option in own),
+        NAMES=" ".join(f'("{option.name}", self.{option.name}.is_some()),' for option in own),
+        VARIABLES=" ".join(f'"{field(option)}" => "{option.variable}",' for option in options if option.variable),
         READ="\n".join(
             f'{field(option)}: read(lookup, "{option.variable}", {READERS[option.type]})?,'
             for option in options

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::Address;
+use super::options::Options;
 use crate::error::{Error, Status};
 
 /// Reads the variable `name`, if it is set and not empty. The error of `parse` says what the value must be.
@@ -31,10 +32,11 @@ pub(super) fn milliseconds(value: &str) -> Result<Duration, &'static str> {
     u64::from_str(value).map(Duration::from_millis).map_err(|_| "a whole number of milliseconds")
 }
 
-/// Reads URLs that are separated by spaces, which no URL contains.
+/// Reads origins that are separated by blanks or commas, which no origin contains.
 #[expect(clippy::unnecessary_wraps, reason = "the shape of the other parsers")]
 pub(super) fn addresses(value: &str) -> Result<Vec<Address>, &'static str> {
-    Ok(value.split_ascii_whitespace().map(Address::from).collect())
+    let entries = value.split(|c: char| c.is_ascii_whitespace() || c == ',').filter(|entry| !entry.is_empty());
+    Ok(entries.map(Address::from).collect())
 }
 
 pub(super) fn flag(value: &str) -> Result<bool, &'static str> {
@@ -45,12 +47,18 @@ pub(super) fn flag(value: &str) -> Result<bool, &'static str> {
     }
 }
 
+impl Options {
+    /// Returns how an error calls the value of an option: by the variable that it comes from, or by the option's name.
+    pub fn label(&self, option: &'static str) -> &'static str {
+        if self.loaded.contains(&option) { Self::variable(option) } else { option }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
-    use crate::config::options::Options;
     use crate::config::{CacheSource, Config, Environment, KeySource};
     use crate::dpop::{DpopKey, DpopMode};
 
@@ -58,9 +66,9 @@ mod tests {
         ("TANGO_ENVIRONMENT", "production"),
         ("TANGO_TOKEN_URL", "https://host/token"),
         ("TANGO_CLIENT_ID", "id"),
-        ("TANGO_CLIENT_SECRET", "s€cret"),
+        ("TANGO_CLIENT_SECRET", "s'cret"),
         ("TANGO_USERNAME", "name"),
-        ("TANGO_PASSWORD", "pass"),
+        ("TANGO_PASSWORD", "p€ss"),
         ("TANGO_AUDIENCE", "5min"),
         ("TANGO_SCOPE", "raas.some"),
         ("TANGO_CA_FILE", "/ca.pem"),
@@ -89,8 +97,8 @@ mod tests {
 
     fn assert_every_variable_is_loaded(options: Options) {
         assert_eq!(options.environment, Some(Environment::Production));
-        assert_eq!(options.client_secret.unwrap().expose_secret(), "s€cret");
-        assert_eq!(options.password.unwrap().expose_secret(), "pass");
+        assert_eq!(options.client_secret.unwrap().expose_secret(), "s'cret");
+        assert_eq!(options.password.unwrap().expose_secret(), "p€ss");
         assert_eq!(options.proxy.unwrap().expose_secret(), "none");
         assert_eq!(options.token_url.unwrap().0, "https://host/token");
         assert_eq!(options.api_url.unwrap().0, "https://api.example");

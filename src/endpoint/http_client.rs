@@ -37,10 +37,10 @@ const MAX_HEADERS: usize = 1_000;
 pub(super) struct HttpClient {
     url: Url,
     user_agent: HeaderValue,
-    path: Path,
+    connections: Connections,
 }
 
-enum Path {
+enum Connections {
     Direct(Direct),
     Proxied { proxy: ProxyServer, client: Client<Connector, Body> },
 }
@@ -58,16 +58,16 @@ impl HttpClient {
     /// Opens no connection and reads no file.
     pub fn new(settings: &Settings) -> Self {
         let transport = &settings.transport;
-        let path = match &transport.proxy {
-            Some(proxy) => Path::Proxied { proxy: proxy.clone(), client: proxied(settings, proxy) },
-            None => Path::Direct(Direct {
+        let connections = match &transport.proxy {
+            Some(proxy) => Connections::Proxied { proxy: proxy.clone(), client: proxied(settings, proxy) },
+            None => Connections::Direct(Direct {
                 trust: transport.trust.clone(),
                 resolver: Resolver::new(),
                 connect_timeout: transport.connect_timeout,
                 last: Mutex::new(None),
             }),
         };
-        Self { url: settings.token_url.clone(), user_agent: transport.user_agent.clone(), path }
+        Self { url: settings.token_url.clone(), user_agent: transport.user_agent.clone(), connections }
     }
 
     /// Returns a request without a body.
@@ -81,13 +81,13 @@ impl HttpClient {
     }
 
     pub async fn send(&self, request: Request) -> Result<Response, BoxError> {
-        match &self.path {
-            Path::Direct(direct) => {
+        match &self.connections {
+            Connections::Direct(direct) => {
                 let client = direct.client(self.url.scheme() == "https").await?;
                 // The query of the URL may contain a secret.
                 Ok(client.execute(request).await.map_err(reqwest::Error::without_url)?)
             }
-            Path::Proxied { client, .. } => {
+            Connections::Proxied { client, .. } => {
                 let response = client.request(request.try_into()?).await?;
                 Ok(response.map(Body::wrap).into())
             }
@@ -95,9 +95,9 @@ impl HttpClient {
     }
 
     fn proxy(&self) -> Option<&ProxyServer> {
-        match &self.path {
-            Path::Direct(_) => None,
-            Path::Proxied { proxy, .. } => Some(proxy),
+        match &self.connections {
+            Connections::Direct(_) => None,
+            Connections::Proxied { proxy, .. } => Some(proxy),
         }
     }
 

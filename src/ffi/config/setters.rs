@@ -142,7 +142,7 @@ pub unsafe extern "C" fn tango_config_set_proxy(
     unsafe { set(config, "proxy", proxy, error, |config, value| config.proxy(value)) }
 }
 
-/// The `User-Agent` header to send. Copied.
+/// The `User-Agent` header to send, in ASCII. Copied.
 ///
 /// Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
 #[unsafe(no_mangle)]
@@ -218,8 +218,8 @@ pub unsafe extern "C" fn tango_config_set_api_url(
     unsafe { set(config, "api_url", api_url, error, |config, value| config.api_url(value)) }
 }
 
-/// Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed in
-/// code replace those of the variable. Copied.
+/// Allows another origin, such as `https://api.example`, to receive tokens. Can be called several times. Origins that
+/// are allowed in code replace those of the variable. Copied.
 ///
 /// Variable: `TANGO_ALLOWED_ORIGINS`.
 #[unsafe(no_mangle)]
@@ -244,7 +244,9 @@ pub unsafe extern "C" fn tango_config_set_dpop(
     set_number(config, "mode", mode, error, Config::dpop)
 }
 
-/// A file with the key to which tokens are bound, in PEM or as a JWK. Read by `tango_client_new`. Copied.
+/// A file with the key to which tokens are bound, in PEM or as a JWK. `dpop` has to be set as well. A file that every
+/// user of the machine can write to is refused; one that every user can read causes a warning in the log. Read by
+/// `tango_client_new`. Copied.
 ///
 /// Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
 #[unsafe(no_mangle)]
@@ -257,7 +259,8 @@ pub unsafe extern "C" fn tango_config_set_dpop_key_file(
     unsafe { set(config, "path", path, error, |config, value| config.dpop_key_file(value)) }
 }
 
-/// The key to which tokens are bound, instead of `dpop_key_file`. The caller still owns `key`, and may free it at once.
+/// The key to which tokens are bound, instead of `dpop_key_file`. `dpop` has to be set as well. The caller still owns
+/// `key`, and may free it at once.
 ///
 /// Default: each client generates an ES256 key.
 #[unsafe(no_mangle)]

@@ -65,7 +65,7 @@ namespace TangoToken
         public string Proxy { get; set; }
 
         /// <summary>
-        /// The <c>User-Agent</c> header to send. Default: <c>tango-token/VERSION</c>. Variable:
+        /// The <c>User-Agent</c> header to send, in ASCII. Default: <c>tango-token/VERSION</c>. Variable:
         /// <c>TANGO_USER_AGENT</c>.
         /// </summary>
         public string UserAgent { get; set; }
@@ -101,8 +101,8 @@ namespace TangoToken
         public string ApiUrl { get; set; }
 
         /// <summary>
-        /// Further origins that may receive tokens, each given as a URL. In code they replace those of the
-        /// variable. Variable: <c>TANGO_ALLOWED_ORIGINS</c>.
+        /// Further origins that may receive tokens, such as <c>https://api.example</c>, without a path. In code
+        /// they replace those of the variable. Variable: <c>TANGO_ALLOWED_ORIGINS</c>.
         /// </summary>
         public IList<string> AllowedOrigins { get; } = new List<string>();
 
@@ -112,14 +112,16 @@ namespace TangoToken
         public DpopMode? Dpop { get; set; }
 
         /// <summary>
-        /// A file with the key to which tokens are bound, in PEM or as a JWK. Default: each client generates an
-        /// ES256 key. Variable: <c>TANGO_DPOP_KEY_FILE</c>.
+        /// A file with the key to which tokens are bound, in PEM or as a JWK. <see cref="Dpop"/> has to be set as
+        /// well. A file that every user of the machine can write to is refused; one that every user can read causes
+        /// a warning in the log. Default: each client generates an ES256 key. Variable: <c>TANGO_DPOP_KEY_FILE</c>.
         /// </summary>
         public string DpopKeyFile { get; set; }
 
         /// <summary>
-        /// The key to which tokens are bound, instead of <see cref="DpopKeyFile"/>. The caller still owns it, and
-        /// may dispose it once the client is made. Default: each client generates an ES256 key.
+        /// The key to which tokens are bound, instead of <see cref="DpopKeyFile"/>. <see cref="Dpop"/> has to be
+        /// set as well. The caller still owns it, and may dispose it once the client is made. Default: each client
+        /// generates an ES256 key.
         /// </summary>
         public DpopKey DpopKey { get; set; }
 
