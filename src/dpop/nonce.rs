@@ -66,8 +66,7 @@ impl<'a> NonceHeader<'a> {
         }
         let is_valid = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
         match nonce.len() {
-            0 => Self::Invalid,
-            _ if !nonce.bytes().all(is_valid) => Self::Invalid,
+            _ if nonce.is_empty() || !nonce.bytes().all(is_valid) => Self::Invalid,
             ..=MAX_LENGTH => Self::Valid(nonce),
             _ => Self::TooLong,
         }

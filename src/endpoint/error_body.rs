@@ -94,15 +94,12 @@ impl Fields {
             Value::String(string) => self.0.push((normalised(name), string.clone())),
             Value::Array(elements) => elements.iter().for_each(|element| self.collect(name, element)),
             Value::Object(members) => {
-                let (inner, own): (Vec<_>, Vec<_>) = members.iter().partition(|(_, value)| value.is_object());
-                own.into_iter()
-                    .filter(|(_, value)| !value.is_array())
-                    .for_each(|(name, value)| self.collect(name, value));
-                members
-                    .iter()
-                    .filter(|(_, value)| value.is_array())
-                    .for_each(|(name, value)| self.collect(name, value));
-                inner.into_iter().for_each(|(name, value)| self.collect(name, value));
+                let depth = |value: &Value| (value.is_object(), value.is_array());
+                for inner in [(false, false), (false, true), (true, false)] {
+                    for (name, value) in members.iter().filter(|(_, value)| depth(value) == inner) {
+                        self.collect(name, value);
+                    }
+                }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }

@@ -17,7 +17,7 @@ pub(super) fn leaf_elements(markup: &str) -> Vec<(&str, String)> {
         let (tag, after) = tag(rest);
         rest = after;
         match tag.strip_prefix('/') {
-            _ if tag.starts_with(['!', '?']) => continue,
+            _ if tag.starts_with(['!', '?']) => {}
             Some(name) => {
                 let text = std::mem::take(&mut content);
                 if current.take() == Some(local_name(name)) && !text.trim().is_empty() {
@@ -73,16 +73,9 @@ pub(super) fn unescaped(text: &str) -> String {
     while let Some(start) = rest.find('&') {
         decoded.push_str(&rest[..start]);
         rest = &rest[start..];
-        match reference(rest) {
-            Some((c, length)) => {
-                decoded.push(c);
-                rest = &rest[length..];
-            }
-            None => {
-                decoded.push('&');
-                rest = &rest[1..];
-            }
-        }
+        let (c, length) = reference(rest).unwrap_or(('&', 1));
+        decoded.push(c);
+        rest = &rest[length..];
     }
     decoded + rest
 }

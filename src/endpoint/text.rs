@@ -10,11 +10,9 @@ const MAX_GROWTH: usize = 3;
 /// a field that nobody reads does not cost the token.
 pub(super) fn decode(body: &[u8]) -> Zeroizing<String> {
     match body {
-        [0xff, 0xfe, ..] => utf16(body, u16::from_le_bytes),
-        [0xfe, 0xff, ..] => utf16(body, u16::from_be_bytes),
         // Without a mark the first two characters tell it: they are ASCII (RFC 4627 section 3).
-        [1..=0xff, 0, 1..=0xff, 0, ..] => utf16(body, u16::from_le_bytes),
-        [0, 1..=0xff, 0, 1..=0xff, ..] => utf16(body, u16::from_be_bytes),
+        [0xff, 0xfe, ..] | [1..=0xff, 0, 1..=0xff, 0, ..] => utf16(body, u16::from_le_bytes),
+        [0xfe, 0xff, ..] | [0, 1..=0xff, 0, 1..=0xff, ..] => utf16(body, u16::from_be_bytes),
         _ => utf8(body),
     }
 }
