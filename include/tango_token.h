@@ -661,7 +661,7 @@ tango_status tango_config_set_client_id(tango_config *config, const char *client
 /**
  * The client secret that belongs to the client ID. Required. Copied, and zeroised when no longer needed.
  *
- * Variable: `TANGO_CLIENT_SECRET`.
+ * Variable: `TANGO_CLIENT_SECRET`, or `TANGO_CLIENT_SECRET_FILE` for a file that holds the value.
  */
 tango_status tango_config_set_client_secret(tango_config *config, const char *client_secret, tango_error **error);
 
@@ -675,7 +675,7 @@ tango_status tango_config_set_username(tango_config *config, const char *usernam
 /**
  * The password of the service account. Required. Copied, and zeroised when no longer needed.
  *
- * Variable: `TANGO_PASSWORD`.
+ * Variable: `TANGO_PASSWORD`, or `TANGO_PASSWORD_FILE` for a file that holds the value.
  */
 tango_status tango_config_set_password(tango_config *config, const char *password, tango_error **error);
 
@@ -695,15 +695,15 @@ tango_status tango_config_set_scope(tango_config *config, const char *scope, tan
 
 /**
  * A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls the API has a
- * setting of its own. Read by `tango_client_new`. Copied.
+ * setting of its own. Checked by `tango_client_new`, and read for each connection. Copied.
  *
  * Default: the system's certificates. Variable: `TANGO_CA_FILE`.
  */
 tango_status tango_config_set_ca_file(tango_config *config, const char *path, tango_error **error);
 
 /**
- * `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can contain a
- * password. Copied, and zeroised when no longer needed.
+ * `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy, which can contain
+ * a user name and a password. Copied, and zeroised when no longer needed.
  *
  * Default: `system`. Variable: `TANGO_PROXY`.
  */
@@ -797,7 +797,8 @@ tango_status tango_config_set_dpop_key(tango_config *config, const tango_dpop_ke
 tango_status tango_config_set_cache(tango_config *config, const char *cache, tango_error **error);
 
 /**
- * A PEM file of the certificate authorities to trust for a `rediss://` cache. Read by `tango_client_new`. Copied.
+ * A PEM file of the certificate authorities to trust for a `rediss://` cache. Checked by `tango_client_new`, and read
+ * for each connection. Copied.
  *
  * Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
  */

@@ -745,7 +745,7 @@ public:
 
     /// The client secret that belongs to the client ID. Required.
     ///
-    /// Variable: `TANGO_CLIENT_SECRET`.
+    /// Variable: `TANGO_CLIENT_SECRET`, or `TANGO_CLIENT_SECRET_FILE` for a file that holds the value.
     config &set_client_secret(std::string_view client_secret) &
     {
         return keep(tango_config_set_client_secret, detail::string("client_secret", client_secret));
@@ -766,7 +766,7 @@ public:
 
     /// The password of the service account. Required.
     ///
-    /// Variable: `TANGO_PASSWORD`.
+    /// Variable: `TANGO_PASSWORD`, or `TANGO_PASSWORD_FILE` for a file that holds the value.
     config &set_password(std::string_view password) &
     {
         return keep(tango_config_set_password, detail::string("password", password));
@@ -798,8 +798,8 @@ public:
     }
     [[nodiscard]] config set_ca_file(std::string_view path) && { return std::move(set_ca_file(path)); }
 
-    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can
-    /// contain a password.
+    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy, which can
+    /// contain a user name and a password.
     ///
     /// Default: `system`. Variable: `TANGO_PROXY`.
     config &set_proxy(std::string_view proxy) & { return keep(tango_config_set_proxy, detail::string("proxy", proxy)); }

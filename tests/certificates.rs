@@ -70,3 +70,21 @@ fn file_of_authorities_that_cannot_be_used_is_an_error_when_the_client_is_made()
         }
     }
 }
+
+#[test]
+fn renewed_authority_of_the_cache_is_used_by_the_next_connection() {
+    let (sandbox, redis) = (Sandbox::start(&[]), Redis::start_with_tls_and_a_user("renewed:"));
+    let authority = authority_of(&sandbox, "renewed-cache-authority");
+    let variables = redis.variables("renewed:");
+    let [(_, cache), (_, right_authority)] = variables.as_slice() else { panic!("{variables:?}") };
+    let mut config = sandbox.config();
+    config.cache(cache.as_str()).cache_ca_file(&authority);
+    let client = Client::new(&config).unwrap();
+    let error = client.acquire().unwrap_err();
+    assert_eq!(error.status(), Status::CacheUnavailable, "{error}");
+
+    std::fs::copy(right_authority, &authority).unwrap();
+    thread::sleep(error.retry_after().unwrap());
+    client.acquire().unwrap();
+    assert_eq!(redis.keys("renewed:").len(), 2, "the token and the ledger");
+}

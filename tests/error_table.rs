@@ -151,7 +151,8 @@ fn unreachable_server_or_proxy_is_named_and_nothing_is_sent() {
     let proxy = format!("http://user:proxy-password@127.0.0.1:{closed}");
     fixture.check_without_request(
         &[("TANGO_PROXY", &proxy), timeout],
-        &json!({"status": "TANGO_STATUS_CONNECT_FAILED", "http_status": "0"}),
+        &json!({"status": "TANGO_STATUS_CONNECT_FAILED", "http_status": "0",
+                "message": "cannot connect to the proxy 127.0.0.1:…"}),
     );
 }
 

@@ -21,14 +21,16 @@ type Config struct {
 	// The client ID, from the Tango portal under OAuth client credentials. Required. Variable: TANGO_CLIENT_ID.
 	ClientID string
 
-	// The client secret that belongs to the client ID. Required. Variable: TANGO_CLIENT_SECRET.
+	// The client secret that belongs to the client ID. Required. Variable: TANGO_CLIENT_SECRET, or
+	// TANGO_CLIENT_SECRET_FILE for a file that holds the value.
 	ClientSecret string
 
 	// The user name of the service account, from the Tango portal under OAuth service accounts. Required. Variable:
 	// TANGO_USERNAME.
 	Username string
 
-	// The password of the service account. Required. Variable: TANGO_PASSWORD.
+	// The password of the service account. Required. Variable: TANGO_PASSWORD, or TANGO_PASSWORD_FILE for a file that
+	// holds the value.
 	Password string
 
 	// The audience: 24h or 5min for a token of that lifetime; any other audience is sent exactly as written. Default:
@@ -42,8 +44,8 @@ type Config struct {
 	// a setting of its own. Default: the system's certificates. Variable: TANGO_CA_FILE.
 	CAFile string
 
-	// system (HTTPS_PROXY, NO_PROXY and the like), none, or the URL of an HTTP or SOCKS proxy, which can contain a
-	// password. Default: system. Variable: TANGO_PROXY.
+	// system (HTTPS_PROXY, NO_PROXY and the like), none, or the URL of an HTTP or SOCKS5 proxy, which can contain a
+	// user name and a password. Default: system. Variable: TANGO_PROXY.
 	Proxy string
 
 	// The User-Agent header to send, in ASCII. Default: tango-token/VERSION. Variable: TANGO_USER_AGENT.

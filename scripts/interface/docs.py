@@ -142,7 +142,7 @@ def tables(options: list[Option]) -> Iterator[str]:
     yield ""
     named = [
         (
-            f"`{option.variable}`",
+            f"`{option.variable}`" + (f" or `{option.file_variable}`" if option.file else ""),
             described(option),
             "`false`" if option.type == "bool" else option.default_text("{:,}".format),
         )

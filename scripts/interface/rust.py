@@ -51,7 +51,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::env::{addresses, flag, milliseconds, read, string};
+use super::env::{addresses, flag, milliseconds, read, secret, string};
 use super::{Address, CacheSource, Config, Environment, KeySource};
 use crate::dpop::{DpopKey, DpopMode};
 use crate::error::Error;
@@ -121,13 +121,19 @@ def core(options: list[Option]) -> str:
         NAMES=" ".join(f'("{option.name}", self.{option.name}.is_some()),' for option in own),
         VARIABLES=" ".join(f'"{field(option)}" => "{option.variable}",' for option in options if option.variable),
         READ="\n".join(
-            f'{field(option)}: read(lookup, "{option.variable}", {READERS[option.type]})?,'
+            f"{field(option)}: {reader(option)}?,"
             for option in options
             if option.variable
         ),
         SETTERS="\n".join(setter(option) for option in options),
     )
     return formatted(text)
+
+
+def reader(option: Option) -> str:
+    if option.file:
+        return f'secret(lookup, "{option.variable}")'
+    return f'read(lookup, "{option.variable}", {READERS[option.type]})'
 
 
 def field(option: Option) -> str:
@@ -167,7 +173,7 @@ C_NOTES = {
     "urls": "Copied.",
     "cache": "Checked by `tango_client_new`. Copied.",
     "secret": "Copied, and zeroised when no longer needed.",
-    "file": "Read by `tango_client_new`. Copied.",
+    "file": "Checked by `tango_client_new`, and read for each connection. Copied.",
     "key_file": "Read by `tango_client_new`. Copied.",
     "bool": "1 for yes, 0 for no; any other number is INVALID_ARGUMENT.",
     "environment": "A `tango_environment`; any other number is INVALID_ARGUMENT.",

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::env::{addresses, flag, milliseconds, read, string};
+use super::env::{addresses, flag, milliseconds, read, secret, string};
 use super::{Address, CacheSource, Config, Environment, KeySource};
 use crate::dpop::{DpopKey, DpopMode};
 use crate::error::Error;
@@ -145,9 +145,9 @@ impl Options {
             environment: read(lookup, "TANGO_ENVIRONMENT", str::parse)?,
             token_url: read(lookup, "TANGO_TOKEN_URL", string)?,
             client_id: read(lookup, "TANGO_CLIENT_ID", string)?,
-            client_secret: read(lookup, "TANGO_CLIENT_SECRET", string)?,
+            client_secret: secret(lookup, "TANGO_CLIENT_SECRET")?,
             username: read(lookup, "TANGO_USERNAME", string)?,
-            password: read(lookup, "TANGO_PASSWORD", string)?,
+            password: secret(lookup, "TANGO_PASSWORD")?,
             audience: read(lookup, "TANGO_AUDIENCE", string)?,
             scope: read(lookup, "TANGO_SCOPE", string)?,
             ca_file: read(lookup, "TANGO_CA_FILE", string)?,
@@ -196,7 +196,7 @@ impl Config {
 
     /// The client secret that belongs to the client ID. Required.
     ///
-    /// Variable: `TANGO_CLIENT_SECRET`.
+    /// Variable: `TANGO_CLIENT_SECRET`, or `TANGO_CLIENT_SECRET_FILE` for a file that holds the value.
     pub fn client_secret(&mut self, value: impl Into<SecretString>) -> &mut Self {
         self.set.client_secret = Some(value.into());
         self
@@ -212,7 +212,7 @@ impl Config {
 
     /// The password of the service account. Required.
     ///
-    /// Variable: `TANGO_PASSWORD`.
+    /// Variable: `TANGO_PASSWORD`, or `TANGO_PASSWORD_FILE` for a file that holds the value.
     pub fn password(&mut self, value: impl Into<SecretString>) -> &mut Self {
         self.set.password = Some(value.into());
         self
@@ -243,8 +243,8 @@ impl Config {
         self
     }
 
-    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can
-    /// contain a password.
+    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy, which can
+    /// contain a user name and a password.
     ///
     /// Default: `system`. Variable: `TANGO_PROXY`.
     pub fn proxy(&mut self, value: impl Into<SecretString>) -> &mut Self {

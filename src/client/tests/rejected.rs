@@ -160,7 +160,7 @@ fn token_that_is_rejected_before_it_could_be_written_is_written_beside_its_valid
     fleet.memory_store.break_down(false, false);
     sync(&one);
     fleet.clock.advance(3 * HOUR);
-    assert_eq!((one.value(), fleet.join().value()), ("token-2".into(), "token-2".into()));
+    assert_eq!((sync(&one), fleet.join().value()), ("token-2".into(), "token-2".into()));
 }
 
 #[test]

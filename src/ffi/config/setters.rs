@@ -51,7 +51,7 @@ pub unsafe extern "C" fn tango_config_set_client_id(
 
 /// The client secret that belongs to the client ID. Required. Copied, and zeroised when no longer needed.
 ///
-/// Variable: `TANGO_CLIENT_SECRET`.
+/// Variable: `TANGO_CLIENT_SECRET`, or `TANGO_CLIENT_SECRET_FILE` for a file that holds the value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_set_client_secret(
     config: Option<&mut Config>,
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn tango_config_set_username(
 
 /// The password of the service account. Required. Copied, and zeroised when no longer needed.
 ///
-/// Variable: `TANGO_PASSWORD`.
+/// Variable: `TANGO_PASSWORD`, or `TANGO_PASSWORD_FILE` for a file that holds the value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_set_password(
     config: Option<&mut Config>,
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn tango_config_set_scope(
 }
 
 /// A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls the API has a
-/// setting of its own. Read by `tango_client_new`. Copied.
+/// setting of its own. Checked by `tango_client_new`, and read for each connection. Copied.
 ///
 /// Default: the system's certificates. Variable: `TANGO_CA_FILE`.
 #[unsafe(no_mangle)]
@@ -128,8 +128,8 @@ pub unsafe extern "C" fn tango_config_set_ca_file(
     unsafe { set(config, "path", path, error, |config, value| config.ca_file(value)) }
 }
 
-/// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can contain a
-/// password. Copied, and zeroised when no longer needed.
+/// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy, which can contain
+/// a user name and a password. Copied, and zeroised when no longer needed.
 ///
 /// Default: `system`. Variable: `TANGO_PROXY`.
 #[unsafe(no_mangle)]
@@ -289,7 +289,8 @@ pub unsafe extern "C" fn tango_config_set_cache(
     unsafe { set(config, "cache", cache, error, |config, value| config.cache(value)) }
 }
 
-/// A PEM file of the certificate authorities to trust for a `rediss://` cache. Read by `tango_client_new`. Copied.
+/// A PEM file of the certificate authorities to trust for a `rediss://` cache. Checked by `tango_client_new`, and read
+/// for each connection. Copied.
 ///
 /// Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
 #[unsafe(no_mangle)]

@@ -25,7 +25,8 @@ namespace TangoToken
         public string ClientId { get; set; }
 
         /// <summary>
-        /// The client secret that belongs to the client ID. Required. Variable: <c>TANGO_CLIENT_SECRET</c>.
+        /// The client secret that belongs to the client ID. Required. Variable: <c>TANGO_CLIENT_SECRET</c>, or
+        /// <c>TANGO_CLIENT_SECRET_FILE</c> for a file that holds the value.
         /// </summary>
         [DebuggerBrowsable(DebuggerBrowsableState.Never)]
         public string ClientSecret { get; set; }
@@ -36,7 +37,10 @@ namespace TangoToken
         /// </summary>
         public string Username { get; set; }
 
-        /// <summary>The password of the service account. Required. Variable: <c>TANGO_PASSWORD</c>.</summary>
+        /// <summary>
+        /// The password of the service account. Required. Variable: <c>TANGO_PASSWORD</c>, or
+        /// <c>TANGO_PASSWORD_FILE</c> for a file that holds the value.
+        /// </summary>
         [DebuggerBrowsable(DebuggerBrowsableState.Never)]
         public string Password { get; set; }
 
@@ -59,7 +63,8 @@ namespace TangoToken
 
         /// <summary>
         /// <c>system</c> (<c>HTTPS_PROXY</c>, <c>NO_PROXY</c> and the like), <c>none</c>, or the URL of an HTTP or
-        /// SOCKS proxy, which can contain a password. Default: <c>system</c>. Variable: <c>TANGO_PROXY</c>.
+        /// SOCKS5 proxy, which can contain a user name and a password. Default: <c>system</c>. Variable:
+        /// <c>TANGO_PROXY</c>.
         /// </summary>
         [DebuggerBrowsable(DebuggerBrowsableState.Never)]
         public string Proxy { get; set; }

@@ -25,17 +25,19 @@ class Client(_native.Client):
             Default: that of the environment. Variable: ``TANGO_TOKEN_URL``.
         client_id: The client ID, from the Tango portal under OAuth client credentials. Required. Variable:
             ``TANGO_CLIENT_ID``.
-        client_secret: The client secret that belongs to the client ID. Required. Variable: ``TANGO_CLIENT_SECRET``.
+        client_secret: The client secret that belongs to the client ID. Required. Variable: ``TANGO_CLIENT_SECRET``, or
+            ``TANGO_CLIENT_SECRET_FILE`` for a file that holds the value.
         username: The user name of the service account, from the Tango portal under OAuth service accounts. Required.
             Variable: ``TANGO_USERNAME``.
-        password: The password of the service account. Required. Variable: ``TANGO_PASSWORD``.
+        password: The password of the service account. Required. Variable: ``TANGO_PASSWORD``, or
+            ``TANGO_PASSWORD_FILE`` for a file that holds the value.
         audience: The audience: ``24h`` or ``5min`` for a token of that lifetime; any other audience is sent exactly as
             written. Default: ``24h``. Variable: ``TANGO_AUDIENCE``.
         scope: The scope to request (RFC 6749 section 3.3). Default: ``raas.all``. Variable: ``TANGO_SCOPE``.
         ca_file: A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls
             the API has a setting of its own. Default: the system's certificates. Variable: ``TANGO_CA_FILE``.
-        proxy: ``system`` (``HTTPS_PROXY``, ``NO_PROXY`` and the like), ``none``, or the URL of an HTTP or SOCKS proxy,
-            which can contain a password. Default: ``system``. Variable: ``TANGO_PROXY``.
+        proxy: ``system`` (``HTTPS_PROXY``, ``NO_PROXY`` and the like), ``none``, or the URL of an HTTP or SOCKS5 proxy,
+            which can contain a user name and a password. Default: ``system``. Variable: ``TANGO_PROXY``.
         user_agent: The ``User-Agent`` header to send, in ASCII. Default: ``tango-token/VERSION``. Variable:
             ``TANGO_USER_AGENT``.
         connect_timeout: The time limit for one connection to be established, TLS included. In seconds or as a
