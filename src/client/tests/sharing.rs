@@ -176,7 +176,7 @@ fn client_that_has_just_written_or_read_everything_does_not_sync_at_the_next_cal
 
     one.client.invalidate(&one.client.acquire().unwrap());
     one.eventually(|_| fleet.suspects() == 1);
-    one.value();
+    one.eventually(|one| one.value() == "token-2");
     assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after a replacement");
     one.client.invalidate(&one.client.acquire().unwrap());
     one.eventually(|_| fleet.suspects() == 2);
@@ -187,7 +187,8 @@ fn client_that_has_just_written_or_read_everything_does_not_sync_at_the_next_cal
     fleet.clock.advance(2 * HOUR);
     sync(&one);
     one.client.invalidate(&one.client.acquire().unwrap());
-    assert_eq!(one.value(), "token-2");
+    // On a busy machine the call can get the suspect token before the request is sent.
+    one.eventually(|one| one.value() == "token-2" && fleet.requests() == 3);
     assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after a replacement that the quota refused");
     assert_eq!(fleet.requests(), 3);
 
