@@ -134,7 +134,7 @@ func TestRedirectToAnotherOriginIsNotFollowed(t *testing.T) {
 	}
 }
 
-func TestRequestThatNetHTTPRepeatsWithTheSameProofIsSentOnceMoreWithANewOne(t *testing.T) {
+func TestRequestThatNetHTTPRepeatsWithTheSameProofIsSentAgainWithAnotherProof(t *testing.T) {
 	api := bound(t, unchanged)
 	api.call(t, "GET", "/accounts", nil)
 	// The server ends the idle connection without a response, and knows the proof when it comes again.

@@ -9,7 +9,7 @@ namespace TangoToken
         internal const string NotSwitchedOff =
             "The request was not sent: the inner handler of TangoTokenHandler follows redirects, and would send the proof of "
             + "this request (DPoP) to another URL. It was used before, so that this cannot be changed any more: create it "
-            + "with AllowAutoRedirect = false, or do not use it elsewhere.";
+            + "with AllowAutoRedirect = false, or create one for TangoTokenHandler alone.";
 
         /// <summary>Switches redirects off, and returns whether the handler follows them nevertheless.</summary>
         internal static bool FollowedBy(HttpMessageHandler handler)
@@ -36,7 +36,7 @@ namespace TangoToken
             }
             catch (InvalidOperationException)
             {
-                // It was used before: elsewhere, or by another call that has switched redirects off meanwhile.
+                // It was used before: by another handler, or by another call that has switched redirects off meanwhile.
                 return !isOn();
             }
         }
