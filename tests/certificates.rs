@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use support::fresh_directory;
+use support::redis::Redis;
 use support::sandbox::Sandbox;
 use tango_token::{Client, Config, Status};
 
@@ -23,9 +24,9 @@ fn with_directory(sandbox: &Sandbox, directory: &Path, ca_file: &Path) -> Config
 }
 
 #[test]
-fn renewed_authority_is_used_by_the_next_connection() {
+fn replaced_authority_is_used_by_the_next_connection() {
     let (old, new) = (Sandbox::start(&[]), Sandbox::start(&[]));
-    let authority = authority_of(&old, "renewed-authority");
+    let authority = authority_of(&old, "replaced-authority");
     let mut config = new.config();
     config.ca_file(&authority);
     let client = Client::new(&config).unwrap();
@@ -72,10 +73,10 @@ fn file_of_authorities_that_cannot_be_used_is_an_error_when_the_client_is_made()
 }
 
 #[test]
-fn renewed_authority_of_the_cache_is_used_by_the_next_connection() {
-    let (sandbox, redis) = (Sandbox::start(&[]), Redis::start_with_tls_and_a_user("renewed:"));
-    let authority = authority_of(&sandbox, "renewed-cache-authority");
-    let variables = redis.variables("renewed:");
+fn replaced_authority_of_the_cache_is_used_by_the_next_connection() {
+    let (sandbox, redis) = (Sandbox::start(&[]), Redis::start_with_tls_and_a_user("replaced:"));
+    let authority = authority_of(&sandbox, "replaced-cache-authority");
+    let variables = redis.variables("replaced:");
     let [(_, cache), (_, right_authority)] = variables.as_slice() else { panic!("{variables:?}") };
     let mut config = sandbox.config();
     config.cache(cache.as_str()).cache_ca_file(&authority);
@@ -86,5 +87,5 @@ fn renewed_authority_of_the_cache_is_used_by_the_next_connection() {
     std::fs::copy(right_authority, &authority).unwrap();
     thread::sleep(error.retry_after().unwrap());
     client.acquire().unwrap();
-    assert_eq!(redis.keys("renewed:").len(), 2, "the token and the ledger");
+    assert_eq!(redis.keys("replaced:").len(), 2, "the token and the ledger");
 }

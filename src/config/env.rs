@@ -216,9 +216,13 @@ mod tests {
     #[test]
     fn secret_is_read_from_a_file_without_one_line_break_at_its_end() {
         for name in ["TANGO_CLIENT_SECRET", "TANGO_PASSWORD"] {
-            for (content, expected) in
-                [("s€cret", "s€cret"), ("secret\n", "secret"), ("secret\r\n", "secret"), ("a\n\n", "a\n"), (" a ", " a ")]
-            {
+            for (content, expected) in [
+                ("s€cret", "s€cret"),
+                ("secret\n", "secret"),
+                ("secret\r\n", "secret"),
+                ("a\n\n", "a\n"),
+                (" a ", " a "),
+            ] {
                 let secret = load_secret(name, "good", Some(content.as_bytes()), "").unwrap();
                 assert_eq!(secret.as_deref(), Some(expected), "{content:?}");
             }
@@ -246,10 +250,7 @@ mod tests {
     #[test]
     fn secret_in_a_variable_and_in_a_file_is_an_error_that_names_both() {
         let error = load_secret("TANGO_PASSWORD", "both", Some(b"one"), "another").unwrap_err();
-        assert_eq!(
-            error.message(),
-            "TANGO_PASSWORD and TANGO_PASSWORD_FILE are both set; unset one of them"
-        );
+        assert_eq!(error.message(), "TANGO_PASSWORD and TANGO_PASSWORD_FILE are both set; unset one of them");
     }
 
     #[test]
