@@ -84,7 +84,6 @@ impl Client {
             origins,
             server_clock,
         };
-        inner.endpoint(&inner.process.get_for(runtime::generation()), &settings)?;
         Ok(Self(Arc::new(inner)))
     }
 

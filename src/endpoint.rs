@@ -122,8 +122,8 @@ impl Failure {
 
 impl TokenEndpoint {
     /// Opens no connection and sends nothing.
-    pub fn new(settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Self, Error> {
-        Ok(Self {
+    pub fn new(settings: &Settings, server_clock: &Arc<ServerClock>) -> Self {
+        Self {
             http: HttpClient::new(settings),
             url: settings.token_url.clone(),
             client_id: settings.request.client_id.clone(),
@@ -135,7 +135,7 @@ impl TokenEndpoint {
             server_clock: Arc::clone(server_clock),
             redactor: settings.redactor(),
             held_token: ArcSwapOption::empty(),
-        })
+        }
     }
 
     /// Sends the token request (RFC 6749 section 4.3.2) and waits at most `timeout` for the response.

@@ -92,9 +92,10 @@ impl Inner {
         let opening = proxy::connect(&self.dialer, &self.proxy, target, &self.user_agent);
         let opened = time::timeout_at(deadline, opening).await.unwrap_or(Err(Reason::TimedOut));
         let io = opened.map_err(|reason| ProxyFailure::new(&self.proxy, authority(target), reason))?;
-        let io = match is_tls {
-            true => time::timeout_at(deadline, self.dialer.secure(io, target)).await.map_err(timed_out)??,
-            false => io,
+        let io = if is_tls {
+            time::timeout_at(deadline, self.dialer.secure(io, target)).await.map_err(timed_out)??
+        } else {
+            io
         };
         Ok(Stream { io, is_forwarded })
     }

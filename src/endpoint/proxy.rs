@@ -68,9 +68,8 @@ async fn tunnel(
     target: &Uri,
     user_agent: &HeaderValue,
 ) -> Result<Box<dyn Io>, Reason> {
-    let broken = |error: hyper::Error| match error.is_parse() {
-        true => Reason::NoProxy("HTTP"),
-        false => Reason::Broken(error.into()),
+    let broken = |error: hyper::Error| {
+        if error.is_parse() { Reason::NoProxy("HTTP") } else { Reason::Broken(error.into()) }
     };
     let authority = authority(target);
     let mut request = Request::new(Empty::<Bytes>::new());

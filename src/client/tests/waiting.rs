@@ -110,8 +110,8 @@ impl TokenSource for Defect {
 }
 
 impl Components for Defect {
-    fn endpoint(&self, _: &Settings, _: &Arc<ServerClock>) -> Result<Arc<dyn TokenSource>, Error> {
-        Ok(Arc::new(Self))
+    fn endpoint(&self, _: &Settings, _: &Arc<ServerClock>) -> Arc<dyn TokenSource> {
+        Arc::new(Self)
     }
 
     fn store(&self, _: &Settings, _: &Names) -> Option<Box<dyn Store>> {
