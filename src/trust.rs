@@ -1,7 +1,7 @@
 //! The certificate authorities that TLS connections trust.
 //!
 //! They are read for each connection: a connection is made hours after the last one, its authorities may have been
-//! renewed meanwhile, and a process that finds its token in the cache needs none.
+//! replaced meanwhile, and a process that finds its token in the cache needs none.
 
 use std::env;
 use std::ffi::OsString;
