@@ -194,7 +194,7 @@ fn invalid_configuration_is_explained_without_its_secrets() {
             "/nowhere.pem",
             "the configuration cannot be used: TANGO_CA_FILE /nowhere.pem: No such file…",
         ),
-        ("TANGO_PROXY", "ftp://user:proxy-password@host", "the configuration cannot be used: TANGO_PROXY must be…"),
+        ("TANGO_PROXY", "ftp://user:proxy-password@host", "the configuration cannot be used: TANGO_PROXY has another…"),
     ] {
         let expected = json!({"status": "TANGO_STATUS_INVALID_CONFIGURATION", "message": message, "http_status": "0",
                               "retry_after_seconds": "-1"});

@@ -45,7 +45,7 @@ enum Connections {
     Proxied { proxy: ProxyServer, client: Client<Connector, Body> },
 }
 
-/// Direct connections. The client of reqwest is made anew when its connection is gone, so that the certificate authorities
+/// Direct connections. The client of reqwest is made again when its connection is gone, so that the certificate authorities
 /// are read for each connection.
 struct Direct {
     trust: Trust,
