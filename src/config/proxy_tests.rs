@@ -20,9 +20,8 @@ fn chosen(variables: &[(&str, &str)], target: &str) -> String {
 fn variables_name_the_proxy_in_a_fixed_order() {
     let all = ("ALL_PROXY", "all:1");
     let (upper, lower) = (("HTTPS_PROXY", "upper:2"), ("https_proxy", "lower:3"));
-    type Row<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
-    let rows: [Row<'_>; 12] = [
-        (&[], HTTPS, "direct"),
+    for (variables, target, expected) in [
+        (&[][..], HTTPS, "direct"),
         (&[all, lower, upper], HTTPS, "Http upper:2 HTTPS_PROXY"),
         (&[all, lower], HTTPS, "Http lower:3 https_proxy"),
         (&[all, lower, ("HTTPS_PROXY", " ")], HTTPS, "Http lower:3 https_proxy"),
@@ -34,8 +33,7 @@ fn variables_name_the_proxy_in_a_fixed_order() {
         (&[("HTTP_PROXY", "http://plain:4"), ("http_proxy", "lower:5")], HTTP, "Http plain:4 HTTP_PROXY"),
         (&[("http_proxy", "lower:5"), all], HTTP, "Http lower:5 http_proxy"),
         (&[upper, ("no_proxy", "auth.example")], HTTPS, "direct"),
-    ];
-    for (variables, target, expected) in rows {
+    ] {
         assert_eq!(chosen(variables, target), expected, "{variables:?} {target}");
     }
 }
