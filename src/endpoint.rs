@@ -218,7 +218,10 @@ impl TokenEndpoint {
                 Err(transport::broken_body(&error, status.as_u16(), &self.url, redactor))
             }
             End::TimedOut if is_malformed => Err(transport::timed_out(true, &self.url)),
-            _ if is_malformed && is_too_long => Err(unusable(response, "is longer than 64 KiB".into(), redactor)),
+            // A response of this length is another server's, whatever it begins with.
+            _ if is_too_long && (is_malformed || outcome.is_ok()) => {
+                Err(unusable(response, "is longer than 64 KiB".into(), redactor))
+            }
             _ => outcome.map(|token| self.without_secret_scope(token, redactor)),
         }
     }
