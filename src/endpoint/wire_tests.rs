@@ -145,6 +145,16 @@ fn refusal_is_classified_by_what_arrived_of_its_body() {
 }
 
 #[test]
+fn response_longer_than_the_limit_is_not_used() {
+    let long = format!("{}{}", JSON, " ".repeat(70_000));
+    for sent in [response(&format!("content-length: {}\r\n", long.len()), &long).into_bytes(), compressed(200, &long)] {
+        let peer = Peer::sending(sent);
+        let message = peer.fails_once(peer.acquire(), Status::MalformedResponse);
+        assert!(message.contains("is longer than 64 KiB"), "{message}");
+    }
+}
+
+#[test]
 fn response_that_is_not_valid_http_is_not_requested_again() {
     let endless = (0..1_100).map(|number| format!("x-{number}: v\r\n")).collect::<String>();
     for (sent, part) in [
