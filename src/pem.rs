@@ -51,7 +51,7 @@ pub(crate) fn certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>
     match certificates {
         Ok(certificates) if certificates.is_empty() => Err(reason(content)),
         Ok(certificates) => Ok(certificates),
-        Err(_) => Err("is not a file of PEM certificates: one of its blocks is damaged or has no end"),
+        Err(_) => Err("holds a PEM block that is damaged or has no end"),
     }
 }
 

@@ -132,7 +132,7 @@ fn error_names_the_option_with_a_bad_value() {
         (|config| config.scope("hush  hush"), "scope must be scope tokens"),
         (|config| config.token_url("https://hush.example/\n"), "token_url ends with a line break"),
         (|config| config.api_url("https://hush.example\\hush"), "api_url has a blank, a backslash"),
-        (|config| config.proxy("http://hush:1 "), "proxy begins or ends with a blank"),
+        (|config| config.proxy("http://hush:1 "), "proxy contains a blank"),
         (|config| config.cache("file\n"), "cache ends with a line break"),
         (|config| config.ca_file("/hush\n"), "ca_file ends with a line break"),
         (|config| config.cache("rediss://h").cache_ca_file("/hu\nsh"), "cache_ca_file has a control character"),
@@ -182,8 +182,8 @@ fn error_names_the_variable_of_a_bad_value() {
             })
             .unwrap();
         let message = config.resolve().err().unwrap().message().to_owned();
-        let named = message.matches(variable).count();
-        assert!(named == 1 && !message.contains("hush") && !message.contains(';'), "{variable}: {message}");
+        let named = [variable, "TANGO_"].map(|name| message.matches(name).count());
+        assert!(named == [1, 1] && !message.contains("hush"), "{variable}: {message}");
         config.client_id("id").client_secret("secret").username("name").password("password").cache("memory");
         config.token_url("https://a.example").api_url("https://a.example").audience("a").scope("a").user_agent("a");
         config.proxy("none").connect_timeout(Duration::from_secs(1)).allow_origin("https://a.example");
