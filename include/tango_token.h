@@ -509,10 +509,11 @@ tango_status tango_client_authorize_again(const tango_client *client,
  * Learns from the API's response, and writes to `*verdict`, a `tango_verdict`, whether to send the request once more.
  *
  * Call it for every response, also for a successful one, and go on while the verdict is RETRY: that ends, usually after
- * one retry, and after a few if other requests use up the API's nonces meanwhile. `dpop_nonce`, `www_authenticate` (several headers joined by
- * `, `) and `date` are the response headers of these names, or NULL for a header that the response does not have; all
- * arguments stay the caller's. PROOF_REFUSED and TOKEN_REFUSED mean that sending the request again would not help, and
- * the message says why. INVALID_ARGUMENT for any other NULL, and for an `http_status` outside 100 to 599.
+ * one retry, and after a few if other requests use up the API's nonces meanwhile. `dpop_nonce`, `www_authenticate`
+ * (several headers joined by `, `; what follows 64 KiB is not read) and `date` are the response headers of these names,
+ * or NULL for a header that the response does not have; all arguments stay the caller's. The verdict on any other
+ * `http_status` than 401 is DONE, also on one that HTTP does not have. PROOF_REFUSED and TOKEN_REFUSED mean that sending
+ * the request again would not help, and the message says why. INVALID_ARGUMENT for any other NULL.
  */
 tango_status tango_client_observe(const tango_client *client,
                                   const tango_authorization *authorization,

@@ -3,5 +3,5 @@
 mod challenge;
 mod origin;
 
-pub(crate) use challenge::{Refusal, refusal};
+pub(crate) use challenge::{Challenges, Refusal};
 pub(crate) use origin::{Origin, Origins};

@@ -31,11 +31,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap};
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
@@ -64,6 +65,9 @@ pub(crate) trait TokenSource: Send + Sync {
         timeout: Duration,
         proof_retries: &'a mut ProofRetries,
     ) -> Pin<Box<dyn Future<Output = Result<TokenResponse, Failure>> + Send + 'a>>;
+
+    /// Notes the token that the client holds, which no error may repeat.
+    fn hide(&self, _held_token: Option<SecretString>) {}
 }
 
 impl TokenSource for TokenEndpoint {
@@ -73,6 +77,10 @@ impl TokenSource for TokenEndpoint {
         proof_retries: &'a mut ProofRetries,
     ) -> Pin<Box<dyn Future<Output = Result<TokenResponse, Failure>> + Send + 'a>> {
         Box::pin(self.request(timeout, proof_retries))
+    }
+
+    fn hide(&self, held_token: Option<SecretString>) {
+        self.held_token.store(held_token.map(Arc::new));
     }
 }
 
@@ -88,7 +96,9 @@ pub(crate) struct TokenEndpoint {
     /// The newest nonce from this server.
     nonce: Nonce,
     server_clock: Arc<ServerClock>,
+    /// Knows the configured secrets.
     redactor: Redactor,
+    held_token: ArcSwapOption<SecretString>,
 }
 
 /// The reasons for a new proof that were used in a refresh. Each may be used once.
@@ -127,6 +137,7 @@ impl TokenEndpoint {
             nonce: Nonce::default(),
             server_clock: Arc::clone(server_clock),
             redactor: settings.redactor(),
+            held_token: ArcSwapOption::empty(),
         })
     }
 
@@ -173,7 +184,7 @@ impl TokenEndpoint {
         }
         if response.version() == Version::HTTP_09 {
             let beginning = response_body::read_beginning(response.body_mut(), deadline).await;
-            return Err(transport::not_http(&beginning, &self.url, &self.redactor));
+            return Err(transport::not_http(&beginning, &self.url, &self.redactor()));
         }
         self.log_response(&response, start);
         let now = self.learn(response.headers(), sent_at);
@@ -191,21 +202,30 @@ impl TokenEndpoint {
             Err(coding) => Zeroizing::new(format!("a body that {}", coding.problem()).into()),
         };
         let is_too_long = matches!(body.end, End::TooLong) || bytes.len() > MAX_LENGTH;
+        let redactor = self.redactor();
         let context = RequestContext {
             scope: &self.requested_scope,
             documented_lifetime: self.documented_lifetime,
             binding: self.binding.as_ref(),
-            redactor: &self.redactor,
+            redactor: &redactor,
         };
         let outcome = outcome::read(status, headers, &bytes, now, &context);
         let is_malformed = outcome.as_ref().is_err_and(|failure| failure.error.status() == Status::MalformedResponse);
         match body.end {
             End::Broken(error) if is_malformed => {
-                Err(transport::broken_body(&error, status.as_u16(), &self.url, &self.redactor))
+                Err(transport::broken_body(&error, status.as_u16(), &self.url, &redactor))
             }
             End::TimedOut if is_malformed => Err(transport::timed_out(true, &self.url)),
             _ if is_malformed && is_too_long => Err(self.unusable(response, "is longer than 64 KiB".into())),
             _ => outcome,
+        }
+    }
+
+    /// Returns a redactor that knows the configured secrets and the token that is held.
+    fn redactor(&self) -> Redactor {
+        match &*self.held_token.load() {
+            Some(token) => self.redactor.clone().with(token.expose_secret()),
+            None => self.redactor.clone(),
         }
     }
 
@@ -224,7 +244,7 @@ impl TokenEndpoint {
             client = self.client_id,
             http_status = response.status().as_u16(),
             ms = milliseconds_since(start),
-            request_id = headers::request_id(response.headers(), &self.redactor),
+            request_id = headers::request_id(response.headers(), &self.redactor()),
             "the token endpoint responded"
         );
     }
@@ -265,20 +285,20 @@ impl TokenEndpoint {
     }
 
     fn no_response(&self, error: &(dyn StdError + 'static), sent: &Sent) -> Failure {
-        self.http.failure(error, sent.is_true(), &self.url, &self.redactor)
+        self.http.failure(error, sent.is_true(), &self.url, &self.redactor())
     }
 
     /// Returns the failure of a response that a proxy made, which forwards requests to a server without TLS.
     fn refused_by_proxy(&self, response: &Response<Incoming>) -> Option<Failure> {
         let is_refused = response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
         let proxy = self.http.forwarding_proxy().filter(|_| is_refused)?;
-        Some(ProxyFailure::unauthorized(proxy, self.http.uri()).failure(&self.redactor))
+        Some(ProxyFailure::unauthorized(proxy, self.http.uri()).failure(&self.redactor()))
     }
 
     fn unusable(&self, response: &Response<Incoming>, problem: Problem) -> Failure {
         let said = ServerResponse {
             http_status: Some(response.status().as_u16()),
-            request_id: headers::request_id(response.headers(), &self.redactor),
+            request_id: headers::request_id(response.headers(), &self.redactor()),
             ..ServerResponse::default()
         };
         response::unusable(problem, said)

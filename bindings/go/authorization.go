@@ -3,6 +3,7 @@ package tangotoken
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"runtime"
 	"strings"
@@ -71,14 +72,15 @@ func (c *Client) AuthorizeAgain(ctx context.Context, refused *Authorization) (*A
 // [VerdictRetry]: that ends, usually after one retry.
 //
 // Call it for every response, including successful ones, with its status and headers. It fails with [ErrProofRefused]
-// or [ErrTokenRefused] if the next request would be refused as well; the message says why.
+// or [ErrTokenRefused] if the next request would be refused as well; the message says why. A status that HTTP does not
+// have is the program's concern: the verdict is [VerdictDone].
 func (c *Client) Observe(authorization *Authorization, status int, header http.Header) (Verdict, error) {
 	var verdict int32
 	err := c.call(func(client native.Client, failure *native.Error) {
 		defer runtime.KeepAlive(authorization)
 		raw, done := lend(authorization.handleOf())
 		defer done()
-		c.library.ClientObserve(client, raw, int32(status), native.OptionalCString(header.Get("DPoP-Nonce")),
+		c.library.ClientObserve(client, raw, httpStatus(status), native.OptionalCString(header.Get("DPoP-Nonce")),
 			native.OptionalCString(strings.Join(header.Values("WWW-Authenticate"), ", ")),
 			native.OptionalCString(header.Get("Date")), &verdict, failure)
 	})
@@ -86,6 +88,14 @@ func (c *Client) Observe(authorization *Authorization, status int, header http.H
 		c.cached.clear() // the library may have dropped the token
 	}
 	return Verdict(verdict), err
+}
+
+// httpStatus returns a status that no conversion turns into another one.
+func httpStatus(status int) int32 {
+	if status < 0 || status > math.MaxInt32 {
+		return 0
+	}
+	return int32(status)
 }
 
 // authorize calls a function of the library that blocks an OS thread while it waits for a token.

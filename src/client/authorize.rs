@@ -7,11 +7,12 @@ use std::sync::{Arc, OnceLock};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Client;
-use crate::api::{Origin, Refusal, refusal};
+use crate::api::{Challenges, Origin, Refusal};
 use crate::clock::BootTime;
-use crate::dpop::{DpopKey, check_method, is_nonce};
+use crate::dpop::{DpopKey, NonceHeader, check_method, is_nonce};
 use crate::error::{Error, ServerResponse, Status};
 use crate::nul_terminated::without_nul;
+use crate::secret::Redactor;
 use crate::token::Token;
 
 /// How often a request is sent again because other requests used up the nonce of its proof.
@@ -74,11 +75,11 @@ impl Call {
 /// The response of an API, as far as it concerns the token.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Observation<'a> {
-    /// The HTTP status.
+    /// The HTTP status. Some servers send one that HTTP does not have, such as 999 or 0: that is the program's concern.
     pub http_status: u16,
     /// The `DPoP-Nonce` header, if there is one. Pass it for every response, a successful one too.
     pub dpop_nonce: Option<&'a str>,
-    /// The `WWW-Authenticate` header, if there is one; several joined by `, `.
+    /// The `WWW-Authenticate` header, if there is one; several joined by `, `. It is read up to 64 KiB.
     pub www_authenticate: Option<&'a str>,
     /// The `Date` header, if there is one.
     pub date: Option<&'a str>,
@@ -189,8 +190,9 @@ impl Client {
     pub fn observe(&self, authorization: &Authorization, response: &Observation<'_>) -> Result<Verdict, Error> {
         let call = &authorization.call;
         let origin = &call.origin;
-        let refusal = response.www_authenticate.filter(|_| response.http_status == 401).and_then(refusal);
-        let code = refusal.as_ref().map(|refusal| refusal.error.as_str());
+        let header = response.www_authenticate.filter(|_| response.http_status == 401);
+        let challenges = Challenges::read(header.unwrap_or_default());
+        let code = challenges.refusal.as_ref().map(|refusal| refusal.error.as_str());
         if let Some(nonce) = response.dpop_nonce {
             authorization.learn_nonce(nonce, code);
         }
@@ -200,7 +202,7 @@ impl Client {
             self.0.share_clocks();
         }
         if response.http_status != 401 {
-            if response.http_status < 400 {
+            if (200..400).contains(&response.http_status) {
                 self.0.accept(&authorization.token);
             }
             return Ok(Verdict::Done);
@@ -214,7 +216,14 @@ impl Client {
             retry = may_succeed,
             "an API refused a request"
         );
-        if may_succeed { Ok(Verdict::Retry) } else { Err(self.given_up(refusal, &authorization.token)) }
+        if may_succeed {
+            return Ok(Verdict::Retry);
+        }
+        let redactor = self.redactor(&authorization.token);
+        Err(match challenges.refusal {
+            Some(refusal) => self.given_up(&refusal, response.dpop_nonce, &redactor),
+            None => without_reason(&redactor.clean(header.unwrap_or_default()), challenges.is_valid),
+        })
     }
 
     /// Whether the request, refused with this error code, may succeed with a new proof or another token. Marks a token that was
@@ -240,35 +249,57 @@ impl Client {
         is_first && self.0.can_replace(&authorization.token)
     }
 
-    fn given_up(&self, refusal: Option<Refusal>, token: &Token) -> Error {
-        let redactor = self.0.settings.load().redactor();
-        let clean = |text: &str| redactor.clean(&text.replace(token.value(), "[redacted]"));
-        let code = refusal.as_ref().map(|refusal| clean(&refusal.error));
-        let description = refusal.and_then(|refusal| refusal.description).map(|text| clean(&text));
-        let said = description.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
-        let (status, message) = match code.as_deref() {
-            Some(USE_DPOP_NONCE) => (
-                Status::ProofRefused,
-                "the API wants a proof with another nonce, and sent none, or refuses the one it sent",
-            ),
-            Some("invalid_dpop_proof") => (Status::ProofRefused, "the API refuses the DPoP proof"),
-            Some("invalid_token") => (Status::TokenRefused, "the API rejects the token, and there is no other to try"),
-            Some(_) => {
-                (Status::TokenRefused, "the API refuses the token for a reason that another token does not change")
-            }
-            None => {
-                (Status::TokenRefused, "the API refuses the request (HTTP 401) without a reason; the token is kept")
-            }
-        };
-        let reason = self.0.reason_against_replacement().filter(|_| code.as_deref() == Some("invalid_token"));
-        let reason = reason.map_or_else(String::new, |reason| format!("; no replacement is requested: {reason}"));
-        Error::new(status, format!("{message}{said}{reason}")).with_response(ServerResponse {
-            http_status: Some(401),
-            oauth_error: code,
-            oauth_error_description: description,
-            ..ServerResponse::default()
-        })
+    /// Returns a redactor that knows the configured secrets, the token that was sent, and the one that is held.
+    fn redactor(&self, sent: &Token) -> Redactor {
+        let redactor = self.0.settings.load().redactor().with(sent.value());
+        match self.0.valid_token() {
+            Some(held) => redactor.with(held.token().value()),
+            None => redactor,
+        }
     }
+
+    fn given_up(&self, refusal: &Refusal, nonce: Option<&str>, redactor: &Redactor) -> Error {
+        let code = redactor.clean(&refusal.error);
+        let description = refusal.description.as_ref().map(|text| redactor.clean(text));
+        let said = description.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
+        let (status, message) = match code.as_str() {
+            USE_DPOP_NONCE => {
+                let problem = NonceHeader::of_value(nonce).problem();
+                let message = format!("the API requires a nonce in the DPoP proof, and sent {problem}");
+                return refused(Status::ProofRefused, message + &said, Some(code), description);
+            }
+            "invalid_dpop_proof" => (Status::ProofRefused, "the API refuses the DPoP proof"),
+            "invalid_token" => (Status::TokenRefused, "the API rejects the token, and there is no other to try"),
+            _ => (Status::TokenRefused, "the API refuses the token for a reason that another token does not change"),
+        };
+        let reason = self.0.reason_against_replacement().filter(|_| code == "invalid_token");
+        let reason = reason.map_or_else(String::new, |reason| format!("; no replacement is requested: {reason}"));
+        refused(status, format!("{message}{said}{reason}"), Some(code), description)
+    }
+}
+
+/// Returns the error for a 401 response whose challenges, as they are shown, name no error code.
+fn without_reason(shown: &str, is_valid: bool) -> Error {
+    let message = match (shown, is_valid) {
+        ("", _) => "the API refuses the request (HTTP 401) without a reason; the token is kept".into(),
+        (_, true) => format!(
+            "the API refuses the request (HTTP 401) without a reason (WWW-Authenticate: {shown}); the token is kept"
+        ),
+        (_, false) => format!(
+            "the API refuses the request (HTTP 401), and its WWW-Authenticate header cannot be read ({shown}); \
+             the token is kept"
+        ),
+    };
+    refused(Status::TokenRefused, message, None, None)
+}
+
+fn refused(status: Status, message: String, code: Option<String>, description: Option<String>) -> Error {
+    Error::new(status, message).with_response(ServerResponse {
+        http_status: Some(401),
+        oauth_error: code,
+        oauth_error_description: description,
+        ..ServerResponse::default()
+    })
 }
 
 impl Authorization {

@@ -161,7 +161,11 @@ impl RefreshTask {
         let requested = self.inner.clock.now();
         let timeout = deadline.remaining().min(deadline.attempt);
         let guard = RequestGuard::new(deadline.lease(Duration::ZERO));
-        let mut failure = match endpoint.request_token(timeout, proof_retries).await {
+        // A server that refuses another token may repeat the one that it issued.
+        endpoint.hide(self.inner.valid_token().map(|held| held.token().value().into()));
+        let outcome = endpoint.request_token(timeout, proof_retries).await;
+        endpoint.hide(None);
+        let mut failure = match outcome {
             Ok(response) => return Ok(Requested::Token { requested, response, guard }),
             Err(failure) => failure,
         };

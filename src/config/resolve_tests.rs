@@ -130,3 +130,15 @@ fn debug_output_contains_no_secret() {
     config.token_url("https://me:hush-4@host/?key=hush-5");
     assert!(!format!("{config:?}").contains("hush"));
 }
+
+#[test]
+fn password_of_the_proxy_is_hidden_as_it_is_and_as_in_the_url() {
+    let mut config = complete();
+    config.proxy("http://me:p%40ss%20w%C3%B6rd-1@proxy.example:3128");
+    let redactor = config.resolve().unwrap().redactor();
+    for text in ["p@ss wörd-1", "p%40ss%20w%C3%B6rd-1", "p%40ss+w%c3%b6rd-1", "http://me:p@ss%20wörd-1@proxy.example"]
+    {
+        assert_eq!(redactor.clean(&format!("407 from the proxy for {text}")), crate::secret::HIDDEN, "{text}");
+    }
+    assert_eq!(redactor.clean("407 from the proxy for me"), "407 from the proxy for me");
+}

@@ -15,6 +15,8 @@ const MIN_DIFFERENCE_SECONDS: i64 = 10;
 const MAX_ROUND_TRIP_SECONDS: i64 = 60;
 /// A larger difference is not believed: a clock was never set, or the response is wrong.
 const MAX_DIFFERENCE_SECONDS: i64 = 24 * 3600;
+/// The longest HTTP-date is `Wednesday, 06-Nov-94 08:49:37 GMT`. A longer string is not even parsed.
+const MAX_DATE_LENGTH: usize = 33;
 
 /// The source of `iat`: this machine's clock or, if they differ, the server's.
 ///
@@ -94,6 +96,9 @@ impl ServerClock {
 
     /// Reads an HTTP-date (RFC 9110 section 5.6.7) as seconds since 1970.
     pub fn seconds_of(date: &str) -> Option<i64> {
+        if date.len() > MAX_DATE_LENGTH {
+            return None;
+        }
         let since = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?;
         i64::try_from(since.as_secs()).ok()
     }
@@ -217,9 +222,15 @@ mod tests {
     fn invalid_or_implausible_date_is_ignored() {
         let (machine, server) = clocks();
         let wall = machine.wall_seconds();
-        for date in
-            ["", "yesterday", "Sun, 99 Foo 2026 00:00:00 GMT", &date(wall + 90_000), &date(wall - 90_000), &date(0)]
-        {
+        for date in [
+            "",
+            "yesterday",
+            &" ".repeat(65_536),
+            "Sun, 99 Foo 2026 00:00:00 GMT",
+            &date(wall + 90_000),
+            &date(wall - 90_000),
+            &date(0),
+        ] {
             assert!(!server.learn_now(date), "{date}");
         }
         assert_eq!(server.now(), wall);

@@ -57,10 +57,11 @@ pub unsafe extern "C" fn tango_client_authorize_again(
 /// Learns from the API's response, and writes to `*verdict`, a `tango_verdict`, whether to send the request once more.
 ///
 /// Call it for every response, also for a successful one, and go on while the verdict is RETRY: that ends, usually after
-/// one retry, and after a few if other requests use up the API's nonces meanwhile. `dpop_nonce`, `www_authenticate` (several headers joined by
-/// `, `) and `date` are the response headers of these names, or NULL for a header that the response does not have; all
-/// arguments stay the caller's. PROOF_REFUSED and TOKEN_REFUSED mean that sending the request again would not help, and
-/// the message says why. INVALID_ARGUMENT for any other NULL, and for an `http_status` outside 100 to 599.
+/// one retry, and after a few if other requests use up the API's nonces meanwhile. `dpop_nonce`, `www_authenticate`
+/// (several headers joined by `, `; what follows 64 KiB is not read) and `date` are the response headers of these names,
+/// or NULL for a header that the response does not have; all arguments stay the caller's. The verdict on any other
+/// `http_status` than 401 is DONE, also on one that HTTP does not have. PROOF_REFUSED and TOKEN_REFUSED mean that sending
+/// the request again would not help, and the message says why. INVALID_ARGUMENT for any other NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_client_observe(
     client: Option<&Client>,
@@ -74,13 +75,11 @@ pub unsafe extern "C" fn tango_client_observe(
 ) -> Status {
     guard(error, || {
         let (client, authorization) = (required(client, "client")?, required(authorization, "authorization")?);
-        let valid = u16::try_from(http_status).ok().filter(|status| (100..=599).contains(status));
         // SAFETY: the header's contract for strings.
         let (dpop_nonce, www_authenticate, date) =
             unsafe { (server_string(dpop_nonce), server_string(www_authenticate), server_string(date)) };
         let response = Observation {
-            http_status: valid
-                .ok_or_else(|| invalid("http_status", &format!("{http_status} is not an HTTP status")))?,
+            http_status: u16::try_from(http_status).unwrap_or_default(),
             dpop_nonce: dpop_nonce.as_deref(),
             www_authenticate: www_authenticate.as_deref(),
             date: date.as_deref(),

@@ -151,7 +151,9 @@ namespace TangoToken
         /// it returns <see cref="TangoVerdict.Retry"/>: that ends, usually after one retry.
         /// </summary>
         /// <param name="authorization">The headers that the request was sent with.</param>
-        /// <param name="httpStatus">The status of the response.</param>
+        /// <param name="httpStatus">
+        /// The status of the response. One that HTTP does not have is the program's concern: there is nothing to send again.
+        /// </param>
         /// <param name="dpopNonce">Its <c>DPoP-Nonce</c> header; <c>null</c> if it has none.</param>
         /// <param name="wwwAuthenticate">
         /// Its <c>WWW-Authenticate</c> headers, joined by <c>, </c> (RFC 9110 section 5.3); <c>null</c> if it has none.
@@ -160,8 +162,7 @@ namespace TangoToken
         /// <returns>Whether the request is done, or should be sent again.</returns>
         /// <exception cref="TangoTokenException">
         /// <see cref="TangoStatus.ProofRefused"/> or <see cref="TangoStatus.TokenRefused"/>: the next request would be
-        /// refused as well; the message says why. <see cref="TangoStatus.InvalidArgument"/>: the status is not an HTTP
-        /// status.
+        /// refused as well; the message says why.
         /// </exception>
         public TangoVerdict Observe(
             Authorization authorization, int httpStatus, string dpopNonce, string wwwAuthenticate, string date)

@@ -109,7 +109,8 @@ impl PyClient {
     ///
     /// Args:
     ///     authorization: the authorization that the request was sent with.
-    ///     http_status: the status of the response.
+    ///     http_status: the status of the response. One that HTTP does not have is the program's concern: there is
+    ///         nothing to send again.
     ///     dpop_nonce: its ``DPoP-Nonce`` header, if it has one. Pass it for a successful response too.
     ///     www_authenticate: its ``WWW-Authenticate`` header, if it has one; several joined by ``", "``.
     ///     date: its ``Date`` header, if it has one.
@@ -120,7 +121,6 @@ impl PyClient {
     ///
     /// Raises:
     ///     ProofRefused, TokenRefused: sending the request again would not help; the message says why.
-    ///     InvalidArgument: the status is not an HTTP status (100 to 599).
     #[pyo3(signature = (authorization, http_status, *, dpop_nonce = None, www_authenticate = None, date = None))]
     fn observe(
         &self,
@@ -131,12 +131,13 @@ impl PyClient {
         www_authenticate: Option<&str>,
         date: Option<&str>,
     ) -> PyResult<bool> {
-        let valid = u16::try_from(http_status).ok().filter(|status| (100..=599).contains(status));
-        let http_status = valid
-            .ok_or_else(|| invalid_argument(py, &format!("http_status must be from 100 to 599, not {http_status}")))?;
+        let http_status = u16::try_from(http_status).unwrap_or_default();
         let observation = Observation { http_status, dpop_nonce, www_authenticate, date };
-        let verdict = self.open(py)?.observe(&authorization.get().0, &observation).or_raise(py)?;
-        Ok(verdict == Verdict::Retry)
+        let (client, authorization) = (self.open(py)?, &authorization.get().0);
+        let observe = || client.observe(authorization, &observation);
+        // The text of a refusal is searched for secrets, which can take milliseconds.
+        let verdict = if http_status == 401 { detached(py, observe) } else { observe() };
+        Ok(verdict.or_raise(py)? == Verdict::Retry)
     }
 
     /// Marks a token as suspect, because the API rejected it as ``invalid_token``. Returns whether it was the current

@@ -229,11 +229,11 @@ fn rejected_token_is_replaced_once_however_many_calls_used_it() {
 }
 
 #[test]
-fn token_that_an_api_echoes_is_redacted() {
+fn text_in_which_an_api_repeats_the_token_is_not_shown() {
     let fixture = api_fixture(DpopMode::Required);
     let echo = r#"DPoP error="insufficient_scope", error_description="token-1 is too small""#;
     let error = fixture.client.observe(&fixture.authorize(), &refused(echo, None)).unwrap_err();
-    assert_eq!(error.oauth_error_description(), Some("[redacted] is too small"));
+    assert_eq!(error.oauth_error_description(), Some(HIDDEN));
     assert!(!format!("{error} {error:?}").contains("token-1"));
 }
 
@@ -288,12 +288,65 @@ fn response_that_does_not_blame_the_token_keeps_it() {
         let response = Observation { http_status: 401, www_authenticate, ..Observation::default() };
         let error = fixture.client.observe(&fixture.authorize(), &response).unwrap_err();
         assert_eq!(error.status(), Status::TokenRefused, "{www_authenticate:?}");
+        assert!(
+            error.message().contains(www_authenticate.unwrap_or("without a reason")) || error.oauth_error().is_some()
+        );
     }
     for http_status in [200, 400, 403, 404, 500] {
         let response = Observation { http_status, ..refused(INVALID_TOKEN, None) };
         assert_eq!(fixture.client.observe(&fixture.authorize(), &response).unwrap(), Verdict::Done, "{http_status}");
     }
     assert_eq!(fixture.server.requests().len(), 1);
+}
+
+#[test]
+fn status_that_http_does_not_have_is_left_to_the_program_and_accepts_no_token() {
+    let fixture = api_fixture(DpopMode::Off);
+    let (token, sent) = (fixture.client.acquire().unwrap(), fixture.authorize());
+    assert!(fixture.client.invalidate(&token));
+    for http_status in [0, 1, 99, 600, 999, u16::MAX] {
+        let response = Observation { http_status, ..refused(INVALID_TOKEN, None) };
+        assert_eq!(fixture.client.observe(&sent, &response).unwrap(), Verdict::Done, "{http_status}");
+    }
+    assert!(fixture.client.0.snapshot.load().is_suspect(&token));
+}
+
+#[test]
+fn text_in_which_the_token_endpoint_repeats_the_token_is_not_shown() {
+    let repeats = r#"{"error":"invalid_request","error_description":"token-1 is valid"}"#;
+    let fixture = fixture_with(
+        |config| {
+            config.api_url("https://api.example/raas/v2");
+        },
+        move |number| if number == 1 { token(1) } else { ScriptedResponse::json(400, repeats) },
+    );
+    let sent = fixture.authorize();
+    assert_eq!(fixture.client.observe(&sent, &refused(INVALID_TOKEN, None)).unwrap(), Verdict::Retry);
+    let again = fixture.client.authorize_again(&sent).unwrap();
+    let error = fixture.client.observe(&again, &refused(INVALID_TOKEN, None)).unwrap_err();
+    assert!(error.message().contains("no replacement is requested"), "{error}");
+    assert!(error.message().contains(HIDDEN) && !format!("{error:?}").contains("token-1"), "{error}");
+}
+
+#[test]
+fn scope_that_repeats_a_secret_is_replaced_by_the_requested_one() {
+    for scope in ["raas.all the-secret", "raas.all token-1", "raas.all dG9rZW4tMQ=="] {
+        let body = format!(r#"{{"access_token":"token-1","expires_in":60,"token_type":"Bearer","scope":"{scope}"}}"#);
+        let fixture = fixture(move |_| ScriptedResponse::json(200, &body));
+        assert_eq!(fixture.client.acquire().unwrap().scope(), "raas.all");
+    }
+}
+
+#[test]
+fn header_that_cannot_be_read_is_shown() {
+    let fixture = api_fixture(DpopMode::Off);
+    let message = |header: &str| fixture.client.observe(&fixture.authorize(), &refused(header, None)).unwrap_err();
+    let error = message("Bearer {\"error\":\"invalid_token\"}");
+    assert!(error.message().contains("cannot be read (Bearer {\"error\":\"invalid_token\"})"), "{error}");
+    let error = message("Bearer {\"token\":\"token-1\"}");
+    assert!(error.message().contains("cannot be read ([not shown"), "{error}");
+    let error = message(&", ".repeat(32_000));
+    assert!(error.message().contains("without a reason"), "{error}");
 }
 
 #[test]

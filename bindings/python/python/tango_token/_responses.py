@@ -12,13 +12,10 @@ if TYPE_CHECKING:
 def should_retry(
     client: Client, authorization: Authorization, http_status: int, header: Callable[[str], str | None]
 ) -> bool:
-    """Calls ``observe`` for a response. ``header`` returns a header's values joined by ``", "``.
-
-    A status outside 100 to 599 is observed as 500, as RFC 9110 section 15 asks; the program sees the original.
-    """
+    """Calls ``observe`` for a response. ``header`` returns a header's values joined by ``", "``."""
     return client.observe(
         authorization,
-        http_status if 100 <= http_status <= 599 else 500,
+        http_status,
         dpop_nonce=header("DPoP-Nonce"),
         www_authenticate=header("WWW-Authenticate"),
         date=header("Date"),

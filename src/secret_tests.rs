@@ -1,0 +1,171 @@
+#[path = "../tests/support/spellings.rs"]
+mod spellings;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use proptest::prelude::*;
+
+use super::*;
+use spellings::{form, spellings};
+
+fn redactor(secret: &str) -> Redactor {
+    Redactor::new(&[SecretString::from(secret)])
+}
+
+fn hides(secret: &str, text: &str) -> bool {
+    redactor(secret).clean(text) == HIDDEN
+}
+
+#[test]
+fn text_that_repeats_a_secret_in_any_spelling_is_not_shown() {
+    for secret in ["p+ä \"&<1>%41\\n=x", "hush-hush", "Tr0ub4dor&3", "00000000-0000-4000-8000-000000000000"] {
+        for spelling in spellings(secret) {
+            for text in [spelling.clone(), format!("bad value {spelling}!"), format!("client_secret={spelling}&x=y")] {
+                assert!(hides(secret, &text), "{secret}: {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn long_secret_is_found_although_the_server_shortens_it() {
+    for length in [16, 24, 40, 300] {
+        let secret: String = (0..length).map(|i: u32| char::from_digit(i * i % 31 % 36, 36).unwrap()).collect();
+        let shown = secret.len() / 2 + 7;
+        assert!(hides(&secret, &format!("unknown token {}...", &secret[..shown])), "{length}");
+        assert!(hides(&secret, &format!("unknown token ...{}", &secret[secret.len() - shown..])), "{length}");
+    }
+}
+
+#[test]
+fn short_secret_is_found_as_a_word_and_does_not_hide_ordinary_text() {
+    for text in ["key pa55 is unknown", "password=pa55", "(PA55)", "a%20pa55%20b", "cGE1NQ==", "Basic aWQ6cGE1NQ=="] {
+        assert!(hides("pa55", text), "{text}");
+    }
+    for text in ["pa555", "spa55", "p a 5 5", "passwords"] {
+        assert!(!hides("pa55", text), "{text}");
+    }
+}
+
+#[test]
+fn secret_that_is_an_ordinary_word_is_found_as_a_value_alone() {
+    for text in [
+        "wrong",
+        " Wrong ",
+        "client_secret=wrong",
+        "client_secret=wrong&username=name",
+        "secret: wrong",
+        "secret: wrong, user: name",
+        "secret: wrong\nuser: name",
+        "{\"password\": \"wrong\"}",
+        "the value 'wrong' is bad",
+        "<password>wrong</password>",
+        "http://me:wrong@host/",
+        "password%3Dwrong%26x",
+        "{\\\"password\\\":\\\"wrong\\\"}",
+        "Authorization: Basic aWQ6d3Jvbmc=",
+        "77726f6e67",
+    ] {
+        assert!(hides("wrong", text), "{text}");
+    }
+    for text in [
+        "the password is wrong",
+        "wrong password",
+        "error: wrong password",
+        "Wrong, or missing",
+        "wrongly",
+        "is%20wrong",
+    ] {
+        assert_eq!(redactor("wrong").clean(text), text);
+    }
+    assert_eq!(redactor("password").clean("check the password"), "check the password");
+}
+
+#[test]
+fn token_that_this_client_does_not_hold_is_not_shown() {
+    let header = URL_SAFE_NO_PAD.encode("{\"alg\":\"RS256\"}");
+    let token = format!("{header}.{}.{}", URL_SAFE_NO_PAD.encode("{\"sub\":\"name\"}"), "c".repeat(40));
+    for text in [format!("already issued: {token}."), STANDARD.encode(&token), format!("x={}", form(&token))] {
+        assert!(hides("the-secret", &text), "{text}");
+    }
+    let ordinary = "eyJ.b.c at https://auth.example.com/oauth/token/v1.2.3";
+    assert_eq!(redactor("the-secret").clean(ordinary), ordinary);
+}
+
+#[test]
+fn strings_are_reduced_to_one_line_and_shortened() {
+    let redactor = redactor("the-secret");
+    assert_eq!(redactor.clean(" two\r\nlines\0 \u{1b}[31m "), "two  lines   [31m");
+    let long = redactor.clean(&"ä".repeat(1_000));
+    assert_eq!(long.chars().count(), MAX_LENGTH / 2 + 1);
+    assert!(long.ends_with('…'));
+    assert_eq!(redactor.clean(&redactor.clean("it said the-secret")), HIDDEN);
+}
+
+#[test]
+fn text_with_more_levels_of_escapes_than_are_decoded_is_not_shown() {
+    let nest = |levels| (0..levels).fold("%41".to_owned(), |text, _| text.replace('%', "%25"));
+    assert!(!hides("the-secret", &nest(2)));
+    assert!(hides("the-secret", &nest(MAX_ROUNDS + 1)));
+}
+
+#[test]
+fn secret_across_the_cut_leaves_no_part_behind() {
+    let text = format!("{}{}", "x".repeat(MAX_LENGTH - 4), " secret-secret");
+    assert!(hides("secret-secret", &text));
+    assert!(
+        !redactor("secret-secret").clean(&format!("{}secret-secret", " ".repeat(MAX_EXAMINED - 4))).contains("ret")
+    );
+}
+
+/// The work is counted in bytes that are compared.
+#[test]
+fn work_grows_linearly_with_the_text() {
+    let secrets = ["the-secret", "wrong", "pa55"].map(SecretString::from);
+    let work = |pattern: &str, length: usize| {
+        let text = &pattern.repeat(length / pattern.len());
+        let mut examination = Examination::new(&secrets, text.len());
+        let before = examination.left;
+        examination.finds(text, 0);
+        before - examination.left
+    };
+    for pattern in [
+        "word ",
+        "%41",
+        "%2541",
+        "&amp;",
+        "\\u0041",
+        "\\\\",
+        "dGhlLXNl",
+        "eyJ.",
+        "eyJhbGciOiJI.",
+        "=wrong",
+        "pa55",
+        "\"",
+        "<",
+        "ä",
+        "wrong \t",
+    ] {
+        let (small, large) = (work(pattern, MAX_EXAMINED / 8), work(pattern, MAX_EXAMINED));
+        assert!(large <= small * 9 && large <= MAX_WORK * MAX_EXAMINED, "{pattern}: {small}, then {large}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_keeps_a_secret(
+        before in ".{0,40}", secret in "([a-zA-Z0-9][+&=%\"<\\\\ ü-]?){12,20}", after in ".{0,40}",
+        number in any::<prop::sample::Index>(),
+    ) {
+        let spellings = spellings(&secret);
+        let spelling = &spellings[number.index(spellings.len())];
+        let cleaned = redactor(&secret).clean(&format!("{before} {spelling} {after}"));
+        prop_assert!(!cleaned.contains(&secret) && !cleaned.contains(spelling.trim()), "{}", cleaned);
+        prop_assert!(!cleaned.contains(char::is_control));
+    }
+
+    #[test]
+    fn text_without_the_secret_is_kept(text in "[a-z ]{0,80}[a-z]") {
+        prop_assert_eq!(redactor("Zx81-Qq47").clean(&text), text.trim_start());
+    }
+}
