@@ -101,7 +101,8 @@ enum tango_status
      */
     TANGO_STATUS_CONNECT_FAILED = 3,
     /**
-     * The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent.
+     * The TLS handshake failed: the certificate is not trusted, there is no common TLS version, or the server requires
+     * a client certificate. The server read no request.
      */
     TANGO_STATUS_TLS_FAILED = 4,
     /**
@@ -137,7 +138,7 @@ enum tango_status
      */
     TANGO_STATUS_SERVER_ERROR = 11,
     /**
-     * The response is not that of a token endpoint, for example a redirect. Check the token URL.
+     * The response is not that of a token endpoint: a redirect, for example, or not valid HTTP. Check the token URL.
      */
     TANGO_STATUS_UNEXPECTED_RESPONSE = 12,
     /**

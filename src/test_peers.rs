@@ -58,7 +58,7 @@ impl Peer {
     }
 }
 
-/// Returns the form of a token request and its head, as far as they arrive.
+/// Returns the head and the form of a token request, as far as they arrive.
 pub fn read_request(stream: &mut impl Read) -> String {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];

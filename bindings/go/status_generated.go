@@ -15,8 +15,8 @@ const (
 	// ErrConnectFailed: No connection to the server or the proxy could be made; nothing was sent. Check host name,
 	// network and proxy.
 	ErrConnectFailed Status = 3
-	// ErrTLSFailed: The TLS handshake failed: the certificate is not trusted, or there is no common TLS version.
-	// Nothing was sent.
+	// ErrTLSFailed: The TLS handshake failed: the certificate is not trusted, there is no common TLS version, or the
+	// server requires a client certificate. The server read no request.
 	ErrTLSFailed Status = 4
 	// ErrTimedOut: A deadline passed before a token arrived. If the request had been sent, the server may have issued a
 	// token anyway.
@@ -36,7 +36,8 @@ const (
 	// ErrServerError: The server or a gateway cannot serve the request now, and no retry within the call succeeded:
 	// HTTP 408, 421, 425 or 5xx, or the code `temporarily_unavailable` or `server_error`.
 	ErrServerError Status = 11
-	// ErrUnexpectedResponse: The response is not that of a token endpoint, for example a redirect. Check the token URL.
+	// ErrUnexpectedResponse: The response is not that of a token endpoint: a redirect, for example, or not valid HTTP.
+	// Check the token URL.
 	ErrUnexpectedResponse Status = 12
 	// ErrMalformedResponse: The response reports success, but contains neither a usable token nor an error code.
 	ErrMalformedResponse Status = 13
@@ -70,7 +71,7 @@ var statuses = map[Status]struct{ name, meaning string }{
 	1:  {"TANGO_STATUS_INVALID_ARGUMENT", "An argument is invalid: NULL, not UTF-8, a number outside its enum, or a URL whose origin may get no token."},
 	2:  {"TANGO_STATUS_INVALID_CONFIGURATION", "The configuration is incomplete or contradicts itself. The message names each setting to change."},
 	3:  {"TANGO_STATUS_CONNECT_FAILED", "No connection to the server or the proxy could be made; nothing was sent. Check host name, network and proxy."},
-	4:  {"TANGO_STATUS_TLS_FAILED", "The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent."},
+	4:  {"TANGO_STATUS_TLS_FAILED", "The TLS handshake failed: the certificate is not trusted, there is no common TLS version, or the server requires a client certificate. The server read no request."},
 	5:  {"TANGO_STATUS_TIMED_OUT", "A deadline passed before a token arrived. If the request had been sent, the server may have issued a token anyway."},
 	6:  {"TANGO_STATUS_CONNECTION_LOST", "The connection broke after the request was sent. The server may have issued a token anyway."},
 	7:  {"TANGO_STATUS_CREDENTIALS_REFUSED", "The server does not accept the client ID, the client secret, the user name or the password, or does not let the client use the password grant."},
@@ -78,7 +79,7 @@ var statuses = map[Status]struct{ name, meaning string }{
 	9:  {"TANGO_STATUS_REQUEST_REFUSED", "The server refuses the token request for another reason, such as an unknown audience."},
 	10: {"TANGO_STATUS_RATE_LIMITED", "The server asks the client to send fewer requests (HTTP 429, or the code `slow_down`)."},
 	11: {"TANGO_STATUS_SERVER_ERROR", "The server or a gateway cannot serve the request now, and no retry within the call succeeded: HTTP 408, 421, 425 or 5xx, or the code `temporarily_unavailable` or `server_error`."},
-	12: {"TANGO_STATUS_UNEXPECTED_RESPONSE", "The response is not that of a token endpoint, for example a redirect. Check the token URL."},
+	12: {"TANGO_STATUS_UNEXPECTED_RESPONSE", "The response is not that of a token endpoint: a redirect, for example, or not valid HTTP. Check the token URL."},
 	13: {"TANGO_STATUS_MALFORMED_RESPONSE", "The response reports success, but contains neither a usable token nor an error code."},
 	14: {"TANGO_STATUS_CANCELLED", "The caller cancelled the request."},
 	15: {"TANGO_STATUS_WOULD_BLOCK", "The call would block inside a callback that the library waits for. Use the asynchronous call there."},

@@ -25,8 +25,8 @@ namespace TangoToken
         /// </summary>
         ConnectFailed = 3,
         /// <summary>
-        /// The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was
-        /// sent.
+        /// The TLS handshake failed: the certificate is not trusted, there is no common TLS version, or the server
+        /// requires a client certificate. The server read no request.
         /// </summary>
         TlsFailed = 4,
         /// <summary>
@@ -60,7 +60,8 @@ namespace TangoToken
         /// </summary>
         ServerError = 11,
         /// <summary>
-        /// The response is not that of a token endpoint, for example a redirect. Check the token URL.
+        /// The response is not that of a token endpoint: a redirect, for example, or not valid HTTP. Check the
+        /// token URL.
         /// </summary>
         UnexpectedResponse = 12,
         /// <summary>The response reports success, but contains neither a usable token nor an error code.</summary>

@@ -46,7 +46,7 @@ class ConnectFailed(TangoError):
 
 
 class TlsFailed(TangoError):
-    """The TLS handshake failed: the certificate is not trusted, or there is no common TLS version. Nothing was sent."""
+    """The TLS handshake failed: the certificate is not trusted, there is no common TLS version, or the server requires a client certificate. The server read no request."""
 
 
 class TimedOut(TangoError):
@@ -78,7 +78,7 @@ class ServerError(TangoError):
 
 
 class UnexpectedResponse(TangoError):
-    """The response is not that of a token endpoint, for example a redirect. Check the token URL."""
+    """The response is not that of a token endpoint: a redirect, for example, or not valid HTTP. Check the token URL."""
 
 
 class MalformedResponse(TangoError):
