@@ -216,7 +216,10 @@ impl TokenEndpoint {
                 Err(transport::broken_body(&error, status.as_u16(), &self.url, &redactor))
             }
             End::TimedOut if is_malformed => Err(transport::timed_out(true, &self.url)),
-            _ if is_malformed && is_too_long => Err(self.unusable(response, "is longer than 64 KiB".into())),
+            // A response of this length is another server's, whatever it begins with.
+            _ if is_too_long && (is_malformed || outcome.is_ok()) => {
+                Err(self.unusable(response, "is longer than 64 KiB".into()))
+            }
             _ => outcome,
         }
     }
