@@ -48,14 +48,15 @@
  *           one rule: do not free a handle while another thread uses that same handle; _clone gives each its own. Do
  *           not change the environment (setenv) while another thread loads a configuration or makes a client. The
  *           library starts one thread when a call first needs the network or the shared cache, and keeps it until the
- *           process ends; it starts a second one, for callbacks, with the first asynchronous call or log line. Further
- *           threads are short-lived: while a host name is resolved (up to 4 per client), while a tango_dpop_sign signs
- *           a token request (up to 4 per key), and while a cache in a directory or behind callbacks is in use (one per
- *           refresh; up to 8 per client where calls hang). A program may close the descriptors of the library, as
- *           daemons do: the next call starts a new thread, and calls in flight keep their deadlines.
- * Callbacks run while the library holds no lock: tango_acquire_done and tango_log_callback on the callback thread, one
- *           after the other, all others on any thread. A slow one delays the callbacks after it, but no request.
- *           They must neither throw nor longjmp.
+ *           process ends; it starts a second one, for callbacks, with the first asynchronous call, and a third one
+ *           with the first line for a log callback. Further threads are short-lived: while a host name is resolved (up
+ *           to 4 per client for the token server, and 4 for Redis), while a tango_dpop_sign signs a token request (up
+ *           to 4 per key), and while a cache in a directory or behind callbacks is in use (one per refresh; up to 8 per
+ *           client where calls hang). A program may close the descriptors of the library, as daemons do: the next call
+ *           starts a new thread, and calls in flight keep their deadlines.
+ * Callbacks run while the library holds no lock: tango_acquire_done on the callback thread and tango_log_callback on
+ *           the log thread, each one after the other, all others on any thread but that for the network. A slow one
+ *           delays the callbacks after it on its thread, but no request. They must neither throw nor longjmp.
  * Fork      A forked child may use every object. Requests in flight stay with the parent.
  * Exit      A process that ends by exit() or a return from main while a token request is in flight waits for its token,
  *           at most for the attempt timeout and five seconds more. _exit() and signals do not wait.
@@ -209,7 +210,8 @@ enum tango_algorithm
      */
     TANGO_ALGORITHM_ES384 = 2,
     /**
-     * Ed25519 (RFC 8037): the fastest algorithm, if the server supports it.
+     * Ed25519 (RFC 8037): the fastest algorithm, if the server supports it. Proofs name it `EdDSA`; `Ed25519`, its name
+     * in RFC 9864, is read as well.
      */
     TANGO_ALGORITHM_EDDSA = 3,
     /**
@@ -449,7 +451,7 @@ typedef void (*tango_dpop_release)(void *user_data);
 
 /**
  * Receives one line of the log: its `tango_log_level`, and a message that is borrowed until the function returns.
- * Called on the library's callback thread, one line after the other; it must neither throw nor longjmp. Lines that the
+ * Called on the library's log thread, one line after the other; it must neither throw nor longjmp. Lines that the
  * library would log from inside it are dropped. If it is so slow that 1,000 lines wait, further lines are dropped and
  * counted, and a later line reports how many.
  */
@@ -659,7 +661,7 @@ tango_status tango_config_set_client_id(tango_config *config, const char *client
 /**
  * The client secret that belongs to the client ID. Required. Copied, and zeroised when no longer needed.
  *
- * Variable: `TANGO_CLIENT_SECRET`.
+ * Variable: `TANGO_CLIENT_SECRET`, or `TANGO_CLIENT_SECRET_FILE` for a file that holds the value.
  */
 tango_status tango_config_set_client_secret(tango_config *config, const char *client_secret, tango_error **error);
 
@@ -673,7 +675,7 @@ tango_status tango_config_set_username(tango_config *config, const char *usernam
 /**
  * The password of the service account. Required. Copied, and zeroised when no longer needed.
  *
- * Variable: `TANGO_PASSWORD`.
+ * Variable: `TANGO_PASSWORD`, or `TANGO_PASSWORD_FILE` for a file that holds the value.
  */
 tango_status tango_config_set_password(tango_config *config, const char *password, tango_error **error);
 
@@ -693,22 +695,22 @@ tango_status tango_config_set_scope(tango_config *config, const char *scope, tan
 
 /**
  * A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls the API has a
- * setting of its own. Read by `tango_client_new`. Copied.
+ * setting of its own. Checked by `tango_client_new`, and read for each connection. Copied.
  *
  * Default: the system's certificates. Variable: `TANGO_CA_FILE`.
  */
 tango_status tango_config_set_ca_file(tango_config *config, const char *path, tango_error **error);
 
 /**
- * `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can contain a
- * password. Copied, and zeroised when no longer needed.
+ * `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy, which can contain
+ * a user name and a password. Copied, and zeroised when no longer needed.
  *
  * Default: `system`. Variable: `TANGO_PROXY`.
  */
 tango_status tango_config_set_proxy(tango_config *config, const char *proxy, tango_error **error);
 
 /**
- * The `User-Agent` header to send. Copied.
+ * The `User-Agent` header to send, in ASCII. Copied.
  *
  * Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
  */
@@ -752,8 +754,8 @@ tango_status tango_config_set_allow_plain_http(tango_config *config, int32_t all
 tango_status tango_config_set_api_url(tango_config *config, const char *api_url, tango_error **error);
 
 /**
- * Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed in
- * code replace those of the variable. Copied.
+ * Allows another origin, such as `https://api.example`, to receive tokens. Can be called several times. Origins that
+ * are allowed in code replace those of the variable. Copied.
  *
  * Variable: `TANGO_ALLOWED_ORIGINS`.
  */
@@ -767,14 +769,17 @@ tango_status tango_config_allow_origin(tango_config *config, const char *url, ta
 tango_status tango_config_set_dpop(tango_config *config, int32_t mode, tango_error **error);
 
 /**
- * A file with the key to which tokens are bound, in PEM or as a JWK. Read by `tango_client_new`. Copied.
+ * A file with the key to which tokens are bound, in PEM or as a JWK. `dpop` has to be set as well. A file that every
+ * user of the machine can write to is refused; one that every user can read causes a warning in the log. Read by
+ * `tango_client_new`. Copied.
  *
  * Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
  */
 tango_status tango_config_set_dpop_key_file(tango_config *config, const char *path, tango_error **error);
 
 /**
- * The key to which tokens are bound, instead of `dpop_key_file`. The caller still owns `key`, and may free it at once.
+ * The key to which tokens are bound, instead of `dpop_key_file`. `dpop` has to be set as well. The caller still owns
+ * `key`, and may free it at once.
  *
  * Default: each client generates an ES256 key.
  */
@@ -792,7 +797,8 @@ tango_status tango_config_set_dpop_key(tango_config *config, const tango_dpop_ke
 tango_status tango_config_set_cache(tango_config *config, const char *cache, tango_error **error);
 
 /**
- * A PEM file of the certificate authorities to trust for a `rediss://` cache. Read by `tango_client_new`. Copied.
+ * A PEM file of the certificate authorities to trust for a `rediss://` cache. Checked by `tango_client_new`, and read
+ * for each connection. Copied.
  *
  * Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
  */
@@ -818,12 +824,13 @@ tango_status tango_dpop_key_generate(int32_t algorithm, tango_dpop_key **key, ta
  * one that fits the key (PS256 for RSA).
  *
  * The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL and for an unknown
- * algorithm; KEY_REJECTED says what is wrong with the key.
+ * algorithm; KEY_REJECTED says what the string holds instead of such a key, and which command converts it.
  */
 tango_status tango_dpop_key_from_pem(const char *pem, int32_t algorithm, tango_dpop_key **key, tango_error **error);
 
 /**
- * Reads a private key as a JWK (RFC 7517), whose `alg` member, if it has one, chooses the algorithm.
+ * Reads a private key as a JWK (RFC 7517), whose `alg` member, if it has one, chooses the algorithm, or as a JWK Set
+ * with one key. An RSA key needs `n`, `e` and `d` only.
  *
  * The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL; KEY_REJECTED says what is
  * wrong with the key.
@@ -831,7 +838,8 @@ tango_status tango_dpop_key_from_pem(const char *pem, int32_t algorithm, tango_d
 tango_status tango_dpop_key_from_jwk(const char *jwk, tango_dpop_key **key, tango_error **error);
 
 /**
- * Reads a private key from a file, in PEM or as a JWK.
+ * Reads a private key from a file, in PEM or as a JWK. Refuses a file that every user of the machine can write to, and
+ * warns in the log of one that every user can read.
  *
  * The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL; KEY_REJECTED names the
  * file and says what is wrong with it.

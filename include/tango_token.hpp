@@ -385,6 +385,7 @@ std::int32_t status_of(Work work) noexcept
         tango_callback_fail(exception.what());
         return -1;
     } catch (...) {
+        tango_callback_fail("it threw something that is not a std::exception");
         return -1;
     }
 #else
@@ -744,7 +745,7 @@ public:
 
     /// The client secret that belongs to the client ID. Required.
     ///
-    /// Variable: `TANGO_CLIENT_SECRET`.
+    /// Variable: `TANGO_CLIENT_SECRET`, or `TANGO_CLIENT_SECRET_FILE` for a file that holds the value.
     config &set_client_secret(std::string_view client_secret) &
     {
         return keep(tango_config_set_client_secret, detail::string("client_secret", client_secret));
@@ -765,7 +766,7 @@ public:
 
     /// The password of the service account. Required.
     ///
-    /// Variable: `TANGO_PASSWORD`.
+    /// Variable: `TANGO_PASSWORD`, or `TANGO_PASSWORD_FILE` for a file that holds the value.
     config &set_password(std::string_view password) &
     {
         return keep(tango_config_set_password, detail::string("password", password));
@@ -797,14 +798,14 @@ public:
     }
     [[nodiscard]] config set_ca_file(std::string_view path) && { return std::move(set_ca_file(path)); }
 
-    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can
-    /// contain a password.
+    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy, which can
+    /// contain a user name and a password.
     ///
     /// Default: `system`. Variable: `TANGO_PROXY`.
     config &set_proxy(std::string_view proxy) & { return keep(tango_config_set_proxy, detail::string("proxy", proxy)); }
     [[nodiscard]] config set_proxy(std::string_view proxy) && { return std::move(set_proxy(proxy)); }
 
-    /// The `User-Agent` header to send.
+    /// The `User-Agent` header to send, in ASCII.
     ///
     /// Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
     config &set_user_agent(std::string_view user_agent) &
@@ -873,8 +874,8 @@ public:
     }
     [[nodiscard]] config set_api_url(std::string_view api_url) && { return std::move(set_api_url(api_url)); }
 
-    /// Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed
-    /// in code replace those of the variable.
+    /// Allows another origin, such as `https://api.example`, to receive tokens. Can be called several times. Origins
+    /// that are allowed in code replace those of the variable.
     ///
     /// Variable: `TANGO_ALLOWED_ORIGINS`.
     config &allow_origin(std::string_view url) & { return keep(tango_config_allow_origin, detail::string("url", url)); }
@@ -886,7 +887,8 @@ public:
     config &set_dpop(tango_dpop_mode mode) & { return keep(tango_config_set_dpop, mode); }
     [[nodiscard]] config set_dpop(tango_dpop_mode mode) && { return std::move(set_dpop(mode)); }
 
-    /// A file with the key to which tokens are bound, in PEM or as a JWK.
+    /// A file with the key to which tokens are bound, in PEM or as a JWK. `dpop` has to be set as well. A file that
+    /// every user of the machine can write to is refused; one that every user can read causes a warning in the log.
     ///
     /// Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
     config &set_dpop_key_file(std::string_view path) &
@@ -895,7 +897,7 @@ public:
     }
     [[nodiscard]] config set_dpop_key_file(std::string_view path) && { return std::move(set_dpop_key_file(path)); }
 
-    /// The key to which tokens are bound, instead of `dpop_key_file`.
+    /// The key to which tokens are bound, instead of `dpop_key_file`. `dpop` has to be set as well.
     ///
     /// Default: each client generates an ES256 key.
     config &set_dpop_key(const dpop_key &key) & { return keep(tango_config_set_dpop_key, key.native()); }
@@ -939,7 +941,7 @@ public:
     config &set_shared_cache(std::shared_ptr<shared_cache> cache) &
     {
         if (cache == nullptr)
-            return keep_failure(error(TANGO_STATUS_INVALID_ARGUMENT, "cache is null"));
+            return keep_failure(error(TANGO_STATUS_INVALID_ARGUMENT, "cache is NULL"));
         return keep(tango_config_set_cache_callbacks, &load_for_c, &save_for_c, &lock_for_c, &unlock_for_c,
                     &detail::end<std::shared_ptr<shared_cache>>, new std::shared_ptr<shared_cache>(std::move(cache)));
     }
@@ -1241,8 +1243,8 @@ inline token acquire(const client &from, std::stop_token stop)
 
 #endif
 
-/// Receives one line of the log, borrowed until it returns. Called on the callback thread, one line after the other; it
-/// must not throw. Lines that the library would log from inside it are dropped.
+/// Receives one line of the log, borrowed until it returns. Called on the log thread, one line after the other; it must
+/// not throw. Lines that the library would log from inside it are dropped.
 using log_callback = std::function<void(tango_log_level level, std::string_view message)>;
 
 /// Sends the log of the whole process to `callback`, up to a level. An empty function stops it. No line contains a

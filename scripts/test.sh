@@ -32,6 +32,8 @@ other_targets() {
 test_core() {
     local targets
     need_compiler
+    # For tests/key_formats.rs, which makes keys of every kind.
+    need openssl=openssl ssh-keygen=openssh-client
     mapfile -t targets < <(other_targets)
     cargo test --workspace --lib --bins "${targets[@]/#/--test=}"
     cargo test --workspace --doc

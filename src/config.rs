@@ -1,6 +1,8 @@
 //! The configuration of a client: credentials, servers, limits, DPoP and the cache.
 
+mod binding;
 mod cache;
+mod characters;
 mod credentials;
 mod env;
 mod no_proxy;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::callbacks::Foreign;
 use crate::dpop::DpopKey;
 use crate::error::Error;
 use crate::store::SharedCache;
@@ -95,6 +98,12 @@ enum CacheSource {
     /// `memory`, `file`, `file:` and a directory, or the URL of a Redis server, which can contain a password.
     Named(SecretString),
     Custom(Arc<dyn SharedCache>),
+}
+
+impl CacheSource {
+    fn custom(cache: impl SharedCache) -> Self {
+        Self::Custom(Arc::new(Foreign::new(cache)))
+    }
 }
 
 impl fmt::Debug for CacheSource {

@@ -2,15 +2,22 @@
 
 mod algorithm;
 mod ath;
+mod der;
 mod htu;
 mod jti;
 mod jwk;
 mod key;
+mod key_file;
 mod mode;
+mod natural;
 mod nonce;
+mod private_der;
+mod private_jwk;
 mod proof;
+mod rsa_primes;
 mod server_clock;
 mod signer;
+mod unusable_key;
 
 pub use algorithm::Algorithm;
 pub(crate) use htu::target;

@@ -23,7 +23,6 @@ mod text;
 mod token_type;
 mod transport;
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::mem;
@@ -33,9 +32,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap};
-use http::{Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Body, Request, Response, Version};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::form_urlencoded;
@@ -52,7 +50,6 @@ use crate::secret::Redactor;
 
 use body::{Sent, TrackedBody};
 use http_client::HttpClient;
-use proxy_failure::ProxyFailure;
 pub(crate) use response::TokenResponse;
 use response::{Problem, RequestContext};
 use response_body::{End, MAX_LENGTH, PartialBody};
@@ -125,9 +122,9 @@ impl Failure {
 
 impl TokenEndpoint {
     /// Opens no connection and sends nothing.
-    pub fn new(settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Self, Error> {
-        Ok(Self {
-            http: HttpClient::new(settings)?,
+    pub fn new(settings: &Settings, server_clock: &Arc<ServerClock>) -> Self {
+        Self {
+            http: HttpClient::new(settings),
             url: settings.token_url.clone(),
             client_id: settings.request.client_id.clone(),
             form: form(&settings.request),
@@ -138,7 +135,7 @@ impl TokenEndpoint {
             server_clock: Arc::clone(server_clock),
             redactor: settings.redactor(),
             held_token: ArcSwapOption::empty(),
-        })
+        }
     }
 
     /// Sends the token request (RFC 6749 section 4.3.2) and waits at most `timeout` for the response.
@@ -170,55 +167,60 @@ impl TokenEndpoint {
     }
 
     async fn send(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<TokenResponse, Failure> {
-        let sent = Sent::default();
-        let request = self.http_request(self.proof(deadline, iat, nonce).await?, &sent)?;
+        let (sent, redactor) = (Sent::default(), self.redactor());
+        let request = self.http_request(self.proof(deadline, iat, nonce).await?, &sent);
         let (start, sent_at) = (std::time::Instant::now(), self.server_clock.boot_time());
         let (client, dpop) = (&self.client_id, self.binding.is_some());
         tracing::debug!(client, dpop, "a token request is sent to {}", transport::server(&self.url));
         // Not the timeout of the HTTP client, which looks at its clock before it looks at the response.
-        let timed_out = || self.http.timed_out(sent.is_true(), &self.url);
+        let timed_out = || self.http.timed_out(sent.is_true());
         let response = deadline::until(deadline, self.http.send(request)).await.ok_or_else(timed_out)?;
-        let mut response = response.map_err(|error| self.no_response(&error, &sent))?;
-        if let Some(failure) = self.refused_by_proxy(&response) {
+        let mut response = response.map_err(|error| self.http.failure(&*error, sent.is_true(), &redactor))?;
+        if let Some(failure) = self.http.refused_by_proxy(&response, &redactor) {
             return Err(failure);
         }
         if response.version() == Version::HTTP_09 {
-            let beginning = response_body::read_beginning(response.body_mut(), deadline).await;
-            return Err(transport::not_http(&beginning, &self.url, &self.redactor()));
+            let beginning = response_body::read_beginning(&mut response, deadline).await;
+            return Err(transport::not_http(&beginning, &self.url, &redactor));
         }
-        self.log_response(&response, start);
+        self.log_response(&response, start, &redactor);
         let now = self.learn(response.headers(), sent_at);
-        let body = response_body::read(response.body_mut(), deadline).await;
-        self.read(&response, body, now)
+        let body = response_body::read(&mut response, deadline).await;
+        self.read(&response, body, now, &redactor)
     }
 
     /// Reads a response. What arrived of its body is used, although it may have been cut off or announced with a wrong
     /// length.
-    fn read(&self, response: &Response<Incoming>, body: PartialBody, now: i64) -> Result<TokenResponse, Failure> {
+    fn read(
+        &self,
+        response: &Response,
+        body: PartialBody,
+        now: i64,
+        redactor: &Redactor,
+    ) -> Result<TokenResponse, Failure> {
         let (status, headers) = (response.status(), response.headers());
         let bytes = match response_body::decode(body.bytes, headers) {
             Ok(bytes) => bytes,
-            Err(coding) if status.is_success() => return Err(self.unusable(response, coding.problem().into())),
+            Err(coding) if status.is_success() => return Err(unusable(response, coding.problem().into(), redactor)),
             Err(coding) => Zeroizing::new(format!("a body that {}", coding.problem()).into()),
         };
         let is_too_long = matches!(body.end, End::TooLong) || bytes.len() > MAX_LENGTH;
-        let redactor = self.redactor();
         let context = RequestContext {
             scope: &self.requested_scope,
             documented_lifetime: self.documented_lifetime,
             binding: self.binding.as_ref(),
-            redactor: &redactor,
+            redactor,
         };
         let outcome = outcome::read(status, headers, &bytes, now, &context);
         let is_malformed = outcome.as_ref().is_err_and(|failure| failure.error.status() == Status::MalformedResponse);
         match body.end {
             End::Broken(error) if is_malformed => {
-                Err(transport::broken_body(&error, status.as_u16(), &self.url, &redactor))
+                Err(transport::broken_body(&error, status.as_u16(), &self.url, redactor))
             }
             End::TimedOut if is_malformed => Err(transport::timed_out(true, &self.url)),
             // A response of this length is another server's, whatever it begins with.
             _ if is_too_long && (is_malformed || outcome.is_ok()) => {
-                Err(self.unusable(response, "is longer than 64 KiB".into()))
+                Err(unusable(response, "is longer than 64 KiB".into(), redactor))
             }
             _ => outcome,
         }
@@ -242,35 +244,37 @@ impl TokenEndpoint {
         self.server_clock.time_of(date)
     }
 
-    fn log_response(&self, response: &Response<Incoming>, start: std::time::Instant) {
+    fn log_response(&self, response: &Response, start: std::time::Instant, redactor: &Redactor) {
         tracing::debug!(
             client = self.client_id,
             http_status = response.status().as_u16(),
             ms = milliseconds_since(start),
-            request_id = headers::request_id(response.headers(), &self.redactor()),
+            request_id = headers::request_id(response.headers(), redactor),
             "the token endpoint responded"
         );
     }
 
-    fn http_request(&self, proof: Option<String>, sent: &Sent) -> Result<Request<TrackedBody>, Failure> {
+    fn http_request(&self, proof: Option<HeaderValue>, sent: &Sent) -> Request {
         let form = Bytes::from_owner(Zeroizing::new(self.form.as_bytes().to_vec()));
-        let mut request = self
-            .http
-            .post()
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(ACCEPT, "application/json")
-            .header(ACCEPT_ENCODING, "identity");
+        let mut request = self.http.post();
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(proof) = proof {
-            request = request.header("DPoP", proof);
+            headers.insert(HeaderName::from_static("dpop"), proof);
         }
-        request.body(TrackedBody::new(form, sent.clone())).map_err(|error| {
-            let message = format!("the token request cannot be made: {error}");
-            Failure::new(Error::new(Status::Internal, message), FailureKind::NotTrusted)
-        })
+        *request.body_mut() = Some(Body::wrap(TrackedBody::new(form, sent.clone())));
+        request
     }
 
     /// Returns the proof for one token request, if the client sends proofs.
-    async fn proof(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<Option<String>, Failure> {
+    async fn proof(
+        &self,
+        deadline: Instant,
+        iat: i64,
+        nonce: Option<Arc<String>>,
+    ) -> Result<Option<HeaderValue>, Failure> {
         let Some(Binding { key, .. }) = &self.binding else { return Ok(None) };
         let (key, url) = (key.clone(), self.url.clone());
         let workers = key.workers().cloned();
@@ -284,28 +288,20 @@ impl TokenEndpoint {
                 None => signer_failed(&"it did not return a signature in time"),
             },
         };
-        proof.map(Some).map_err(|error| Failure::new(error, FailureKind::NotTrusted))
-    }
-
-    fn no_response(&self, error: &(dyn StdError + 'static), sent: &Sent) -> Failure {
-        self.http.failure(error, sent.is_true(), &self.url, &self.redactor())
-    }
-
-    /// Returns the failure of a response that a proxy made, which forwards requests to a server without TLS.
-    fn refused_by_proxy(&self, response: &Response<Incoming>) -> Option<Failure> {
-        let is_refused = response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
-        let proxy = self.http.forwarding_proxy().filter(|_| is_refused)?;
-        Some(ProxyFailure::unauthorized(proxy, self.http.uri()).failure(&self.redactor()))
-    }
-
-    fn unusable(&self, response: &Response<Incoming>, problem: Problem) -> Failure {
-        let said = ServerResponse {
-            http_status: Some(response.status().as_u16()),
-            request_id: headers::request_id(response.headers(), &self.redactor()),
-            ..ServerResponse::default()
+        let header = |proof: String| {
+            HeaderValue::try_from(proof).map_err(|error| Error::new(Status::Internal, error.to_string()))
         };
-        response::unusable(problem, said)
+        proof.and_then(header).map(Some).map_err(|error| Failure::new(error, FailureKind::NotTrusted))
     }
+}
+
+fn unusable(response: &Response, problem: Problem, redactor: &Redactor) -> Failure {
+    let said = ServerResponse {
+        http_status: Some(response.status().as_u16()),
+        request_id: headers::request_id(response.headers(), redactor),
+        ..ServerResponse::default()
+    };
+    response::unusable(problem, said)
 }
 
 fn signer_failed<T>(problem: &dyn fmt::Display) -> Result<T, Error> {

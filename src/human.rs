@@ -25,6 +25,11 @@ pub(crate) fn timeout(timeout: Duration) -> String {
     if timeout.subsec_millis() == 0 { span(timeout) } else { format!("{} ms", timeout.as_millis()) }
 }
 
+/// Returns a number below a million with its thousands apart: `16,384`.
+pub(crate) fn grouped(number: usize) -> String {
+    if number < 1_000 { number.to_string() } else { format!("{},{:03}", number / 1_000, number % 1_000) }
+}
+
 /// Returns a point in time, in seconds since 1970, as day of the week, hour and minute: `Sat 12:30 UTC`.
 pub(crate) fn time(unix_seconds: i64) -> String {
     let date = http_date(unix_seconds);

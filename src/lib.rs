@@ -14,9 +14,18 @@
 //! # }
 //! ```
 //!
-//! C has the same interface in `include/tango_token.h`. Events are reported through [`tracing`] and contain no secret.
+//! C has the same interface in `include/tango_token.h`.
+//!
+//! # Threads and the log
+//!
+//! Events are reported through [`tracing`] and contain no secret. A subscriber runs on the thread that logs, which can
+//! be the one that sends the requests of all clients. The same is true for the wakers of the futures. As usual with
+//! `tracing` and async Rust, neither may block: a subscriber that writes to a slow destination hands its lines to a
+//! thread of its own (`tracing_appender::non_blocking` does that). A custom cache, a custom signer and their
+//! destructors do not run on that thread, and may block.
 
 mod api;
+mod bom;
 mod callbacks;
 mod causes;
 mod client;
@@ -30,10 +39,13 @@ mod exit;
 mod failure_kind;
 mod ffi;
 mod human;
+mod log;
 mod nul_terminated;
+mod pem;
 mod policy;
 mod process;
 mod random;
+mod resolver;
 mod retry;
 mod role;
 mod runtime;
@@ -54,3 +66,10 @@ pub use error::{Error, Status};
 pub use ffi::{wait_at_exit, watch_forks};
 pub use store::{CacheError, SharedCache};
 pub use token::Token;
+
+/// The threads for callbacks, for the Python package. Not a part of the API: it changes without notice.
+#[doc(hidden)]
+pub mod callback_threads {
+    pub use crate::callbacks::{drain_log, run, start};
+    pub use crate::log::{LogLine, LogReceiver, is_in_log_receiver, set_log_receiver};
+}

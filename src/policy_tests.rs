@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::failure_kind::FailureKind;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

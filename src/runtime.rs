@@ -31,11 +31,6 @@ use sentinel::Sentinel;
 
 static RUNTIME: ProcessLocal<Slot> = ProcessLocal::new();
 
-/// How long a thread that resolves host names for the Redis client stays idle before it ends.
-const RESOLVER_KEEP_ALIVE: Duration = Duration::from_millis(10);
-/// More than one, so that a name server that does not respond blocks no other client.
-const MAX_RESOLVERS: usize = 16;
-
 /// The runtime of this process, and the number of its predecessors.
 #[derive(Default)]
 struct Slot {
@@ -211,9 +206,6 @@ impl Runtime {
             .enable_time()
             .on_thread_park(move || before.stop_without_descriptors())
             .on_thread_unpark(move || after.stop_without_descriptors())
-            .thread_name("tango-resolver")
-            .thread_keep_alive(RESOLVER_KEEP_ALIVE)
-            .max_blocking_threads(MAX_RESOLVERS)
             .build()?;
         let shared = Arc::new(Shared { handle: runtime.handle().clone(), watched: Arc::clone(&watched) });
         let runtime = ManuallyDrop::new(runtime);

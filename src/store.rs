@@ -8,6 +8,7 @@ mod blocking;
 mod clock_mapping;
 mod file;
 mod ledger;
+mod locked;
 mod logged;
 mod names;
 mod record;
@@ -25,11 +26,12 @@ use crate::threads::NoThread;
 pub(crate) use blocking::Blocking;
 pub use blocking::{CacheError, SharedCache};
 pub(crate) use file::FileCache;
+pub(crate) use locked::{Locked, Saved, Write};
 pub(crate) use logged::Logged;
 pub(crate) use names::{Identity, Names};
 pub(crate) use record::Record;
 pub(crate) use redis::{Redis, RedisAddress};
-pub(crate) use session::{Locked, Saved, Session, View, Write};
+pub(crate) use session::{Session, View};
 
 /// The entries of one cache key, and their lock. Each operation ends within a few seconds, if necessary with an error.
 ///

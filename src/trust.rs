@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::BuilderVerifierExt;
+
+use crate::pem;
 
 const FILE_VARIABLE: &str = "SSL_CERT_FILE";
 const DIRECTORY_VARIABLE: &str = "SSL_CERT_DIR";
@@ -55,9 +55,7 @@ impl Trust {
 
     /// Reads the authorities and returns a configuration that trusts them.
     pub fn client_config(&self) -> Result<ClientConfig, String> {
-        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
+        let builder = builder()?;
         let builder = match self.given_authorities()? {
             Some(authorities) => builder.with_root_certificates(authorities),
             None => builder.with_platform_verifier().map_err(|error| {
@@ -77,7 +75,9 @@ impl Trust {
             Self::Variables { file: Some(path), .. } => (FILE_VARIABLE, path),
             Self::Variables { file: None, .. } | Self::System => return Ok(None),
         };
-        fs::read(path).map(Some).map_err(|error| format!("{setting} {}: {error}", path.display()))
+        let content = fs::read(path).map_err(|error| format!("{setting} {}: {error}", path.display()))?;
+        // The redis crate parses it again, with a stricter parser.
+        Ok(Some(pem::normalized(&content).to_vec()))
     }
 
     /// Reads the authorities, unless they are the system's.
@@ -104,6 +104,12 @@ impl Trust {
     }
 }
 
+/// Returns the beginning of a configuration: the library's cryptography, TLS 1.2 and 1.3.
+pub(crate) fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+    builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())
+}
+
 fn directories(value: &OsString) -> Vec<PathBuf> {
     env::split_paths(value).filter(|path| !path.as_os_str().is_empty()).collect()
 }
@@ -124,25 +130,13 @@ fn check_file(path: &Path) -> Result<(), String> {
 
 fn add_file(authorities: &mut RootCertStore, setting: &str, path: &Path) -> Result<(), String> {
     let problem = |what: &dyn std::fmt::Display| format!("{setting} {}: {what}", path.display());
-    let pem = fs::read(path).map_err(|error| problem(&error))?;
-    for (certificate, number) in CertificateDer::pem_slice_iter(&pem).zip(1..) {
-        let certificate = certificate.map_err(|_| problem(&"not a file of PEM certificates"))?;
+    let content = fs::read(path).map_err(|error| problem(&error))?;
+    let certificates = pem::certificates(&content).map_err(|what| problem(&format_args!("the file {what}")))?;
+    for (certificate, number) in certificates.into_iter().zip(1..) {
         let added = authorities.add(certificate);
         added.map_err(|_| problem(&format_args!("what its certificate {number} contains is not one of X.509")))?;
     }
-    match (authorities.is_empty(), first_label(&pem)) {
-        (false, _) => Ok(()),
-        (true, Some(label)) => Err(problem(&format_args!("holds a PEM {label}, and no PEM CERTIFICATE"))),
-        (true, None) => Err(problem(&"holds no PEM certificate")),
-    }
-}
-
-/// Returns the label of the first PEM block (RFC 7468 section 2), such as `PRIVATE KEY`.
-fn first_label(pem: &[u8]) -> Option<&str> {
-    let (_, rest) = str::from_utf8(pem).ok()?.split_once("-----BEGIN ")?;
-    let (label, _) = rest.split_once("-----")?;
-    let is_label = label.len() <= 40 && label.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' '));
-    is_label.then_some(label)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -224,7 +218,7 @@ mod tests {
             ("", "holds no PEM certificate"),
             ("no certificate", "holds no PEM certificate"),
             ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "not a file of PEM certificates"),
-            (&damaged.replace("CERTIFICATE", "PRIVATE KEY"), "holds a PEM PRIVATE KEY, and no PEM CERTIFICATE"),
+            (&damaged.replace("CERTIFICATE", "PRIVATE KEY"), "holds a private key, and no PEM certificate"),
             (damaged, "what its certificate 1 contains is not one of X.509"),
             (&format!("{}{damaged}", certificate()), "what its certificate 2 contains is not one of X.509"),
         ] {

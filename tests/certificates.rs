@@ -24,9 +24,9 @@ fn with_directory(sandbox: &Sandbox, directory: &Path, ca_file: &Path) -> Config
 }
 
 #[test]
-fn renewed_authority_is_used_by_the_next_connection() {
+fn replaced_authority_is_used_by_the_next_connection() {
     let (old, new) = (Sandbox::start(&[]), Sandbox::start(&[]));
-    let authority = authority_of(&old, "renewed-authority");
+    let authority = authority_of(&old, "replaced-authority");
     let mut config = new.config();
     config.ca_file(&authority);
     let client = Client::new(&config).unwrap();
@@ -46,7 +46,7 @@ fn client_that_finds_its_token_in_the_cache_reads_no_certificate() {
     let config = with_directory(&sandbox, &directory, &authority);
     let first = Client::new(&config).unwrap().acquire().unwrap();
     let second = Client::new(&config).unwrap();
-    let third = Client::new(with_directory(&sandbox, &fresh_directory("no-token"), &authority)).unwrap();
+    let third = Client::new(&with_directory(&sandbox, &fresh_directory("no-token"), &authority)).unwrap();
     std::fs::remove_file(&authority).unwrap();
 
     assert_eq!(second.acquire().unwrap().value(), first.value());
@@ -70,4 +70,22 @@ fn file_of_authorities_that_cannot_be_used_is_an_error_when_the_client_is_made()
             assert!(error.message().contains(&format!("{option} {}: ", path.display())), "{error}");
         }
     }
+}
+
+#[test]
+fn replaced_authority_of_the_cache_is_used_by_the_next_connection() {
+    let (sandbox, redis) = (Sandbox::start(&[]), Redis::start_with_tls_and_a_user("replaced:"));
+    let authority = authority_of(&sandbox, "replaced-cache-authority");
+    let variables = redis.variables("replaced:");
+    let [(_, cache), (_, right_authority)] = variables.as_slice() else { panic!("{variables:?}") };
+    let mut config = sandbox.config();
+    config.cache(cache.as_str()).cache_ca_file(&authority);
+    let client = Client::new(&config).unwrap();
+    let error = client.acquire().unwrap_err();
+    assert_eq!(error.status(), Status::CacheUnavailable, "{error}");
+
+    std::fs::copy(right_authority, &authority).unwrap();
+    thread::sleep(error.retry_after().unwrap());
+    client.acquire().unwrap();
+    assert_eq!(redis.keys("replaced:").len(), 2, "the token and the ledger");
 }

@@ -3,8 +3,10 @@
 mod support;
 
 use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, mpsc};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -364,4 +366,58 @@ fn cache_without_leases_keeps_its_clients_to_one_token_request() {
         }
     });
     assert_eq!(sandbox.token_requests(), 1);
+}
+
+/// An empty cache whose destructor tells that it runs, and then waits.
+struct WaitsInDrop {
+    dropping: mpsc::Sender<()>,
+    gate: Mutex<mpsc::Receiver<()>>,
+}
+
+impl SharedCache for WaitsInDrop {
+    fn load(&self, _name: &str) -> Result<Option<Vec<u8>>, CacheError> {
+        Ok(None)
+    }
+
+    fn save(&self, _name: &str, _value: Option<&[u8]>, _keep: Duration) -> Result<(), CacheError> {
+        Ok(())
+    }
+
+    fn lock(&self, _name: &str, _owner: &str, _lease: Duration) -> Result<bool, CacheError> {
+        Ok(true)
+    }
+
+    fn unlock(&self, _name: &str, _owner: &str) -> Result<(), CacheError> {
+        Ok(())
+    }
+
+    fn has_leases(&self) -> bool {
+        false
+    }
+}
+
+impl Drop for WaitsInDrop {
+    fn drop(&mut self) {
+        self.dropping.send(()).unwrap();
+        self.gate.lock().unwrap().recv().unwrap();
+    }
+}
+
+#[test]
+fn destructor_of_a_cache_that_hangs_delays_no_request() {
+    let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
+    let (dropping, is_dropping) = mpsc::channel();
+    let (opened, gate) = mpsc::channel();
+    let cache = WaitsInDrop { dropping, gate: Mutex::new(gate) };
+    let client = Client::new(&config(&sandbox, cache)).unwrap();
+    sandbox.hold();
+    let mut acquiring = Box::pin(async move { client.acquire_async().await });
+    assert!(acquiring.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    sandbox.wait_for("token_requests", 1);
+    // The refresh goes on. Its end drops the client, and with it the cache.
+    drop(acquiring);
+    sandbox.release();
+    is_dropping.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(Client::new(&sandbox.config()).unwrap().acquire().is_ok());
+    opened.send(()).unwrap();
 }

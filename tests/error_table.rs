@@ -151,7 +151,8 @@ fn unreachable_server_or_proxy_is_named_and_nothing_is_sent() {
     let proxy = format!("http://user:proxy-password@127.0.0.1:{closed}");
     fixture.check_without_request(
         &[("TANGO_PROXY", &proxy), timeout],
-        &json!({"status": "TANGO_STATUS_CONNECT_FAILED", "http_status": "0"}),
+        &json!({"status": "TANGO_STATUS_CONNECT_FAILED", "http_status": "0",
+                "message": "cannot connect to the proxy 127.0.0.1:…"}),
     );
 }
 
@@ -183,9 +184,17 @@ fn invalid_configuration_is_explained_without_its_secrets() {
     for (name, value, message) in [
         ("TANGO_PASSWORD", "", "the configuration cannot be used: password is missing"),
         ("TANGO_ENVIRONMENT", "test", "TANGO_ENVIRONMENT must be `sandbox` or `production`"),
-        ("TANGO_TOKEN_URL", "http://tango.example/", "the configuration cannot be used: token_url must be https://…"),
-        ("TANGO_CA_FILE", "/nowhere.pem", "the configuration cannot be used: ca_file /nowhere.pem: No such file…"),
-        ("TANGO_PROXY", "ftp://user:proxy-password@host", "the configuration cannot be used: proxy must be…"),
+        (
+            "TANGO_TOKEN_URL",
+            "http://tango.example/",
+            "the configuration cannot be used: TANGO_TOKEN_URL must be https://…",
+        ),
+        (
+            "TANGO_CA_FILE",
+            "/nowhere.pem",
+            "the configuration cannot be used: TANGO_CA_FILE /nowhere.pem: No such file…",
+        ),
+        ("TANGO_PROXY", "ftp://user:proxy-password@host", "the configuration cannot be used: TANGO_PROXY must be…"),
     ] {
         let expected = json!({"status": "TANGO_STATUS_INVALID_CONFIGURATION", "message": message, "http_status": "0",
                               "retry_after_seconds": "-1"});

@@ -22,7 +22,7 @@ fn failure(sandbox: &Sandbox, proxy: &str, change: impl FnOnce(&mut Config)) -> 
     let mut config = sandbox.config();
     config.proxy(proxy).connect_timeout(Duration::from_millis(500)).total_timeout(Duration::from_secs(2));
     change(&mut config);
-    let error = Client::new(&config).unwrap().acquire().err().expect("no token comes through this proxy");
+    let error = Client::new(&config).unwrap().acquire().expect_err("no token comes through this proxy");
     let address = proxy.rsplit(['@', '/']).next().unwrap();
     let message = error.message();
     assert!(message.contains(&format!("proxy {address}")), "{address}: {message}");

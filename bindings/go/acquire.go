@@ -37,8 +37,8 @@ var requests native.Table[chan outcome]
 // unexpectedCompletions counts completions of requests that are not pending. It stays 0 unless the library has a bug.
 var unexpectedCompletions atomic.Int64
 
-// done is the callback that completes a request. It runs on the library's thread and so must not block: each channel
-// has room for the outcome.
+// done is the callback that completes a request. It runs on the library's callback thread, which completes all
+// requests, and so must not block: each channel has room for the outcome.
 var done = sync.OnceValue(func() uintptr {
 	return purego.NewCallback(func(number uintptr, token native.Token, failure native.Error) {
 		if request, isPending := requests.Take(number); isPending {
@@ -101,6 +101,6 @@ func (c *Client) finish(result outcome, generation int) (*Token, error) {
 
 // contextError returns the error of a call whose context has ended.
 func contextError(ctx context.Context) error {
-	return &Error{Status: ErrCancelled, Message: "the caller cancelled the request: " + context.Cause(ctx).Error(),
-		RetryAfter: -1, cause: errors.Join(ctx.Err(), context.Cause(ctx))}
+	message := "the context of the call ended before there was a token: " + context.Cause(ctx).Error()
+	return &Error{Status: ErrCancelled, Message: message, RetryAfter: -1, cause: errors.Join(ctx.Err(), context.Cause(ctx))}
 }

@@ -14,7 +14,8 @@ import (
 // Authorization holds the headers of one request to an API. It is valid for that request only, and prints without its
 // values.
 //
-// Programs that use net/http need none: a [Transport] makes the headers.
+// Programs that use net/http need none: a [Transport] makes the headers. An [http.Client] without it copies the headers to
+// the requests that follow redirects, unless its CheckRedirect returns [http.ErrUseLastResponse].
 type Authorization struct {
 	handle *native.Handle[native.Authorization]
 

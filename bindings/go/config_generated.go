@@ -21,14 +21,16 @@ type Config struct {
 	// The client ID, from the Tango portal under OAuth client credentials. Required. Variable: TANGO_CLIENT_ID.
 	ClientID string
 
-	// The client secret that belongs to the client ID. Required. Variable: TANGO_CLIENT_SECRET.
+	// The client secret that belongs to the client ID. Required. Variable: TANGO_CLIENT_SECRET, or
+	// TANGO_CLIENT_SECRET_FILE for a file that holds the value.
 	ClientSecret string
 
 	// The user name of the service account, from the Tango portal under OAuth service accounts. Required. Variable:
 	// TANGO_USERNAME.
 	Username string
 
-	// The password of the service account. Required. Variable: TANGO_PASSWORD.
+	// The password of the service account. Required. Variable: TANGO_PASSWORD, or TANGO_PASSWORD_FILE for a file that
+	// holds the value.
 	Password string
 
 	// The audience: 24h or 5min for a token of that lifetime; any other audience is sent exactly as written. Default:
@@ -42,11 +44,11 @@ type Config struct {
 	// a setting of its own. Default: the system's certificates. Variable: TANGO_CA_FILE.
 	CAFile string
 
-	// system (HTTPS_PROXY, NO_PROXY and the like), none, or the URL of an HTTP or SOCKS proxy, which can contain a
-	// password. Default: system. Variable: TANGO_PROXY.
+	// system (HTTPS_PROXY, NO_PROXY and the like), none, or the URL of an HTTP or SOCKS5 proxy, which can contain a
+	// user name and a password. Default: system. Variable: TANGO_PROXY.
 	Proxy string
 
-	// The User-Agent header to send. Default: tango-token/VERSION. Variable: TANGO_USER_AGENT.
+	// The User-Agent header to send, in ASCII. Default: tango-token/VERSION. Variable: TANGO_USER_AGENT.
 	UserAgent string
 
 	// The time limit for one connection to be established, TLS included. 1 ms to 10 min. Default: 5 seconds. Variable:
@@ -69,18 +71,20 @@ type Config struct {
 	// environment. Variable: TANGO_API_URL.
 	APIURL string
 
-	// Further origins that may receive tokens, each given as a URL. In code they replace those of the variable.
-	// Variable: TANGO_ALLOWED_ORIGINS.
+	// Further origins that may receive tokens, such as https://api.example, without a path. In code they replace those
+	// of the variable. Variable: TANGO_ALLOWED_ORIGINS.
 	AllowedOrigins []string
 
 	// Whether tokens are bound to a key (RFC 9449). Default: off. Variable: TANGO_DPOP.
 	DPoP DPoPMode
 
-	// A file with the key to which tokens are bound, in PEM or as a JWK. Default: each client generates an ES256 key.
-	// Variable: TANGO_DPOP_KEY_FILE.
+	// A file with the key to which tokens are bound, in PEM or as a JWK. DPoP has to be set as well. A file that every
+	// user of the machine can write to is refused; one that every user can read causes a warning in the log. Default:
+	// each client generates an ES256 key. Variable: TANGO_DPOP_KEY_FILE.
 	DPoPKeyFile string
 
-	// The key to which tokens are bound, instead of DPoPKeyFile. Default: each client generates an ES256 key.
+	// The key to which tokens are bound, instead of DPoPKeyFile. DPoP has to be set as well. Default: each client
+	// generates an ES256 key.
 	DPoPKey *Key
 
 	// Where the token outlives the process and is shared: memory (nowhere), file (a directory in the user's cache

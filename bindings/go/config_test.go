@@ -30,7 +30,7 @@ func TestOptionsReachTheLibrary(t *testing.T) {
 		"attempt_timeout": {func(c *tangotoken.Config) { c.AttemptTimeout = time.Hour }, "attempt_timeout"},
 		"total_timeout":   {func(c *tangotoken.Config) { c.TotalTimeout = 1 << 62 }, "total_timeout"},
 		"api_url":         {func(c *tangotoken.Config) { c.APIURL = "no URL" }, "api_url"},
-		"allowed origin":  {func(c *tangotoken.Config) { c.AllowedOrigins = []string{"no URL"} }, "allowed origin"},
+		"allowed origin":  {func(c *tangotoken.Config) { c.AllowedOrigins = []string{"no URL"} }, "allowed_origins"},
 		"dpop":            {func(c *tangotoken.Config) { c.DPoP = 9 }, "mode"},
 		"dpop_key_file":   {func(c *tangotoken.Config) { c.DPoP, c.DPoPKeyFile = tangotoken.DPoPRequired, "/not/there" }, "/not/there"},
 		"cache":           {func(c *tangotoken.Config) { c.Cache = "floppy" }, "cache"},

@@ -10,7 +10,8 @@ const (
 	AlgorithmES256 Algorithm = 1
 	// AlgorithmES384: ECDSA on P-384 with SHA-384.
 	AlgorithmES384 Algorithm = 2
-	// AlgorithmEdDSA: Ed25519 (RFC 8037): the fastest algorithm, if the server supports it.
+	// AlgorithmEdDSA: Ed25519 (RFC 8037): the fastest algorithm, if the server supports it. Proofs name it `EdDSA`;
+	// `Ed25519`, its name in RFC 9864, is read as well.
 	AlgorithmEdDSA Algorithm = 3
 	// AlgorithmRS256: RSA PKCS#1 v1.5 with SHA-256, for keys that already exist.
 	AlgorithmRS256 Algorithm = 4

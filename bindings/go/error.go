@@ -1,6 +1,7 @@
 package tangotoken
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,7 +12,7 @@ import (
 )
 
 // ErrClosed is returned by the calls of a closed [Client].
-var ErrClosed = errors.New("tangotoken: the client is closed")
+var ErrClosed = errors.New("tangotoken: the client is closed; create another one")
 
 // LibraryError means that the native library could not be loaded. Its message lists the paths that were tried and says
 // how to install the library.
@@ -19,8 +20,8 @@ type LibraryError = native.LibraryError
 
 // Error is an error of the library. Its message says what happened and what to do. No field contains a secret.
 //
-// [errors.Is] matches its status, such as [ErrQuotaRefused], and, if a context ended the call, the context's error. A
-// field that the server did not send is empty.
+// [errors.Is] matches its status, such as [ErrQuotaRefused], and, if a context ended the call, the context's error. An
+// error with [ErrTimedOut] matches [context.DeadlineExceeded] as well. A field that the server did not send is empty.
 type Error struct {
 	Status                Status
 	Message               string        // what happened and what to do, in one or two sentences
@@ -40,10 +41,19 @@ func (e *Error) Error() string {
 	return "tangotoken: " + e.Message
 }
 
-// Is reports whether the target is the error's status.
+// Is reports whether the target is the error's status, or [context.DeadlineExceeded] for [ErrTimedOut].
 func (e *Error) Is(target error) bool {
+	if e.Status == ErrTimedOut && target == context.DeadlineExceeded {
+		return true
+	}
 	status, isStatus := target.(Status)
 	return isStatus && status == e.Status
+}
+
+// Timeout reports whether a time limit ended the call: the library's, or that of the caller's context. It is that of
+// [net.Error], and of the [net/url.Error] in which [http.Client] wraps the errors of a [Transport].
+func (e *Error) Timeout() bool {
+	return errors.Is(e, context.DeadlineExceeded)
 }
 
 // Unwrap returns the error and the cause of the context that ended the call; nil if none did.

@@ -2,11 +2,14 @@ package tangotoken_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -89,29 +92,84 @@ func TestOneErrorNamesEveryWrongSetting(t *testing.T) {
 	}
 }
 
-func TestStatusNamesAreThoseOfTheLibrary(t *testing.T) {
+func TestStatusNamesAreThoseOfTheLibraryInTheSpellingOfGo(t *testing.T) {
 	library, err := native.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	known := 0
 	for number := range int32(100) {
-		name := native.Copied(library.StatusName(number))
-		if name == "" {
-			name = fmt.Sprintf("TANGO_STATUS_%d", number)
+		status, nameInC := tangotoken.Status(number), native.Copied(library.StatusName(number))
+		wanted := strings.ReplaceAll(strings.TrimPrefix(nameInC, "TANGO_STATUS_"), "_", "")
+		if nameInC == "" {
+			wanted = fmt.Sprintf("Status(%d)", number)
+			if message := status.Error(); message != fmt.Sprintf("tangotoken: status %d, which this version of the package does not know", number) {
+				t.Error(message)
+			}
 		} else {
 			known++
 		}
-		if status := tangotoken.Status(number); status.String() != name {
-			t.Errorf("%v, want %s", status.String(), name)
+		if !strings.EqualFold(status.String(), wanted) {
+			t.Errorf("%v, want %s", status.String(), wanted)
 		}
 	}
 	if known < 23 {
 		t.Errorf("%d statuses", known)
 	}
+	if name := tangotoken.ErrTLSFailed.String(); name != "TLSFailed" {
+		t.Error(name)
+	}
 	if message := tangotoken.ErrQuotaRefused.Error(); !strings.Contains(message, "daily limit") {
 		t.Error(message)
 	}
+}
+
+func TestTimeLimitOfTheLibraryIsATimeoutAndADeadlineThatWasExceeded(t *testing.T) {
+	server := start(t)
+	server.Hold()
+	config := configOf(server)
+	config.TotalTimeout = 200 * time.Millisecond
+	client := newClient(t, config)
+	_, err := client.Token(t.Context())
+	checkTimeout(t, err, tangotoken.ErrTimedOut)
+	api := http.Client{Transport: &tangotoken.Transport{Client: client}}
+	_, err = api.Get(config.APIURL)
+	checkTimeout(t, err, tangotoken.ErrTimedOut)
+	server.Release()
+}
+
+func TestContextThatEndsIsATimeoutOnlyIfItsDeadlineHasPassed(t *testing.T) {
+	server := start(t)
+	server.Hold()
+	client := newClient(t, configOf(server))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := client.Token(ctx)
+	checkTimeout(t, err, tangotoken.ErrCancelled)
+	if !strings.Contains(err.Error(), "the context of the call ended before there was a token: context deadline exceeded") {
+		t.Error(err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	cancel()
+	if _, err = client.Token(ctx); isTimeout(err) || errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err = tangotoken.New(tangotoken.Config{}); isTimeout(err) {
+		t.Error(err)
+	}
+	server.Release()
+}
+
+func checkTimeout(t *testing.T, err error, status tangotoken.Status) {
+	t.Helper()
+	if !isTimeout(err) || !os.IsTimeout(err) || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, status) {
+		t.Errorf("%T %v", err, err)
+	}
+}
+
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 func TestErrorIsFormattedWithAllFieldsThatAreSet(t *testing.T) {
@@ -121,7 +179,7 @@ func TestErrorIsFormattedWithAllFieldsThatAreSet(t *testing.T) {
 		`tangotoken: no more today|tangotoken: no more today|"tangotoken: no more today"` {
 		t.Error(formatted)
 	}
-	for _, part := range []string{"TANGO_STATUS_QUOTA_REFUSED", "http status: 400", "request id: r-1", "retry after: 1h0m0s"} {
+	for _, part := range []string{"QuotaRefused", "http status: 400", "request id: r-1", "retry after: 1h0m0s"} {
 		if formatted := fmt.Sprintf("%+v", err); !strings.Contains(formatted, part) {
 			t.Errorf("%s is not in %s", part, formatted)
 		}
@@ -129,7 +187,7 @@ func TestErrorIsFormattedWithAllFieldsThatAreSet(t *testing.T) {
 	var line bytes.Buffer
 	slog.New(slog.NewJSONHandler(&line, nil)).Error("no token", "error", err)
 	var record struct{ Error map[string]any }
-	if err := json.Unmarshal(line.Bytes(), &record); err != nil || record.Error["status"] != "TANGO_STATUS_QUOTA_REFUSED" ||
+	if err := json.Unmarshal(line.Bytes(), &record); err != nil || record.Error["status"] != "QuotaRefused" ||
 		record.Error["request_id"] != "r-1" || record.Error["oauth_error"] != nil {
 		t.Errorf("%s", &line)
 	}

@@ -190,7 +190,7 @@ func ExampleError() {
 	if errors.As(err, &failure) {
 		fmt.Println(failure.Status.String(), failure.HTTPStatus, failure.RetryAfter < 0)
 	}
-	// Output: TANGO_STATUS_INVALID_ARGUMENT 0 true
+	// Output: InvalidArgument 0 true
 }
 
 func ExampleStatus() {

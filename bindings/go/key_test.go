@@ -2,6 +2,7 @@ package tangotoken_test
 
 import (
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -98,6 +99,29 @@ func TestServerAcceptsProofsOfEverySigner(t *testing.T) {
 	if _, err := tangotoken.KeyFromSigner(p256, tangotoken.AlgorithmEdDSA); !errors.Is(err, tangotoken.ErrKeyRejected) {
 		t.Errorf("%v", err)
 	}
+}
+
+func TestKeyFromSignerNamesWhatIsWrongWithTheSigner(t *testing.T) {
+	x25519, err := ecdh.X25519().GenerateKey(rand.Reader)
+	check(t, err)
+	for wanted, signer := range map[string]crypto.Signer{
+		"the signer is nil": nil,
+		"the signer has a public key of type *ecdh.PublicKey, which cannot sign DPoP proofs: it has to be": &otherKey{x25519.PublicKey()},
+	} {
+		_, err := tangotoken.KeyFromSigner(signer, tangotoken.AlgorithmES256)
+		if !errors.Is(err, tangotoken.ErrKeyRejected) || !strings.Contains(err.Error(), wanted) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// otherKey is a signer with a public key that is not one of a signer.
+type otherKey struct{ public crypto.PublicKey }
+
+func (o *otherKey) Public() crypto.PublicKey { return o.public }
+
+func (o *otherKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.ErrUnsupported
 }
 
 func check(t *testing.T, err error) {

@@ -20,21 +20,28 @@ var logger atomic.Pointer[slog.Logger]
 // SetLogger sends the library's log to a logger, for the whole process; nil turns the log off. No record contains a
 // secret.
 //
-// SetLogger reads the levels that the logger is enabled for; call it again after they change. Handlers must not block,
-// because the thread that fetches tokens calls them.
+// SetLogger reads the levels that the logger is enabled for; call it again after they change. The library's log thread
+// calls the handlers, one record after the other, so a slow handler delays no call. While 1,000 records wait, further
+// ones are dropped and counted. The earlier logger first gets the records that wait for it, unless that takes longer
+// than a second.
 func SetLogger(target *slog.Logger) error {
 	library, err := native.Load()
 	if err != nil {
 		return err
 	}
-	logger.Store(target)
+	// A first logger is there before its first record; a later one comes after the records of the earlier one.
+	logger.CompareAndSwap(nil, target)
 	callback, level := uintptr(0), logLevelError
 	if target != nil {
 		callback, level = receive(), mostVerbose(target)
 	}
 	var failure native.Error
 	library.LogSetCallback(int32(level), callback, 0, &failure)
-	return taken(library, failure)
+	if err := taken(library, failure); err != nil {
+		return err
+	}
+	logger.Store(target)
+	return nil
 }
 
 // levels are the library's levels, from the least to the most verbose.
@@ -62,7 +69,7 @@ func mostVerbose(logger *slog.Logger) logLevel {
 
 var receive = sync.OnceValue(func() uintptr {
 	return purego.NewCallback(func(_ uintptr, level logLevel, message *byte) {
-		// A handler's panic must not end the library's thread.
+		// A handler's panic must not end the log thread.
 		defer func() { _ = recover() }()
 		if logLevelError <= level && level <= logLevelTrace {
 			report(levels[level-1].slog, native.Copied(message))

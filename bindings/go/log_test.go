@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	tangotoken "github.com/tango-token/tango-token/bindings/go"
 	"github.com/tango-token/tango-token/bindings/go/internal/sandbox"
@@ -44,23 +45,51 @@ func TestLogGoesToSlogUntilItIsTurnedOff(t *testing.T) {
 	server := start(t)
 	config := configOf(server)
 	token := acquire(t, newClient(t, config))
-	if records := log.String(); !strings.Contains(records, "level=INFO") || !strings.Contains(records, "token") {
-		t.Errorf("%s", records)
+	check(t, tangotoken.SetLogger(nil))
+	records := log.String()
+	if !strings.Contains(records, "level=INFO") || !strings.Contains(records, "a new token is held") {
+		t.Errorf("the records that waited are not in the log: %s", records)
 	}
 	for _, secret := range []string{token.Value(), config.ClientSecret, config.Password} {
-		if strings.Contains(log.String(), secret) {
-			t.Errorf("a secret is in %s", log)
+		if strings.Contains(records, secret) {
+			t.Errorf("a secret is in %s", records)
 		}
 	}
 
-	check(t, tangotoken.SetLogger(nil))
-	length := len(log.String())
 	server.Script(sandbox.Response{Status: 503})
 	acquire(t, newClient(t, config))
-	if more := log.String()[length:]; more != "" {
+	if more := log.String()[len(records):]; more != "" {
 		t.Errorf("logged after the log was turned off: %s", more)
 	}
 }
+
+func TestClientGetsATokenWhileTheLogHandlerHangs(t *testing.T) {
+	server := start(t, "--quota-window-seconds", "0")
+	hanging := &gate{reached: make(chan struct{}, 1), opened: make(chan struct{})}
+	check(t, tangotoken.SetLogger(slog.New(hanging)))
+	defer tangotoken.SetLogger(nil)
+	defer close(hanging.opened)
+	acquire(t, newClient(t, configOf(server)))
+	<-hanging.reached
+	config := configOf(server)
+	config.TotalTimeout = 1500 * time.Millisecond
+	acquire(t, newClient(t, config))
+}
+
+// gate is a handler that says that it was reached, and waits until it is opened.
+type gate struct{ reached, opened chan struct{} }
+
+func (g *gate) Enabled(context.Context, slog.Level) bool { return true }
+func (g *gate) Handle(context.Context, slog.Record) error {
+	select {
+	case g.reached <- struct{}{}:
+	default:
+	}
+	<-g.opened
+	return nil
+}
+func (g *gate) WithAttrs([]slog.Attr) slog.Handler { return g }
+func (g *gate) WithGroup(string) slog.Handler      { return g }
 
 func TestDisabledLevelsAreNotSentToTheHandler(t *testing.T) {
 	handler := &levels{least: slog.LevelWarn}

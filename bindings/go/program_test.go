@@ -39,7 +39,7 @@ func TestExampleProgramListsAccountsOrExplainsTheError(t *testing.T) {
 		}
 	}
 	output, err := runProgram(program, server, "TANGO_PASSWORD=wrong")
-	if err == nil || !strings.Contains(output, "TANGO_STATUS_CREDENTIALS_REFUSED") || !strings.Contains(output, "request id:") {
+	if err == nil || !strings.Contains(output, "CredentialsRefused") || !strings.Contains(output, "request id:") {
 		t.Errorf("%v: %s", err, output)
 	}
 }

@@ -24,6 +24,9 @@ import (
 // The signer is called once here, to check the key, and then once for each proof, also concurrently. Its errors are
 // logged.
 func KeyFromSigner(signer crypto.Signer, algorithm Algorithm) (*Key, error) {
+	if signer == nil {
+		return nil, &Error{Status: ErrKeyRejected, Message: "the signer is nil", RetryAfter: -1}
+	}
 	jwk, err := publicJWK(signer.Public())
 	if err != nil {
 		return nil, &Error{Status: ErrKeyRejected, Message: err.Error(), RetryAfter: -1}
@@ -90,7 +93,7 @@ func publicJWK(key crypto.PublicKey) (string, error) {
 	case *ecdsa.PublicKey:
 		point, err := key.Bytes() // the byte 4, then two coordinates of equal length
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("the public key of the signer cannot be used: %w", err)
 		}
 		half := len(point) / 2
 		members["kty"], members["crv"] = "EC", key.Params().Name
@@ -101,7 +104,8 @@ func publicJWK(key crypto.PublicKey) (string, error) {
 		members["kty"] = "RSA"
 		members["n"], members["e"] = encode(key.N.Bytes()), encode(big.NewInt(int64(key.E)).Bytes())
 	default:
-		return "", fmt.Errorf("a key of type %T cannot sign DPoP proofs", key)
+		return "", fmt.Errorf("the signer has a public key of type %T, which cannot sign DPoP proofs: "+
+			"it has to be an *ecdsa.PublicKey, an ed25519.PublicKey or an *rsa.PublicKey", key)
 	}
 	jwk, err := json.Marshal(members)
 	return string(jwk), err

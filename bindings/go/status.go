@@ -9,13 +9,16 @@ type Status int32
 
 // Error returns the meaning of the status.
 func (s Status) Error() string {
-	return "tangotoken: " + statuses[s].meaning
+	if known, ok := statuses[s]; ok {
+		return "tangotoken: " + known.meaning
+	}
+	return fmt.Sprintf("tangotoken: status %d, which this version of the package does not know", int32(s))
 }
 
-// String returns the name of the status in the C interface, such as TANGO_STATUS_QUOTA_REFUSED.
+// String returns the name of the status, such as QuotaRefused.
 func (s Status) String() string {
 	if known, ok := statuses[s]; ok {
 		return known.name
 	}
-	return fmt.Sprintf("TANGO_STATUS_%d", int32(s))
+	return fmt.Sprintf("Status(%d)", int32(s))
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 )
 
 // ErrNotSentAgain is the [Refusal] of a request whose body cannot be sent again, which would have helped.
@@ -19,8 +21,8 @@ var ErrNotSentAgain = errors.New("tangotoken: the API refused the request and wo
 // while other requests use up the nonces. The caller gets every other response, refusals included; [Refusal] says why the
 // API refused.
 //
-// Requests to origins other than the API's, also by redirects, fail with [ErrInvalidArgument] and are not sent. The
-// configuration's AllowedOrigins allows further origins.
+// A request that follows a redirect has a proof of its own. Requests to origins other than the API's, also by redirects,
+// fail with [ErrInvalidArgument] and are not sent. The configuration's AllowedOrigins allows further origins.
 type Transport struct {
 	// Client provides the tokens.
 	Client *Client
@@ -32,6 +34,10 @@ type Transport struct {
 
 // RoundTrip sends the request with a token.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if t.Client == nil {
+		closeBody(request)
+		return nil, errors.New("tangotoken: the Transport has no Client, which provides the tokens")
+	}
 	ctx := request.Context()
 	authorization, err := t.Client.Authorize(ctx, method(request), request.URL.String())
 	if err != nil {
@@ -39,13 +45,16 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer func() { authorization.handle.Close() }()
-	body := request.Body
+	body, mayReplaceProof := request.Body, true
 	for {
-		response, err := t.send(request, body, authorization)
+		response, isRepeated, err := t.send(request, body, authorization)
 		if err != nil {
 			return nil, err
 		}
 		verdict, refusal := t.Client.Observe(authorization, response.StatusCode, response.Header)
+		if isRepeated && mayReplaceProof && errors.Is(refusal, ErrProofRefused) {
+			mayReplaceProof, verdict, refusal = false, VerdictRetry, nil
+		}
 		if verdict == VerdictRetry && !canBeSentAgain(request) {
 			refusal = ErrNotSentAgain
 		}
@@ -65,16 +74,23 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 }
 
-// send sends a copy of the request: a RoundTripper must not change the caller's request.
-func (t *Transport) send(request *http.Request, body io.ReadCloser, authorization *Authorization) (*http.Response, error) {
-	request = request.Clone(request.Context())
+// send sends a copy of the request: a RoundTripper must not change the caller's request. It also returns whether the
+// request was sent more than once: net/http repeats some requests if the server had closed an idle connection, with the
+// same proof, which the API may have seen.
+func (t *Transport) send(
+	request *http.Request, body io.ReadCloser, authorization *Authorization,
+) (*http.Response, bool, error) {
+	var sent atomic.Int32
+	ctx := httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{WroteHeaders: func() { sent.Add(1) }})
+	request = request.Clone(ctx)
 	request.Body = body
 	authorization.SetHeaders(request.Header)
 	base := t.Base
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	return base.RoundTrip(request)
+	response, err := base.RoundTrip(request)
+	return response, sent.Load() > 1, err
 }
 
 func method(request *http.Request) string {

@@ -295,6 +295,15 @@ func TestTransportSendsNothingToOtherOrigins(t *testing.T) {
 	}
 }
 
+func TestTransportWithoutAClientSaysSo(t *testing.T) {
+	body := &closing{Reader: strings.NewReader("an order")}
+	api := http.Client{Transport: &tangotoken.Transport{}}
+	if _, err := api.Post("https://api.example/", "text/plain", body); err == nil ||
+		!strings.Contains(err.Error(), "the Transport has no Client") || !body.isClosed() {
+		t.Errorf("%v, closed: %v", err, body.isClosed())
+	}
+}
+
 func TestRequestEndsWhenItsContextIsCancelled(t *testing.T) {
 	server := start(t)
 	api := newAPI(t, configOf(server), server)

@@ -11,6 +11,7 @@ use std::env;
 use std::error::Error;
 use std::process::ExitCode;
 
+use reqwest::redirect::Policy;
 use reqwest::{Certificate, Response};
 use tango_token::{Authorization, Client, Config, Observation, Verdict};
 
@@ -39,9 +40,10 @@ async fn run(url: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// `TANGO_CA_FILE` is for the token endpoint alone; the sandbox's API needs the same file here.
+/// Follows no redirect, because a token and its proof are for one URL. `TANGO_CA_FILE` is for the token endpoint alone;
+/// the sandbox's API needs the same file here.
 fn http_client() -> Result<reqwest::Client, Box<dyn Error>> {
-    let mut builder = reqwest::Client::builder();
+    let mut builder = reqwest::Client::builder().redirect(Policy::none());
     if let Some(file) = env::var_os("TANGO_CA_FILE") {
         builder = builder.tls_certs_only(Certificate::from_pem_bundle(&std::fs::read(file)?)?);
     }

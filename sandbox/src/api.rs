@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -21,7 +21,8 @@ pub fn routes() -> Router<Arc<Sandbox>> {
     let api = Router::new()
         .route("/accounts", get(accounts))
         .route("/accounts/{accountIdentifier}", get(account))
-        .route("/catalogs", get(catalogs));
+        .route("/catalogs", get(catalogs))
+        .route("/orders", post(order));
     Router::new().nest(paths::API, api)
 }
 
@@ -51,6 +52,12 @@ async fn account(_: Authorized, identifier: Result<Path<String>, PathRejection>)
         "createdAt": "2024-01-01T00:00:00.000Z",
         "status": "ACTIVE",
     })))
+}
+
+/// Accepts an order, whatever its body, so that a test can make a request that is not a GET.
+async fn order(_: Authorized) -> (StatusCode, Json<Value>) {
+    let order = json!({"referenceOrderID": "RA000000-000000-01", "status": "COMPLETE"});
+    (StatusCode::CREATED, Json(order))
 }
 
 async fn catalogs(_: Authorized) -> Json<Value> {

@@ -201,10 +201,20 @@ async fn challenged(sandbox: &Sandbox, path: &str, authorization: Option<&str>, 
 }
 
 #[tokio::test]
+async fn order_needs_a_token_and_may_have_any_body() {
+    let sandbox = Sandbox::start(&[]);
+    let token = format!("Bearer {}", sandbox.token().await);
+    let orders = sandbox.client.post(format!("{}/orders", sandbox.value("TANGO_API_URL"))).body("an order");
+    assert_eq!(orders.try_clone().unwrap().send().await.unwrap().status(), 401);
+    let response = orders.header("Authorization", token).send().await.unwrap();
+    assert_eq!((response.status().as_u16(), &json(response).await["status"]), (201, &object!("COMPLETE")));
+}
+
+#[tokio::test]
 async fn unknown_path_or_method_is_refused() {
     let sandbox = Sandbox::start(&[]);
     let token = format!("Bearer {}", sandbox.token().await);
-    for path in ["/accounts/other", "/orders", "/accounts/%FF"] {
+    for path in ["/accounts/other", "/nothing", "/accounts/%FF"] {
         let response = sandbox.call(path, Some(&token)).await;
         let status = response.status().as_u16();
         assert_eq!((status, &json(response).await["httpCode"]), (404, &object!(404)), "{path}");

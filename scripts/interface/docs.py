@@ -142,7 +142,7 @@ def tables(options: list[Option]) -> Iterator[str]:
     yield ""
     named = [
         (
-            f"`{option.variable}`",
+            f"`{option.variable}`" + (f" or `{option.file_variable}`" if option.file else ""),
             described(option),
             "`false`" if option.type == "bool" else option.default_text("{:,}".format),
         )
@@ -160,7 +160,7 @@ def described(option: Option) -> str:
         "bool": "`true` or `false`.",
         "environment": "`sandbox` or `production`.",
         "dpop_mode": "`off`, `optional` or `required`.",
-        "urls": "Separated by spaces.",
+        "urls": "Separated by commas or blanks.",
     }
     unit = "_MS" if option.type == "timeout" else ""
     text = re.sub(r"\{([a-z]\w*)\}", lambda found: f"`TANGO_{found[1].upper()}{unit}`", option.doc)

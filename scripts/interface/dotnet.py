@@ -207,10 +207,12 @@ def setters(options: list[Option]) -> list[str]:
     for option in options:
         name, value = pascal(option.name), OPTIONS.get(option.type, STRING)[1]
         if value:
-            lines.append(f"        Set(config, {value.format('options.' + name)}, NativeMethods.{option.c_function});")
+            called = "" if option.type in OPTIONS else f', "{name}"'
+            arguments = f"{value.format('options.' + name)}{called}, NativeMethods.{option.c_function}"
+            lines.append(f"        Set(config, {arguments});")
         elif option.type == "urls":
             lines.append(f"        foreach (string one in options.{name})")
-            lines.append(f"            Set(config, one, NativeMethods.{option.c_function});")
+            lines.append(f'            Set(config, one, "{name}", NativeMethods.{option.c_function});')
         else:
             lines.append(f"        Set(config, options.{name});")
     return [*lines, "    }", "}"]

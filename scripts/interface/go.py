@@ -95,7 +95,8 @@ def statuses(members: list[dict]) -> str:
     width = len(str(members[-1]["value"])) + 1
     for member in members:
         key = f"{member['value']}:".ljust(width)
-        text += f"\t{key} {{{quoted(member['name'])}, {quoted(member['doc'])}}},\n"
+        name = pascal(member["name"].removeprefix("TANGO_STATUS_"), SPELLING)
+        text += f"\t{key} {{{quoted(name)}, {quoted(member['doc'])}}},\n"
     return text + "}\n"
 
 

@@ -40,6 +40,7 @@ class Option:
     doc: str
     default: str | int | None = None
     default_is: str = ""
+    file: bool = False
     setter: str = ""
     setter_doc: str = ""
     parameter: str = ""
@@ -50,6 +51,11 @@ class Option:
         """The environment variable; empty where there is none."""
         unit = "_MS" if self.type == "timeout" else ""
         return "" if self.type in IN_CODE_ONLY else f"TANGO_{self.name.upper()}{unit}"
+
+    @property
+    def file_variable(self) -> str:
+        """The variable that names a file of the value; empty where there is none."""
+        return f"{self.variable}_FILE" if self.file else ""
 
     @property
     def c_function(self) -> str:
@@ -82,7 +88,9 @@ class Option:
             self.notes.get(language),
             of_type or limits,
         ]
-        second = [f"Default: {default}." if default else "", f"Variable: `{self.variable}`." if self.variable else ""]
+        variable = f"Variable: `{self.variable}`" if self.variable else ""
+        file_variable = f", or `{self.file_variable}` for a file that holds the value" if self.file else ""
+        second = [f"Default: {default}." if default else "", f"{variable}{file_variable}." if variable else ""]
         parts = [" ".join(filter(None, sentences)) for sentences in (first, second)]
         text = gap.join(paragraph(part) for part in parts if part)
         return re.sub(r"\{(\w+)\}", lambda found: reference(found[1]), text)

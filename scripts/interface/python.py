@@ -26,26 +26,36 @@ __all__ = [
 '''
 EXCEPTION = '''
 
-class @NAME@(TangoError):
+class @NAME@(TangoError@BASE@):
     """@DOC@"""
 '''
+# The built-in exceptions that some of them are as well, so that programs can catch them without this package.
+BASES = {
+    "InvalidArgument": "ValueError",
+    "InvalidConfiguration": "ValueError",
+    "KeyRejected": "ValueError",
+    "ConnectFailed": "ConnectionError",
+    "TlsFailed": "ConnectionError",
+    "ConnectionLost": "ConnectionError",
+    "TimedOut": "TimeoutError",
+}
 
 # For each type: its annotation in Python, and how Rust takes its value from the keyword.
-STRING = ("str", "extract::<String>()?")
-PATH = ("str | PathLike[str]", "extract::<PathBuf>()?")
+STRING = ("str", "string()?")
+PATH = ("str | PathLike[str]", "path()?")
 TYPES = {
     "string": STRING,
     "secret": STRING,
     "url": STRING,
     "cache": STRING,
-    "urls": ("Sequence[str]", "extract::<Vec<String>>()?"),
+    "urls": ("Sequence[str]", "strings()?"),
     "file": PATH,
     "key_file": PATH,
-    "bool": ("bool", "extract::<bool>()?"),
+    "bool": ("bool", "flag()?"),
     "timeout": ("float | timedelta", "timeout()?"),
     "environment": ('Literal["sandbox", "production"]', "parse()?"),
     "dpop_mode": ('Literal["off", "optional", "required"]', "parse()?"),
-    "key": ("DpopKey", "extract::<PyDpopKey>()?.0"),
+    "key": ("DpopKey", "key()?"),
 }
 
 # A sentence that Python's documentation adds to each option of a type.
@@ -59,12 +69,9 @@ OPTIONS = """//! The options of the core as keywords of Python.
 //!
 //! Made from src/config/options.toml by scripts/interface: do not edit, run `make header`.
 
-use std::path::PathBuf;
-
 use pyo3::prelude::*;
 use tango_token::Config;
 
-use crate::dpop::PyDpopKey;
 use crate::keywords::Keywords;
 
 /// Sets each option that is among the keywords.
@@ -95,7 +102,20 @@ def exceptions(interface: dict) -> str:
     members = [member for member in statuses["members"] if not member["name"].endswith("_OK")]
     classes = {pascal(one["name"].removeprefix("TANGO_STATUS_")): one["doc"].replace("NULL", "None") for one in members}
     names = "\n".join(f'    "{name}",' for name in classes)
-    return filled(EXCEPTIONS, NAMES=names) + "".join(filled(EXCEPTION, NAME=n, DOC=doc) for n, doc in classes.items())
+    unknown = set(BASES) - set(classes)
+    if unknown:
+        raise SystemExit(f"scripts/interface/python.py: no status has the exceptions {', '.join(sorted(unknown))}")
+    return filled(EXCEPTIONS, NAMES=names) + "".join(exception(name, doc) for name, doc in classes.items())
+
+
+def exception(name: str, doc: str) -> str:
+    base = BASES.get(name)
+    return filled(
+        EXCEPTION,
+        NAME=name,
+        BASE=f", {base}" if base else "",
+        DOC=f"{doc} Also a ``{base}``." if base else doc,
+    )
 
 
 def stub(options: list[Option]) -> str:

@@ -22,7 +22,7 @@ SETTERS = {
     "key": ("DpopKey", "KeySource", "KeySource::Given(value)"),
     "key_file": ("impl Into<PathBuf>", "KeySource", "KeySource::File(value.into())"),
     "cache": ("impl Into<SecretString>", "CacheSource", "CacheSource::Named(value.into())"),
-    "custom_cache": ("impl SharedCache", "CacheSource", "CacheSource::Custom(Arc::new(value))"),
+    "custom_cache": ("impl SharedCache", "CacheSource", "CacheSource::custom(value)"),
 }
 # The functions of src/config/env.rs that read the value of a variable of each type.
 READERS = {
@@ -47,12 +47,11 @@ CORE = """//! The options of a client.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::env::{addresses, flag, milliseconds, read, string};
+use super::env::{addresses, flag, milliseconds, read, secret, string};
 use super::{Address, CacheSource, Config, Environment, KeySource};
 use crate::dpop::{DpopKey, DpopMode};
 use crate::error::Error;
@@ -64,17 +63,32 @@ use crate::store::SharedCache;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Options {
     @FIELDS@
+    /// The options whose value comes from an environment variable, once `or` has merged them into those of the program.
+    pub loaded: Vec<&'static str>,
 }
 
 impl Options {
-    /// Returns these options, and those of `others` that have no value here.
+    /// Returns these options, and those of `others`, the loaded ones, that have no value here.
     pub fn or(self, others: Self) -> Self {
-        Self { @MERGED@ }
+        let own = self.names();
+        let loaded = others.names().into_iter().filter(|name| !own.contains(name)).collect();
+        Self { @MERGED@ loaded }
+    }
+
+    /// Returns the names of the options that have a value.
+    fn names(&self) -> Vec<&'static str> {
+        let options = [@NAMES@];
+        options.into_iter().filter_map(|(name, has_value)| has_value.then_some(name)).collect()
+    }
+
+    /// Returns the environment variable of an option.
+    pub fn variable(option: &'static str) -> &'static str {
+        match option { @VARIABLES@ _ => option }
     }
 
     /// Reads each option from its environment variable.
     pub fn read(lookup: &impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
-        Ok(Self { @READ@ })
+        Ok(Self { @READ@ loaded: Vec::new() })
     }
 }
 
@@ -104,14 +118,22 @@ def core(options: list[Option]) -> str:
         DEFAULTS="\n".join(filter(None, map(default, options))),
         FIELDS="\n".join(f"pub {option.name}: Option<{SETTERS[option.type][1]}>," for option in own),
         MERGED="\n".join(f"{option.name}: self.{option.name}.or(others.{option.name})," for option in own),
+        NAMES=" ".join(f'("{option.name}", self.{option.name}.is_some()),' for option in own),
+        VARIABLES=" ".join(f'"{field(option)}" => "{option.variable}",' for option in options if option.variable),
         READ="\n".join(
-            f'{field(option)}: read(lookup, "{option.variable}", {READERS[option.type]})?,'
+            f"{field(option)}: {reader(option)}?,"
             for option in options
             if option.variable
         ),
         SETTERS="\n".join(setter(option) for option in options),
     )
     return formatted(text)
+
+
+def reader(option: Option) -> str:
+    if option.file:
+        return f'secret(lookup, "{option.variable}")'
+    return f'read(lookup, "{option.variable}", {READERS[option.type]})'
 
 
 def field(option: Option) -> str:
@@ -151,7 +173,7 @@ C_NOTES = {
     "urls": "Copied.",
     "cache": "Checked by `tango_client_new`. Copied.",
     "secret": "Copied, and zeroised when no longer needed.",
-    "file": "Read by `tango_client_new`. Copied.",
+    "file": "Checked by `tango_client_new`, and read for each connection. Copied.",
     "key_file": "Read by `tango_client_new`. Copied.",
     "bool": "1 for yes, 0 for no; any other number is INVALID_ARGUMENT.",
     "environment": "A `tango_environment`; any other number is INVALID_ARGUMENT.",

@@ -11,7 +11,7 @@ use crate::store::{Logged, Names, Store};
 
 pub(crate) trait Components: Send + Sync + 'static {
     /// Where tokens come from.
-    fn endpoint(&self, settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Arc<dyn TokenSource>, Error>;
+    fn endpoint(&self, settings: &Settings, server_clock: &Arc<ServerClock>) -> Arc<dyn TokenSource>;
 
     /// Where they are shared, for one fetch; `None` where they are not.
     fn store(&self, settings: &Settings, names: &Names) -> Option<Box<dyn Store>>;
@@ -27,8 +27,8 @@ pub(crate) trait Components: Send + Sync + 'static {
 pub(crate) struct SystemComponents;
 
 impl Components for SystemComponents {
-    fn endpoint(&self, settings: &Settings, server_clock: &Arc<ServerClock>) -> Result<Arc<dyn TokenSource>, Error> {
-        Ok(Arc::new(TokenEndpoint::new(settings, server_clock)?))
+    fn endpoint(&self, settings: &Settings, server_clock: &Arc<ServerClock>) -> Arc<dyn TokenSource> {
+        Arc::new(TokenEndpoint::new(settings, server_clock))
     }
 
     fn store(&self, settings: &Settings, names: &Names) -> Option<Box<dyn Store>> {

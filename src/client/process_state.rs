@@ -9,7 +9,6 @@ use super::single_flight::SingleFlight;
 use super::snapshot::Snapshot;
 use crate::config::Settings;
 use crate::endpoint::TokenSource;
-use crate::error::Error;
 use crate::random::random;
 
 pub(super) struct ProcessState {
@@ -33,21 +32,17 @@ impl Default for ProcessState {
 
 impl Inner {
     /// The endpoint for these settings.
-    pub(super) fn endpoint(
-        &self,
-        process: &ProcessState,
-        settings: &Arc<Settings>,
-    ) -> Result<Arc<dyn TokenSource>, Error> {
+    pub(super) fn endpoint(&self, process: &ProcessState, settings: &Arc<Settings>) -> Arc<dyn TokenSource> {
         let mut endpoint = process.endpoint.lock().unwrap_or_else(PoisonError::into_inner);
         match &*endpoint {
-            Some(made) if Arc::ptr_eq(&made.settings, settings) => Ok(Arc::clone(&made.source)),
+            Some(made) if Arc::ptr_eq(&made.settings, settings) => Arc::clone(&made.source),
             _ => {
-                let source = self.components.endpoint(settings, &self.server_clock)?;
+                let source = self.components.endpoint(settings, &self.server_clock);
                 let replaced =
                     endpoint.replace(Endpoint { settings: Arc::clone(settings), source: Arc::clone(&source) });
                 drop(endpoint);
                 drop(replaced);
-                Ok(source)
+                source
             }
         }
     }

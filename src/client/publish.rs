@@ -1,21 +1,82 @@
-//! What a refresh has found out goes to the shared cache before anybody else gets it.
+//! Requests a token and records the result: what a refresh has found out goes to the shared cache before anybody else
+//! gets it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{self, Instant};
 
-use super::refresh::RefreshTask;
+use super::refresh::{Outcome, RefreshTask};
+use super::request_loop::Requested;
 use super::suspects::Suspects;
+use crate::clock::BootTime;
 use crate::deadline;
-use crate::policy::Ledger;
+use crate::endpoint::{Failure, TokenResponse};
+use crate::human;
+use crate::policy::{Ledger, TokenLifetime};
+use crate::random::jitter;
 use crate::store::{Locked, Saved, StoreError, Write};
-use crate::token::HeldToken;
+use crate::token::{Fitness, HeldToken};
 
 /// The pause before a store is asked again to take a new token.
 const WRITE_PAUSE: Duration = Duration::from_millis(250);
 
 impl RefreshTask {
+    pub(super) async fn request_without_cache(&mut self) -> Outcome {
+        // Only a cache can keep a request from being sent.
+        self.request(None).await.ok().flatten().map_or(Outcome::Unfinished, |(outcome, _)| outcome)
+    }
+
+    /// Requests a token and records the result, which callers are to have by the instant. `None` if nothing was sent because
+    /// the lock was lost before.
+    pub(super) async fn request(
+        &mut self,
+        mut lock: Option<&mut Locked<'_>>,
+    ) -> Result<Option<(Outcome, Instant)>, StoreError> {
+        let requested = self.send_requests(lock.as_deref_mut()).await;
+        let settled_by = self.deadline.of_writing();
+        let outcome = match requested {
+            Requested::Token { requested, response, guard } => {
+                let held = self.held_of(requested, &response);
+                // Written before it is handed out: a process that has seen it can die, and the fleet has it all the same.
+                self.record(|state, now| state.record_issue(&held, now));
+                if let Some(lock) = lock {
+                    self.publish(lock, &held, settled_by).await;
+                }
+                drop(guard);
+                self.record(|state, _| state.hold(&held));
+                self.log_new_token(response.lifetime);
+                Outcome::Granted(held)
+            }
+            Requested::Failed { failure, token } => self.fail(failure, token, lock, settled_by).await,
+            Requested::LockLost => return Ok(None),
+            Requested::NotAnnounced(error) => return Err(error),
+        };
+        Ok(Some((outcome, settled_by)))
+    }
+
+    /// Records that no token came, or none that this client can use: the others of the fleet get that one.
+    async fn fail(
+        &self,
+        failure: Failure,
+        token: Option<Arc<HeldToken>>,
+        lock: Option<&mut Locked<'_>>,
+        settled_by: Instant,
+    ) -> Outcome {
+        let error = self.record_failure(failure);
+        if let Some(lock) = lock {
+            if self.inner.valid_token().is_none() {
+                self.record(|state, now| state.schedule.synced_while_refused(now));
+            }
+            match &token {
+                Some(token) => self.publish(lock, token, settled_by).await,
+                None => drop(self.save(lock, None, settled_by).await),
+            }
+        }
+        // As long as a valid token is held no caller gets an error.
+        self.inner.valid_token().map_or_else(|| self.failed(error), Outcome::Only)
+    }
+
     /// Writes a token that has just arrived. A store that refuses it is tried again until `deadline`, under a lock that is
     /// extended: the process can end as soon as its callers have the token.
     pub(super) async fn publish(&self, lock: &mut Locked<'_>, held: &Arc<HeldToken>, deadline: Instant) {
@@ -80,7 +141,8 @@ impl RefreshTask {
     fn note_written(&self, ledger: &Ledger, suspects: &Suspects, has_token: bool) {
         self.record(|state, now| {
             state.ledger.is_unwritten &= state.ledger != *ledger;
-            if state.suspects != *suspects || !self.has_newest_secrets(state) {
+            // What has changed during the write is not in the cache.
+            if state.ledger.is_unwritten || state.suspects != *suspects || !self.has_newest_secrets(state) {
                 state.schedule.note_unwritten(now);
                 return;
             }
@@ -90,5 +152,18 @@ impl RefreshTask {
                 state.schedule.synced(now);
             }
         });
+    }
+
+    pub(super) fn held_of(&self, requested: BootTime, response: &TokenResponse) -> Arc<HeldToken> {
+        let lifetime = TokenLifetime::new(requested, response.lifetime, jitter());
+        let clock = Arc::clone(&self.inner.clock);
+        let held = HeldToken::new(&response.access_token, response.key.clone(), &response.scope, lifetime, clock);
+        Arc::new(held.with_fitness(if response.proof_ignored { Fitness::ProofIgnored } else { Fitness::Fits }))
+    }
+
+    fn log_new_token(&self, lifetime: Duration) {
+        let until = self.inner.clock.wall_seconds().saturating_add_unsigned(lifetime.as_secs());
+        let (client, lifetime, until) = (&self.settings.request.client_id, human::span(lifetime), human::time(until));
+        tracing::info!(client, "a new token is held for {lifetime}, until {until}");
     }
 }

@@ -10,20 +10,17 @@ use tokio::time::{self, Instant};
 
 use super::Inner;
 use super::credential_state::CredentialState;
-use super::plan::{CacheSummary, Demand, Plan, Reply, Situation};
+use super::plan::{Demand, Plan, Reply};
 use super::process_state::ProcessState;
 use super::refusals::note_dead_sender;
-use super::request_loop::{Deadline, Requested, UNLOCKING_TAKES};
+use super::request_loop::{Deadline, UNLOCKING_TAKES};
 use super::single_flight::Ticket;
 use crate::clock::BootTime;
 use crate::config::Settings;
-use crate::endpoint::{Failure, TokenResponse};
 use crate::error::{Error, Status};
-use crate::human;
-use crate::policy::{Decision, TokenLifetime};
 use crate::random::jitter;
-use crate::store::{Locked, Names, OPERATION_TIMEOUT, Record, Session, StoreError, View};
-use crate::token::{Fitness, HeldToken};
+use crate::store::{Locked, Names, OPERATION_TIMEOUT, Session, StoreError};
+use crate::token::HeldToken;
 
 /// Another process that requests a token has it by then, or its lock is open.
 const OTHER_PROCESS_TAKES: Duration = Duration::from_secs(5);
@@ -36,11 +33,12 @@ const MAX_LOCKS: u32 = 4;
 /// How a refresh ended, for everybody who waited for it.
 #[derive(Clone)]
 pub(super) enum Outcome {
-    Token {
-        held: Arc<HeldToken>,
-        /// It is served whatever has become of it: it has just been granted, or there is no other.
-        is_final: bool,
-    },
+    /// A token that was just granted. It is served even if it has expired meanwhile, but not if an API rejected it.
+    Granted(Arc<HeldToken>),
+    /// A token that is served whatever has become of it, because there is no other.
+    Only(Arc<HeldToken>),
+    /// A token that was held or found in the cache. It is served unless it has to be replaced by now.
+    Found(Arc<HeldToken>),
     /// Nothing was sent, or it failed.
     Failed { error: Error, settings: Arc<Settings> },
     /// It ended for callers who do not wait: its time was over while another process held the lock, or its credentials
@@ -55,7 +53,7 @@ pub(super) struct RefreshTask {
     pub(super) settings: Arc<Settings>,
     pub(super) deadline: Deadline,
     /// `None` once the refresh is over.
-    ticket: Option<Ticket<Outcome>>,
+    pub(super) ticket: Option<Ticket<Outcome>>,
 }
 
 impl RefreshTask {
@@ -193,7 +191,7 @@ impl RefreshTask {
             }
             Plan::Refresh { meanwhile: Some(held) } => {
                 self.record(|state, now| state.defer_to_other_process(now.after(OTHER_PROCESS_TAKES)));
-                Some(Outcome::Token { held, is_final: false })
+                Some(Outcome::Found(held))
             }
             Plan::Refresh { meanwhile: None } => {
                 let ticket = self.ticket.take_if(|ticket| ticket.try_retire_without_waiters());
@@ -202,164 +200,9 @@ impl RefreshTask {
         }
     }
 
-    fn merge_and_plan(&mut self, view: View) -> Plan {
-        let cache = self.merge(view, |_, _| {});
-        self.plan(Some(&cache))
-    }
-
-    /// A request that is still marked as in flight under the lock has lost its sender.
-    fn merge_and_plan_under_lock(&mut self, view: View) -> Plan {
-        let cache = self.merge(view, note_dead_sender);
-        self.plan(Some(&cache))
-    }
-
-    /// Merges what the cache knows into the state of these credentials.
-    fn merge(&self, view: View, further: impl FnOnce(&mut CredentialState, BootTime)) -> CacheSummary {
-        let cache = CacheSummary::of(&view);
-        self.inner.adopt_clocks(&self.settings, &view.server_clocks);
-        let process = self.process.id;
-        // Nothing is logged under the lock of the state: a log handler may wait for a caller that waits for that lock.
-        let adopted = self.record(|state, now| {
-            if self.has_newest_secrets(state) {
-                state.schedule.synced(now);
-            }
-            let record = state.merge(view, process, now);
-            if let Some(record) = &record {
-                state.hold(&self.held_from(record));
-            }
-            further(state, now);
-            record.map(|record| record.fitness)
-        });
-        if adopted == Some(Fitness::OtherKey) {
-            tracing::warn!(
-                "the token in the shared cache is bound to another key than the configured one; it is used until there \
-                 is one for that"
-            );
-        }
-        cache
-    }
-
-    /// Asks the plan. Where nothing more is wanted the refresh leaves its place, unless a caller has come in that moment.
-    fn plan(&mut self, cache: Option<&CacheSummary>) -> Plan {
-        loop {
-            let is_needed = self.ticket.as_ref().is_some_and(Ticket::is_needed);
-            let plan = self.plan_for(if is_needed { Demand::Token } else { Demand::Sync }, cache);
-            tracing::debug!(client = self.settings.request.client_id, "next step of the refresh: {}", plan.name());
-            let is_over = matches!(plan, Plan::Return(Reply::Nothing) | Plan::Write { then: Reply::Nothing, .. });
-            if !is_over || is_needed || self.retires() {
-                return plan;
-            }
-        }
-    }
-
-    /// Leaves the place of the refresh unless its result is wanted. Another one can be started from then on.
-    pub(super) fn retires(&mut self) -> bool {
-        self.ticket.take_if(|ticket| ticket.try_retire());
-        self.ticket.is_none()
-    }
-
-    fn plan_for(&self, demand: Demand, cache: Option<&CacheSummary>) -> Plan {
-        let has_new_clocks = cache.is_some_and(|cache| self.inner.has_new_clocks(&self.settings, &cache.server_clocks));
-        self.inner.update(|snapshot| {
-            let now = self.inner.clock.now();
-            let decision = snapshot.decide_for_refresh(&self.settings, now);
-            let state = snapshot.find(&self.settings);
-            let situation = Situation {
-                demand,
-                decision,
-                served: snapshot.token(now),
-                own: state.and_then(|state| state.valid_token(now)),
-                has_unwritten: has_new_clocks
-                    || state.is_some_and(|state| state.ledger.is_unwritten || state.suspects.has_unwritten()),
-                is_current: self.is_current(),
-                cache,
-            };
-            let (plan, is_written) = (situation.plan(), situation.is_written());
-            let state = snapshot.state_of(&self.settings);
-            if is_written && self.has_newest_secrets(state) {
-                state.schedule.note_all_written();
-            }
-            if let (Decision::Refuse { .. }, Some(_)) = (decision, cache) {
-                state.schedule.synced_while_refused(now);
-            }
-            plan
-        })
-    }
-
-    pub(super) async fn request_without_cache(&mut self) -> Outcome {
-        // Only a cache can keep a request from being sent.
-        self.request(None).await.ok().flatten().map_or(Outcome::Unfinished, |(outcome, _)| outcome)
-    }
-
-    /// Requests a token and records the result, which callers are to have by the instant. `None` if nothing was sent because
-    /// the lock was lost before.
-    async fn request(&mut self, mut lock: Option<&mut Locked<'_>>) -> Result<Option<(Outcome, Instant)>, StoreError> {
-        let requested = self.send_requests(lock.as_deref_mut()).await;
-        let settled_by = self.deadline.of_writing();
-        let outcome = match requested {
-            Requested::Token { requested, response, guard } => {
-                let held = self.held_of(requested, &response);
-                // Written before it is handed out: a process that has seen it can die, and the fleet has it all the same.
-                self.record(|state, now| state.record_issue(&held, now));
-                if let Some(lock) = lock {
-                    self.publish(lock, &held, settled_by).await;
-                }
-                drop(guard);
-                self.record(|state, _| state.hold(&held));
-                self.log_new_token(response.lifetime);
-                Outcome::Token { held, is_final: true }
-            }
-            Requested::Failed { failure, token } => self.fail(failure, token, lock, settled_by).await,
-            Requested::LockLost => return Ok(None),
-            Requested::NotAnnounced(error) => return Err(error),
-        };
-        Ok(Some((outcome, settled_by)))
-    }
-
-    /// Records that no token came, or none that this client can use: the others of the fleet get that one.
-    async fn fail(
-        &self,
-        failure: Failure,
-        token: Option<Arc<HeldToken>>,
-        lock: Option<&mut Locked<'_>>,
-        settled_by: Instant,
-    ) -> Outcome {
-        let error = self.record_failure(failure);
-        if let Some(lock) = lock {
-            self.record(|state, now| state.schedule.synced_while_refused(now));
-            match &token {
-                Some(token) => self.publish(lock, token, settled_by).await,
-                None => drop(self.save(lock, None, settled_by).await),
-            }
-        }
-        // As long as a valid token is held no caller gets an error.
-        let valid = self.inner.snapshot.load().token(self.inner.clock.now()).cloned();
-        valid.map_or_else(|| self.failed(error), |held| Outcome::Token { held, is_final: true })
-    }
-
-    fn held_from(&self, record: &Record) -> Arc<HeldToken> {
-        let lifetime = TokenLifetime::new(record.requested, record.lifetime, jitter());
-        let clock = Arc::clone(&self.inner.clock);
-        let held = HeldToken::new(&record.access_token, record.key.clone(), &record.scope, lifetime, clock);
-        Arc::new(held.with_fitness(record.fitness))
-    }
-
-    pub(super) fn held_of(&self, requested: BootTime, response: &TokenResponse) -> Arc<HeldToken> {
-        let lifetime = TokenLifetime::new(requested, response.lifetime, jitter());
-        let clock = Arc::clone(&self.inner.clock);
-        let held = HeldToken::new(&response.access_token, response.key.clone(), &response.scope, lifetime, clock);
-        Arc::new(held.with_fitness(if response.proof_ignored { Fitness::ProofIgnored } else { Fitness::Fits }))
-    }
-
-    fn log_new_token(&self, lifetime: Duration) {
-        let until = self.inner.clock.wall_seconds().saturating_add_unsigned(lifetime.as_secs());
-        let (client, lifetime, until) = (&self.settings.request.client_id, human::span(lifetime), human::time(until));
-        tracing::info!(client, "a new token is held for {lifetime}, until {until}");
-    }
-
     fn outcome(&self, reply: Reply) -> Outcome {
         match reply {
-            Reply::Token(held) => Outcome::Token { held, is_final: false },
+            Reply::Token(held) => Outcome::Found(held),
             Reply::Refused { until } => {
                 let now = self.inner.clock.now();
                 self.failed(self.record(|state, _| state.refusal(until, now)))

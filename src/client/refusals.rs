@@ -63,7 +63,7 @@ impl RefreshTask {
             (error, is_open && is_wanted && self.settings.cache.allow_fetch_without_cache)
         });
         match served {
-            Some(held) => Outcome::Token { held, is_final: false },
+            Some(held) => Outcome::Found(held),
             None if may_request && !self.is_current() => Outcome::Unfinished,
             None if may_request => self.request_without_cache().await,
             None => self.failed(error),

@@ -9,9 +9,7 @@ use super::refresh::RefreshTask;
 use crate::clock::BootTime;
 use crate::config::Transport;
 use crate::endpoint::{Failure, ProofRetries, TokenResponse, TokenSource};
-use crate::error::Error;
 use crate::exit::RequestGuard;
-use crate::failure_kind::FailureKind;
 use crate::human;
 use crate::random::jitter;
 use crate::retry::Attempts;
@@ -102,10 +100,7 @@ impl Requested {
 impl RefreshTask {
     /// Sends a request, again where that makes sense, and says so in the shared cache before.
     pub(super) async fn send_requests(&self, mut lock: Option<&mut Locked<'_>>) -> Requested {
-        let endpoint = match self.inner.endpoint(&self.process, &self.settings) {
-            Ok(endpoint) => endpoint,
-            Err(error) => return Requested::failed(no_endpoint(error)),
-        };
+        let endpoint = self.inner.endpoint(&self.process, &self.settings);
         self.keep_interval().await;
         let deadline = self.deadline.of_requests();
         let (mut attempts, mut proof_retries) = (Attempts::default(), ProofRetries::default());
@@ -211,15 +206,13 @@ impl RefreshTask {
         }
         self.record(|state, now| state.ledger.mark_in_flight(self.process.id, now));
         let saved = self.save(lock, None, Instant::now() + 2 * OPERATION_TIMEOUT).await?;
-        if saved == Saved::Written && !lock.is_held_for(self.deadline.least_lease()) {
-            // Writing took so long that the lease would end during the request.
-            return lock.extend(lease).await;
+        if saved == Saved::LockLost {
+            return Ok(false);
         }
-        Ok(saved == Saved::Written && lock.is_held())
+        if lock.is_held_for(self.deadline.least_lease()) {
+            return Ok(true);
+        }
+        // Writing took so long that the lease would end during the request.
+        Ok(lock.extend(lease).await? && lock.is_held_for(self.deadline.least_lease()))
     }
-}
-
-/// A forked child makes its own HTTP client, which can fail where the parent's did not.
-fn no_endpoint(error: Error) -> Failure {
-    Failure::new(error, FailureKind::NotTrusted)
 }

@@ -21,26 +21,31 @@ pub(super) struct Schedule {
     /// `None` where there is no shared cache.
     next_sync: Option<BootTime>,
     last_sync: Option<BootTime>,
+    /// When to write what the cache lacks. `None` where it has everything.
+    next_write: Option<BootTime>,
     failed_writes: u32,
 }
 
 impl Schedule {
     /// Without a shared cache nothing is ever due. It is not `pub`, because cbindgen would add it to the C header.
-    pub(super) const NONE: Self = Self { next_sync: None, last_sync: None, failed_writes: 0 };
+    pub(super) const NONE: Self = Self { next_sync: None, last_sync: None, next_write: None, failed_writes: 0 };
 
     pub fn has_cache(&self) -> bool {
         self.next_sync.is_some()
     }
 
+    /// Returns when to sync next, be it to read or to write.
     pub fn next_sync(&self) -> Option<BootTime> {
-        self.next_sync
+        self.next_sync.into_iter().chain(self.next_write).min()
     }
 
     /// Returns whether a sync is due. If so, postpones the next one, so that only one caller starts it.
     pub fn take_due_sync(&mut self, now: BootTime) -> bool {
-        let is_due = self.next_sync.is_some_and(|next| next <= now);
+        let is_due = self.next_sync().is_some_and(|next| next <= now);
         if is_due {
-            (self.next_sync, self.last_sync) = (Some(now.after(LONGEST_SYNC)), Some(now));
+            let next = now.after(LONGEST_SYNC);
+            (self.next_sync, self.last_sync) = (Some(next), Some(now));
+            self.next_write = self.next_write.map(|_| next);
         }
         is_due
     }
@@ -60,7 +65,7 @@ impl Schedule {
 
     /// A sync has just read the cache, or written what was missing there.
     pub fn synced(&mut self, now: BootTime) {
-        (self.next_sync, self.last_sync) = (Some(now.after(interval(self.failed_writes))), Some(now));
+        (self.next_sync, self.last_sync) = (Some(now.after(spread(SYNC_INTERVAL))), Some(now));
     }
 
     pub fn synced_while_refused(&mut self, now: BootTime) {
@@ -71,23 +76,18 @@ impl Schedule {
     pub fn note_unwritten(&mut self, now: BootTime) {
         self.failed_writes = self.failed_writes.saturating_add(1);
         self.synced(now);
+        let pause = Duration::from_secs(1 << self.failed_writes.min(6));
+        self.next_write = Some(now.after(spread(pause)));
     }
 
     pub fn note_all_written(&mut self) {
-        self.failed_writes = 0;
+        (self.next_write, self.failed_writes) = (None, 0);
     }
 
     /// When to sync again even if no caller comes, because the cache lacks something.
     pub fn next_retry(&self) -> Option<BootTime> {
-        self.next_sync.filter(|_| (1..=MAX_RETRIES).contains(&self.failed_writes))
+        self.next_write.filter(|_| self.failed_writes <= MAX_RETRIES)
     }
-}
-
-fn interval(failed_writes: u32) -> Duration {
-    spread(match failed_writes {
-        0 => SYNC_INTERVAL,
-        times => Duration::from_secs(1 << times.min(6)),
-    })
 }
 
 /// From three to five quarters of a span, so that the processes of a fleet do not come at the same moment.

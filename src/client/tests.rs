@@ -7,6 +7,7 @@ mod damaged;
 mod dpop;
 mod fortnight;
 mod held_up;
+mod leases;
 mod memory_store;
 mod modes;
 mod outages;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use super::*;
 use crate::error::Status;
 use crate::secret::HIDDEN;
+use memory_store::{Calls, Held};
 use server::{ScriptedResponse, Server};
 use support::*;
 

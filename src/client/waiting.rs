@@ -105,7 +105,7 @@ impl Inner {
         if !matches!(result, Err(NoResult::Timeout)) || patience.left().is_zero() || pending.runtime.is_dead() {
             return Some(result);
         }
-        self.valid_token().map(|held| Ok(Outcome::Token { held, is_final: true }))
+        self.valid_token().map(|held| Ok(Outcome::Only(held)))
     }
 
     /// What a caller gets whose refresh has ended, or did not in time. `None` to start over: it ended for other callers.
@@ -115,9 +115,9 @@ impl Inner {
         patience: Patience,
     ) -> Option<Result<Token, Error>> {
         let error = match result {
-            Ok(Outcome::Token { held, is_final }) if is_final || self.may_serve(&held) => {
-                return Some(Ok(held.token()));
-            }
+            Ok(Outcome::Granted(held)) if !self.has_to_be_replaced(&held) => return Some(Ok(held.token())),
+            Ok(Outcome::Only(held)) => return Some(Ok(held.token())),
+            Ok(Outcome::Found(held)) if self.may_serve(&held) => return Some(Ok(held.token())),
             Ok(Outcome::Failed { error, settings }) if !is_superseded(&settings, &self.settings.load(), &error) => {
                 error
             }
@@ -131,8 +131,12 @@ impl Inner {
 
     /// Whether a token is still good for those who waited for it.
     fn may_serve(&self, held: &HeldToken) -> bool {
-        let now = self.clock.now();
-        !held.lifetime().is_over(now) && !self.waits_for_replacement_of(&held.token(), now)
+        !held.lifetime().is_over(self.clock.now()) && !self.has_to_be_replaced(held)
+    }
+
+    /// Whether an API rejected a token, perhaps in the very moment in which it was granted, and it can be replaced.
+    fn has_to_be_replaced(&self, held: &HeldToken) -> bool {
+        self.waits_for_replacement_of(&held.token(), self.clock.now())
     }
 
     /// What a caller gets whose refresh did not end in time: the reason, where it is known why nothing is sent.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::CacheSource;
 use super::options::Options;
+use super::{CacheSource, characters};
 use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store};
 use crate::threads::Workers;
 use crate::trust::Trust;
@@ -81,26 +81,28 @@ impl Options {
 
     /// No error repeats `name`: it may contain a password.
     fn resolve_place(&self, name: &str) -> Result<Place, String> {
+        let label = self.label("cache");
+        characters::name(name).map_err(|problem| format!("{label} {problem}"))?;
         match name.split_once(':') {
             None if name.is_empty() || name == "memory" => Ok(Place::Memory),
             None if name == "file" => FileCache::default_directory()
                 .map(Place::Directory)
-                .ok_or_else(|| "cache: there is no home directory; name a directory (file:/a/directory)".into()),
+                .ok_or_else(|| format!("{label}: there is no home directory; name a directory (file:/a/directory)")),
             Some(("file", path)) if path.starts_with('/') => Ok(Place::Directory(path.into())),
-            Some(("file", _)) => Err("cache: the directory must be an absolute path (file:/a/directory)".into()),
+            Some(("file", _)) => Err(format!("{label}: the directory must be an absolute path (file:/a/directory)")),
             Some(("redis" | "rediss", _)) => {
                 let mut address =
-                    RedisAddress::parse(name).map_err(|problem| format!("cache: the address {problem}"))?;
+                    RedisAddress::parse(name).map_err(|problem| format!("{label}: the address {problem}"))?;
                 address.trust(self.resolve_cache_trust(address.has_tls())?);
                 Ok(Place::Redis(address))
             }
-            _ => Err("cache must be `memory`, `file`, `file:/a/directory`, or a redis:// or rediss:// URL".into()),
+            _ => Err(format!("{label} must be `memory`, `file`, `file:/a/directory`, or a redis:// or rediss:// URL")),
         }
     }
 
     fn resolve_cache_trust(&self, has_tls: bool) -> Result<Trust, String> {
         match &self.cache_ca_file {
-            Some(path) => Trust::file("cache_ca_file", path),
+            Some(path) => super::resolve::trusted_file(self.label("cache_ca_file"), path),
             None if has_tls => Trust::system(|name| env::var_os(name)),
             None => Ok(Trust::System),
         }
@@ -109,6 +111,8 @@ impl Options {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::config::Config;
 
@@ -138,11 +142,32 @@ mod tests {
 
     #[test]
     fn bad_cache_is_explained_and_not_repeated() {
-        for name in ["hush", "file:hush", "file:", "redis://", "rediss://me:hush@host?hush=1", "http://hush"] {
+        for name in [
+            "file\n",
+            "file:/hush ",
+            "memory\0",
+            " file",
+            "hush",
+            "file:hush",
+            "file:",
+            "redis://",
+            "rediss://me:hush@host?hush=1",
+            "http://hush",
+        ] {
             let problem = named(name).err().unwrap();
             assert!(problem.starts_with("cache") && !problem.contains("hush"), "{problem}");
         }
         let problem = resolved(Config::new().cache("rediss://host").cache_ca_file("/no/such.pem")).err().unwrap();
         assert!(problem.starts_with("cache_ca_file /no/such.pem"), "{problem}");
+    }
+
+    #[test]
+    fn byte_order_mark_before_a_cache_ca_file_is_ignored() {
+        let authority = rcgen::generate_simple_self_signed(Vec::new()).unwrap().cert.pem();
+        let path = std::env::temp_dir().join(format!("tango-cache-ca-{}.pem", std::process::id()));
+        fs::write(&path, format!("\u{feff}{authority}")).unwrap();
+        let settings = resolved(Config::new().cache("rediss://host").cache_ca_file(&path));
+        fs::remove_file(path).unwrap();
+        assert!(matches!(settings.unwrap().place, Place::Redis(_)));
     }
 }

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Settings;
+use super::{Settings, characters};
 use crate::error::{Error, Status};
 
 /// New credentials for a client; a pair that is not given stays as it is. See [`Client::set_credentials`].
@@ -41,24 +41,28 @@ impl Settings {
         let mut settings = self.clone();
         let request = &mut settings.request;
         if let Some((id, secret)) = &credentials.client {
-            (request.client_id, request.client_secret) =
-                (present("client_id", id)?, present_secret("client_secret", secret)?);
+            request.client_id = checked("client_id", id, characters::client_id)?;
+            request.client_secret = checked_secret("client_secret", secret, characters::client_secret)?;
         }
         if let Some((name, password)) = &credentials.service_account {
-            (request.username, request.password) = (present("username", name)?, present_secret("password", password)?);
+            request.username = checked("username", name, characters::username)?;
+            request.password = checked_secret("password", password, characters::password)?;
         }
         Ok(settings)
     }
 }
 
-fn present(name: &str, value: &str) -> Result<String, Error> {
-    if value.is_empty() {
-        return Err(Error::new(Status::InvalidArgument, format!("{name} is empty")));
-    }
+type Check = fn(&str) -> Result<(), &'static str>;
+
+fn checked(name: &str, value: &str, check: Check) -> Result<String, Error> {
+    let problem = if value.is_empty() { Err("is empty") } else { check(value) };
+    problem.map_err(|problem| Error::new(Status::InvalidArgument, format!("{name} {problem}")))?;
     Ok(value.to_owned())
 }
 
-fn present_secret(name: &str, value: &SecretString) -> Result<SecretString, Error> {
-    present(name, if value.expose_secret().is_empty() { "" } else { "set" })?;
+fn checked_secret(name: &str, value: &SecretString, check: Check) -> Result<SecretString, Error> {
+    // The copy is made by `clone`, which zeroises it.
+    let problem = if value.expose_secret().is_empty() { Err("is empty") } else { check(value.expose_secret()) };
+    problem.map_err(|problem| Error::new(Status::InvalidArgument, format!("{name} {problem}")))?;
     Ok(value.clone())
 }

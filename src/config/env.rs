@@ -1,10 +1,17 @@
 //! How the values of environment variables are read.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
 use super::Address;
+use super::options::Options;
 use crate::error::{Error, Status};
 
 /// Reads the variable `name`, if it is set and not empty. The error of `parse` says what the value must be.
@@ -22,6 +29,37 @@ pub(super) fn read<T>(
     }
 }
 
+/// A secret of Docker or Kubernetes is short. A longer file is another one.
+const MAX_SECRET_LENGTH: usize = 64 * 1024;
+
+/// Reads a secret from the variable `name`, or from the file that the variable `name_FILE` names: its content, without
+/// one line break at its end.
+pub(super) fn secret(lookup: &impl Fn(&str) -> Option<OsString>, name: &str) -> Result<Option<SecretString>, Error> {
+    let file_variable = format!("{name}_FILE");
+    let (value, path) = (read(lookup, name, string)?, lookup(&file_variable).filter(|path| !path.is_empty()));
+    let Some(path) = path.map(PathBuf::from) else { return Ok(value) };
+    if value.is_some() {
+        let message = format!("{name} and {file_variable} are both set; unset one of them");
+        return Err(Error::new(Status::InvalidConfiguration, message));
+    }
+    read_secret(&path).map(Some).map_err(|problem| {
+        Error::new(Status::InvalidConfiguration, format!("{file_variable} {}: {problem}", path.display()))
+    })
+}
+
+fn read_secret(path: &Path) -> Result<SecretString, String> {
+    // One allocation: a vector that grows leaves copies of the secret behind.
+    let mut content = Zeroizing::new(Vec::with_capacity(MAX_SECRET_LENGTH + 1));
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(MAX_SECRET_LENGTH as u64 + 1).read_to_end(&mut content).map_err(|error| error.to_string())?;
+    if content.len() > MAX_SECRET_LENGTH {
+        return Err("is longer than 64 KiB and therefore no secret".into());
+    }
+    let text = str::from_utf8(&content).map_err(|_| "is not UTF-8")?;
+    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    if text.is_empty() { Err("is empty".into()) } else { Ok(text.into()) }
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "the shape of the other parsers")]
 pub(super) fn string<T: for<'a> From<&'a str>>(value: &str) -> Result<T, &'static str> {
     Ok(value.into())
@@ -31,10 +69,11 @@ pub(super) fn milliseconds(value: &str) -> Result<Duration, &'static str> {
     u64::from_str(value).map(Duration::from_millis).map_err(|_| "a whole number of milliseconds")
 }
 
-/// Reads URLs that are separated by spaces, which no URL contains.
+/// Reads origins that are separated by blanks or commas, which no origin contains.
 #[expect(clippy::unnecessary_wraps, reason = "the shape of the other parsers")]
 pub(super) fn addresses(value: &str) -> Result<Vec<Address>, &'static str> {
-    Ok(value.split_ascii_whitespace().map(Address::from).collect())
+    let entries = value.split(|c: char| c.is_ascii_whitespace() || c == ',').filter(|entry| !entry.is_empty());
+    Ok(entries.map(Address::from).collect())
 }
 
 pub(super) fn flag(value: &str) -> Result<bool, &'static str> {
@@ -45,12 +84,18 @@ pub(super) fn flag(value: &str) -> Result<bool, &'static str> {
     }
 }
 
+impl Options {
+    /// Returns how an error calls the value of an option: by the variable that it comes from, or by the option's name.
+    pub fn label(&self, option: &'static str) -> &'static str {
+        if self.loaded.contains(&option) { Self::variable(option) } else { option }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
-    use crate::config::options::Options;
     use crate::config::{CacheSource, Config, Environment, KeySource};
     use crate::dpop::{DpopKey, DpopMode};
 
@@ -58,9 +103,9 @@ mod tests {
         ("TANGO_ENVIRONMENT", "production"),
         ("TANGO_TOKEN_URL", "https://host/token"),
         ("TANGO_CLIENT_ID", "id"),
-        ("TANGO_CLIENT_SECRET", "s€cret"),
+        ("TANGO_CLIENT_SECRET", "s'cret"),
         ("TANGO_USERNAME", "name"),
-        ("TANGO_PASSWORD", "pass"),
+        ("TANGO_PASSWORD", "p€ss"),
         ("TANGO_AUDIENCE", "5min"),
         ("TANGO_SCOPE", "raas.some"),
         ("TANGO_CA_FILE", "/ca.pem"),
@@ -89,8 +134,8 @@ mod tests {
 
     fn assert_every_variable_is_loaded(options: Options) {
         assert_eq!(options.environment, Some(Environment::Production));
-        assert_eq!(options.client_secret.unwrap().expose_secret(), "s€cret");
-        assert_eq!(options.password.unwrap().expose_secret(), "pass");
+        assert_eq!(options.client_secret.unwrap().expose_secret(), "s'cret");
+        assert_eq!(options.password.unwrap().expose_secret(), "p€ss");
         assert_eq!(options.proxy.unwrap().expose_secret(), "none");
         assert_eq!(options.token_url.unwrap().0, "https://host/token");
         assert_eq!(options.api_url.unwrap().0, "https://api.example");
@@ -148,6 +193,64 @@ mod tests {
             _ => "",
         };
         format!("{options:?} {secrets:?} {cache}")
+    }
+
+    /// Makes a file with this content and loads the two variables of a secret.
+    fn load_secret(name: &str, file: &str, content: Option<&[u8]>, value: &str) -> Result<Option<String>, Error> {
+        let path = std::env::temp_dir().join(format!("tango-secret-{}-{file}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        content.inspect(|content| std::fs::write(&path, content).unwrap());
+        let mut config = Config::new();
+        let file_variable = format!("{name}_FILE");
+        let loaded = load(&mut config, &[(name, value), (&file_variable, path.to_str().unwrap())]);
+        let _ = std::fs::remove_file(&path);
+        let options = loaded.map(|()| effective(&config)).map_err(|error| {
+            assert!(error.message().contains(&file_variable), "{error}");
+            assert_eq!(error.message().contains(path.to_str().unwrap()), value.is_empty(), "{error}");
+            error
+        })?;
+        let secret = if name == "TANGO_PASSWORD" { options.password } else { options.client_secret };
+        Ok(secret.map(|secret| secret.expose_secret().to_owned()))
+    }
+
+    #[test]
+    fn secret_is_read_from_a_file_without_one_line_break_at_its_end() {
+        for name in ["TANGO_CLIENT_SECRET", "TANGO_PASSWORD"] {
+            for (content, expected) in [
+                ("s€cret", "s€cret"),
+                ("secret\n", "secret"),
+                ("secret\r\n", "secret"),
+                ("a\n\n", "a\n"),
+                (" a ", " a "),
+            ] {
+                let secret = load_secret(name, "good", Some(content.as_bytes()), "").unwrap();
+                assert_eq!(secret.as_deref(), Some(expected), "{content:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn file_of_a_secret_that_cannot_be_used_is_named_and_not_repeated() {
+        let long = vec![b'x'; 64 * 1024 + 1];
+        for name in ["TANGO_CLIENT_SECRET", "TANGO_PASSWORD"] {
+            for (file, content, problem) in [
+                ("missing", None, "No such file"),
+                ("empty", Some(&b""[..]), "is empty"),
+                ("line-break", Some(b"\n"), "is empty"),
+                ("long", Some(&long), "longer than 64 KiB"),
+                ("latin-1", Some(b"s\xe9cret"), "is not UTF-8"),
+            ] {
+                let error = load_secret(name, file, content, "").unwrap_err();
+                assert_eq!(error.status(), Status::InvalidConfiguration);
+                assert!(error.message().contains(problem) && !error.message().contains("cret\u{fffd}"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn secret_in_a_variable_and_in_a_file_is_an_error_that_names_both() {
+        let error = load_secret("TANGO_PASSWORD", "both", Some(b"one"), "another").unwrap_err();
+        assert_eq!(error.message(), "TANGO_PASSWORD and TANGO_PASSWORD_FILE are both set; unset one of them");
     }
 
     #[test]

@@ -4,12 +4,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::env::{addresses, flag, milliseconds, read, string};
+use super::env::{addresses, flag, milliseconds, read, secret, string};
 use super::{Address, CacheSource, Config, Environment, KeySource};
 use crate::dpop::{DpopKey, DpopMode};
 use crate::error::Error;
@@ -46,11 +45,15 @@ pub(super) struct Options {
     pub cache: Option<CacheSource>,
     pub cache_ca_file: Option<PathBuf>,
     pub allow_fetch_without_cache: Option<bool>,
+    /// The options whose value comes from an environment variable, once `or` has merged them into those of the program.
+    pub loaded: Vec<&'static str>,
 }
 
 impl Options {
-    /// Returns these options, and those of `others` that have no value here.
+    /// Returns these options, and those of `others`, the loaded ones, that have no value here.
     pub fn or(self, others: Self) -> Self {
+        let own = self.names();
+        let loaded = others.names().into_iter().filter(|name| !own.contains(name)).collect();
         Self {
             environment: self.environment.or(others.environment),
             token_url: self.token_url.or(others.token_url),
@@ -74,6 +77,65 @@ impl Options {
             cache: self.cache.or(others.cache),
             cache_ca_file: self.cache_ca_file.or(others.cache_ca_file),
             allow_fetch_without_cache: self.allow_fetch_without_cache.or(others.allow_fetch_without_cache),
+            loaded,
+        }
+    }
+
+    /// Returns the names of the options that have a value.
+    fn names(&self) -> Vec<&'static str> {
+        let options = [
+            ("environment", self.environment.is_some()),
+            ("token_url", self.token_url.is_some()),
+            ("client_id", self.client_id.is_some()),
+            ("client_secret", self.client_secret.is_some()),
+            ("username", self.username.is_some()),
+            ("password", self.password.is_some()),
+            ("audience", self.audience.is_some()),
+            ("scope", self.scope.is_some()),
+            ("ca_file", self.ca_file.is_some()),
+            ("proxy", self.proxy.is_some()),
+            ("user_agent", self.user_agent.is_some()),
+            ("connect_timeout", self.connect_timeout.is_some()),
+            ("attempt_timeout", self.attempt_timeout.is_some()),
+            ("total_timeout", self.total_timeout.is_some()),
+            ("allow_plain_http", self.allow_plain_http.is_some()),
+            ("api_url", self.api_url.is_some()),
+            ("allowed_origins", self.allowed_origins.is_some()),
+            ("dpop", self.dpop.is_some()),
+            ("dpop_key", self.dpop_key.is_some()),
+            ("cache", self.cache.is_some()),
+            ("cache_ca_file", self.cache_ca_file.is_some()),
+            ("allow_fetch_without_cache", self.allow_fetch_without_cache.is_some()),
+        ];
+        options.into_iter().filter_map(|(name, has_value)| has_value.then_some(name)).collect()
+    }
+
+    /// Returns the environment variable of an option.
+    pub fn variable(option: &'static str) -> &'static str {
+        match option {
+            "environment" => "TANGO_ENVIRONMENT",
+            "token_url" => "TANGO_TOKEN_URL",
+            "client_id" => "TANGO_CLIENT_ID",
+            "client_secret" => "TANGO_CLIENT_SECRET",
+            "username" => "TANGO_USERNAME",
+            "password" => "TANGO_PASSWORD",
+            "audience" => "TANGO_AUDIENCE",
+            "scope" => "TANGO_SCOPE",
+            "ca_file" => "TANGO_CA_FILE",
+            "proxy" => "TANGO_PROXY",
+            "user_agent" => "TANGO_USER_AGENT",
+            "connect_timeout" => "TANGO_CONNECT_TIMEOUT_MS",
+            "attempt_timeout" => "TANGO_ATTEMPT_TIMEOUT_MS",
+            "total_timeout" => "TANGO_TOTAL_TIMEOUT_MS",
+            "allow_plain_http" => "TANGO_ALLOW_PLAIN_HTTP",
+            "api_url" => "TANGO_API_URL",
+            "allowed_origins" => "TANGO_ALLOWED_ORIGINS",
+            "dpop" => "TANGO_DPOP",
+            "dpop_key" => "TANGO_DPOP_KEY_FILE",
+            "cache" => "TANGO_CACHE",
+            "cache_ca_file" => "TANGO_CACHE_CA_FILE",
+            "allow_fetch_without_cache" => "TANGO_ALLOW_FETCH_WITHOUT_CACHE",
+            _ => option,
         }
     }
 
@@ -83,9 +145,9 @@ impl Options {
             environment: read(lookup, "TANGO_ENVIRONMENT", str::parse)?,
             token_url: read(lookup, "TANGO_TOKEN_URL", string)?,
             client_id: read(lookup, "TANGO_CLIENT_ID", string)?,
-            client_secret: read(lookup, "TANGO_CLIENT_SECRET", string)?,
+            client_secret: secret(lookup, "TANGO_CLIENT_SECRET")?,
             username: read(lookup, "TANGO_USERNAME", string)?,
-            password: read(lookup, "TANGO_PASSWORD", string)?,
+            password: secret(lookup, "TANGO_PASSWORD")?,
             audience: read(lookup, "TANGO_AUDIENCE", string)?,
             scope: read(lookup, "TANGO_SCOPE", string)?,
             ca_file: read(lookup, "TANGO_CA_FILE", string)?,
@@ -102,6 +164,7 @@ impl Options {
             cache: read(lookup, "TANGO_CACHE", |name| Ok(CacheSource::Named(name.into())))?,
             cache_ca_file: read(lookup, "TANGO_CACHE_CA_FILE", string)?,
             allow_fetch_without_cache: read(lookup, "TANGO_ALLOW_FETCH_WITHOUT_CACHE", flag)?,
+            loaded: Vec::new(),
         })
     }
 }
@@ -133,7 +196,7 @@ impl Config {
 
     /// The client secret that belongs to the client ID. Required.
     ///
-    /// Variable: `TANGO_CLIENT_SECRET`.
+    /// Variable: `TANGO_CLIENT_SECRET`, or `TANGO_CLIENT_SECRET_FILE` for a file that holds the value.
     pub fn client_secret(&mut self, value: impl Into<SecretString>) -> &mut Self {
         self.set.client_secret = Some(value.into());
         self
@@ -149,7 +212,7 @@ impl Config {
 
     /// The password of the service account. Required.
     ///
-    /// Variable: `TANGO_PASSWORD`.
+    /// Variable: `TANGO_PASSWORD`, or `TANGO_PASSWORD_FILE` for a file that holds the value.
     pub fn password(&mut self, value: impl Into<SecretString>) -> &mut Self {
         self.set.password = Some(value.into());
         self
@@ -180,8 +243,8 @@ impl Config {
         self
     }
 
-    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can
-    /// contain a password.
+    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy, which can
+    /// contain a user name and a password.
     ///
     /// Default: `system`. Variable: `TANGO_PROXY`.
     pub fn proxy(&mut self, value: impl Into<SecretString>) -> &mut Self {
@@ -189,7 +252,7 @@ impl Config {
         self
     }
 
-    /// The `User-Agent` header to send.
+    /// The `User-Agent` header to send, in ASCII.
     ///
     /// Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
     pub fn user_agent(&mut self, value: impl Into<String>) -> &mut Self {
@@ -237,8 +300,8 @@ impl Config {
         self
     }
 
-    /// Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed
-    /// in code replace those of the variable.
+    /// Allows another origin, such as `https://api.example`, to receive tokens. Can be called several times. Origins
+    /// that are allowed in code replace those of the variable.
     ///
     /// Variable: `TANGO_ALLOWED_ORIGINS`.
     pub fn allow_origin(&mut self, value: impl Into<String>) -> &mut Self {
@@ -254,7 +317,9 @@ impl Config {
         self
     }
 
-    /// A file with the key to which tokens are bound, in PEM or as a JWK.
+    /// A file with the key to which tokens are bound, in PEM or as a JWK. [`dpop`](Self::dpop) has to be set as well. A
+    /// file that every user of the machine can write to is refused; one that every user can read causes a warning in
+    /// the log.
     ///
     /// Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
     pub fn dpop_key_file(&mut self, value: impl Into<PathBuf>) -> &mut Self {
@@ -262,7 +327,8 @@ impl Config {
         self
     }
 
-    /// The key to which tokens are bound, instead of [`dpop_key_file`](Self::dpop_key_file).
+    /// The key to which tokens are bound, instead of [`dpop_key_file`](Self::dpop_key_file). [`dpop`](Self::dpop) has
+    /// to be set as well.
     ///
     /// Default: each client generates an ES256 key.
     pub fn dpop_key(&mut self, value: DpopKey) -> &mut Self {
@@ -284,7 +350,7 @@ impl Config {
 
     /// A custom cache, in any database that the program can reach, instead of [`cache`](Self::cache).
     pub fn custom_cache(&mut self, value: impl SharedCache) -> &mut Self {
-        self.set.cache = Some(CacheSource::Custom(Arc::new(value)));
+        self.set.cache = Some(CacheSource::custom(value));
         self
     }
 

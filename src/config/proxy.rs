@@ -2,8 +2,10 @@
 //! programs read. A value that cannot be understood is an error, because credentials must not take another way than
 //! configured.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
+use std::str::Utf8Error;
 
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
@@ -105,7 +107,7 @@ impl ProxyServer {
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return Err(problem("has more than a host and a port"));
         }
-        let credentials = credentials(&url).ok_or_else(|| problem("has credentials that are not UTF-8"))?;
+        let credentials = credentials(&url).map_err(|_| problem("has credentials that are not UTF-8"))?;
         if !protocol.is_http() && !credentials.as_ref().is_none_or(ProxyCredentials::fit_socks) {
             return Err(problem("needs a user name and a password of 1 to 255 bytes for SOCKS5, or none"));
         }
@@ -147,15 +149,15 @@ impl ProxyServer {
     }
 }
 
-/// Returns the user name and the password of a URL; `None` if they are not UTF-8.
-fn credentials(url: &Url) -> Option<Option<ProxyCredentials>> {
+/// Returns the user name and the password of a URL, if it has one of them.
+fn credentials(url: &Url) -> Result<Option<ProxyCredentials>, Utf8Error> {
     if url.username().is_empty() && url.password().is_none() {
-        return Some(None);
+        return Ok(None);
     }
-    let decoded = |text| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
+    let decoded = |text| percent_decode_str(text).decode_utf8().map(Cow::into_owned);
     let spelling = url.password().unwrap_or_default();
     let (username, password) = (decoded(url.username())?, decoded(spelling)?.into());
-    Some(Some(ProxyCredentials { username, password, spelling: spelling.into() }))
+    Ok(Some(ProxyCredentials { username, password, spelling: spelling.into() }))
 }
 
 fn is_excepted(lookup: &impl Fn(&str) -> Option<OsString>, target: &Url) -> Result<bool, String> {

@@ -20,7 +20,8 @@ fn chosen(variables: &[(&str, &str)], target: &str) -> String {
 fn variables_name_the_proxy_in_a_fixed_order() {
     let all = ("ALL_PROXY", "all:1");
     let (upper, lower) = (("HTTPS_PROXY", "upper:2"), ("https_proxy", "lower:3"));
-    let rows: [(&[(&str, &str)], &str, &str); 12] = [
+    type Row<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+    let rows: [Row<'_>; 12] = [
         (&[], HTTPS, "direct"),
         (&[all, lower, upper], HTTPS, "Http upper:2 HTTPS_PROXY"),
         (&[all, lower], HTTPS, "Http lower:3 https_proxy"),

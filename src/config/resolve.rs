@@ -1,6 +1,7 @@
 //! Checks the options together and makes settings of them, so that one error names everything that has to be changed.
 
 use std::env;
+use std::path::Path;
 use std::time::Duration;
 
 use http::header::HeaderValue;
@@ -12,8 +13,7 @@ use super::options::{
 };
 use super::proxy::{ProxyServer, Route};
 use super::settings::{Settings, TokenRequest, Transport};
-use super::{Environment, KeySource};
-use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
+use super::{Environment, characters};
 use crate::error::{Error, Status};
 use crate::human;
 use crate::policy::Quota;
@@ -27,7 +27,11 @@ const AUDIENCES: [(&str, &[&str], Duration); 2] = [
 ];
 /// Nothing is documented about other audiences: the shorter lifetime is the safe one.
 const UNDOCUMENTED_LIFETIME: Duration = Duration::from_secs(300);
+const DEFAULT_USER_AGENT: &str = concat!("tango-token/", env!("CARGO_PKG_VERSION"));
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Says what is wrong with the characters of a value.
+type Check = fn(&str) -> Result<(), &'static str>;
 
 impl Options {
     pub fn resolve(&self) -> Result<Settings, Error> {
@@ -39,7 +43,9 @@ impl Options {
         let api_urls = problems.note(self.resolve_api_urls());
         let cache = problems.note(self.resolve_cache());
         match (token_url, request, transport, binding, api_urls, cache) {
-            (Some(token_url), Some(request), Some(transport), Some(binding), Some(api_urls), Some(cache)) => {
+            (Some(token_url), Some(request), Some(transport), Some(binding), Some(api_urls), Some(cache))
+                if problems.0.is_empty() =>
+            {
                 Ok(Settings { token_url, request, transport, binding, api_urls, cache })
             }
             _ => Err(problems.into_error()),
@@ -52,7 +58,7 @@ impl Options {
 
     fn resolve_token_url(&self) -> Result<Url, String> {
         match (&self.token_url, self.environment) {
-            (Some(url), _) => self.resolve_url("token_url", &url.0),
+            (Some(url), _) => self.resolve_url(self.label("token_url"), &url.0),
             (None, Some(environment)) => self.resolve_url("token_url", environment.token_url()),
             (None, None) => Err("set environment (sandbox or production) or token_url".into()),
         }
@@ -60,13 +66,33 @@ impl Options {
 
     fn resolve_api_urls(&self) -> Result<Vec<Url>, String> {
         let api = self.api_url.as_ref().map(|url| url.0.as_str()).or(self.environment.map(Environment::api_url));
-        let api = api.map(|url| self.resolve_url("api_url", url));
-        let more = self.allowed_origins.iter().flatten().map(|url| self.resolve_url("an allowed origin", &url.0));
+        let api = api.map(|url| self.resolve_url(self.label("api_url"), url));
+        let more = self.allowed_origins.iter().flatten().zip(1..).map(|(url, number)| {
+            self.resolve_origin(&format!("entry {number} of {}", self.label("allowed_origins")), &url.0)
+        });
         api.into_iter().chain(more).collect()
     }
 
+    fn resolve_origin(&self, name: &str, origin: &str) -> Result<Url, String> {
+        if origin.contains(',') {
+            return Err(format!("{name} contains a comma; it must be one origin"));
+        }
+        let url = self.resolve_url(name, origin)?;
+        if url.path() != "/" || url.query().is_some() {
+            return Err(format!("{name} must be an origin, such as https://api.example, without a path and a query"));
+        }
+        if url.host_str().is_some_and(|host| host.ends_with('.')) {
+            return Err(format!("{name} has a host that ends with a dot, which makes it another origin"));
+        }
+        Ok(url)
+    }
+
     fn resolve_url(&self, name: &str, text: &str) -> Result<Url, String> {
+        characters::url(text).map_err(|problem| format!("{name} {problem}"))?;
         let url = Url::parse(text).map_err(|error| format!("{name} is not an absolute URL: {error}"))?;
+        if !text.contains("://") {
+            return Err(format!("{name} is not an absolute URL: it lacks ://"));
+        }
         match url.scheme() {
             "https" => {}
             "http" if self.allows_plain_http() || is_loopback(&url) => {}
@@ -78,21 +104,12 @@ impl Options {
         if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
             return Err(format!("{name} must have neither credentials nor a fragment"));
         }
+        if let Some(Host::Domain(host)) = url.host()
+            && !host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
+        {
+            return Err(format!("{name} must name one host; a `*` or another sign is not a part of a name"));
+        }
         Ok(url)
-    }
-
-    fn resolve_binding(&self) -> Result<Option<Binding>, String> {
-        let required = match self.dpop.unwrap_or_default() {
-            DpopMode::Off => return Ok(None),
-            mode => mode == DpopMode::Required,
-        };
-        let key = match &self.dpop_key {
-            Some(KeySource::Given(key)) => Ok(key.clone()),
-            Some(KeySource::File(path)) => DpopKey::from_file(path),
-            None => DpopKey::generate(Algorithm::Es256),
-        };
-        let key = key.map_err(|error| format!("dpop_key: {error}"))?;
-        Ok(Some(Binding { key, required, is_configured: self.dpop_key.is_some() }))
     }
 
     fn resolve_request(&self, problems: &mut Problems) -> Option<TokenRequest> {
@@ -101,6 +118,7 @@ impl Options {
         let username = problems.require("username", self.username.as_ref(), String::is_empty);
         let password = problems.require("password", self.password.as_ref(), is_empty);
         let (audience, documented_lifetime, quota) = resolve_audience(self.audience.as_deref());
+        self.check_characters(problems);
         Some(TokenRequest {
             client_id: client_id?,
             client_secret: client_secret?,
@@ -113,15 +131,56 @@ impl Options {
         })
     }
 
+    /// Notes which of the values that are sent as they are cannot be right.
+    fn check_characters(&self, problems: &mut Problems) {
+        let checks: [(_, Option<&str>, Check); 6] = [
+            ("client_id", self.client_id.as_deref(), characters::client_id),
+            ("client_secret", self.client_secret.as_ref().map(ExposeSecret::expose_secret), characters::client_secret),
+            ("username", self.username.as_deref(), characters::username),
+            ("password", self.password.as_ref().map(ExposeSecret::expose_secret), characters::password),
+            ("audience", self.audience.as_deref(), characters::name),
+            ("scope", self.scope.as_deref(), characters::scope),
+        ];
+        for (option, value, check) in checks {
+            problems.note(self.checked(option, value, check));
+        }
+    }
+
+    /// An empty value counts as none.
+    fn checked(&self, option: &'static str, value: Option<&str>, check: Check) -> Result<(), String> {
+        let problem = value.filter(|value| !value.is_empty()).map_or(Ok(()), check);
+        problem.map_err(|problem| format!("{} {problem}", self.label(option)))
+    }
+
+    fn resolve_user_agent(&self) -> Result<HeaderValue, String> {
+        self.checked("user_agent", self.user_agent.as_deref(), characters::user_agent)?;
+        let agent = self.user_agent.as_deref().filter(|agent| !agent.is_empty()).unwrap_or(DEFAULT_USER_AGENT);
+        HeaderValue::from_str(agent).map_err(|_| "user_agent must be visible ASCII".into())
+    }
+
+    fn resolve_timeout(
+        &self,
+        option: &'static str,
+        timeout: Option<Duration>,
+        default: Duration,
+    ) -> Result<Duration, String> {
+        let timeout = timeout.unwrap_or(default);
+        if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
+            return Err(format!("{} must be between 1 ms and {}", self.label(option), human::span(LONGEST_TIMEOUT)));
+        }
+        Ok(timeout)
+    }
+
     fn resolve_transport(&self, token_url: Option<&Url>, problems: &mut Problems) -> Option<Transport> {
         let proxy = problems.note(self.resolve_proxy(token_url));
         let trust = problems.note(self.resolve_trust(token_url, proxy.as_ref().and_then(Option::as_ref)));
-        let user_agent = problems.note(resolve_user_agent(self.user_agent.as_deref()));
+        let user_agent = problems.note(self.resolve_user_agent());
         let connect_timeout =
-            problems.note(resolve_timeout("connect_timeout", self.connect_timeout, DEFAULT_CONNECT_TIMEOUT));
+            problems.note(self.resolve_timeout("connect_timeout", self.connect_timeout, DEFAULT_CONNECT_TIMEOUT));
         let attempt_timeout =
-            problems.note(resolve_timeout("attempt_timeout", self.attempt_timeout, DEFAULT_ATTEMPT_TIMEOUT));
-        let total_timeout = problems.note(resolve_timeout("total_timeout", self.total_timeout, DEFAULT_TOTAL_TIMEOUT));
+            problems.note(self.resolve_timeout("attempt_timeout", self.attempt_timeout, DEFAULT_ATTEMPT_TIMEOUT));
+        let total_timeout =
+            problems.note(self.resolve_timeout("total_timeout", self.total_timeout, DEFAULT_TOTAL_TIMEOUT));
         Some(Transport {
             trust: trust?,
             proxy: proxy?,
@@ -135,6 +194,7 @@ impl Options {
     fn resolve_proxy(&self, token_url: Option<&Url>) -> Result<Option<ProxyServer>, String> {
         // Plain http is for loopback: through a proxy the secrets would cross the network unencrypted.
         let loopback_only = !self.allows_plain_http() && token_url.is_some_and(|url| url.scheme() == "http");
+        let label = self.label("proxy");
         match self.proxy.as_ref().map(ExposeSecret::expose_secret) {
             None | Some("" | "system") => match token_url.filter(|_| !loopback_only) {
                 Some(url) => {
@@ -145,9 +205,9 @@ impl Options {
                 None => Ok(None),
             },
             Some("none") => Ok(None),
-            Some(_) if loopback_only => Err("proxy needs an https:// token_url, or allow_plain_http".into()),
-            Some(url) if url.contains("://") => ProxyServer::parse("proxy", url).map(Some),
-            Some(_) => Err("proxy must be `system`, `none`, or the URL of a proxy".into()),
+            Some(_) if loopback_only => Err(format!("{label} needs an https:// token_url, or allow_plain_http")),
+            Some(url) if url.contains("://") => ProxyServer::parse(label, url).map(Some),
+            Some(_) => Err(format!("{label} must be `system`, `none`, or the URL of a proxy")),
         }
     }
 
@@ -155,7 +215,7 @@ impl Options {
     fn resolve_trust(&self, token_url: Option<&Url>, proxy: Option<&ProxyServer>) -> Result<Trust, String> {
         let has_tls = token_url.is_some_and(|url| url.scheme() == "https") || proxy.is_some_and(ProxyServer::has_tls);
         match &self.ca_file {
-            Some(path) => Trust::file("ca_file", path),
+            Some(path) => trusted_file(self.label("ca_file"), path),
             None if has_tls => Trust::system(|name| env::var_os(name)),
             None => Ok(Trust::System),
         }
@@ -208,17 +268,10 @@ fn resolve_audience(audience: Option<&str>) -> (String, Duration, Quota) {
     (wanted.into(), UNDOCUMENTED_LIFETIME, Quota::Daily)
 }
 
-fn resolve_user_agent(agent: Option<&str>) -> Result<HeaderValue, String> {
-    let agent = agent.unwrap_or(concat!("tango-token/", env!("CARGO_PKG_VERSION")));
-    HeaderValue::from_str(agent).map_err(|_| "user_agent must be visible ASCII".into())
-}
-
-fn resolve_timeout(name: &str, timeout: Option<Duration>, default: Duration) -> Result<Duration, String> {
-    let timeout = timeout.unwrap_or(default);
-    if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
-        return Err(format!("{name} must be between 1 ms and {}", human::span(LONGEST_TIMEOUT)));
-    }
-    Ok(timeout)
+/// Returns the authorities in a file, which errors call `label`.
+pub(super) fn trusted_file(label: &'static str, path: &Path) -> Result<Trust, String> {
+    characters::path(path).map_err(|problem| format!("{label} {problem}"))?;
+    Trust::file(label, path)
 }
 
 #[cfg(test)]

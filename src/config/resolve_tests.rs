@@ -1,5 +1,14 @@
+use std::fmt::Debug;
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
 use super::*;
 use crate::config::Config;
+use crate::dpop::{Algorithm, DpopKey, DpopMode};
 use crate::store::Names;
 
 fn complete() -> Config {
@@ -64,7 +73,7 @@ fn audience_is_sent_as_written_and_has_its_documented_lifetime() {
         ("5min", "api.bhn.com/fiveminute", 300),
         ("api.bhn.com/fiveminute", "api.bhn.com/fiveminute", 300),
         ("tango-api.bhn.com/fiveminute", "tango-api.bhn.com/fiveminute", 300),
-        (" Any thing ", " Any thing ", 300),
+        ("Any thing", "Any thing", 300),
     ] {
         let quota = if written.contains("5min") || written.contains("five") { Quota::Unknown } else { Quota::Daily };
         assert_eq!(resolve_audience(Some(written)), (sent.into(), Duration::from_secs(seconds), quota));
@@ -113,14 +122,165 @@ fn error_names_the_option_with_a_bad_value() {
         (|config| config.proxy("ftp://host"), "proxy"),
         (|config| config.proxy("host:8080"), "proxy"),
         (|config| config.user_agent("two\nlines"), "user_agent"),
+        (|config| config.user_agent("ünï"), "user_agent has a character that is not ASCII"),
+        (|config| config.client_id("hush\n"), "client_id ends with a line break"),
+        (|config| config.client_id("ünï"), "client_id has a character that is not ASCII"),
+        (|config| config.client_secret("hush\r\n"), "client_secret ends with a line break"),
+        (|config| config.username("hush "), "username begins or ends with a blank"),
+        (|config| config.password("hu\0sh"), "password has a control character"),
+        (|config| config.audience("hush "), "audience begins or ends with a blank"),
+        (|config| config.scope("hush  hush"), "scope must be scope tokens"),
+        (|config| config.token_url("https://hush.example/\n"), "token_url ends with a line break"),
+        (|config| config.api_url("https://hush.example\\hush"), "api_url has a blank, a backslash"),
+        (|config| config.proxy("http://hush:1 "), "proxy begins or ends with a blank"),
+        (|config| config.cache("file\n"), "cache ends with a line break"),
+        (|config| config.ca_file("/hush\n"), "ca_file ends with a line break"),
+        (|config| config.cache("rediss://h").cache_ca_file("/hu\nsh"), "cache_ca_file has a control character"),
+        (|config| config.dpop(DpopMode::Optional).dpop_key_file("/hush\n"), "dpop_key_file ends with a line break"),
+        (|config| config.dpop_key_file("/key.pem"), "dpop_key_file is set and dpop is not"),
         (|config| config.connect_timeout(Duration::ZERO), "connect_timeout"),
         (|config| config.attempt_timeout(Duration::from_secs(601)), "attempt_timeout"),
         (|config| config.total_timeout(Duration::MAX), "total_timeout"),
-        (|config| config.dpop(DpopMode::Optional).dpop_key_file("/no/key"), "dpop_key: /no/key"),
+        (|config| config.dpop(DpopMode::Optional).dpop_key_file("/no/key"), "dpop_key_file: /no/key"),
     ] {
         let message = problem(change);
         assert!(message.starts_with(part), "{message} does not start with {part}");
+        assert!(!message.contains("hush"), "{message}");
     }
+}
+
+#[test]
+fn error_names_the_variable_of_a_bad_value() {
+    for (variable, value) in [
+        ("TANGO_TOKEN_URL", "https://hush.example/\n"),
+        ("TANGO_CLIENT_ID", "hush\n"),
+        ("TANGO_CLIENT_SECRET", "hush\n"),
+        ("TANGO_USERNAME", "hush\n"),
+        ("TANGO_PASSWORD", "hush\n"),
+        ("TANGO_AUDIENCE", "hush\n"),
+        ("TANGO_SCOPE", "hush\n"),
+        ("TANGO_CA_FILE", "/hush\n"),
+        ("TANGO_PROXY", "http://hush\n"),
+        ("TANGO_USER_AGENT", "hush\n"),
+        ("TANGO_API_URL", "https://hush.example\n"),
+        ("TANGO_ALLOWED_ORIGINS", "https://hush.example/hush"),
+        ("TANGO_CACHE", "file:/hush\n"),
+        ("TANGO_CONNECT_TIMEOUT_MS", "999999999"),
+    ] {
+        let mut config = Config::new();
+        let complete = [
+            ("TANGO_ENVIRONMENT", "sandbox"),
+            ("TANGO_CLIENT_ID", "id"),
+            ("TANGO_CLIENT_SECRET", "secret"),
+            ("TANGO_USERNAME", "name"),
+            ("TANGO_PASSWORD", "password"),
+        ];
+        config
+            .load(|name| {
+                let variables = [(variable, value)].into_iter().chain(complete);
+                variables.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+            })
+            .unwrap();
+        let message = config.resolve().err().unwrap().message().to_owned();
+        let named = message.matches(variable).count();
+        assert!(named == 1 && !message.contains("hush") && !message.contains(';'), "{variable}: {message}");
+        config.client_id("id").client_secret("secret").username("name").password("password").cache("memory");
+        config.token_url("https://a.example").api_url("https://a.example").audience("a").scope("a").user_agent("a");
+        config.proxy("none").connect_timeout(Duration::from_secs(1)).allow_origin("https://a.example");
+        assert!(config.resolve().is_ok() || variable == "TANGO_CA_FILE", "a value that is not used is not checked");
+    }
+}
+
+#[test]
+fn origin_that_is_none_is_refused_by_its_position() {
+    for origin in [
+        "https://*.example",
+        "https://a.example/path",
+        "https://a.example/?query",
+        "https://a.example/#fragment",
+        "https://me@a.example",
+        "https://a.example.",
+        "https:a.example",
+        "https://a.example,https://b.example",
+        "http://a.example",
+        "a.example",
+        "null",
+        "*",
+        "",
+    ] {
+        let message = problem(|config| config.allow_origin("https://first.example").allow_origin(origin));
+        assert!(message.starts_with("entry 2 of allowed_origins "), "{message}");
+        assert!(origin.len() < 5 || !message.contains("a.example"), "{message}");
+    }
+    let mut config = complete();
+    config.allow_origin("https://a.example").allow_origin("https://b.example:8443/").allow_origin("http://[::1]:1");
+    assert_eq!(config.resolve().unwrap().api_urls.len(), 4);
+}
+
+/// Collects the log lines of this thread.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Lines {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+impl Visit for Lines {
+    fn record_debug(&mut self, _: &Field, message: &dyn Debug) {
+        self.0.lock().unwrap().push(format!("{message:?}"));
+    }
+}
+
+/// Returns whether the client would have a key, and the lines that making it logs.
+fn logged(mode: DpopMode, key_file: &Path) -> (bool, Vec<String>) {
+    let mut config = complete();
+    config.dpop(mode).dpop_key_file(key_file);
+    let lines = Lines::default();
+    let settings = tracing::subscriber::with_default(lines.clone(), || config.resolve().unwrap());
+    (settings.binding.is_some(), std::mem::take(&mut *lines.0.lock().unwrap()))
+}
+
+#[test]
+fn key_of_a_client_without_dpop_is_warned_of() {
+    let (has_key, lines) = logged(DpopMode::Off, "/no/key".as_ref());
+    assert!(!has_key, "switching DPoP off works whatever became of the key");
+    let problem = "otherwise it would be refused: dpop_key_file: /no/key: No such file or directory (os error 2)";
+    assert_eq!(lines, [format!("dpop_key_file is not used, because DPoP is off; {problem}")]);
+}
+
+#[cfg(unix)]
+#[test]
+fn key_file_that_others_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let key = DpopKey::generate(Algorithm::Es256).unwrap().to_pem().unwrap();
+    let path = std::env::temp_dir().join(format!("tango-key-{}.pem", std::process::id()));
+    fs::write(&path, key.expose_secret()).unwrap();
+    for (mode, warning) in [
+        (0o600, None),
+        (0o640, None),
+        (0o644, Some("every user of this machine can read the DPoP key file ")),
+        (0o660, Some("its group can change the DPoP key file ")),
+    ] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let (has_key, lines) = logged(DpopMode::Required, &path);
+        assert!(has_key);
+        assert_eq!(lines.len(), usize::from(warning.is_some()), "{lines:?}");
+        assert!(lines.iter().all(|line| line.starts_with(warning.unwrap())), "{lines:?}");
+    }
+    fs::remove_file(path).unwrap();
 }
 
 #[test]

@@ -43,11 +43,10 @@ impl Settings {
 
     /// Returns a redactor that knows every secret except the tokens.
     pub fn redactor(&self) -> Redactor {
-        let mut secrets = vec![&self.request.client_secret, &self.request.password];
         let proxy_passwords = self.transport.proxy.as_ref().map(ProxyServer::passwords).unwrap_or_default();
         let cache_passwords = self.cache.passwords();
-        secrets.extend(&proxy_passwords);
-        secrets.extend(&cache_passwords);
+        let credentials = [&self.request.client_secret, &self.request.password];
+        let secrets = credentials.into_iter().chain(&proxy_passwords).chain(&cache_passwords);
         Redactor::new(secrets)
     }
 }

@@ -11,7 +11,8 @@ pub enum Algorithm {
     Es256 = 1,
     /// ECDSA on P-384 with SHA-384.
     Es384 = 2,
-    /// Ed25519 (RFC 8037): the fastest algorithm, if the server supports it.
+    /// Ed25519 (RFC 8037): the fastest algorithm, if the server supports it. Proofs name it `EdDSA`; `Ed25519`, its name
+    /// in RFC 9864, is read as well.
     Eddsa = 3,
     /// RSA PKCS#1 v1.5 with SHA-256, for keys that already exist.
     Rs256 = 4,
@@ -33,7 +34,10 @@ impl Algorithm {
         }
     }
 
+    /// Reads a JOSE name. RFC 9864 registers `Ed25519` for what `EdDSA` means with such a key. Proofs are still written
+    /// with `EdDSA`: servers that follow RFC 9449 know that name, and many do not know the new one yet.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let name = if name == "Ed25519" { "EdDSA" } else { name };
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 }
@@ -57,6 +61,7 @@ impl FromStr for Algorithm {
     type Err = &'static str;
 
     fn from_str(name: &str) -> Result<Self, &'static str> {
+        let name = if name.eq_ignore_ascii_case("Ed25519") { "EdDSA" } else { name };
         let known = Self::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(name));
         known.ok_or("`ES256`, `ES384`, `EdDSA`, `RS256` or `PS256`")
     }

@@ -8,6 +8,12 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::Algorithm;
+use crate::human;
+
+/// The shortest modulus of an RSA key (RFC 7518 section 3.3).
+const MIN_RSA_BITS: usize = 2048;
+/// The longest modulus that aws-lc supports.
+const MAX_RSA_BITS: usize = 8192;
 
 /// A public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,30 +53,40 @@ impl PublicJwk {
         (y.len() == x.len()).then(|| Self::Ec { curve, x: x.to_vec(), y: y.to_vec() })
     }
 
-    pub fn parse(jwk: &Map<String, Value>) -> Result<Self, &'static str> {
+    /// Reads the public members. The error is a predicate, such as `has an x of the wrong length`, and repeats nothing.
+    pub fn parse(jwk: &Map<String, Value>) -> Result<Self, String> {
         match (string(jwk, "kty")?, jwk.get("crv").and_then(Value::as_str)) {
             ("EC", Some("P-256")) => Self::parse_ec(Curve::P256, jwk),
             ("EC", Some("P-384")) => Self::parse_ec(Curve::P384, jwk),
-            ("EC", _) => Err("has a crv that is neither P-256 nor P-384"),
+            ("EC", crv) => Err(format!("has {}, and proofs are signed with P-256 or P-384", known_crv(crv))),
             ("OKP", Some("Ed25519")) => match bytes(jwk, "x")? {
                 x if x.len() == 32 => Ok(Self::Ed25519 { x: x.to_vec() }),
-                _ => Err("has an x of the wrong length"),
+                _ => Err("has an x of the wrong length".into()),
             },
-            ("OKP", _) => Err("has a crv that is not Ed25519"),
-            ("RSA", _) => Ok(Self::Rsa { n: bytes(jwk, "n")?.to_vec(), e: bytes(jwk, "e")?.to_vec() }),
-            _ => Err("has a kty that is not EC, OKP or RSA"),
+            ("OKP", crv) => Err(format!("has {}, and proofs are signed with Ed25519", known_crv(crv))),
+            ("RSA", _) => Self::parse_rsa(jwk),
+            ("oct", _) => Err("is a symmetric key (kty oct), and proofs need a key pair".into()),
+            _ => Err("has a kty that is not EC, OKP or RSA".into()),
         }
     }
 
-    fn parse_ec(curve: Curve, jwk: &Map<String, Value>) -> Result<Self, &'static str> {
+    fn parse_ec(curve: Curve, jwk: &Map<String, Value>) -> Result<Self, String> {
         let (x, y) = (bytes(jwk, "x")?.to_vec(), bytes(jwk, "y")?.to_vec());
         // Leading zeros are required (RFC 7518 section 6.2.1.2).
         let right_length = |coordinate: &[u8]| coordinate.len() == curve.coordinate_length();
         if right_length(&x) && right_length(&y) {
             Ok(Self::Ec { curve, x, y })
         } else {
-            Err("has an x or y of the wrong length")
+            Err("has an x or y of the wrong length".into())
         }
+    }
+
+    /// Some libraries write a zero before the modulus, against RFC 7518 section 6.3.1.1. It is dropped, because the
+    /// thumbprint is that of the shortest form.
+    fn parse_rsa(jwk: &Map<String, Value>) -> Result<Self, String> {
+        let number = |name| Ok::<_, String>(without_leading_zeros(&bytes(jwk, name)?).to_vec());
+        let (n, e) = (number("n")?, number("e")?);
+        wrong_rsa_length(&n).map_or(Ok(Self::Rsa { n, e }), Err)
     }
 
     /// Returns the encoding of the public key that aws-lc-rs expects; empty for RSA.
@@ -131,21 +147,53 @@ impl PublicJwk {
     }
 }
 
-fn string<'a>(jwk: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, &'static str> {
-    jwk.get(name).and_then(Value::as_str).ok_or("lacks a member that its kty requires")
+/// Returns what is wrong with the length of an RSA modulus, as a predicate.
+pub(super) fn wrong_rsa_length(modulus: &[u8]) -> Option<String> {
+    let modulus = without_leading_zeros(modulus);
+    let bits = modulus.first().map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize);
+    let is = |limit| Some(format!("is an RSA key of {} bits, and {limit}", human::grouped(bits)));
+    match bits {
+        0..MIN_RSA_BITS => is("at least 2,048 are required (RFC 7518 section 3.3)"),
+        MIN_RSA_BITS..=MAX_RSA_BITS => None,
+        _ => is("at most 8,192 are supported"),
+    }
+}
+
+fn without_leading_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|&&byte| byte == 0).count();
+    &number[zeros..]
+}
+
+/// Returns how an error calls a `crv`: by its name only if that is a known one.
+fn known_crv(crv: Option<&str>) -> String {
+    let known = ["P-256", "P-384", "P-521", "secp256k1", "Ed25519", "Ed448", "X25519", "X448"];
+    match crv {
+        None => "no crv".into(),
+        Some(crv) if known.contains(&crv) => format!("the crv {crv}"),
+        Some(_) => "an unknown crv".into(),
+    }
+}
+
+fn string<'a>(jwk: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, String> {
+    match jwk.get(name) {
+        Some(Value::String(string)) => Ok(string),
+        Some(_) => Err(format!("has a member `{name}` that is not a string")),
+        None => Err(format!("lacks the member `{name}`")),
+    }
 }
 
 /// Returns the bytes of a member, which may be private.
-pub(super) fn bytes(jwk: &Map<String, Value>, name: &'static str) -> Result<Zeroizing<Vec<u8>>, &'static str> {
+pub(super) fn bytes(jwk: &Map<String, Value>, name: &'static str) -> Result<Zeroizing<Vec<u8>>, String> {
     let decoded = URL_SAFE_NO_PAD.decode(string(jwk, name)?);
-    decoded.map(Zeroizing::new).map_err(|_| "has a member that is not base64url without padding")
+    let problem = |_| format!("has a member `{name}` that is not base64url without padding (RFC 7515 section 2)");
+    decoded.map(Zeroizing::new).map_err(problem)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(json: &str) -> Result<PublicJwk, &'static str> {
+    fn parse(json: &str) -> Result<PublicJwk, String> {
         PublicJwk::parse(serde_json::from_str::<Value>(json).unwrap().as_object().unwrap())
     }
 

@@ -1,7 +1,6 @@
 //! The key that tokens are bound to: generated, loaded, or behind a custom signer.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,15 +12,21 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use secrecy::SecretString;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Algorithm;
 use super::ath::LastToken;
-use super::jwk::{Curve, PublicJwk, bytes};
+use super::jwk::{Curve, PublicJwk};
+use super::key_file;
+use super::private_der;
+use super::private_jwk::PrivateJwk;
 use super::signer::{HashedPrefix, SignFunction, Signer, SignerError};
+use super::unusable_key::{Source, describe, describe_key};
+use crate::bom::without_bom;
 use crate::error::{Error, Status};
 use crate::nul_terminated::without_nul;
+use crate::pem;
 use crate::threads::Workers;
 
 /// A key pair for DPoP proofs (RFC 9449). It is cheap to clone and can be shared between threads.
@@ -66,41 +71,35 @@ impl DpopKey {
 
     /// Reads an unencrypted private key in PEM: PKCS#8, SEC1 (`EC PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`).
     ///
-    /// `algorithm` is the signature algorithm; `None` selects the one of the key, and PS256 for RSA.
+    /// `algorithm` is the signature algorithm; `None` selects the one of the key, and PS256 for RSA. The error says what
+    /// the string holds instead, and which command converts it.
     pub fn from_pem(pem: &str, algorithm: Option<Algorithm>) -> Result<Self, Error> {
-        let mut der = PrivateKeyDer::from_pem_slice(pem.as_bytes())
-            .map_err(|_| rejected("the string holds no private key in PEM; decrypt an encrypted key first"))?;
-        let signer = match &der {
-            PrivateKeyDer::Pkcs8(key) => signer_from_pkcs8(key.secret_pkcs8_der()),
-            PrivateKeyDer::Sec1(key) => from_sec1(key.secret_sec1_der()),
-            PrivateKeyDer::Pkcs1(key) => rsa::KeyPair::from_der(key.secret_pkcs1_der()).map(Signer::Rsa).ok(),
-            _ => None,
-        };
-        der.zeroize();
-        Self::from_own_key(signer.ok_or_else(unknown_kind)?, algorithm)
+        Self::read_pem(pem.as_bytes(), algorithm, Source::STRING)
     }
 
     /// Reads a private key in PKCS#8 (DER).
     pub(crate) fn from_pkcs8(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
-        Self::from_own_key(signer_from_pkcs8(der).ok_or_else(unknown_kind)?, Some(algorithm))
+        let signer = private_der::from_pkcs8(der).ok_or_else(|| rejected(&describe_key(der)))?;
+        Self::from_own_key(signer, Some(algorithm))
     }
 
-    /// Reads a private key as a JWK (RFC 7517). Its `alg`, if it has one, is the signature algorithm.
+    /// Reads a private key as a JWK (RFC 7517), or as a JWK Set with one key. Its `alg`, if it has one, is the signature
+    /// algorithm.
     pub fn from_jwk(jwk: &str) -> Result<Self, Error> {
-        let jwk = PrivateJwk::parse(jwk)?;
-        let problem = |problem: &str| rejected(&format!("the JWK {problem}"));
-        let algorithm = jwk.algorithm().map_err(problem)?;
-        let signer = jwk.signer().map_err(problem)?;
-        Self::from_own_key(signer, algorithm)
+        Self::read_jwk(jwk.as_bytes())
     }
 
     /// Reads a private key from a file, in PEM or as a JWK.
+    ///
+    /// A file that every user of the machine can write to is refused. One that every user can read, or its group can
+    /// write to, is read with a warning in the log.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let in_file = |problem: &dyn fmt::Display| rejected(&format!("{}: {problem}", path.display()));
-        let content = Zeroizing::new(fs::read_to_string(path).map_err(|error| in_file(&error))?);
-        let is_jwk = content.trim_start().starts_with('{');
-        let key = if is_jwk { Self::from_jwk(&content) } else { Self::from_pem(&content, None) };
+        let content = key_file::read(path).map_err(|problem| in_file(&problem))?;
+        let is_jwk = without_bom(&content).trim_ascii_start().starts_with(b"{");
+        let source = Source { subject: "the file", name: &shell_word(path) };
+        let key = if is_jwk { Self::read_jwk(&content) } else { Self::read_pem(&content, None, source) };
         key.map_err(|error| in_file(&error))
     }
 
@@ -115,9 +114,9 @@ impl DpopKey {
         public_jwk: &str,
         sign: impl Fn(&[u8]) -> Result<Vec<u8>, SignerError> + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        let problem = |problem: &str| rejected(&format!("the public JWK {problem}"));
-        let Ok(Value::Object(jwk)) = serde_json::from_str(public_jwk) else {
-            return Err(problem("is not a JSON object"));
+        let problem = |problem: String| rejected(&format!("the public JWK {problem}"));
+        let Ok(Value::Object(jwk)) = serde_json::from_slice(without_bom(public_jwk.as_bytes())) else {
+            return Err(problem("is not a JSON object".into()));
         };
         let public = PublicJwk::parse(&jwk).map_err(problem)?;
         let sign: Box<SignFunction> = Box::new(sign);
@@ -158,7 +157,7 @@ impl DpopKey {
 
     /// Returns the private key as PKCS#8 in PEM, to store it safely.
     pub fn to_pem(&self) -> Result<SecretString, Error> {
-        self.with_pkcs8(pem)
+        self.with_pkcs8(to_pem)
     }
 
     /// Returns the private key as PKCS#8 in base64, without line breaks.
@@ -174,6 +173,29 @@ impl DpopKey {
             Signer::Rsa(key) => Ok(encode(AsDer::<Pkcs8V1Der>::as_der(key).map_err(failed)?.as_ref())),
             Signer::External(..) => Err(rejected("the private key is not here: a custom signer has it")),
         }
+    }
+
+    fn read_pem(content: &[u8], algorithm: Option<Algorithm>, source: Source) -> Result<Self, Error> {
+        let Ok(mut der) = PrivateKeyDer::from_pem_slice(&pem::normalized(content)) else {
+            return Err(rejected(&describe(content, source)));
+        };
+        let key = private_der::read(&der);
+        der.zeroize();
+        let (signer, only) = key.map_err(|problem| rejected(&problem))?;
+        if let (Some(only), Some(wanted)) = (only, algorithm)
+            && wanted != only
+        {
+            return Err(rejected(&format!("an RSA-PSS key signs with {only} only")));
+        }
+        Self::from_own_key(signer, only.or(algorithm))
+    }
+
+    fn read_jwk(json: &[u8]) -> Result<Self, Error> {
+        let problem = |problem: String| rejected(&format!("the JWK {problem}"));
+        let jwk = PrivateJwk::parse(json).map_err(problem)?;
+        let algorithm = jwk.algorithm().map_err(problem)?;
+        let signer = jwk.signer().map_err(problem)?;
+        Self::from_own_key(signer, algorithm)
     }
 
     fn from_own_key(signer: Signer, algorithm: Option<Algorithm>) -> Result<Self, Error> {
@@ -195,7 +217,11 @@ impl DpopKey {
     fn new(signer: Signer, public: &PublicJwk, algorithm: Option<Algorithm>) -> Result<Self, Error> {
         let algorithm = algorithm.unwrap_or(public.algorithms()[0]);
         if !public.algorithms().contains(&algorithm) {
-            return Err(rejected(&format!("this kind of key cannot sign with {algorithm}")));
+            let own: Vec<_> = public.algorithms().iter().map(|own| own.name()).collect();
+            return Err(rejected(&format!(
+                "this kind of key cannot sign with {algorithm}, only with {}",
+                own.join(" or ")
+            )));
         }
         let trial = b"tango-token tries a key";
         if !public.verifies(algorithm, trial, &signer.sign(algorithm, trial)?) {
@@ -239,86 +265,15 @@ fn rejected(problem: &str) -> Error {
     Error::new(Status::KeyRejected, problem)
 }
 
-fn unknown_kind() -> Error {
-    rejected("the private key is not an EC key on P-256 or P-384, an Ed25519 key, or an RSA key of 2,048 to 8,192 bits")
-}
-
-fn signer_from_pkcs8(der: &[u8]) -> Option<Signer> {
-    from_sec1(der)
-        .or_else(|| Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Signer::Ed25519).ok())
-        .or_else(|| rsa::KeyPair::from_pkcs8(der).map(Signer::Rsa).ok())
-}
-
-fn from_sec1(der: &[u8]) -> Option<Signer> {
-    [&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &signature::ECDSA_P384_SHA384_FIXED_SIGNING]
-        .into_iter()
-        .find_map(|algorithm| EcdsaKeyPair::from_private_key_der(algorithm, der).map(Signer::Ecdsa).ok())
-}
-
-/// A private JWK. Its members are zeroised when it is dropped.
-struct PrivateJwk(Map<String, Value>);
-
-impl PrivateJwk {
-    fn parse(jwk: &str) -> Result<Self, Error> {
-        match serde_json::from_str(jwk) {
-            Ok(Value::Object(jwk)) => Ok(Self(jwk)),
-            _ => Err(rejected("the JWK is not a JSON object")),
-        }
-    }
-
-    fn algorithm(&self) -> Result<Option<Algorithm>, &'static str> {
-        match self.0.get("alg").and_then(Value::as_str) {
-            None => Ok(None),
-            Some("Ed25519") => Ok(Some(Algorithm::Eddsa)),
-            Some(name) => Algorithm::from_name(name).map(Some).ok_or("has an alg that is not supported for proofs"),
-        }
-    }
-
-    fn signer(&self) -> Result<Signer, &'static str> {
-        let public = PublicJwk::parse(&self.0)?;
-        let member = |name| bytes(&self.0, name);
-        let signer = match &public {
-            PublicJwk::Ec { curve, .. } => {
-                let algorithm = match curve {
-                    Curve::P256 => &signature::ECDSA_P256_SHA256_FIXED_SIGNING,
-                    Curve::P384 => &signature::ECDSA_P384_SHA384_FIXED_SIGNING,
-                };
-                EcdsaKeyPair::from_private_key_and_public_key(algorithm, &member("d")?, &public.point())
-                    .map(Signer::Ecdsa)
-                    .ok()
-            }
-            PublicJwk::Ed25519 { x } => {
-                Ed25519KeyPair::from_seed_and_public_key(&member("d")?, x).map(Signer::Ed25519).ok()
-            }
-            PublicJwk::Rsa { n, e } => {
-                let components = rsa::KeyPairComponents {
-                    public_key: rsa::PublicKeyComponents { n: n.as_slice(), e: e.as_slice() },
-                    d: member("d")?,
-                    p: member("p")?,
-                    q: member("q")?,
-                    dP: member("dp")?,
-                    dQ: member("dq")?,
-                    qInv: member("qi")?,
-                };
-                rsa::KeyPair::from_components(&components).map(Signer::Rsa).ok()
-            }
-        };
-        signer.ok_or("contains numbers that are not a key pair")
-    }
-}
-
-impl Drop for PrivateJwk {
-    fn drop(&mut self) {
-        for member in self.0.values_mut() {
-            if let Value::String(string) = member {
-                string.zeroize();
-            }
-        }
-    }
+/// Returns a path as a word of a shell, for the commands in messages.
+fn shell_word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// Returns PEM (RFC 7468) with lines of 64 characters.
-fn pem(der: &[u8]) -> SecretString {
+fn to_pem(der: &[u8]) -> SecretString {
     let body = Zeroizing::new(STANDARD.encode(der));
     let (begin, end) = ("-----BEGIN PRIVATE KEY-----\n", "-----END PRIVATE KEY-----\n");
     // The exact capacity: a string that grows or shrinks is copied, and a copy of the key stays behind.

@@ -10,6 +10,7 @@ use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_P
 
 use super::Algorithm;
 use super::jwk::Curve;
+use crate::callbacks::Foreign;
 use crate::error::{Error, Status};
 use crate::threads::Workers;
 
@@ -29,12 +30,12 @@ pub(super) enum Signer {
     Ed25519(Ed25519KeyPair),
     Rsa(rsa::KeyPair),
     /// A custom signer, such as an HSM, a TPM or a key service.
-    External(Box<SignFunction>, Workers),
+    External(Foreign<Box<SignFunction>>, Workers),
 }
 
 impl Signer {
     pub fn external(sign: Box<SignFunction>) -> Self {
-        Self::External(sign, Workers::new("tango-signer", MAX_WORKERS))
+        Self::External(Foreign::new(sign), Workers::new("tango-signer", MAX_WORKERS))
     }
 
     /// Returns the signature of a JWS (RFC 7518 section 3).

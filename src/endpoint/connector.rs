@@ -1,4 +1,4 @@
-//! Makes the connections of the HTTP client: directly or through a proxy, with or without TLS.
+//! Makes the connections of the HTTP client through a proxy, with or without TLS.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,9 +9,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use http::header::HeaderValue;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
+use reqwest::header::HeaderValue;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{self, Instant};
@@ -20,8 +21,8 @@ use tower_service::Service;
 
 use super::proxy;
 use super::proxy_failure::{ProxyFailure, Reason};
-use super::resolver::Resolver;
 use crate::config::{ProxyServer, Settings};
+use crate::resolver::Resolver;
 use crate::trust::Trust;
 
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
@@ -37,7 +38,7 @@ pub(super) struct Connector(Arc<Inner>);
 
 struct Inner {
     dialer: Dialer,
-    proxy: Option<ProxyServer>,
+    proxy: ProxyServer,
     user_agent: HeaderValue,
     timeout: Duration,
 }
@@ -50,7 +51,7 @@ pub(super) struct Dialer {
 }
 
 impl Connector {
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &Settings, proxy: &ProxyServer) -> Self {
         let transport = &settings.transport;
         let resolver = Resolver::new();
         let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
@@ -60,7 +61,7 @@ impl Connector {
         tcp.set_connect_timeout(Some(transport.connect_timeout));
         Self(Arc::new(Inner {
             dialer: Dialer { tcp, resolver, trust: transport.trust.clone() },
-            proxy: transport.proxy.clone(),
+            proxy: proxy.clone(),
             user_agent: transport.user_agent.clone(),
             timeout: transport.connect_timeout,
         }))
@@ -87,19 +88,14 @@ impl Inner {
     async fn connect(&self, target: &Uri) -> Result<Stream, BoxError> {
         let deadline = Instant::now() + self.timeout;
         let is_tls = target.scheme_str() == Some("https");
-        let mut is_forwarded = false;
-        let io = match &self.proxy {
-            Some(proxy) => {
-                is_forwarded = proxy.protocol.is_http() && !is_tls;
-                let opening = proxy::connect(&self.dialer, proxy, target, &self.user_agent);
-                let opened = time::timeout_at(deadline, opening).await.unwrap_or(Err(Reason::TimedOut));
-                opened.map_err(|reason| ProxyFailure::new(proxy, target, reason))?
-            }
-            None => time::timeout_at(deadline, self.dialer.open(target)).await.map_err(timed_out)??,
-        };
-        let io = match is_tls {
-            true => time::timeout_at(deadline, self.dialer.secure(io, target)).await.map_err(timed_out)??,
-            false => io,
+        let is_forwarded = self.proxy.protocol.is_http() && !is_tls;
+        let opening = proxy::connect(&self.dialer, &self.proxy, target, &self.user_agent);
+        let opened = time::timeout_at(deadline, opening).await.unwrap_or(Err(Reason::TimedOut));
+        let io = opened.map_err(|reason| ProxyFailure::new(&self.proxy, authority(target), reason))?;
+        let io = if is_tls {
+            time::timeout_at(deadline, self.dialer.secure(io, target)).await.map_err(timed_out)??
+        } else {
+            io
         };
         Ok(Stream { io, is_forwarded })
     }
@@ -114,13 +110,19 @@ impl Dialer {
     /// Makes the TLS handshake with the host of `server`.
     pub async fn secure(&self, io: Box<dyn Io>, server: &Uri) -> Result<Box<dyn Io>, BoxError> {
         let name = ServerName::try_from(host(server).to_owned())?;
-        let trust = self.trust.clone();
-        // On another thread, because files of a network can hang.
-        let config = self.resolver.workers().run(move || trust.client_config()).await?;
-        let mut config = config.map_err(BadConfiguration)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let config = read_trust(&self.trust, &self.resolver).await?;
         Ok(Box::new(TlsConnector::from(Arc::new(config)).connect(name, io).await?))
     }
+}
+
+/// Reads the certificate authorities and returns a configuration for HTTP/1.1 that trusts them.
+pub(super) async fn read_trust(trust: &Trust, resolver: &Resolver) -> Result<ClientConfig, BoxError> {
+    let trust = trust.clone();
+    // On another thread, because files of a network can hang.
+    let config = resolver.workers().run(move || trust.client_config()).await?;
+    let mut config = config.map_err(BadConfiguration)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 /// Returns the host of a URI, an IPv6 address without its brackets.

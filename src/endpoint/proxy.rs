@@ -68,9 +68,8 @@ async fn tunnel(
     target: &Uri,
     user_agent: &HeaderValue,
 ) -> Result<Box<dyn Io>, Reason> {
-    let broken = |error: hyper::Error| match error.is_parse() {
-        true => Reason::NoProxy("HTTP"),
-        false => Reason::Broken(error.into()),
+    let broken = |error: hyper::Error| {
+        if error.is_parse() { Reason::NoProxy("HTTP") } else { Reason::Broken(error.into()) }
     };
     let authority = authority(target);
     let mut request = Request::new(Empty::<Bytes>::new());
@@ -107,15 +106,12 @@ impl Drop for Driver {
 
 /// Returns the server as SOCKS names it: an address, or a host name for the proxy to resolve.
 async fn address_of(target: &Uri, dialer: &Dialer, protocol: Protocol) -> Result<TargetAddr<'static>, BoxError> {
-    let (host, port) = (host(target).to_owned(), port(target));
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(TargetAddr::Ip((address, port).into()));
+    let (host, port) = (host(target), port(target));
+    if protocol == Protocol::Socks5h && host.parse::<IpAddr>().is_err() {
+        return Ok(TargetAddr::Domain(host.to_owned().into(), port));
     }
-    if protocol == Protocol::Socks5h {
-        return Ok(TargetAddr::Domain(host.into(), port));
-    }
-    let address = dialer.resolver.resolve(host).await?.next().ok_or("the name has no address")?;
-    Ok(TargetAddr::Ip((address.ip(), port).into()))
+    let addresses = dialer.resolver.addresses(host, port).await?;
+    addresses.first().map(|&address| TargetAddr::Ip(address)).ok_or_else(|| "the host name has no address".into())
 }
 
 async fn socks(io: Box<dyn Io>, proxy: &ProxyServer, target: TargetAddr<'_>) -> Result<Box<dyn Io>, Reason> {

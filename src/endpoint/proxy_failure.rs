@@ -3,10 +3,10 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use http::{StatusCode, Uri};
+use reqwest::StatusCode;
 
 use super::Failure;
-use super::connector::{BoxError, authority};
+use super::connector::BoxError;
 use super::transport::is_timeout;
 use crate::causes;
 use crate::config::ProxyServer;
@@ -46,16 +46,16 @@ pub(super) enum Reason {
 }
 
 impl ProxyFailure {
-    pub fn new(proxy: &ProxyServer, target: &Uri, reason: Reason) -> Self {
+    pub fn new(proxy: &ProxyServer, target: String, reason: Reason) -> Self {
         let reason = match reason {
             Reason::Unreachable(error) if is_timeout(&*error) => Reason::TimedOut,
             reason => reason,
         };
-        Self { proxy: proxy.clone(), target: authority(target), reason }
+        Self { proxy: proxy.clone(), target, reason }
     }
 
     /// The failure of a request that a proxy, which forwards it, refused with this status.
-    pub fn unauthorized(proxy: &ProxyServer, target: &Uri) -> Self {
+    pub fn unauthorized(proxy: &ProxyServer, target: String) -> Self {
         Self::new(proxy, target, Reason::of_status(StatusCode::PROXY_AUTHENTICATION_REQUIRED))
     }
 

@@ -1,38 +1,30 @@
-//! Resolves host names on threads of each client's own, so that a name server that hangs for one delays no other.
+//! Lets the HTTP client resolve host names.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::vec;
 
-use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::client::legacy::connect::dns;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tower_service::Service;
 
 use super::connector::BoxError;
-use crate::threads::Workers;
+use crate::resolver::Resolver;
 
-/// A request needs one thread, and abandons it if the name server hangs.
-const MAX_WORKERS: u32 = 4;
-
-#[derive(Clone)]
-pub(super) struct Resolver(Workers);
-
-impl Resolver {
-    pub fn new() -> Self {
-        Self(Workers::new("tango-resolver", MAX_WORKERS))
-    }
-
-    /// The threads, for other calls that block while a connection is made.
-    pub fn workers(&self) -> &Workers {
-        &self.0
-    }
-
-    pub async fn resolve(&self, name: String) -> Result<vec::IntoIter<SocketAddr>, BoxError> {
-        Ok(self.0.run(move || (name, 0).to_socket_addrs()).await??)
+/// For direct connections.
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let resolver = self.clone();
+        Box::pin(async move {
+            let addresses = resolver.addresses(name.as_str(), 0).await?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
     }
 }
 
-impl Service<Name> for Resolver {
+/// For connections through a proxy.
+impl Service<dns::Name> for Resolver {
     type Response = vec::IntoIter<SocketAddr>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
@@ -41,8 +33,8 @@ impl Service<Name> for Resolver {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, name: Name) -> Self::Future {
+    fn call(&mut self, name: dns::Name) -> Self::Future {
         let resolver = self.clone();
-        Box::pin(async move { resolver.resolve(name.as_str().to_owned()).await })
+        Box::pin(async move { Ok(resolver.addresses(name.as_str(), 0).await?.into_iter()) })
     }
 }

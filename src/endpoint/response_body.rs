@@ -4,13 +4,12 @@ use std::io::Read;
 use std::time::Duration;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
-use http::header::{CONTENT_ENCODING, HeaderMap};
-use hyper::body::Incoming;
+use reqwest::Response;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::http_client::chunk;
 use crate::deadline;
 
 /// A response of a token endpoint has a few hundred bytes. A longer one comes from another server.
@@ -30,7 +29,7 @@ pub(super) enum End {
     /// The end that the response announced.
     Complete,
     TooLong,
-    Broken(hyper::Error),
+    Broken(reqwest::Error),
     TimedOut,
 }
 
@@ -56,20 +55,20 @@ impl Undecodable {
 }
 
 /// Reads the body to its end, so that the connection can be used for the next request.
-pub(super) async fn read(incoming: &mut Incoming, deadline: Instant) -> PartialBody {
+pub(super) async fn read(response: &mut Response, deadline: Instant) -> PartialBody {
     let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
     let end = loop {
         let pause = deadline.min(Instant::now() + STALL);
-        match deadline::until(pause, chunk(incoming)).await {
-            Some(Some(Ok(chunk))) => {
+        match deadline::until(pause, response.chunk()).await {
+            Some(Ok(Some(chunk))) => {
                 let room = MAX_LENGTH - bytes.len();
                 bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
                 if chunk.len() > room {
                     break End::TooLong;
                 }
             }
-            Some(None) => break End::Complete,
-            Some(Some(Err(error))) => break End::Broken(error),
+            Some(Ok(None)) => break End::Complete,
+            Some(Err(error)) => break End::Broken(error),
             None if Instant::now() >= deadline || is_json_object(&bytes) => break End::TimedOut,
             None => {}
         }
@@ -78,9 +77,9 @@ pub(super) async fn read(incoming: &mut Incoming, deadline: Instant) -> PartialB
 }
 
 /// Reads the beginning of a body that ends with its connection.
-pub(super) async fn read_beginning(incoming: &mut Incoming, deadline: Instant) -> Vec<u8> {
-    match deadline::until(deadline, chunk(incoming)).await {
-        Some(Some(Ok(chunk))) => chunk[..chunk.len().min(1024)].to_vec(),
+pub(super) async fn read_beginning(response: &mut Response, deadline: Instant) -> Vec<u8> {
+    match deadline::until(deadline, response.chunk()).await {
+        Some(Ok(Some(chunk))) => chunk[..chunk.len().min(1024)].to_vec(),
         _ => Vec::new(),
     }
 }

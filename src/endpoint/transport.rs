@@ -86,15 +86,16 @@ pub(super) fn timed_out(sent: bool, url: &Url) -> Failure {
     Failure::new(Error::new(Status::TimedOut, message), kind)
 }
 
-/// Returns the host and the port of a server, for messages.
-pub(super) fn server(url: &Url) -> String {
-    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
-}
-
 /// Returns whether time ran out.
 pub(super) fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
     let mut errors = causes::causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
-    errors.any(|error| error.kind() == io::ErrorKind::TimedOut)
+    causes::find(error).is_some_and(reqwest::Error::is_timeout)
+        || errors.any(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+/// Returns the host and the port of a server, for messages.
+pub(super) fn server(url: &Url) -> String {
+    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }
 
 fn untrusted(error: &rustls::Error, url: &Url, redactor: &Redactor) -> Failure {

@@ -52,7 +52,7 @@ pub unsafe extern "C" fn tango_dpop_key_generate(
 /// one that fits the key (PS256 for RSA).
 ///
 /// The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL and for an unknown
-/// algorithm; KEY_REJECTED says what is wrong with the key.
+/// algorithm; KEY_REJECTED says what the string holds instead of such a key, and which command converts it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_dpop_key_from_pem(
     pem: *const c_char,
@@ -69,7 +69,8 @@ pub unsafe extern "C" fn tango_dpop_key_from_pem(
     }
 }
 
-/// Reads a private key as a JWK (RFC 7517), whose `alg` member, if it has one, chooses the algorithm.
+/// Reads a private key as a JWK (RFC 7517), whose `alg` member, if it has one, chooses the algorithm, or as a JWK Set
+/// with one key. An RSA key needs `n`, `e` and `d` only.
 ///
 /// The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL; KEY_REJECTED says what is
 /// wrong with the key.
@@ -83,7 +84,8 @@ pub unsafe extern "C" fn tango_dpop_key_from_jwk(
     unsafe { make(key, error, || DpopKey::from_jwk(string(jwk, "jwk")?)) }
 }
 
-/// Reads a private key from a file, in PEM or as a JWK.
+/// Reads a private key from a file, in PEM or as a JWK. Refuses a file that every user of the machine can write to, and
+/// warns in the log of one that every user can read.
 ///
 /// The caller owns `*key` and frees it with `tango_dpop_key_free`. INVALID_ARGUMENT for NULL; KEY_REJECTED names the
 /// file and says what is wrong with it.

@@ -29,7 +29,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use libc::{c_char, c_void};
 
-use crate::callbacks;
 use crate::error::{Error, Status};
 use error::ErrorObject;
 pub use exit::wait_at_exit;
@@ -102,20 +101,12 @@ unsafe fn server_string<'a>(value: *const c_char) -> Option<Cow<'a, str>> {
     (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) }.to_string_lossy())
 }
 
-/// Calls a `release` callback: here, or on the callback thread if the last owner was the library's thread, which must
-/// not wait for it.
+/// Calls a `release` callback, which is not called on the network thread (see `Foreign`).
 fn release(release: Option<unsafe extern "C" fn(*mut c_void)>, user_data: *mut c_void) {
-    struct UserData(*mut c_void);
-    // SAFETY: the header says that `release` is called on any thread; the library only passes the data on.
-    unsafe impl Send for UserData {}
-
-    let Some(release) = release else { return };
-    let user_data = UserData(user_data);
-    callbacks::release(move || {
-        let user_data = user_data;
+    if let Some(release) = release {
         // SAFETY: the caller gave this function, of the type in the header, to be called once with this data.
-        unsafe { release(user_data.0) };
-    });
+        unsafe { release(user_data) };
+    }
 }
 
 /// An out-parameter. It is checked before the work begins, so that no result is made and then lost.

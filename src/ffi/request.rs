@@ -53,7 +53,7 @@ pub unsafe extern "C" fn tango_token_acquire_start(
     guard(error, || {
         let acquiring = required(client, "client")?.acquire_async();
         required(done, "done")?;
-        callbacks::start().map_err(|error| no_thread(&error))?;
+        callbacks::start()?;
         let operation = Operation::new(acquiring, Done { callback: done, user_data });
         // Nothing below fails. The handle is written before `done` can run, because `done` may free it.
         if !request.is_null() {
@@ -189,11 +189,6 @@ impl Wake for Operation {
 
 fn cancelled() -> Error {
     Error::new(Status::Cancelled, "the caller cancelled the request")
-}
-
-fn no_thread(error: &std::io::Error) -> Error {
-    let advice = "check the limits for threads and memory";
-    Error::new(Status::Internal, format!("the thread for callbacks cannot be started: {error}; {advice}"))
 }
 
 /// The caller's callback and its data. It is called exactly once, even if the operation that owns it is dropped early.

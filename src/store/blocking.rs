@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time;
 
 use super::{Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError, StoreFuture};
+use crate::callbacks::Foreign;
 use crate::random::unique_name;
 use crate::secret::Redactor;
 use crate::threads::{Job, Worker, Workers};
@@ -45,6 +46,28 @@ pub trait SharedCache: Send + Sync + 'static {
     /// its owner then keeps the lock for as long as it needs it.
     fn has_leases(&self) -> bool {
         true
+    }
+}
+
+impl<C: SharedCache> SharedCache for Foreign<C> {
+    fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
+        (**self).load(name)
+    }
+
+    fn save(&self, name: &str, value: Option<&[u8]>, keep: Duration) -> Result<(), CacheError> {
+        (**self).save(name, value, keep)
+    }
+
+    fn lock(&self, name: &str, owner: &str, lease: Duration) -> Result<bool, CacheError> {
+        (**self).lock(name, owner, lease)
+    }
+
+    fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError> {
+        (**self).unlock(name, owner)
+    }
+
+    fn has_leases(&self) -> bool {
+        (**self).has_leases()
     }
 }
 

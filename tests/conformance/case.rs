@@ -1,7 +1,11 @@
 //! One case: its description, running it with a runner, and comparing the outcome.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
@@ -9,13 +13,14 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::expectation::check;
-use super::support::root;
 use super::support::sandbox::Sandbox;
+use super::support::{fresh_directory, root};
 
 /// Longer than any deadline of the library.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const FIELDS: [&str; 8] = ["name", "options", "environment", "client", "connections", "responses", "calls", "requests"];
+const FIELDS: [&str; 9] =
+    ["name", "files", "options", "environment", "client", "connections", "responses", "calls", "requests"];
 
 pub struct Case {
     pub subject: String,
@@ -47,7 +52,10 @@ impl Case {
     }
 
     pub fn run(&self, mut command: Command, sandbox: &Sandbox) -> Result<(), String> {
-        let case = filled(&self.description, sandbox);
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let files = fresh_directory(&format!("conformance-files-{}", RUNS.fetch_add(1, Relaxed)));
+        let case = filled(&self.description, sandbox, &files);
+        write_files(&case["files"], &files);
         sandbox.script(&case["responses"].as_array().into_iter().flatten().map(scripted_response).collect());
         if let Some(faults) = case.get("connections") {
             sandbox.fail_connections(faults);
@@ -60,6 +68,7 @@ impl Case {
         }
         let mut runner = Runner::start(command);
         let outcome = talk(&mut runner, &case);
+        fs::remove_dir_all(files).unwrap();
         // If the runner ended too early, its exit explains more than the outcome.
         runner.end().and(outcome)?;
         check_requests(&sandbox.requests(), &case["requests"])
@@ -85,19 +94,35 @@ fn check_requests(seen: &[Value], expected: &Value) -> Result<(), String> {
     pairs.try_for_each(|(seen, expected)| check("a request", &seen, expected))
 }
 
-/// Fills in the braces: `{TANGO_API_URL}` is the sandbox's variable of that name, `{IN_AN_HOUR}` a time in the format
-/// of headers.
-fn filled(description: &Value, sandbox: &Sandbox) -> Value {
+/// Fills in the braces of every string.
+fn filled(description: &Value, sandbox: &Sandbox, files: &Path) -> Value {
     match description {
-        Value::String(string) => {
-            let fill =
-                |filled: String, (name, value): (&String, &String)| filled.replace(&format!("{{{name}}}"), value);
-            let hour = httpdate::fmt_http_date(SystemTime::now() + Duration::from_hours(1));
-            sandbox.variables.iter().fold(string.replace("{IN_AN_HOUR}", &hour), fill).into()
+        Value::String(string) => fill(string, sandbox, files).into(),
+        Value::Array(values) => values.iter().map(|value| filled(value, sandbox, files)).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), filled(value, sandbox, files))).collect()
         }
-        Value::Array(values) => values.iter().map(|value| filled(value, sandbox)).collect(),
-        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), filled(value, sandbox))).collect(),
         other => other.clone(),
+    }
+}
+
+/// `{TANGO_API_URL}` is the sandbox's variable of that name, `{IN_AN_HOUR}` a time in the format of headers, `{FILES}` the
+/// directory of the case's files, and `{CA}` the sandbox's certificate authority in PEM.
+fn fill(string: &str, sandbox: &Sandbox, files: &Path) -> String {
+    let hour = httpdate::fmt_http_date(SystemTime::now() + Duration::from_hours(1));
+    let ca = fs::read_to_string(&sandbox.variables["TANGO_CA_FILE"]).unwrap();
+    let string = string.replace("{IN_AN_HOUR}", &hour).replace("{CA}", &ca);
+    let string = string.replace("{FILES}", &files.display().to_string());
+    let variables = sandbox.variables.iter();
+    variables.fold(string, |filled, (name, value)| filled.replace(&format!("{{{name}}}"), value))
+}
+
+/// Writes the files of a case, which only this user can read, as keys want it.
+fn write_files(files: &Value, directory: &Path) {
+    for (name, content) in files.as_object().into_iter().flatten() {
+        let path = directory.join(name);
+        fs::write(&path, content.as_str().unwrap()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 }
 

@@ -121,6 +121,8 @@ static void failing_signer_is_reported_and_released()
     failure = error_of(es256, jwk, [marker](std::string_view) -> signature { throw std::runtime_error("no HSM"); });
     CHECK(failure.status() == TANGO_STATUS_SIGNING_FAILED);
     CHECK(std::string(failure.what()).find("no HSM") != std::string::npos);
+    failure = error_of(es256, jwk, [marker](std::string_view) -> signature { throw 42; });
+    CHECK(std::string(failure.what()).find("not a std::exception") != std::string::npos);
     failure = error_of(es256, jwk, [marker](std::string_view) { return std::vector<std::uint8_t>(5000); });
     CHECK(std::string(failure.what()).find("5000 bytes") != std::string::npos);
     failure = error_of(es256, jwk, [marker](std::string_view) { return std::vector<std::uint8_t>(); });

@@ -213,7 +213,7 @@ static void first_invalid_setting_is_reported_when_a_client_is_made()
         .set_dpop(TANGO_DPOP_MODE_OFF);
     CHECK(rejected([&] { tango::client client(config); }).find("environment") == 0);
     CHECK(rejected([&] { tango::client made(tango::config().set_client_id("caf\xe9")); }) == "client_id is not UTF-8");
-    CHECK(rejected([&] { tango::client client(tango::config().set_shared_cache(nullptr)); }) == "cache is null");
+    CHECK(rejected([&] { tango::client client(tango::config().set_shared_cache(nullptr)); }) == "cache is NULL");
 
     using namespace std::chrono;
     const auto is_out_of_range = [](auto timeout) {

@@ -12,9 +12,12 @@ int main(int, char **argv)
 {
     const tango::client client(tango::config().load_env());
     const auto log = [](tango_log_level, std::string_view) { throw std::logic_error("thrown by the log"); };
-    if (argv[1] == std::string_view("log"))
+    if (argv[1] == std::string_view("log")) {
         tango::set_log(TANGO_LOG_LEVEL_TRACE, log);
-    client.acquire_start([](tango::result<tango::token>) { throw std::logic_error("thrown by the callback"); });
+        client.acquire();
+    } else {
+        client.acquire_start([](tango::result<tango::token>) { throw std::logic_error("thrown by the callback"); });
+    }
     // The exception ends the program long before this.
     std::this_thread::sleep_for(std::chrono::seconds(30));
 }

@@ -47,7 +47,7 @@ namespace TangoToken
         public static DpopKey FromPem(string pem, DpopAlgorithm? algorithm = null)
         {
             NativeLibraryLoader.Load();
-            byte[] text = Utf8.Encode(pem);
+            byte[] text = Utf8.Encode(pem, "pem");
             IntPtr key, error;
             try
             {
@@ -71,7 +71,7 @@ namespace TangoToken
         public static DpopKey FromJwk(string jwk)
         {
             NativeLibraryLoader.Load();
-            byte[] text = Utf8.Encode(jwk);
+            byte[] text = Utf8.Encode(jwk, "jwk");
             IntPtr key, error;
             try
             {
@@ -94,7 +94,7 @@ namespace TangoToken
         {
             NativeLibraryLoader.Load();
             IntPtr key, error;
-            NativeMethods.tango_dpop_key_from_file(Utf8.Encode(path), out key, out error).OrThrow(error);
+            NativeMethods.tango_dpop_key_from_file(Utf8.Encode(path, "path"), out key, out error).OrThrow(error);
             return new DpopKey(new DpopKeyHandle(key));
         }
 
@@ -116,7 +116,7 @@ namespace TangoToken
             if (sign == null)
                 throw new ArgumentNullException("sign");
             NativeLibraryLoader.Load();
-            byte[] jwk = Utf8.Encode(publicJwk);
+            byte[] jwk = Utf8.Encode(publicJwk, "publicJwk");
             IntPtr key, error;
             // The library calls Release exactly once, also if this call fails.
             NativeMethods.tango_dpop_key_from_signer(
@@ -166,11 +166,11 @@ namespace TangoToken
         public string CreateProof(string method, string url, string accessToken = null, string nonce = null)
         {
             IntPtr proof, error;
-            byte[] token = Utf8.Encode(accessToken);
+            byte[] token = Utf8.Encode(accessToken, "accessToken");
             try
             {
                 NativeMethods.tango_dpop_proof_new(
-                    handle, Utf8.Encode(method), Utf8.Encode(url), token, Utf8.Encode(nonce), out proof, out error).OrThrow(error);
+                    handle, Utf8.Encode(method, "method"), Utf8.Encode(url, "url"), token, Utf8.Encode(nonce, "nonce"), out proof, out error).OrThrow(error);
             }
             finally
             {

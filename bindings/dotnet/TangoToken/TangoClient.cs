@@ -94,7 +94,7 @@ namespace TangoToken
         public Authorization Authorize(string method, string url)
         {
             IntPtr authorization, error;
-            NativeMethods.tango_client_authorize(handle, Utf8.Encode(method), Utf8.Encode(url), out authorization, out error)
+            NativeMethods.tango_client_authorize(handle, Utf8.Encode(method, "method"), Utf8.Encode(url, "url"), out authorization, out error)
                 .OrThrow(error);
             return new Authorization(new AuthorizationHandle(authorization));
         }
@@ -172,7 +172,7 @@ namespace TangoToken
             int verdict;
             IntPtr error;
             NativeMethods.tango_client_observe(
-                handle, authorization.Handle, httpStatus, Utf8.Encode(dpopNonce), Utf8.Encode(wwwAuthenticate), Utf8.Encode(date),
+                handle, authorization.Handle, httpStatus, Utf8.Encode(dpopNonce, "dpopNonce"), Utf8.Encode(wwwAuthenticate, "wwwAuthenticate"), Utf8.Encode(date, "date"),
                 out verdict, out error).OrThrow(error);
             return (TangoVerdict)verdict;
         }
@@ -212,11 +212,11 @@ namespace TangoToken
             byte[] secret = null, word = null;
             try
             {
-                secret = Utf8.Encode(clientSecret);
-                word = Utf8.Encode(password);
+                secret = Utf8.Encode(clientSecret, "clientSecret");
+                word = Utf8.Encode(password, "password");
                 IntPtr error;
                 NativeMethods.tango_client_set_credentials(
-                    handle, Utf8.Encode(clientId), secret, Utf8.Encode(username), word, out error).OrThrow(error);
+                    handle, Utf8.Encode(clientId, "clientId"), secret, Utf8.Encode(username, "username"), word, out error).OrThrow(error);
             }
             finally
             {

@@ -16,8 +16,10 @@ namespace TangoToken
         /// <summary>Sends the log to a function, which replaces the earlier one.</summary>
         /// <param name="maxLevel">The most verbose level to send.</param>
         /// <param name="receive">
-        /// Receives the level and the message of each record, on any thread and concurrently. It must not wait for a
-        /// token; its exceptions are ignored. <c>null</c> turns the log off.
+        /// Receives the level and the message of each record, one after the other, on the library's log thread. A slow
+        /// one delays no call; while 1,000 records wait for it, further ones are dropped and counted. It must not wait
+        /// for a token; its exceptions are ignored. <c>null</c> turns the log off. The earlier function first gets the
+        /// records that wait for it, unless that takes longer than a second.
         /// </param>
         /// <exception cref="TangoTokenException">
         /// <see cref="TangoStatus.InvalidArgument"/>: the level is unknown.
@@ -28,12 +30,13 @@ namespace TangoToken
             lock (Gate)
             {
                 Action<TangoLogLevel, string> before = receiver;
-                receiver = receive; // First, so that no record is lost.
+                // A first function is there before its first record; a later one comes after those of the earlier one.
+                if (before == null)
+                    receiver = receive;
                 IntPtr error;
                 LogCallback callback = receive == null ? null : Callback;
                 TangoStatus status = NativeMethods.tango_log_set_callback((int)maxLevel, callback, IntPtr.Zero, out error);
-                if (status != TangoStatus.Ok)
-                    receiver = before;
+                receiver = status == TangoStatus.Ok ? receive : before;
                 status.OrThrow(error);
             }
         }

@@ -25,10 +25,15 @@ namespace TangoToken
     /// <para>
     /// The headers are removed from the request after it was sent, so that later logs contain no token; an inner
     /// handler that logs headers has to leave out <c>Authorization</c> and <c>DPoP</c>. A request that has an
-    /// <c>Authorization</c> header already is sent unchanged. Use <c>AllowAutoRedirect = false</c> on the inner
-    /// handler: nothing is learned from a response to a redirected request. <see cref="TangoClientOptions.CaFile"/> is
-    /// for the token endpoint alone; the inner handler has its own settings for TLS. Disposing the handler does not
-    /// dispose the client.
+    /// <c>Authorization</c> header already is sent unchanged. <see cref="TangoClientOptions.CaFile"/> is for the token
+    /// endpoint alone; the inner handler has its own settings for TLS. Disposing the handler does not dispose the client.
+    /// </para>
+    /// <para>
+    /// The caller gets redirects, and sends another request to follow one: a proof is for one URL, and an
+    /// <see cref="HttpClientHandler"/> that follows a redirect sends the <c>DPoP</c> header to the next one, whatever its
+    /// host. So <c>AllowAutoRedirect</c> is switched off in the handler that sends the requests, if that is an
+    /// <see cref="HttpClientHandler"/> (on current .NET also a <c>SocketsHttpHandler</c>); switch it off in any other. If it
+    /// is on and cannot be changed any more, because the handler was used before, a bound token is not sent.
     /// </para>
     /// </remarks>
     public sealed class TangoTokenHandler : DelegatingHandler
@@ -94,14 +99,18 @@ namespace TangoToken
         {
             if (request.Headers.Authorization != null)
                 return await steps.Send(request).ConfigureAwait(false);
+            bool redirects = Redirects.FollowedBy(InnerHandler);
             Uri uri = request.RequestUri;
             Authorization authorization = await steps.Authorize(request.Method.Method, uri.AbsoluteUri).ConfigureAwait(false);
             try
             {
+                if (redirects && authorization.Dpop != null)
+                    throw new InvalidOperationException(Redirects.NotSwitchedOff);
                 while (true)
                 {
-                    HttpResponseMessage response = await SendWith(authorization, request, steps).ConfigureAwait(false);
-                    if (request.RequestUri != uri || Learn(authorization, response) == TangoVerdict.Done || !CanSendAgain(request.Content))
+                    Exchange sent = await SendWith(authorization, request, steps).ConfigureAwait(false);
+                    HttpResponseMessage response = sent.Response;
+                    if (sent.IsRedirected || Learn(authorization, response) == TangoVerdict.Done || !CanSendAgain(request.Content))
                         return response;
                     response.Dispose();
                     Authorization again = await steps.AuthorizeAgain(authorization).ConfigureAwait(false);
@@ -115,17 +124,22 @@ namespace TangoToken
             }
         }
 
-        private static async Task<HttpResponseMessage> SendWith(Authorization authorization, HttpRequestMessage request, Steps steps)
+        private static async Task<Exchange> SendWith(Authorization authorization, HttpRequestMessage request, Steps steps)
         {
             HttpRequestHeaders headers = request.Headers;
-            headers.Authorization = AuthenticationHeaderValue.Parse(authorization.Value);
+            AuthenticationHeaderValue value = AuthenticationHeaderValue.Parse(authorization.Value);
+            Uri uri = request.RequestUri;
+            headers.Authorization = value;
             headers.Remove(DpopHeader);
             string proof = authorization.Dpop;
             if (proof != null)
                 headers.Add(DpopHeader, proof);
             try
             {
-                return await steps.Send(request).ConfigureAwait(false);
+                HttpResponseMessage response = await steps.Send(request).ConfigureAwait(false);
+                // A handler that follows a redirect changes the request: it removes this header at least.
+                bool isRedirected = request.RequestUri != uri || !value.Equals(headers.Authorization);
+                return new Exchange { Response = response, IsRedirected = isRedirected };
             }
             finally
             {
@@ -167,6 +181,13 @@ namespace TangoToken
                 return true;
 #endif
             return content == null || content is ByteArrayContent;
+        }
+
+        /// <summary>A response, and whether it belongs to another request, which had no token.</summary>
+        private struct Exchange
+        {
+            internal HttpResponseMessage Response;
+            internal bool IsRedirected;
         }
 
         /// <summary>The steps that block in a blocking call and do not in an asynchronous one.</summary>

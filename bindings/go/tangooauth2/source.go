@@ -15,12 +15,16 @@ import (
 
 // ErrBound is the error for a token that is bound to a key (DPoP): x/oauth2 makes no proofs, and an API refuses such a
 // token without a proof. Use a [tangotoken.Transport] instead.
-var ErrBound = errors.New("tangooauth2: the token is bound to a key (DPoP), which x/oauth2 cannot use: use a tangotoken.Transport")
+var ErrBound = errors.New("tangooauth2: the token is bound to a key (DPoP), and x/oauth2 makes no proofs: " +
+	"use a tangotoken.Transport, or set DPoP to off")
 
 // TokenSource returns a source that always returns the client's current token.
 //
 // Do not wrap it in [oauth2.ReuseTokenSource], which would keep a token that was refreshed or rejected. The context is
 // that of all calls, as usual in x/oauth2.
+//
+// [oauth2.Transport] sends the token to every host, also to that of a redirect. Let CheckRedirect of the [http.Client]
+// return [http.ErrUseLastResponse], or use a [tangotoken.Transport], which sends tokens to the API alone.
 func TokenSource(ctx context.Context, client *tangotoken.Client) oauth2.TokenSource {
 	return source{ctx, client}
 }

@@ -1,7 +1,7 @@
-//! The core's futures as asyncio awaitables: polled on the event loop's thread, woken from the library's thread.
+//! The core's futures as asyncio awaitables: polled on the event loop's thread, woken from the callback thread.
 //!
-//! This needs no second runtime and no further thread. Of the event loop it uses only `create_future` and
-//! `call_soon_threadsafe`, which uvloop has as well.
+//! This needs no second runtime. Of the event loop it uses only `create_future` and `call_soon_threadsafe`, which
+//! uvloop has as well. The network thread never waits for the GIL.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyCFunction;
 use pyo3::{PyClass, PyClassInitializer};
 use tango_token::Error;
+use tango_token::callback_threads::{run, start};
 
 use crate::attach::{attach, attached};
 use crate::errors::OrRaise;
@@ -67,6 +68,7 @@ impl<O: PyClass + Into<PyClassInitializer<O>> + Send + Sync + 'static> Task<O> {
     fn start(py: Python<'_>, core_future: CoreFuture<O>) -> PyResult<Bound<'_, PyAny>> {
         static GET_RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let _guard = attached(py);
+        start().or_raise(py)?;
         let event_loop = GET_RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0()?;
         let asyncio_future = event_loop.call_method0("create_future")?;
         let task = Arc::new(Self {
@@ -110,7 +112,8 @@ impl<O: PyClass + Into<PyClassInitializer<O>> + Send + Sync + 'static> Task<O> {
 
     /// Drops the core's future, so that a cancelled task no longer waits for a token.
     fn release(&self) {
-        drop(self.core_future.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let core_future = self.core_future.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(core_future);
     }
 
     fn schedule(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
@@ -123,11 +126,13 @@ impl<O: PyClass + Into<PyClassInitializer<O>> + Send + Sync + 'static> Task<O> {
 
 impl<O: PyClass + Into<PyClassInitializer<O>> + Send + Sync + 'static> Wake for Task<O> {
     fn wake(self: Arc<Self>) {
-        attach(|py| match self.schedule(py) {
-            // The event loop was closed meanwhile, so no task is left to wake.
-            Err(error) if error.is_instance_of::<PyRuntimeError>(py) => {}
-            Err(error) => error.write_unraisable(py, None),
-            Ok(()) => {}
+        run(move || {
+            attach(|py| match self.schedule(py) {
+                // The event loop was closed meanwhile, so no task is left to wake.
+                Err(error) if error.is_instance_of::<PyRuntimeError>(py) => {}
+                Err(error) => error.write_unraisable(py, None),
+                Ok(()) => {}
+            });
         });
     }
 }

@@ -1,4 +1,4 @@
-//! How threads attach to the interpreter (the library's own thread, Python's threads): only while it is running.
+//! How threads attach to the interpreter (those of the library, and Python's): only while it is running.
 //!
 //! A finalizing interpreter ends every thread that still tries to attach, in the middle of its native frames. So an
 //! `atexit` hook stops further threads from attaching, and waits for those that are attached.
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{IntoPyDict, PyCFunction};
+use tango_token::callback_threads::drain_log;
 
 static FINALIZING: AtomicBool = AtomicBool::new(false);
 static FINALIZING_THREAD: OnceLock<ThreadId> = OnceLock::new();
@@ -28,6 +29,8 @@ thread_local! {
     static IS_PYTHON_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
+/// How long an exit waits until the log handlers have the lines that were logged before it.
+const MAX_DRAIN: Duration = Duration::from_secs(5);
 /// How long an exit or a fork waits for attached threads: a log handler that hangs must not keep the process alive.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
@@ -130,6 +133,7 @@ pub fn register_hooks(py: Python<'_>) -> PyResult<()> {
 }
 
 fn begin_finalization() {
+    drain_log(MAX_DRAIN);
     FINALIZING_THREAD.get_or_init(|| thread::current().id());
     FINALIZING.store(true, SeqCst);
     wait_until_zero(&GUARDS);

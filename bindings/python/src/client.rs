@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use tango_token::callback_threads::is_in_log_receiver;
 use tango_token::{Authorization, Client, Credentials, Observation, Verdict};
 
 use crate::asyncio::awaitable;
@@ -11,6 +12,7 @@ use crate::attach::{attached, detached, register_hooks};
 use crate::authorization::PyAuthorization;
 use crate::config;
 use crate::errors::{OrRaise, invalid_argument};
+use crate::keywords::{Any, Keyword, optional_string};
 use crate::logging;
 use crate::token::PyToken;
 use crate::wait::wait;
@@ -26,16 +28,17 @@ impl PyClient {
     fn open(&self, py: Python<'_>) -> PyResult<Client> {
         drop(attached(py));
         let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        client.ok_or_else(|| invalid_argument(py, "this client was closed"))
+        client.ok_or_else(|| invalid_argument(py, "the client is closed; create another one"))
     }
 }
 
 #[pymethods]
 impl PyClient {
     #[new]
-    #[pyo3(signature = (*, load_env = false, **options))]
-    fn new(py: Python<'_>, load_env: bool, options: Option<Bound<'_, PyDict>>) -> PyResult<Self> {
-        let config = config::from_keywords(py, load_env, options)?;
+    #[pyo3(signature = (*, load_env = None, **options), text_signature = "(*, load_env=False, **options)")]
+    fn new(py: Python<'_>, load_env: Option<Any<'_>>, options: Option<Bound<'_, PyDict>>) -> PyResult<Self> {
+        let load_env = load_env.map(|flag| Keyword::new("load_env", flag).flag()).transpose()?;
+        let config = config::from_keywords(py, load_env.unwrap_or_default(), options)?;
         // Python calls `before` hooks in reverse order of registration, and ours must run before that of `logging`,
         // which takes its lock. So `logging` is imported first.
         logging::connect(py)?;
@@ -52,8 +55,8 @@ impl PyClient {
     ///     TangoError: there is no token; the subclass says why, and the message what to do.
     fn acquire(&self, py: Python<'_>) -> PyResult<PyToken> {
         let client = self.open(py)?;
-        let token = if logging::is_in_handler() {
-            // On the library's own thread this would wait for itself; the blocking call detects that, `wait` does not.
+        let token = if is_in_log_receiver() {
+            // A handler must not wait on the log thread; the blocking call detects that, `wait` does not.
             detached(py, || client.acquire())
         } else {
             wait(py, client.acquire_async())?
@@ -70,12 +73,13 @@ impl PyClient {
     /// Raises:
     ///     InvalidArgument: the method or the URL is not valid; nothing was sent.
     ///     TangoError: there is no token; the subclass says why.
-    fn authorize(&self, py: Python<'_>, method: &str, url: &str) -> PyResult<PyAuthorization> {
+    fn authorize(&self, py: Python<'_>, method: Any<'_>, url: Any<'_>) -> PyResult<PyAuthorization> {
         let client = self.open(py)?;
-        let authorization = if logging::is_in_handler() {
-            detached(py, || client.authorize(method, url))
+        let (method, url) = request(method, url)?;
+        let authorization = if is_in_log_receiver() {
+            detached(py, || client.authorize(&method, &url))
         } else {
-            wait(py, client.authorize_async(method, url))?
+            wait(py, client.authorize_async(&method, &url))?
         };
         authorization.or_raise(py).map(PyAuthorization)
     }
@@ -87,10 +91,11 @@ impl PyClient {
     ///
     /// Raises:
     ///     TangoError: there is no token; the subclass says why.
-    fn authorize_again(&self, py: Python<'_>, refused: &Bound<'_, PyAuthorization>) -> PyResult<PyAuthorization> {
+    fn authorize_again(&self, py: Python<'_>, refused: Any<'_>) -> PyResult<PyAuthorization> {
         let client = self.open(py)?;
+        let refused = authorization("refused", refused)?;
         let refused: &Authorization = &refused.get().0;
-        let authorization = if logging::is_in_handler() {
+        let authorization = if is_in_log_receiver() {
             detached(py, || client.authorize_again(refused))
         } else {
             wait(py, client.authorize_again_async(refused))?
@@ -101,7 +106,7 @@ impl PyClient {
     /// Returns the headers of one API call as a ``dict``, for programs that do not pass the response to ``observe``.
     ///
     /// Takes the arguments of ``authorize`` and raises the same errors.
-    fn headers<'py>(&self, py: Python<'py>, method: &str, url: &str) -> PyResult<Bound<'py, PyDict>> {
+    fn headers<'py>(&self, py: Python<'py>, method: Any<'py>, url: Any<'py>) -> PyResult<Bound<'py, PyDict>> {
         PyAuthorization::to_headers(&self.authorize(py, method, url)?.0, py)
     }
 
@@ -125,18 +130,27 @@ impl PyClient {
     fn observe(
         &self,
         py: Python<'_>,
-        authorization: &Bound<'_, PyAuthorization>,
-        http_status: i64,
-        dpop_nonce: Option<&str>,
-        www_authenticate: Option<&str>,
-        date: Option<&str>,
+        authorization: Any<'_>,
+        http_status: Any<'_>,
+        dpop_nonce: Option<Any<'_>>,
+        www_authenticate: Option<Any<'_>>,
+        date: Option<Any<'_>>,
     ) -> PyResult<bool> {
-        let http_status = u16::try_from(http_status).unwrap_or_default();
-        let observation = Observation { http_status, dpop_nonce, www_authenticate, date };
+        let authorization = self::authorization("authorization", authorization)?;
+        let http_status = Keyword::new("http_status", http_status).integer()?;
+        let dpop_nonce = optional_string("dpop_nonce", dpop_nonce)?;
+        let www_authenticate = optional_string("www_authenticate", www_authenticate)?;
+        let date = optional_string("date", date)?;
+        let observation = Observation {
+            http_status: u16::try_from(http_status).unwrap_or_default(),
+            dpop_nonce: dpop_nonce.as_deref(),
+            www_authenticate: www_authenticate.as_deref(),
+            date: date.as_deref(),
+        };
         let (client, authorization) = (self.open(py)?, &authorization.get().0);
         let observe = || client.observe(authorization, &observation);
         // The text of a refusal is searched for secrets, which can take milliseconds.
-        let verdict = if http_status == 401 { detached(py, observe) } else { observe() };
+        let verdict = if observation.http_status == 401 { detached(py, observe) } else { observe() };
         Ok(verdict.or_raise(py)? == Verdict::Retry)
     }
 
@@ -145,7 +159,8 @@ impl PyClient {
     ///
     /// The next ``acquire`` requests one replacement. While there can be none, because the server's daily quota refuses
     /// it or the token is itself a replacement, the suspect token is served again.
-    fn invalidate(&self, py: Python<'_>, token: &Bound<'_, PyToken>) -> PyResult<bool> {
+    fn invalidate(&self, py: Python<'_>, token: Any<'_>) -> PyResult<bool> {
+        let token = Keyword::new("token", token).object::<PyToken>("a tango_token.Token")?;
         Ok(self.open(py)?.invalidate(&token.get().0))
     }
 
@@ -164,16 +179,16 @@ impl PyClient {
     fn set_credentials(
         &self,
         py: Python<'_>,
-        client_id: Option<String>,
-        client_secret: Option<String>,
-        username: Option<String>,
-        password: Option<String>,
+        client_id: Option<Any<'_>>,
+        client_secret: Option<Any<'_>>,
+        username: Option<Any<'_>>,
+        password: Option<Any<'_>>,
     ) -> PyResult<()> {
         let mut credentials = Credentials::new();
-        if let Some((id, secret)) = pair(py, client_id, client_secret, "client_id and client_secret")? {
+        if let Some((id, secret)) = pair(py, ("client_id", client_id), ("client_secret", client_secret))? {
             credentials = credentials.client(id, secret);
         }
-        if let Some((name, password)) = pair(py, username, password, "username and password")? {
+        if let Some((name, password)) = pair(py, ("username", username), ("password", password))? {
             credentials = credentials.service_account(name, password);
         }
         self.open(py)?.set_credentials(&credentials).or_raise(py)
@@ -181,7 +196,9 @@ impl PyClient {
 
     /// Drops the token, the connection and the credentials. Later calls raise InvalidArgument.
     fn close(&self) {
-        drop(self.client.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Unlocked, because this can run the `__del__` of a custom signer.
+        drop(client);
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -197,15 +214,13 @@ impl PyClient {
         awaitable::<_, PyToken>(py, self.open(py)?.acquire_async())
     }
 
-    fn _authorize<'py>(&self, py: Python<'py>, method: &str, url: &str) -> PyResult<Bound<'py, PyAny>> {
-        awaitable::<_, PyAuthorization>(py, self.open(py)?.authorize_async(method, url))
+    fn _authorize<'py>(&self, py: Python<'py>, method: Any<'py>, url: Any<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let (method, url) = request(method, url)?;
+        awaitable::<_, PyAuthorization>(py, self.open(py)?.authorize_async(&method, &url))
     }
 
-    fn _authorize_again<'py>(
-        &self,
-        py: Python<'py>,
-        refused: &Bound<'py, PyAuthorization>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    fn _authorize_again<'py>(&self, py: Python<'py>, refused: Any<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let refused = authorization("refused", refused)?;
         awaitable::<_, PyAuthorization>(py, self.open(py)?.authorize_again_async(&refused.get().0))
     }
 
@@ -217,15 +232,27 @@ impl PyClient {
     }
 }
 
-fn pair(
-    py: Python<'_>,
-    name: Option<String>,
-    secret: Option<String>,
-    called: &str,
-) -> PyResult<Option<(String, String)>> {
+/// Returns the method and the URL of a request.
+fn request(method: Any<'_>, url: Any<'_>) -> PyResult<(String, String)> {
+    Ok((Keyword::new("method", method).string()?, Keyword::new("url", url).string()?))
+}
+
+fn authorization<'py>(name: &str, value: Any<'py>) -> PyResult<Bound<'py, PyAuthorization>> {
+    Keyword::new(name, value).object("a tango_token.Authorization")
+}
+
+type Argument<'a, 'py> = (&'a str, Option<Any<'py>>);
+
+/// Returns two arguments that belong together.
+fn pair(py: Python<'_>, name: Argument<'_, '_>, secret: Argument<'_, '_>) -> PyResult<Option<(String, String)>> {
     match (name, secret) {
-        (Some(name), Some(secret)) => Ok(Some((name, secret))),
-        (None, None) => Ok(None),
-        _ => Err(invalid_argument(py, &format!("{called} belong together: give both or neither"))),
+        ((_, None), (_, None)) => Ok(None),
+        ((called, Some(name)), (secret_called, Some(secret))) => {
+            Ok(Some((Keyword::new(called, name).string()?, Keyword::new(secret_called, secret).string()?)))
+        }
+        ((called, name), (secret_called, _)) => {
+            let (given, missing) = if name.is_some() { (called, secret_called) } else { (secret_called, called) };
+            Err(invalid_argument(py, &format!("{given} was given without {missing}: give both or neither")))
+        }
     }
 }

@@ -1,15 +1,14 @@
 //! `DpopKey` and `dpop_proof`: the keys that tokens are bound to, and proofs of possession (RFC 9449).
 
-use std::path::PathBuf;
-
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
-use secrecy::ExposeSecret;
+use pyo3::types::{PyBytes, PyDict, PyMapping};
+use secrecy::{ExposeSecret, SecretString};
 use tango_token::{Algorithm, DpopKey, SignerError};
 
 use crate::attach::{attach, attached, detached};
 use crate::errors::{OrRaise, set_signer_exception};
-use crate::keywords::by_name;
+use crate::keywords::{Any, Keyword, optional_string, type_name};
 
 /// A key pair for DPoP proofs (RFC 9449). Create one with a static method; threads may share it.
 #[pyclass(frozen, name = "DpopKey", module = "tango_token", from_py_object)]
@@ -27,9 +26,9 @@ impl PyDpopKey {
     /// Raises:
     ///     InvalidArgument: the algorithm is not supported.
     #[staticmethod]
-    #[pyo3(signature = (algorithm = "ES256"))]
-    fn generate(py: Python<'_>, algorithm: &str) -> PyResult<Self> {
-        let algorithm = by_name(py, "algorithm", algorithm)?;
+    #[pyo3(signature = (algorithm = None), text_signature = "(algorithm='ES256')")]
+    fn generate(py: Python<'_>, algorithm: Option<Any<'_>>) -> PyResult<Self> {
+        let algorithm = optional_algorithm(algorithm)?.unwrap_or(Algorithm::Es256);
         detached(py, || DpopKey::generate(algorithm)).or_raise(py).map(Self)
     }
 
@@ -43,9 +42,10 @@ impl PyDpopKey {
     ///     KeyRejected: the key cannot be used; the message says why.
     #[staticmethod]
     #[pyo3(signature = (pem, algorithm = None))]
-    fn from_pem(py: Python<'_>, pem: &str, algorithm: Option<&str>) -> PyResult<Self> {
-        let algorithm = algorithm.map(|name| by_name(py, "algorithm", name)).transpose()?;
-        DpopKey::from_pem(pem, algorithm).or_raise(py).map(Self)
+    fn from_pem(py: Python<'_>, pem: Any<'_>, algorithm: Option<Any<'_>>) -> PyResult<Self> {
+        let pem = SecretString::from(Keyword::new("pem", pem).string()?);
+        let algorithm = optional_algorithm(algorithm)?;
+        DpopKey::from_pem(pem.expose_secret(), algorithm).or_raise(py).map(Self)
     }
 
     /// Reads a private key from a JWK (RFC 7517).
@@ -57,7 +57,7 @@ impl PyDpopKey {
     ///     KeyRejected: the key cannot be used; the message says why.
     #[staticmethod]
     fn from_jwk(jwk: &Bound<'_, PyAny>) -> PyResult<Self> {
-        DpopKey::from_jwk(&json(jwk)?).or_raise(jwk.py()).map(Self)
+        DpopKey::from_jwk(&json("jwk", jwk)?).or_raise(jwk.py()).map(Self)
     }
 
     /// Reads a private key from a file, in PEM or as a JWK.
@@ -65,8 +65,8 @@ impl PyDpopKey {
     /// Raises:
     ///     KeyRejected: the file or the key cannot be used; the message names the file and says why.
     #[staticmethod]
-    fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        DpopKey::from_file(path).or_raise(py).map(Self)
+    fn from_file(py: Python<'_>, path: Any<'_>) -> PyResult<Self> {
+        DpopKey::from_file(Keyword::new("path", path).path()?).or_raise(py).map(Self)
     }
 
     /// Creates a key whose private half stays in an HSM, a TPM or a key service.
@@ -81,11 +81,12 @@ impl PyDpopKey {
     ///     KeyRejected: the signature does not verify with this public key.
     ///     SigningFailed: ``sign`` raised an exception, which is the ``__cause__`` of this one.
     #[staticmethod]
-    fn from_signer(algorithm: &str, public_jwk: &Bound<'_, PyAny>, sign: Py<PyAny>) -> PyResult<Self> {
+    fn from_signer(algorithm: Any<'_>, public_jwk: &Bound<'_, PyAny>, sign: Any<'_>) -> PyResult<Self> {
         let py = public_jwk.py();
         let _guard = attached(py);
-        let algorithm: Algorithm = by_name(py, "algorithm", algorithm)?;
-        DpopKey::from_signer(algorithm, &json(public_jwk)?, move |message| signature(&sign, message))
+        let algorithm: Algorithm = Keyword::new("algorithm", algorithm).parse()?;
+        let sign = Keyword::new("sign", sign).callable()?.unbind();
+        DpopKey::from_signer(algorithm, &json("public_jwk", public_jwk)?, move |message| signature(&sign, message))
             .or_raise(py)
             .map(Self)
     }
@@ -139,33 +140,49 @@ impl PyDpopKey {
 #[pyo3(signature = (key, method, url, *, access_token = None, nonce = None))]
 pub fn dpop_proof(
     py: Python<'_>,
-    key: &Bound<'_, PyDpopKey>,
-    method: &str,
-    url: &str,
-    access_token: Option<&str>,
-    nonce: Option<&str>,
+    key: Any<'_>,
+    method: Any<'_>,
+    url: Any<'_>,
+    access_token: Option<Any<'_>>,
+    nonce: Option<Any<'_>>,
 ) -> PyResult<String> {
     let _guard = attached(py);
-    key.get().0.proof(method, url, access_token, nonce).or_raise(py)
+    let key = Keyword::new("key", key).object::<PyDpopKey>("a tango_token.DpopKey")?;
+    let (method, url) = (Keyword::new("method", method).string()?, Keyword::new("url", url).string()?);
+    let access_token = optional_string("access_token", access_token)?.map(SecretString::from);
+    let nonce = optional_string("nonce", nonce)?;
+    let access_token = access_token.as_ref().map(ExposeSecret::expose_secret);
+    key.get().0.proof(&method, &url, access_token, nonce.as_deref()).or_raise(py)
+}
+
+fn optional_algorithm(name: Option<Any<'_>>) -> PyResult<Option<Algorithm>> {
+    name.map(|name| Keyword::new("algorithm", name).parse()).transpose()
 }
 
 /// Calls a custom signer. Keeps the exception that it raises, as the cause of the `SigningFailed` that follows.
 fn signature(sign: &Py<PyAny>, message: &[u8]) -> Result<Vec<u8>, SignerError> {
     let signed = attach(|py| {
-        let result = sign.call1(py, (PyBytes::new(py, message),));
-        result.and_then(|signature| Ok(signature.bind(py).cast::<PyBytes>()?.as_bytes().to_vec())).map_err(|error| {
+        let result = sign.call1(py, (PyBytes::new(py, message),)).and_then(|signature| to_bytes(signature.bind(py)));
+        result.map_err(|error| {
             let message = error.to_string();
             set_signer_exception(error);
             SignerError(message)
         })
     });
-    signed.unwrap_or_else(|| Err(SignerError("the Python interpreter is finalizing".into())))
+    signed.unwrap_or_else(|| Err(SignerError("Python is shutting down".into())))
 }
 
-fn json(jwk: &Bound<'_, PyAny>) -> PyResult<String> {
-    if let Ok(string) = jwk.cast::<PyString>() {
-        return string.extract();
-    }
+fn to_bytes(signature: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let bytes = signature.cast::<PyBytes>().map(|bytes| bytes.as_bytes().to_vec());
+    bytes.map_err(|_| PyTypeError::new_err(format!("sign must return bytes, not {}", type_name(signature))))
+}
+
+/// Returns a JWK as JSON.
+fn json(name: &str, jwk: &Bound<'_, PyAny>) -> PyResult<String> {
+    let Ok(mapping) = jwk.cast::<PyMapping>() else {
+        return Keyword::new(name, jwk.clone()).string_or("a dict or a str");
+    };
     let _guard = attached(jwk.py());
-    jwk.py().import("json")?.call_method1("dumps", (jwk,))?.extract()
+    let dict = jwk.py().get_type::<PyDict>().call1((mapping,))?;
+    jwk.py().import("json")?.call_method1("dumps", (dict,))?.extract()
 }

@@ -2,12 +2,9 @@
 //!
 //! Made from src/config/options.toml by scripts/interface: do not edit, run `make header`.
 
-use std::path::PathBuf;
-
 use pyo3::prelude::*;
 use tango_token::Config;
 
-use crate::dpop::PyDpopKey;
 use crate::keywords::Keywords;
 
 /// Sets each option that is among the keywords.
@@ -16,34 +13,34 @@ pub fn set(config: &mut Config, keywords: &Keywords<'_>) -> PyResult<()> {
         config.environment(keyword.parse()?);
     }
     if let Some(keyword) = keywords.take("token_url")? {
-        config.token_url(keyword.extract::<String>()?);
+        config.token_url(keyword.string()?);
     }
     if let Some(keyword) = keywords.take("client_id")? {
-        config.client_id(keyword.extract::<String>()?);
+        config.client_id(keyword.string()?);
     }
     if let Some(keyword) = keywords.take("client_secret")? {
-        config.client_secret(keyword.extract::<String>()?);
+        config.client_secret(keyword.string()?);
     }
     if let Some(keyword) = keywords.take("username")? {
-        config.username(keyword.extract::<String>()?);
+        config.username(keyword.string()?);
     }
     if let Some(keyword) = keywords.take("password")? {
-        config.password(keyword.extract::<String>()?);
+        config.password(keyword.string()?);
     }
     if let Some(keyword) = keywords.take("audience")? {
-        config.audience(keyword.extract::<String>()?);
+        config.audience(keyword.string()?);
     }
     if let Some(keyword) = keywords.take("scope")? {
-        config.scope(keyword.extract::<String>()?);
+        config.scope(keyword.string()?);
     }
     if let Some(keyword) = keywords.take("ca_file")? {
-        config.ca_file(keyword.extract::<PathBuf>()?);
+        config.ca_file(keyword.path()?);
     }
     if let Some(keyword) = keywords.take("proxy")? {
-        config.proxy(keyword.extract::<String>()?);
+        config.proxy(keyword.string()?);
     }
     if let Some(keyword) = keywords.take("user_agent")? {
-        config.user_agent(keyword.extract::<String>()?);
+        config.user_agent(keyword.string()?);
     }
     if let Some(keyword) = keywords.take("connect_timeout")? {
         config.connect_timeout(keyword.timeout()?);
@@ -55,13 +52,13 @@ pub fn set(config: &mut Config, keywords: &Keywords<'_>) -> PyResult<()> {
         config.total_timeout(keyword.timeout()?);
     }
     if let Some(keyword) = keywords.take("allow_plain_http")? {
-        config.allow_plain_http(keyword.extract::<bool>()?);
+        config.allow_plain_http(keyword.flag()?);
     }
     if let Some(keyword) = keywords.take("api_url")? {
-        config.api_url(keyword.extract::<String>()?);
+        config.api_url(keyword.string()?);
     }
     if let Some(keyword) = keywords.take("allowed_origins")? {
-        for url in keyword.extract::<Vec<String>>()? {
+        for url in keyword.strings()? {
             config.allow_origin(url);
         }
     }
@@ -69,19 +66,19 @@ pub fn set(config: &mut Config, keywords: &Keywords<'_>) -> PyResult<()> {
         config.dpop(keyword.parse()?);
     }
     if let Some(keyword) = keywords.take("dpop_key_file")? {
-        config.dpop_key_file(keyword.extract::<PathBuf>()?);
+        config.dpop_key_file(keyword.path()?);
     }
     if let Some(keyword) = keywords.take("dpop_key")? {
-        config.dpop_key(keyword.extract::<PyDpopKey>()?.0);
+        config.dpop_key(keyword.key()?);
     }
     if let Some(keyword) = keywords.take("cache")? {
-        config.cache(keyword.extract::<String>()?);
+        config.cache(keyword.string()?);
     }
     if let Some(keyword) = keywords.take("cache_ca_file")? {
-        config.cache_ca_file(keyword.extract::<PathBuf>()?);
+        config.cache_ca_file(keyword.path()?);
     }
     if let Some(keyword) = keywords.take("allow_fetch_without_cache")? {
-        config.allow_fetch_without_cache(keyword.extract::<bool>()?);
+        config.allow_fetch_without_cache(keyword.flag()?);
     }
 
     Ok(())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import tango_token.requests
 from support import callers
 from support.callers import Caller
 from support.sandbox import Sandbox
-from tango_token import Client, ProofRefused, TokenRefused
+from tango_token import Client, ConnectFailed, ProofRefused, TokenRefused
 
 ACCOUNTS = "/raas/v2/accounts"
 CHALLENGE = {
@@ -136,35 +137,34 @@ def test_other_error_responses_are_returned_to_the_program(call: Caller, sandbox
     assert call(client, sandbox.ca_file, sandbox.accounts) == 500
 
 
-@pytest.mark.parametrize("follow", [callers.with_requests, callers.with_httpx], ids=["requests", "httpx"])
-def test_redirect_to_another_origin_carries_no_token(
-    follow: Caller, sandbox: Sandbox, start_sandbox: Callable[..., Sandbox], bound: Client
-) -> None:
-    other_origin = start_sandbox()
-    sandbox.script({"path": ACCOUNTS, "status": 302, "headers": {"Location": other_origin.accounts}})
-    if follow is callers.with_requests:
-        with requests.Session() as session:
-            session.auth = tango_token.requests.TangoAuth(bound)
-            session.trust_env = False
-            session.verify = False
-            with pytest.warns(Warning, match="Unverified"):
-                assert session.get(sandbox.accounts, timeout=10).status_code == 401
-    else:
-        auth = tango_token.httpx.TangoAuth(bound)
-        with httpx.Client(auth=auth, verify=False, follow_redirects=True, trust_env=False) as session:
-            assert session.get(sandbox.accounts).status_code == 401
-    [redirected] = other_origin.requests()
-    assert "authorization" not in redirected["headers"]
+def test_error_of_the_network_is_a_tango_error_in_every_http_client(call: Caller, sandbox: Sandbox) -> None:
+    client = Client(**{**sandbox.options, "token_url": "https://localhost:1/oauth/token"})
+    with pytest.raises(ConnectFailed) as caught:
+        call(client, sandbox.ca_file, sandbox.accounts)
+    assert isinstance(caught.value, ConnectionError)
+    assert caught.value.retry_after
+    assert type(pickle.loads(pickle.dumps(caught.value))) is ConnectFailed
 
 
-def test_redirect_within_the_api_is_followed_without_the_token(sandbox: Sandbox, client: Client) -> None:
-    with requests.Session() as session:
-        session.auth = tango_token.requests.TangoAuth(client)
-        session.trust_env = False
-        session.verify = sandbox.ca_file
-        sandbox.script({"path": ACCOUNTS, "status": 302, "headers": {"Location": "/raas/v2/catalogs"}})
-        assert session.get(sandbox.accounts, timeout=10).status_code == 401
-        assert session.get(sandbox.accounts, timeout=10).status_code == 200
+def test_headers_of_a_request_are_those_that_httpx_sends(sandbox: Sandbox, client: Client) -> None:
+    def change(request: httpx.Request) -> None:
+        request.headers["X-Mine"] = "1"
+        request.headers.update({"X-Other": "2"})
+        del request.headers["User-Agent"]
+
+    auth = tango_token.httpx.TangoAuth(client)
+    hooks = {"request": [change]}
+    with httpx.Client(auth=auth, verify=callers.trust(sandbox.ca_file), event_hooks=hooks) as session:
+        request = session.get(sandbox.accounts, headers={"Authorization": "mine", "dpop": "mine"}).request
+    [sent] = api_requests(sandbox)
+    assert dict(request.headers) == sent["headers"]
+    assert request.headers == httpx.Headers(request.headers.raw)
+    assert request.headers["authorization"].startswith("Bearer ") and "DPoP" not in request.headers
+    assert len(request.headers) == len(request.headers.multi_items()) == len([*request.headers.values()])
+    assert request.headers.get_list("x-mine") == ["1"]
+    assert client.acquire().value not in repr(request.headers)
+    copied = request.headers.copy()
+    assert {*request.headers} - {*copied} == {"authorization"}
 
 
 def test_retry_reuses_the_connection(sandbox: Sandbox, bound: Client) -> None:

@@ -188,7 +188,7 @@ def test_no_future_is_leaked(sandbox: Sandbox, client: Client) -> None:
 
     asyncio.run(main())
     assert len(created) >= 10
-    # The library's thread drops its reference to a future soon after it has woken it.
+    # The callback thread drops its reference to a future soon after it has woken it.
     deadline = time.monotonic() + 20
     while any(future() is not None for future in created):
         assert time.monotonic() < deadline, "a future is still referenced"

@@ -47,5 +47,5 @@ def test_acquire_uses_the_credentials_of_set_credentials(sandbox: Sandbox) -> No
     client = Client(**{**sandbox.options, "password": "wrong"})
     client.set_credentials(username=sandbox.options["username"], password=sandbox.options["password"])
     assert client.acquire().value
-    with pytest.raises(InvalidArgument, match="client_id and client_secret"):
+    with pytest.raises(InvalidArgument, match="client_id was given without client_secret"):
         client.set_credentials(client_id="half of a pair")

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import pickle
+import re
 import threading
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
 import tango_token
-from support.sandbox import Sandbox
+from support.sandbox import ROOT, Sandbox
 from tango_token import Client, InvalidArgument, InvalidConfiguration, Token
+
+
+def _native_options() -> list[str]:
+    """The names of all options, from the stub."""
+    stub = (ROOT / "bindings/python/python/tango_token/_native.pyi").read_text()
+    _, _, options = stub.partition("class Options(")
+    return re.findall(r"^    (\w+): ", options.partition("\n\n")[0], re.MULTILINE)
 
 
 def test_token_is_fetched_once_and_then_served_from_memory(sandbox: Sandbox, client: Client) -> None:
@@ -94,26 +102,104 @@ def test_one_error_names_every_missing_setting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "named"),
+    ("option", "value", "expected"),
     [
         ("environment", "moon", "environment must be `sandbox` or `production`"),
         ("dpop", "maybe", "dpop must be `off`, `optional` or `required`"),
-        ("connect_timeout", -1.0, "timeout"),
-        ("total_timeout", float("nan"), "timeout"),
+        ("connect_timeout", -1.0, "connect_timeout must be between 1 ms and 10 min, not -1.0"),
+        ("total_timeout", float("nan"), "total_timeout must be between 1 ms and 10 min, not nan"),
+        ("total_timeout", float("inf"), "total_timeout must be between 1 ms and 10 min, not inf"),
+        pytest.param("total_timeout", 10**400, "total_timeout must be between 1 ms and 10 min", id="large"),
+        pytest.param("total_timeout", 10**5000, "total_timeout must be between 1 ms and 10 min", id="unprintable"),
+        (
+            "attempt_timeout",
+            timedelta(-1),
+            "attempt_timeout must be between 1 ms and 10 min, not datetime.timedelta(days=-1)",
+        ),
+        ("password", "secret\udcff", "password contains a surrogate, which UTF-8 cannot represent"),
     ],
 )
-def test_error_names_the_option_with_a_wrong_value(option: str, value: object, named: str) -> None:
-    with pytest.raises(InvalidArgument, match=named):
+def test_error_names_the_option_with_a_wrong_value(option: str, value: object, expected: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
         Client(**{option: value})  # type: ignore[arg-type]
+    assert str(caught.value) == expected
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.__cause__ is None and caught.value.__context__ is None
 
 
-def test_wrong_types_and_unknown_options_raise_type_error() -> None:
-    with pytest.raises(TypeError, match="'int'"):
-        Client(client_id=1)  # type: ignore[arg-type]
+@pytest.mark.parametrize("value", [0, 601, timedelta(0), timedelta(days=999999999), 1e300, 2**63])
+def test_timeout_out_of_range_is_a_value_error_that_names_the_option(value: object) -> None:
+    with pytest.raises(ValueError, match="total_timeout must be between 1 ms and 10 min"):
+        Client(total_timeout=value)  # type: ignore[arg-type]
+
+
+STRING, PATH = "a str", "a str or an os.PathLike"
+SECONDS = "a number of seconds or a datetime.timedelta"
+EXPECTED = {
+    "ca_file": PATH,
+    "cache_ca_file": PATH,
+    "dpop_key_file": PATH,
+    "connect_timeout": SECONDS,
+    "attempt_timeout": SECONDS,
+    "total_timeout": SECONDS,
+    "allow_plain_http": "a bool",
+    "allow_fetch_without_cache": "a bool",
+    "allowed_origins": "a sequence of str",
+    "dpop_key": "a tango_token.DpopKey",
+}
+
+
+class Wrong:
+    pass
+
+
+@pytest.mark.parametrize("option", _native_options())
+def test_wrong_type_of_an_option_is_a_type_error_that_names_it_and_what_it_takes(option: str) -> None:
+    expected = EXPECTED.get(option, STRING)
+    wrong: list[tuple[object, str]] = [(Wrong(), f"{__name__}.Wrong"), (b"bytes", "bytes")]
+    if expected == PATH:
+        wrong = wrong[:1]  # os.PathLike can be of bytes
+    if expected == SECONDS:
+        wrong += [("10", "str"), (True, "bool"), (False, "bool")]
+    if expected == "a bool":
+        wrong += [(1, "int"), ("yes", "str")]
+    if expected == "a sequence of str":
+        wrong = [*wrong[:1], ("https://other.example", "str")]
+    for value, name in wrong:
+        with pytest.raises(TypeError) as caught:
+            Client(**{option: value})  # type: ignore[arg-type]
+        assert str(caught.value) == f"{option} must be {expected}, not {name}"
+
+
+def test_none_is_an_option_that_is_not_given(sandbox: Sandbox) -> None:
+    nothing = dict.fromkeys([*EXPECTED, "environment", "dpop", "cache", "user_agent"])
+    assert Client(**{**nothing, **sandbox.options}).acquire().value
+
+
+def test_error_names_the_wrong_item_of_a_sequence() -> None:
+    with pytest.raises(TypeError, match=r"^allowed_origins\[1\] must be a str, not int$"):
+        Client(allowed_origins=["https://other.example", 1])  # type: ignore[list-item]
+
+
+def test_unknown_and_positional_options_raise_type_error() -> None:
     with pytest.raises(TypeError, match="client_idd"):
         Client(client_idd="x")  # type: ignore[call-arg]
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="positional"):
         Client("sandbox")  # type: ignore[arg-type, call-arg]
+
+
+def test_wrong_credentials_are_refused_without_the_secret_in_the_error(client: Client) -> None:
+    surrogate = {"username": "name", "password": "secret\udcff"}
+    for credentials, kind, expected in [
+        ({"client_id": "id", "client_secret": 1}, TypeError, "client_secret must be a str, not int"),
+        (surrogate, InvalidArgument, "password contains a surrogate, which UTF-8 cannot represent"),
+        ({"username": "name"}, InvalidArgument, "username was given without password: give both or neither"),
+        ({"client_secret": "x"}, InvalidArgument, "client_secret was given without client_id: give both or neither"),
+    ]:
+        with pytest.raises(kind) as caught:
+            client.set_credentials(**credentials)  # type: ignore[arg-type]
+        assert str(caught.value) == expected
+        assert caught.value.__cause__ is None and caught.value.__context__ is None
 
 
 def test_closed_client_raises_and_its_tokens_stay_readable(sandbox: Sandbox) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import pickle
@@ -51,6 +52,40 @@ def test_status_is_the_number_in_the_header(sandbox: Sandbox) -> None:
     assert limited.value.status == NUMBERS["RateLimited"]
     assert invalid.value.status == NUMBERS["InvalidConfiguration"]
     assert rejected.value.status == NUMBERS["KeyRejected"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "base"),
+    [
+        (errors.InvalidArgument, ValueError),
+        (errors.InvalidConfiguration, ValueError),
+        (errors.KeyRejected, ValueError),
+        (errors.ConnectFailed, ConnectionError),
+        (errors.TlsFailed, ConnectionError),
+        (errors.ConnectionLost, ConnectionError),
+        (errors.TimedOut, TimeoutError),
+    ],
+    ids=lambda kind: kind.__name__,
+)
+def test_exception_is_also_the_built_in_one_of_its_kind(kind: type[TangoError], base: type[Exception]) -> None:
+    error = kind("what happened", status=5, http_status=503)
+    assert isinstance(error, base)
+    assert (str(error), error.args) == ("what happened", ("what happened",))
+    assert repr(error) == f"{kind.__name__}('what happened')"
+    for again in [pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)]:
+        assert type(again) is kind
+        assert (str(again), again.args, again.__dict__) == (str(error), error.args, error.__dict__)
+
+
+def test_time_limit_raises_a_timeout_error_of_python(sandbox: Sandbox) -> None:
+    sandbox.hold()
+    client = Client(**sandbox.options, total_timeout=0.2)
+    with pytest.raises(TimeoutError) as caught:
+        client.acquire()
+    assert type(caught.value) is errors.TimedOut
+    with pytest.raises(TimeoutError):
+        asyncio.run(client.aacquire())
+    sandbox.release()
 
 
 def refusal(sandbox: Sandbox) -> TangoError:

@@ -211,8 +211,8 @@ def test_interpreter_exits_while_a_refresh_is_in_flight(start_sandbox: Callable[
         assert run(sandbox, program, PAUSE=pause) == ["end"]
 
 
-def test_interpreter_exits_while_the_library_thread_logs(sandbox: Sandbox) -> None:
-    """The library's thread attaches to the interpreter all the time, also while the interpreter is finalizing."""
+def test_interpreter_exits_while_the_log_thread_is_busy(sandbox: Sandbox) -> None:
+    """The log thread attaches to the interpreter all the time, also while the interpreter is finalizing."""
     program = """
         import logging, os, threading, time
         from tango_token import Client
@@ -228,6 +228,57 @@ def test_interpreter_exits_while_the_library_thread_logs(sandbox: Sandbox) -> No
     """
     for _ in range(15):
         assert run(sandbox, program) == ["end"]
+
+
+def test_lines_logged_before_the_interpreter_exits_are_not_lost(sandbox: Sandbox) -> None:
+    program = """
+        import logging, sys, time
+        from tango_token import Client
+        class Slow(logging.StreamHandler):
+            def emit(self, record):
+                time.sleep(0.3)
+                super().emit(record)
+        logging.getLogger("tango_token").addHandler(Slow(sys.stdout))
+        logging.getLogger("tango_token").setLevel(logging.DEBUG)
+        Client.from_env().acquire()
+    """
+    lines = run(sandbox, program)
+    assert len(lines) > 2 and lines[-1].startswith("a new token is held")
+
+
+@pytest.mark.parametrize("hang", ["threading.Event().wait()", "time.sleep(8)"])
+def test_interpreter_exits_while_the_log_hangs(hang: str, sandbox: Sandbox) -> None:
+    """A filter hangs, not a handler: `logging` itself waits at exit for each handler."""
+    program = f"""
+        import logging, threading, time
+        from tango_token import Client
+        logging.basicConfig(filename="/dev/null", level=logging.INFO)
+        logging.getLogger("tango_token").addFilter(lambda record: {hang})
+        Client.from_env().acquire()
+        print("end")
+    """
+    assert run(sandbox, program) == ["end"]
+
+
+def test_forked_child_writes_its_own_lines(sandbox: Sandbox) -> None:
+    program = """
+        import logging, os, sys
+        from tango_token import Client
+        logging.basicConfig(stream=sys.stdout, format="%(process)d %(message)s", level=logging.INFO)
+        client = Client.from_env()
+        client.invalidate(client.acquire())
+        child = os.fork()
+        client.acquire()
+        if child:
+            assert os.waitpid(child, 0)[1] == 0
+            print(os.getpid(), "parent")
+        else:
+            print(os.getpid(), "child")
+    """
+    lines = run(sandbox, program, "-u", *QUIET)
+    processes = {line.split()[1]: line.split()[0] for line in lines if line.endswith(("parent", "child"))}
+    issued = [line.split()[0] for line in lines if "a new token is held" in line]
+    assert sorted(issued) == sorted([processes["parent"], processes["parent"], processes["child"]])
 
 
 def test_ctrl_c_ends_a_wait(sandbox: Sandbox) -> None:

@@ -209,8 +209,40 @@ fn token_is_not_suspected_while_the_clock_of_its_proof_was_wrong() {
         assert_eq!(fixture.client.observe(&first, &response).unwrap(), Verdict::Retry);
         let again = fixture.client.authorize_again(&first).unwrap();
         assert_eq!(again.authorization(), "DPoP token-1", "the token is the same, the proof another");
-        assert_eq!(fixture.client.observe(&again, &response).unwrap_err().status(), Status::TokenRefused);
-        assert_eq!(fixture.value(), "token-2", "the token is at fault after all, since the proof was right");
+        assert_eq!(fixture.client.observe(&again, &response).unwrap(), Verdict::Retry);
+        let last = fixture.client.authorize_again(&again).unwrap();
+        assert_eq!(last.authorization(), "DPoP token-2", "the token is at fault after all, since the proof was right");
+        assert_eq!(fixture.client.observe(&last, &response).unwrap_err().status(), Status::TokenRefused);
+    }
+}
+
+#[test]
+fn nonce_clock_and_token_are_reasons_to_repeat_a_request_once_each() {
+    let fixture = api_fixture(DpopMode::Required);
+    let date = fixture.date(600);
+    let responses = [
+        refused(USE_NONCE, Some("one")),
+        Observation { date: Some(&date), ..refused(r#"DPoP error="invalid_dpop_proof""#, None) },
+        refused(INVALID_TOKEN, None),
+    ];
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for order in orders {
+        let fixture = api_fixture(DpopMode::Required);
+        let mut call = fixture.authorize();
+        for reason in order {
+            assert_eq!(
+                fixture.client.observe(&call, &responses[reason]).unwrap(),
+                Verdict::Retry,
+                "{order:?}: {reason}"
+            );
+            call = fixture.client.authorize_again(&call).unwrap();
+        }
+        assert_eq!((call.authorization(), &claims(&call)["nonce"]), ("DPoP token-2", &"one".into()), "{order:?}");
+        for (reason, response) in responses.iter().enumerate() {
+            let error = fixture.client.observe(&call, response).unwrap_err();
+            assert!(matches!(error.status(), Status::ProofRefused | Status::TokenRefused), "{order:?}: {reason}");
+        }
+        assert_eq!(fixture.server.requests().len(), 2, "{order:?}");
     }
 }
 

@@ -132,7 +132,7 @@ fn known_cool_down_is_the_error_while_the_cache_hangs() {
     let fleet = fleet(|_| quota_refusal());
     let fixture = fleet.join_with(|config| config.total_timeout(Duration::from_millis(300)));
     fixture.failure();
-    fleet.memory_store.hold_loads();
+    fleet.memory_store.hold(Held::Loads);
     fleet.clock.advance(Duration::from_secs(20));
     for _ in 0..3 {
         assert_eq!(fixture.failure().status(), Status::QuotaRefused);

@@ -152,7 +152,7 @@ fn suspect_token_of_replaced_credentials_is_not_replaced_and_its_suspicion_is_wr
     let fleet = fleet(token);
     let fixture = fleet.join();
     let refused = fixture.client.acquire().unwrap();
-    fleet.memory_store.hold_loads();
+    fleet.memory_store.hold(Held::Loads);
     fixture.client.invalidate(&refused);
     fixture.client.set_credentials(&second()).unwrap();
     fleet.memory_store.release();

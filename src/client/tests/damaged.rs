@@ -58,7 +58,7 @@ fn cache_that_forgets_its_lock_is_given_up_with_a_reason() {
         let error = fixture.failure();
         assert_eq!(error.status(), Status::CacheUnavailable);
         fixture.eventually(Fixture::is_idle);
-        let locks = fleet.memory_store.locks_asked_for();
+        let locks = fleet.memory_store.calls().locks;
         assert!(locks < 20, "{fault:?}: {locks}");
         assert!(error.message().contains("lock"), "{error}");
         assert_eq!((fleet.requests(), fleet.memory_store.is_locked()), (0, false));

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::*;
+use crate::clock::manual::ManualClock;
 use crate::dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 
 fn bound_fixture(mode: DpopMode, respond: impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static) -> Fixture {
@@ -75,6 +76,50 @@ fn nonce_challenge_that_repeats_or_has_no_usable_nonce_is_an_error() {
         let fixture = bound_fixture(DpopMode::Required, move |number| challenge(nonces[(number - 1).min(1)]));
         assert_eq!(fixture.failure().status(), Status::ProofRefused);
         assert_eq!(fixture.server.requests().len(), requests, "{nonces:?}");
+    }
+}
+
+/// Refused because its `iat` is ten minutes off.
+fn wrong_clock() -> ScriptedResponse {
+    let right = u64::try_from(ManualClock::new().wall_seconds()).unwrap() + 600;
+    let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(right));
+    let body = r#"{"error":"invalid_dpop_proof"}"#;
+    let length = body.len();
+    ScriptedResponse::Raw(format!("HTTP/1.1 400 Status\r\ndate: {date}\r\ncontent-length: {length}\r\n\r\n{body}"))
+}
+
+#[test]
+fn token_request_is_repeated_once_for_a_nonce_and_once_for_a_clock_in_any_order() {
+    for responses in [[challenge("one"), wrong_clock()], [wrong_clock(), challenge("one")]] {
+        let repeats = responses.clone();
+        let granted = bound_fixture(DpopMode::Required, move |number| {
+            responses.get(number - 1).cloned().unwrap_or_else(|| bound_token(number, ""))
+        });
+        assert_eq!(granted.value(), "token-3");
+        let last = proofs(&granted).pop().unwrap();
+        assert_eq!(
+            (last["nonce"].as_str(), last["iat"].as_i64()),
+            (Some("one"), Some(granted.clock.wall_seconds() + 600))
+        );
+
+        // What was learned does not help a server that refuses for the same reasons again.
+        let refused = bound_fixture(DpopMode::Required, move |number| repeats[(number - 1) % 2].clone());
+        assert_eq!(refused.failure().status(), Status::ProofRefused);
+        assert_eq!(refused.server.requests().len(), 3);
+    }
+}
+
+#[test]
+fn token_request_that_is_refused_for_its_credentials_after_a_nonce_challenge_is_not_repeated() {
+    for (code, status) in
+        [("invalid_client", Status::CredentialsRefused), ("invalid_grant", Status::CredentialsRefused)]
+    {
+        let body = format!(r#"{{"error":"{code}"}}"#);
+        let fixture = bound_fixture(DpopMode::Required, move |number| {
+            if number == 1 { challenge("one") } else { with_nonce(401, "two", &body) }
+        });
+        assert_eq!(fixture.failure().status(), status, "{code}");
+        assert_eq!(fixture.server.requests().len(), 2, "{code}");
     }
 }
 

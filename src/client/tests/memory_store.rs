@@ -1,39 +1,73 @@
 //! A shared cache in memory, which a test can look into, empty and break.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
 use std::time::Duration;
 
 use super::server::Gate;
+use crate::clock::manual::ManualClock;
+use crate::clock::{BootTime, Clock};
 use crate::store::{CacheError, SharedCache};
 
-#[derive(Clone, Default)]
-pub struct MemoryStore(Arc<Mutex<Content>>, Gate);
+/// Longer than any test.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+#[derive(Clone)]
+pub struct MemoryStore {
+    content: Arc<Mutex<Content>>,
+    gate: Gate,
+    /// The clock on which leases end.
+    clock: Arc<ManualClock>,
+}
 
 #[derive(Default)]
 struct Content {
     values: HashMap<String, Vec<u8>>,
-    owners: HashMap<String, String>,
+    locks: HashMap<String, Lock>,
     cannot_be_read: bool,
     cannot_be_written: bool,
     /// How many values are still taken.
     writes_left: Option<usize>,
     takes: Duration,
+    pace: Pace,
     held: Option<Held>,
-    /// The loads that wait until they are released.
+    /// The number of operations that wait until they are released.
     waiting: usize,
     fault: Option<Fault>,
-    locks_asked_for: usize,
+    calls: Calls,
     refused_writes: usize,
     keeps_locks: bool,
 }
 
-/// The loads that wait until they are released.
+struct Lock {
+    owner: String,
+    until: BootTime,
+}
+
+/// How long calls take on the clock of the test, from the next write on.
+#[derive(Default)]
+struct Pace {
+    spans: VecDeque<Duration>,
+    has_begun: bool,
+}
+
+/// How often the ledger was read and written, and the lock asked for or extended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    pub loads: usize,
+    pub saves: usize,
+    pub locks: usize,
+}
+
+/// The operations that wait until they are released.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Held {
-    All,
-    /// The first one while the lock is held.
-    OneUnderTheLock,
+pub enum Held {
+    Loads,
+    /// The first load while the lock is held. Other ones pass.
+    OneLoadUnderTheLock,
+    Saves,
+    Unlocks,
 }
 
 /// What a program can get wrong in its own cache.
@@ -46,9 +80,17 @@ pub enum Fault {
 }
 
 impl MemoryStore {
+    pub fn new(clock: &Arc<ManualClock>) -> Self {
+        Self { content: Arc::default(), gate: Gate::default(), clock: Arc::clone(clock) }
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap()
+    }
+
     /// The entries whose names end like this.
     pub fn entries(&self, kind: &str) -> Vec<Vec<u8>> {
-        let content = self.0.lock().unwrap();
+        let content = self.content();
         content.values.iter().filter(|(name, _)| name.ends_with(kind)).map(|(_, value)| value.clone()).collect()
     }
 
@@ -57,104 +99,114 @@ impl MemoryStore {
     }
 
     pub fn change(&self, kind: &str, change: impl Fn(&mut Vec<u8>)) {
-        let values = &mut self.0.lock().unwrap().values;
+        let values = &mut self.content().values;
         values.iter_mut().filter(|(name, _)| name.ends_with(kind)).for_each(|(_, value)| change(value));
     }
 
     pub fn remove(&self, kind: &str) {
-        self.0.lock().unwrap().values.retain(|name, _| !name.ends_with(kind));
+        self.content().values.retain(|name, _| !name.ends_with(kind));
     }
 
     pub fn empty(&self) {
-        self.0.lock().unwrap().values.clear();
+        self.content().values.clear();
     }
 
     pub fn break_down(&self, read: bool, write: bool) {
-        let mut content = self.0.lock().unwrap();
+        let mut content = self.content();
         (content.cannot_be_read, content.cannot_be_written, content.writes_left) = (read, write, None);
     }
 
     /// Takes one more value, which says that a request is about to be sent, and no further one.
     pub fn refuse_what_comes_after_the_announcement(&self) {
-        self.0.lock().unwrap().writes_left = Some(1);
+        self.content().writes_left = Some(1);
     }
 
     /// From now on no lease ends: the lock is its owner's until it is released.
     pub fn keep_locks(&self) {
-        self.0.lock().unwrap().keeps_locks = true;
+        self.content().keeps_locks = true;
     }
 
     pub fn refused_writes(&self) -> usize {
-        self.0.lock().unwrap().refused_writes
+        self.content().refused_writes
     }
 
     pub fn slow_down(&self, takes: Duration) {
-        self.0.lock().unwrap().takes = takes;
+        self.content().takes = takes;
     }
 
-    /// Holds each load from now on, until `release`.
-    pub fn hold_loads(&self) {
-        self.1.hold();
-        self.0.lock().unwrap().held = Some(Held::All);
+    /// Moves the clock of the test with the next write, and with the requests for the lock after it.
+    pub fn slow_down_from_next_write(&self, paces: &[Duration]) {
+        self.content().pace = Pace { spans: paces.iter().copied().collect(), has_begun: false };
     }
 
-    /// Holds the first load of the one that has taken the lock by then, until `release`. Other loads pass.
-    pub fn hold_a_load_under_the_lock(&self) {
-        self.1.hold();
-        self.0.lock().unwrap().held = Some(Held::OneUnderTheLock);
+    fn take_time(&self, content: &mut Content) {
+        if content.pace.has_begun {
+            self.clock.advance(content.pace.spans.pop_front().unwrap_or_default());
+        }
     }
 
-    pub fn holds_a_load(&self) -> bool {
-        self.0.lock().unwrap().waiting > 0
+    /// Holds these operations from now on, until `release`.
+    pub fn hold(&self, held: Held) {
+        self.gate.hold();
+        self.content().held = Some(held);
+    }
+
+    /// Returns whether an operation waits until it is released.
+    pub fn holds_one(&self) -> bool {
+        self.content().waiting > 0
     }
 
     pub fn release(&self) {
-        self.0.lock().unwrap().held = None;
-        self.1.release();
+        self.content().held = None;
+        self.gate.release();
     }
 
-    fn pass(&self) {
+    fn pass(&self, operation: Held) {
         let is_held = {
-            let content = &mut *self.0.lock().unwrap();
-            let under_lock = content.held == Some(Held::OneUnderTheLock) && !content.owners.is_empty();
-            if under_lock {
+            let content = &mut *self.content();
+            let is_one = operation == Held::Loads
+                && content.held == Some(Held::OneLoadUnderTheLock)
+                && !content.locks.is_empty();
+            if is_one {
                 content.held = None;
             }
-            let is_held = under_lock || content.held == Some(Held::All);
+            let is_held = is_one || content.held == Some(operation);
             content.waiting += usize::from(is_held);
             is_held
         };
         if is_held {
-            self.1.pass();
-            self.0.lock().unwrap().waiting -= 1;
+            self.gate.pass();
+            self.content().waiting -= 1;
         }
     }
 
     pub fn be(&self, fault: Fault) {
-        self.0.lock().unwrap().fault = Some(fault);
+        self.content().fault = Some(fault);
     }
 
-    pub fn locks_asked_for(&self) -> usize {
-        self.0.lock().unwrap().locks_asked_for
+    pub fn calls(&self) -> Calls {
+        self.content().calls
     }
 
     pub fn is_locked(&self) -> bool {
-        !self.0.lock().unwrap().owners.is_empty()
+        !self.content().locks.is_empty()
     }
 
     /// As if another process had taken the lock, and had died with it until it is given back.
     pub fn hold_lock(&self, held: bool) {
-        let owners = &mut self.0.lock().unwrap().owners;
-        if held { drop(owners.insert("another".into(), "another".into())) } else { owners.clear() }
+        let lock = Lock { owner: "another".into(), until: self.clock.now().after(FOR_EVER) };
+        let locks = &mut self.content().locks;
+        if held { drop(locks.insert("another".into(), lock)) } else { locks.clear() }
     }
 }
 
 impl SharedCache for MemoryStore {
     fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
-        self.pass();
-        let takes = self.0.lock().unwrap().takes;
-        std::thread::sleep(takes);
-        let content = self.0.lock().unwrap();
+        self.pass(Held::Loads);
+        let takes = self.content().takes;
+        thread::sleep(takes);
+        let mut content = self.content();
+        content.calls.loads += usize::from(name.ends_with("ledger"));
         if content.cannot_be_read {
             return Err(CacheError("the store is down".into()));
         }
@@ -162,7 +214,11 @@ impl SharedCache for MemoryStore {
     }
 
     fn save(&self, name: &str, value: Option<&[u8]>, _: Duration) -> Result<(), CacheError> {
-        let mut content = self.0.lock().unwrap();
+        self.pass(Held::Saves);
+        let mut content = self.content();
+        content.calls.saves += usize::from(name.ends_with("ledger"));
+        content.pace.has_begun = true;
+        self.take_time(&mut content);
         let is_full = content.writes_left.as_mut().is_some_and(|left| match left.checked_sub(1) {
             Some(fewer) => {
                 *left = fewer;
@@ -181,34 +237,39 @@ impl SharedCache for MemoryStore {
         Ok(())
     }
 
-    fn lock(&self, name: &str, owner: &str, _: Duration) -> Result<bool, CacheError> {
-        let content = &mut *self.0.lock().unwrap();
-        content.locks_asked_for += 1;
-        let owners = &mut content.owners;
+    fn lock(&self, name: &str, owner: &str, lease: Duration) -> Result<bool, CacheError> {
+        let content = &mut *self.content();
+        let now = self.clock.now();
+        self.take_time(content);
+        content.calls.locks += 1;
+        content.locks.retain(|_, lock| now < lock.until);
+        let locks = &mut content.locks;
         if content.fault == Some(Fault::LockIsGrantedToEverybody) {
             return Ok(true);
         }
-        if owners.contains_key("another") || owners.get(name).is_some_and(|holder| holder != owner) {
+        if locks.contains_key("another") || locks.get(name).is_some_and(|lock| lock.owner != owner) {
             return Ok(false);
         }
-        match content.fault.filter(|_| owners.contains_key(name)) {
+        match content.fault.filter(|_| locks.contains_key(name)) {
             Some(Fault::LockIsNotExtended) => return Ok(false),
             Some(Fault::ExtensionFails) => return Err(CacheError("the lock cannot be extended".into())),
             Some(Fault::LockIsGrantedToEverybody) | None => {}
         }
-        owners.insert(name.into(), owner.into());
+        let until = now.after(if content.keeps_locks { FOR_EVER } else { lease });
+        locks.insert(name.into(), Lock { owner: owner.into(), until });
         Ok(true)
     }
 
     fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError> {
-        let owners = &mut self.0.lock().unwrap().owners;
-        if owners.get(name).is_some_and(|holder| holder == owner) {
-            owners.remove(name);
+        self.pass(Held::Unlocks);
+        let locks = &mut self.content().locks;
+        if locks.get(name).is_some_and(|lock| lock.owner == owner) {
+            locks.remove(name);
         }
         Ok(())
     }
 
     fn has_leases(&self) -> bool {
-        !self.0.lock().unwrap().keeps_locks
+        !self.content().keeps_locks
     }
 }

@@ -22,7 +22,7 @@ fn processes_that_start_at_once_share_one_request() {
         for fixture in &fixtures {
             scope.spawn(|| assert_eq!(fixture.value(), "token-1"));
         }
-        fixtures[0].eventually(|_| fleet.requests() == 1 && fleet.memory_store.locks_asked_for() >= 20);
+        fixtures[0].eventually(|_| fleet.requests() == 1 && fleet.memory_store.calls().locks >= 20);
         fleet.server.release();
     });
     assert_eq!(fleet.requests(), 1);
@@ -90,7 +90,7 @@ fn callers_are_served_from_memory_during_a_sync() {
     let fixture = fleet.join();
     fixture.value();
     fleet.clock.advance(Duration::from_secs(400));
-    fleet.memory_store.hold_loads();
+    fleet.memory_store.hold(Held::Loads);
     fixture.value();
     assert!(!fixture.is_idle());
     assert!(fixture.client.0.serve_from_memory().is_some());
@@ -149,4 +149,75 @@ fn clock_of_a_server_is_shared_with_the_token() {
     let known = other.client.0.known_clocks(&other.client.0.settings.load());
     assert_eq!(known, [("https://api.example".to_owned(), right)]);
     assert_eq!(fleet.requests(), 1);
+}
+
+/// Makes calls for some minutes, less than the interval of syncs. Returns what they cost the shared cache.
+fn calls_of_some_minutes(fleet: &Fleet, fixture: &Fixture) -> Calls {
+    fixture.eventually(Fixture::is_idle);
+    let before = fleet.memory_store.calls();
+    for _ in 0..12 {
+        fixture.value();
+        fixture.eventually(Fixture::is_idle);
+        fleet.clock.advance(Duration::from_secs(15));
+    }
+    let after = fleet.memory_store.calls();
+    let (loads, saves) = (after.loads - before.loads, after.saves - before.saves);
+    Calls { loads, saves, locks: after.locks - before.locks }
+}
+
+#[test]
+fn client_that_has_just_written_or_read_everything_does_not_sync_at_the_next_calls() {
+    let fleet = fleet(|number| if number <= 2 { token(number) } else { quota_refusal() });
+    let (one, other) = (fleet.join(), fleet.join());
+    one.value();
+    assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after a new token");
+    other.value();
+    assert_eq!(calls_of_some_minutes(&fleet, &other), Calls::default(), "after another process's token");
+
+    one.client.invalidate(&one.client.acquire().unwrap());
+    one.eventually(|_| fleet.suspects() == 1);
+    one.eventually(|one| one.value() == "token-2");
+    assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after a replacement");
+    one.client.invalidate(&one.client.acquire().unwrap());
+    one.eventually(|_| fleet.suspects() == 2);
+    assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after a suspicion");
+    one.client.0.accept(&one.client.acquire().unwrap());
+    one.value();
+
+    fleet.clock.advance(2 * HOUR);
+    sync(&one);
+    one.client.invalidate(&one.client.acquire().unwrap());
+    // On a busy machine the call can get the suspect token before the request is sent.
+    one.eventually(|one| one.value() == "token-2" && fleet.requests() == 3);
+    assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after a replacement that the quota refused");
+    assert_eq!(fleet.requests(), 3);
+
+    let accepted = one.client.acquire().unwrap();
+    one.client.0.accept(&accepted);
+    one.value();
+    one.eventually(|_| fleet.suspects() == 1);
+    assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after a token that is trusted again");
+
+    fleet.memory_store.empty();
+    sync(&one);
+    assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after everything was written again");
+}
+
+#[test]
+fn client_whose_write_failed_does_not_sync_at_the_next_calls_after_it_was_made_up_for() {
+    let fleet = fleet(token);
+    let fixture = fleet.join_impatient();
+    fleet.memory_store.refuse_what_comes_after_the_announcement();
+    fixture.value();
+    fleet.memory_store.break_down(false, false);
+    fleet.clock.advance(MINUTE);
+    fixture.eventually(|_| fleet.memory_store.entries("record").len() == 1);
+    assert_eq!(calls_of_some_minutes(&fleet, &fixture), Calls::default());
+
+    // The suspicion is written at once, and the clock of the replacement starts.
+    fixture.client.invalidate(&fixture.client.acquire().unwrap());
+    fixture.eventually(Fixture::is_idle);
+    fixture.client.0.accept(&fixture.client.0.valid_token().unwrap().token());
+    fixture.value();
+    assert_eq!(calls_of_some_minutes(&fleet, &fixture), Calls::default());
 }

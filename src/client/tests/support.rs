@@ -79,7 +79,8 @@ pub struct Fleet {
 }
 
 pub fn fleet(respond: impl Fn(usize) -> ScriptedResponse + Send + Sync + 'static) -> Fleet {
-    Fleet { server: Server::start(respond), clock: Arc::new(ManualClock::new()), memory_store: MemoryStore::default() }
+    let clock = Arc::new(ManualClock::new());
+    Fleet { server: Server::start(respond), memory_store: MemoryStore::new(&clock), clock }
 }
 
 impl Fleet {
@@ -105,6 +106,11 @@ impl Fleet {
 
     pub fn requests(&self) -> usize {
         self.server.requests().len()
+    }
+
+    /// The number of suspect tokens in the shared ledger.
+    pub fn suspects(&self) -> usize {
+        self.memory_store.ledger()["suspect_tokens"].as_array().unwrap().len()
     }
 }
 

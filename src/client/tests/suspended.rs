@@ -102,10 +102,10 @@ fn process_stopped_before_its_request_reads_again_and_leaves_no_lock_behind() {
     let fleet = fleet(token);
     let (stopped, other) = (fleet.join(), fleet.join());
     // It has the lock, and is stopped as it reads for the second time.
-    fleet.memory_store.hold_a_load_under_the_lock();
+    fleet.memory_store.hold(Held::OneLoadUnderTheLock);
     thread::scope(|scope| {
         let waiting = scope.spawn(|| stopped.value());
-        stopped.eventually(|_| fleet.memory_store.holds_a_load());
+        stopped.eventually(|_| fleet.memory_store.holds_one());
         fleet.memory_store.hold_lock(false);
         fleet.clock.advance(Duration::from_secs(16));
         assert_eq!(other.value(), "token-1");

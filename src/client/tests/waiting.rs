@@ -8,6 +8,7 @@ use super::*;
 use crate::clock::manual::ManualClock;
 use crate::dpop::{Algorithm, DpopKey, DpopMode};
 use crate::endpoint::{Failure, ProofRetries, TokenResponse, TokenSource};
+use crate::runtime::Runtime;
 use crate::store::{Names, Store};
 
 #[test]
@@ -109,8 +110,8 @@ impl TokenSource for Defect {
 }
 
 impl Components for Defect {
-    fn endpoint(&self, _: &Settings, _: &Arc<ServerClock>) -> Result<Arc<dyn TokenSource>, Error> {
-        Ok(Arc::new(Self))
+    fn endpoint(&self, _: &Settings, _: &Arc<ServerClock>) -> Arc<dyn TokenSource> {
+        Arc::new(Self)
     }
 
     fn store(&self, _: &Settings, _: &Names) -> Option<Box<dyn Store>> {

@@ -51,7 +51,7 @@ pub unsafe extern "C" fn tango_config_set_client_id(
 
 /// The client secret that belongs to the client ID. Required. Copied, and zeroised when no longer needed.
 ///
-/// Variable: `TANGO_CLIENT_SECRET`.
+/// Variable: `TANGO_CLIENT_SECRET`, or `TANGO_CLIENT_SECRET_FILE` for a file that holds the value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_set_client_secret(
     config: Option<&mut Config>,
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn tango_config_set_username(
 
 /// The password of the service account. Required. Copied, and zeroised when no longer needed.
 ///
-/// Variable: `TANGO_PASSWORD`.
+/// Variable: `TANGO_PASSWORD`, or `TANGO_PASSWORD_FILE` for a file that holds the value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_set_password(
     config: Option<&mut Config>,
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn tango_config_set_scope(
 }
 
 /// A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls the API has a
-/// setting of its own. Read by `tango_client_new`. Copied.
+/// setting of its own. Checked by `tango_client_new`, and read for each connection. Copied.
 ///
 /// Default: the system's certificates. Variable: `TANGO_CA_FILE`.
 #[unsafe(no_mangle)]
@@ -128,8 +128,8 @@ pub unsafe extern "C" fn tango_config_set_ca_file(
     unsafe { set(config, "path", path, error, |config, value| config.ca_file(value)) }
 }
 
-/// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS proxy, which can contain a
-/// password. Copied, and zeroised when no longer needed.
+/// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy, which can contain
+/// a user name and a password. Copied, and zeroised when no longer needed.
 ///
 /// Default: `system`. Variable: `TANGO_PROXY`.
 #[unsafe(no_mangle)]
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn tango_config_set_proxy(
     unsafe { set(config, "proxy", proxy, error, |config, value| config.proxy(value)) }
 }
 
-/// The `User-Agent` header to send. Copied.
+/// The `User-Agent` header to send, in ASCII. Copied.
 ///
 /// Default: `tango-token/VERSION`. Variable: `TANGO_USER_AGENT`.
 #[unsafe(no_mangle)]
@@ -218,8 +218,8 @@ pub unsafe extern "C" fn tango_config_set_api_url(
     unsafe { set(config, "api_url", api_url, error, |config, value| config.api_url(value)) }
 }
 
-/// Allows another origin, given as a URL, to receive tokens. Can be called several times. Origins that are allowed in
-/// code replace those of the variable. Copied.
+/// Allows another origin, such as `https://api.example`, to receive tokens. Can be called several times. Origins that
+/// are allowed in code replace those of the variable. Copied.
 ///
 /// Variable: `TANGO_ALLOWED_ORIGINS`.
 #[unsafe(no_mangle)]
@@ -244,7 +244,9 @@ pub unsafe extern "C" fn tango_config_set_dpop(
     set_number(config, "mode", mode, error, Config::dpop)
 }
 
-/// A file with the key to which tokens are bound, in PEM or as a JWK. Read by `tango_client_new`. Copied.
+/// A file with the key to which tokens are bound, in PEM or as a JWK. `dpop` has to be set as well. A file that every
+/// user of the machine can write to is refused; one that every user can read causes a warning in the log. Read by
+/// `tango_client_new`. Copied.
 ///
 /// Default: each client generates an ES256 key. Variable: `TANGO_DPOP_KEY_FILE`.
 #[unsafe(no_mangle)]
@@ -257,7 +259,8 @@ pub unsafe extern "C" fn tango_config_set_dpop_key_file(
     unsafe { set(config, "path", path, error, |config, value| config.dpop_key_file(value)) }
 }
 
-/// The key to which tokens are bound, instead of `dpop_key_file`. The caller still owns `key`, and may free it at once.
+/// The key to which tokens are bound, instead of `dpop_key_file`. `dpop` has to be set as well. The caller still owns
+/// `key`, and may free it at once.
 ///
 /// Default: each client generates an ES256 key.
 #[unsafe(no_mangle)]
@@ -286,7 +289,8 @@ pub unsafe extern "C" fn tango_config_set_cache(
     unsafe { set(config, "cache", cache, error, |config, value| config.cache(value)) }
 }
 
-/// A PEM file of the certificate authorities to trust for a `rediss://` cache. Read by `tango_client_new`. Copied.
+/// A PEM file of the certificate authorities to trust for a `rediss://` cache. Checked by `tango_client_new`, and read
+/// for each connection. Copied.
 ///
 /// Default: the system's certificates. Variable: `TANGO_CACHE_CA_FILE`.
 #[unsafe(no_mangle)]

@@ -6,6 +6,7 @@ use redis::{ConnectionInfo, IntoConnectionInfo, RedisError};
 use secrecy::SecretString;
 use url::Url;
 
+use crate::resolver::Resolver;
 use crate::trust::Trust;
 
 /// The default prefix of keys.
@@ -20,13 +21,20 @@ pub(crate) struct RedisAddress {
     prefix: String,
     /// The certificate authorities to trust with TLS.
     trust: Trust,
+    resolver: Resolver,
 }
 
 impl RedisAddress {
     /// Parses `redis://` or, with TLS, `rediss://`, then `[user:password@]host[:port][/database]`, with the parameters
     /// `cluster=true` and `prefix=`. Further URLs, separated by spaces, are further nodes of the cluster.
     pub fn parse(address: &str) -> Result<Self, &'static str> {
-        let mut parsed = Self { nodes: Vec::new(), is_cluster: false, prefix: PREFIX.into(), trust: Trust::System };
+        let mut parsed = Self {
+            nodes: Vec::new(),
+            is_cluster: false,
+            prefix: PREFIX.into(),
+            trust: Trust::System,
+            resolver: Resolver::new(),
+        };
         for word in address.split_ascii_whitespace() {
             let mut url = Url::parse(word).map_err(|_| "is not a URL")?;
             if !matches!(url.scheme(), "redis" | "rediss") || !url.has_host() {
@@ -92,6 +100,10 @@ impl RedisAddress {
 
     pub(super) fn trusted(&self) -> &Trust {
         &self.trust
+    }
+
+    pub(super) fn resolver(&self) -> &Resolver {
+        &self.resolver
     }
 }
 

@@ -1,13 +1,15 @@
 //! A connection to one server or to a cluster, for one refresh or sync.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, TlsCertificates};
+use redis::io::AsyncDNSResolver;
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, RedisFuture, TlsCertificates};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -17,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::address::{PORT, RedisAddress};
+use crate::resolver::Resolver;
 
 /// Short enough to try once more within the timeout of an operation.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,7 +44,8 @@ impl Connection {
         }
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(CONNECT_TIMEOUT));
+            .set_response_timeout(Some(CONNECT_TIMEOUT))
+            .set_dns_resolver(address.resolver().clone());
         let info = address.info()?;
         if !address.has_tls() {
             let client = Client::open(info)?;
@@ -70,6 +74,19 @@ impl Connection {
     }
 }
 
+impl AsyncDNSResolver for Resolver {
+    fn resolve<'a, 'b: 'a>(
+        &'a self,
+        host: &'b str,
+        port: u16,
+    ) -> RedisFuture<'a, Box<dyn Iterator<Item = SocketAddr> + Send + 'a>> {
+        Box::pin(async move {
+            let addresses = self.addresses(host, port).await?;
+            Ok(Box::new(addresses.into_iter()) as Box<dyn Iterator<Item = SocketAddr> + Send>)
+        })
+    }
+}
+
 /// The task that transfers the bytes of a connection. It ends with the connection.
 pub(super) struct Driver(JoinHandle<()>);
 
@@ -83,7 +100,8 @@ async fn cluster(address: &RedisAddress) -> Result<ClusterConnection, RedisError
     let mut builder = ClusterClientBuilder::new(address.nodes().iter().cloned())
         .retries(1)
         .connection_timeout(CONNECT_TIMEOUT)
-        .response_timeout(CONNECT_TIMEOUT);
+        .response_timeout(CONNECT_TIMEOUT)
+        .async_dns_resolver(address.resolver().clone());
     if address.has_tls() {
         // Fails if the program has already chosen a provider, which is then used.
         let _ = default_provider().install_default();
@@ -99,12 +117,44 @@ async fn secured(address: &RedisAddress) -> io::Result<TlsStream<TcpStream>> {
     let url = &address.nodes()[0];
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    let stream = TcpStream::connect((host, url.port().unwrap_or(PORT))).await?;
+    let addresses = address.resolver().addresses(host, url.port().unwrap_or(PORT)).await?;
+    let stream = TcpStream::connect(&*addresses).await?;
     stream.set_nodelay(true)?;
-    let config = address.trusted().client_config().map_err(io::Error::other)?;
+    let trust = address.trusted().clone();
+    let config = address.resolver().workers().run(move || trust.client_config()).await.map_err(io::Error::other)?;
+    let config = config.map_err(io::Error::other)?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn host_name_is_resolved_though_the_blocking_threads_of_the_runtime_hang() {
+        for (scheme, parameters) in [("redis", ""), ("rediss", ""), ("redis", "?cluster=true")] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let (accepted, connected) = mpsc::channel();
+            thread::spawn(move || accepted.send(listener.accept().is_ok()));
+            let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+            let (hang, hanging) = mpsc::channel::<()>();
+            runtime.spawn_blocking(move || hanging.recv());
+            let address = RedisAddress::parse(&format!("{scheme}://localhost:{port}{parameters}")).unwrap();
+            // Nobody speaks the protocol there.
+            drop(runtime.block_on(Connection::open(&address)));
+            assert_eq!(connected.recv_timeout(CONNECT_TIMEOUT), Ok(true), "{address} with {scheme}{parameters}");
+            drop(hang);
+        }
+    }
 }

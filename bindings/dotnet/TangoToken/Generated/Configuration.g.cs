@@ -7,29 +7,29 @@ namespace TangoToken
         private static void SetOptions(ConfigHandle config, TangoClientOptions options)
         {
             Set(config, (int?)options.Environment, NativeMethods.tango_config_set_environment);
-            Set(config, options.TokenUrl, NativeMethods.tango_config_set_token_url);
-            Set(config, options.ClientId, NativeMethods.tango_config_set_client_id);
-            Set(config, options.ClientSecret, NativeMethods.tango_config_set_client_secret);
-            Set(config, options.Username, NativeMethods.tango_config_set_username);
-            Set(config, options.Password, NativeMethods.tango_config_set_password);
-            Set(config, options.Audience, NativeMethods.tango_config_set_audience);
-            Set(config, options.Scope, NativeMethods.tango_config_set_scope);
-            Set(config, options.CaFile, NativeMethods.tango_config_set_ca_file);
-            Set(config, options.Proxy, NativeMethods.tango_config_set_proxy);
-            Set(config, options.UserAgent, NativeMethods.tango_config_set_user_agent);
+            Set(config, options.TokenUrl, "TokenUrl", NativeMethods.tango_config_set_token_url);
+            Set(config, options.ClientId, "ClientId", NativeMethods.tango_config_set_client_id);
+            Set(config, options.ClientSecret, "ClientSecret", NativeMethods.tango_config_set_client_secret);
+            Set(config, options.Username, "Username", NativeMethods.tango_config_set_username);
+            Set(config, options.Password, "Password", NativeMethods.tango_config_set_password);
+            Set(config, options.Audience, "Audience", NativeMethods.tango_config_set_audience);
+            Set(config, options.Scope, "Scope", NativeMethods.tango_config_set_scope);
+            Set(config, options.CaFile, "CaFile", NativeMethods.tango_config_set_ca_file);
+            Set(config, options.Proxy, "Proxy", NativeMethods.tango_config_set_proxy);
+            Set(config, options.UserAgent, "UserAgent", NativeMethods.tango_config_set_user_agent);
             Set(config, options.ConnectTimeout, NativeMethods.tango_config_set_connect_timeout_ms);
             Set(config, options.AttemptTimeout, NativeMethods.tango_config_set_attempt_timeout_ms);
             Set(config, options.TotalTimeout, NativeMethods.tango_config_set_total_timeout_ms);
             Set(config, options.AllowPlainHttp, NativeMethods.tango_config_set_allow_plain_http);
-            Set(config, options.ApiUrl, NativeMethods.tango_config_set_api_url);
+            Set(config, options.ApiUrl, "ApiUrl", NativeMethods.tango_config_set_api_url);
             foreach (string one in options.AllowedOrigins)
-                Set(config, one, NativeMethods.tango_config_allow_origin);
+                Set(config, one, "AllowedOrigins", NativeMethods.tango_config_allow_origin);
             Set(config, (int?)options.Dpop, NativeMethods.tango_config_set_dpop);
-            Set(config, options.DpopKeyFile, NativeMethods.tango_config_set_dpop_key_file);
+            Set(config, options.DpopKeyFile, "DpopKeyFile", NativeMethods.tango_config_set_dpop_key_file);
             Set(config, options.DpopKey);
-            Set(config, options.Cache, NativeMethods.tango_config_set_cache);
+            Set(config, options.Cache, "Cache", NativeMethods.tango_config_set_cache);
             Set(config, options.CustomCache);
-            Set(config, options.CacheCaFile, NativeMethods.tango_config_set_cache_ca_file);
+            Set(config, options.CacheCaFile, "CacheCaFile", NativeMethods.tango_config_set_cache_ca_file);
             Set(config, options.AllowFetchWithoutCache, NativeMethods.tango_config_set_allow_fetch_without_cache);
         }
     }

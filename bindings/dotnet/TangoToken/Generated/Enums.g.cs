@@ -13,7 +13,10 @@ namespace TangoToken
         ES256 = 1,
         /// <summary>ECDSA on P-384 with SHA-384.</summary>
         ES384 = 2,
-        /// <summary>Ed25519 (RFC 8037): the fastest algorithm, if the server supports it.</summary>
+        /// <summary>
+        /// Ed25519 (RFC 8037): the fastest algorithm, if the server supports it. Proofs name it <c>EdDSA</c>;
+        /// <c>Ed25519</c>, its name in RFC 9864, is read as well.
+        /// </summary>
         EdDSA = 3,
         /// <summary>RSA PKCS#1 v1.5 with SHA-256, for keys that already exist.</summary>
         RS256 = 4,

@@ -25,7 +25,8 @@ namespace TangoToken
         public string ClientId { get; set; }
 
         /// <summary>
-        /// The client secret that belongs to the client ID. Required. Variable: <c>TANGO_CLIENT_SECRET</c>.
+        /// The client secret that belongs to the client ID. Required. Variable: <c>TANGO_CLIENT_SECRET</c>, or
+        /// <c>TANGO_CLIENT_SECRET_FILE</c> for a file that holds the value.
         /// </summary>
         [DebuggerBrowsable(DebuggerBrowsableState.Never)]
         public string ClientSecret { get; set; }
@@ -36,7 +37,10 @@ namespace TangoToken
         /// </summary>
         public string Username { get; set; }
 
-        /// <summary>The password of the service account. Required. Variable: <c>TANGO_PASSWORD</c>.</summary>
+        /// <summary>
+        /// The password of the service account. Required. Variable: <c>TANGO_PASSWORD</c>, or
+        /// <c>TANGO_PASSWORD_FILE</c> for a file that holds the value.
+        /// </summary>
         [DebuggerBrowsable(DebuggerBrowsableState.Never)]
         public string Password { get; set; }
 
@@ -59,13 +63,14 @@ namespace TangoToken
 
         /// <summary>
         /// <c>system</c> (<c>HTTPS_PROXY</c>, <c>NO_PROXY</c> and the like), <c>none</c>, or the URL of an HTTP or
-        /// SOCKS proxy, which can contain a password. Default: <c>system</c>. Variable: <c>TANGO_PROXY</c>.
+        /// SOCKS5 proxy, which can contain a user name and a password. Default: <c>system</c>. Variable:
+        /// <c>TANGO_PROXY</c>.
         /// </summary>
         [DebuggerBrowsable(DebuggerBrowsableState.Never)]
         public string Proxy { get; set; }
 
         /// <summary>
-        /// The <c>User-Agent</c> header to send. Default: <c>tango-token/VERSION</c>. Variable:
+        /// The <c>User-Agent</c> header to send, in ASCII. Default: <c>tango-token/VERSION</c>. Variable:
         /// <c>TANGO_USER_AGENT</c>.
         /// </summary>
         public string UserAgent { get; set; }
@@ -101,8 +106,8 @@ namespace TangoToken
         public string ApiUrl { get; set; }
 
         /// <summary>
-        /// Further origins that may receive tokens, each given as a URL. In code they replace those of the
-        /// variable. Variable: <c>TANGO_ALLOWED_ORIGINS</c>.
+        /// Further origins that may receive tokens, such as <c>https://api.example</c>, without a path. In code
+        /// they replace those of the variable. Variable: <c>TANGO_ALLOWED_ORIGINS</c>.
         /// </summary>
         public IList<string> AllowedOrigins { get; } = new List<string>();
 
@@ -112,14 +117,16 @@ namespace TangoToken
         public DpopMode? Dpop { get; set; }
 
         /// <summary>
-        /// A file with the key to which tokens are bound, in PEM or as a JWK. Default: each client generates an
-        /// ES256 key. Variable: <c>TANGO_DPOP_KEY_FILE</c>.
+        /// A file with the key to which tokens are bound, in PEM or as a JWK. <see cref="Dpop"/> has to be set as
+        /// well. A file that every user of the machine can write to is refused; one that every user can read causes
+        /// a warning in the log. Default: each client generates an ES256 key. Variable: <c>TANGO_DPOP_KEY_FILE</c>.
         /// </summary>
         public string DpopKeyFile { get; set; }
 
         /// <summary>
-        /// The key to which tokens are bound, instead of <see cref="DpopKeyFile"/>. The caller still owns it, and
-        /// may dispose it once the client is made. Default: each client generates an ES256 key.
+        /// The key to which tokens are bound, instead of <see cref="DpopKeyFile"/>. <see cref="Dpop"/> has to be
+        /// set as well. The caller still owns it, and may dispose it once the client is made. Default: each client
+        /// generates an ES256 key.
         /// </summary>
         public DpopKey DpopKey { get; set; }
 

@@ -11,7 +11,8 @@ namespace TangoToken
         private static readonly AcquireDone Done = Finish;
         private static readonly Action<object> Cancel = request => NativeMethods.tango_request_cancel((RequestHandle)request);
 
-        // `done` runs on the library's thread, which must not block, so awaiting code continues on another thread.
+        // `done` runs on the library's callback thread, which completes all requests, so awaiting code continues on
+        // another thread.
         private readonly TaskCompletionSource<AccessToken> ending =
             new TaskCompletionSource<AccessToken>(TaskCreationOptions.RunContinuationsAsynchronously);
 

@@ -22,7 +22,7 @@ namespace TangoToken
             {
                 byte[] found = Rooted.Get<ITangoCache>(userData).Load(Utf8.Decode(name)) ?? new byte[0];
                 if ((ulong)found.Length > (ulong)valueLength)
-                    return Failed;
+                    throw new InvalidOperationException(Utf8.TooLong(found, valueLength));
                 Marshal.Copy(found, 0, value, found.Length);
                 valueLength = (UIntPtr)(uint)found.Length;
                 return 0;

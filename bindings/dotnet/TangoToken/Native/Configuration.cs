@@ -32,11 +32,11 @@ namespace TangoToken
             }
         }
 
-        private static void Set(ConfigHandle config, string value, TextSetter setter)
+        private static void Set(ConfigHandle config, string value, string name, TextSetter setter)
         {
             if (value == null)
                 return;
-            byte[] text = Utf8.Encode(value);
+            byte[] text = Utf8.Encode(value, name);
             try
             {
                 IntPtr error;

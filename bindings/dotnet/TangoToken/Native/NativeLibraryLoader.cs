@@ -45,13 +45,25 @@ namespace TangoToken
             }
             catch (DllNotFoundException cause)
             {
-                throw new DllNotFoundException(NotFound(), cause);
+                throw new DllNotFoundException(NotLoaded(cause), cause);
             }
             catch (BadImageFormatException cause)
             {
                 throw new DllNotFoundException(
-                    "libtango_token was built for another processor or operating system. " + NotFound(), cause);
+                    "libtango_token was built for another processor or operating system. " + NotLoaded(cause), cause);
             }
+        }
+
+        // If the variable is set, no other place is tried.
+        private static string NotLoaded(Exception cause)
+        {
+#if NETCOREAPP3_0_OR_GREATER
+            string named = Environment.GetEnvironmentVariable(Variable);
+            if (!string.IsNullOrEmpty(named))
+                return "The native library cannot be loaded from " + named + ", which " + Variable + " names: correct the "
+                    + "variable, or remove it to search for the library. " + cause.Message;
+#endif
+            return NotFound();
         }
 
         private static void RequireAbiVersion(int found)
@@ -67,11 +79,10 @@ namespace TangoToken
         private static string NotFound()
         {
             var places = new List<string>();
-            string named = Environment.GetEnvironmentVariable(Variable);
 #if NETCOREAPP3_0_OR_GREATER
-            places.Add(string.IsNullOrEmpty(named) ? Variable + " (not set)" : Variable + " (" + named + ")");
+            places.Add(Variable + " (not set)");
 #else
-            if (!string.IsNullOrEmpty(named))
+            if (!string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Variable)))
                 places.Add(Variable + " (not read by the netstandard2.0 build of this package)");
 #endif
             places.Add(AppContext.BaseDirectory);

@@ -21,8 +21,10 @@ namespace TangoToken
                 var bytes = new byte[checked((int)messageLength)];
                 Marshal.Copy(message, bytes, 0, bytes.Length);
                 byte[] signed = Rooted.Get<Func<byte[], byte[]>>(userData)(bytes);
-                if (signed == null || (ulong)signed.Length > (ulong)signatureLength)
-                    return Failed;
+                if (signed == null)
+                    throw new InvalidOperationException("it returned null");
+                if ((ulong)signed.Length > (ulong)signatureLength)
+                    throw new InvalidOperationException(Utf8.TooLong(signed, signatureLength));
                 Marshal.Copy(signed, 0, signature, signed.Length);
                 signatureLength = (UIntPtr)(uint)signed.Length;
                 return 0;

@@ -13,22 +13,38 @@ namespace TangoToken
         // a password.
         private static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
 
-        /// <summary>Returns a NUL-terminated copy of a string; null for null.</summary>
-        internal static byte[] Encode(string text)
+        /// <summary>
+        /// Returns a NUL-terminated copy of a string; null for null. The name is that of the argument or the option.
+        /// </summary>
+        internal static byte[] Encode(string text, string name)
         {
             if (text == null)
                 return null;
             if (text.IndexOf('\0') >= 0)
-                throw new ArgumentException("The string contains a NUL character, where C would end it.");
-            var bytes = new byte[Strict.GetByteCount(text) + 1];
-            Strict.GetBytes(text, 0, text.Length, bytes, 0);
-            return bytes;
+                throw new ArgumentException(name + " contains a NUL character, where C would end it.", name);
+            try
+            {
+                var bytes = new byte[Strict.GetByteCount(text) + 1];
+                Strict.GetBytes(text, 0, text.Length, bytes, 0);
+                return bytes;
+            }
+            catch (EncoderFallbackException)
+            {
+                // Without the cause, which would contain a part of what may be a secret.
+                throw new ArgumentException(name + " contains half a surrogate pair, which UTF-8 cannot represent.", name);
+            }
         }
 
         /// <summary>Returns a NUL-terminated copy of a message. Characters that C or UTF-8 cannot hold are replaced.</summary>
         internal static byte[] EncodeMessage(string message)
         {
             return Encoding.UTF8.GetBytes((message ?? "").Replace('\0', ' ') + '\0');
+        }
+
+        /// <summary>The reason why a callback fails that returns too many bytes.</summary>
+        internal static string TooLong(byte[] returned, UIntPtr limit)
+        {
+            return "it returned " + returned.Length + " bytes, and the limit is " + limit;
         }
 
         /// <summary>Erases the copy of a secret, after the library has made its own.</summary>

@@ -77,6 +77,37 @@ namespace TangoToken.Tests
         }
 
         [Test]
+        public static async Task AcquireAsync_completes_while_a_log_function_hangs()
+        {
+            using (Sandbox sandbox = Sandbox.Start("--quota-window-seconds 0"))
+            using (TangoClient client = sandbox.Client())
+            using (var reached = new ManualResetEventSlim())
+            using (var opened = new ManualResetEventSlim())
+            {
+                TangoLog.SendTo(TangoLogLevel.Trace, (level, line) =>
+                {
+                    reached.Set();
+                    opened.Wait();
+                });
+                try
+                {
+                    client.Acquire().Dispose();
+                    Check.That(reached.Wait(TimeSpan.FromSeconds(10)), "the function got a line");
+                    TangoClientOptions options = sandbox.Options();
+                    options.TotalTimeout = TimeSpan.FromSeconds(1.5);
+                    using (var other = new TangoClient(options))
+                    using (AccessToken token = await other.AcquireAsync())
+                        Check.Equal("Bearer", token.TokenType);
+                }
+                finally
+                {
+                    opened.Set();
+                    TangoLog.SendTo(TangoLogLevel.Error, null);
+                }
+            }
+        }
+
+        [Test]
         public static async Task AcquireAsync_sends_nothing_when_it_was_cancelled_before()
         {
             using (Sandbox sandbox = Sandbox.Start())

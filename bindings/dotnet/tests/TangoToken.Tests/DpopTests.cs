@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Threading.Tasks;
 
@@ -186,11 +187,16 @@ namespace TangoToken.Tests
             string jwk;
             using (DpopKey key = DpopKey.Generate())
                 jwk = key.PublicJwk;
-            Check.Fails(TangoStatus.SigningFailed, () => DpopKey.FromSigner(
-                DpopAlgorithm.ES256, jwk, message => { throw new InvalidOperationException("the HSM is gone"); }));
-            Check.Fails(TangoStatus.SigningFailed, () => DpopKey.FromSigner(DpopAlgorithm.ES256, jwk, message => null));
-            Check.Fails(TangoStatus.SigningFailed, () => DpopKey.FromSigner(
-                DpopAlgorithm.ES256, jwk, message => new byte[1000000]));
+            foreach (var row in new Dictionary<string, Func<byte[], byte[]>>
+            {
+                { "the HSM is gone", message => { throw new InvalidOperationException("the HSM is gone"); } },
+                { "it returned null", message => null },
+                { "it returned 1000000 bytes, and the limit is ", message => new byte[1000000] },
+            })
+            {
+                Check.Contains(row.Key, Check.Fails(
+                    TangoStatus.SigningFailed, () => DpopKey.FromSigner(DpopAlgorithm.ES256, jwk, row.Value)).Message);
+            }
             bool called = false;
             Check.Throws<TangoTokenException>(() => DpopKey.FromSigner(DpopAlgorithm.ES256, jwk, message =>
             {

@@ -199,18 +199,78 @@ namespace TangoToken.Tests
         }
 
         [Test]
+        public static async Task Redirect_is_returned_and_no_header_is_sent_to_another_url()
+        {
+            foreach (DpopMode mode in new[] { DpopMode.Off, DpopMode.Required })
+            foreach (HttpMessageHandler inner in PrimaryHandlers())
+            {
+                TinyApi otherApi = null;
+                using (otherApi = new TinyApi(request => TinyApi.Response("401 Unauthorized", "", RejectedToken)))
+                using (var fixture = new Fixture(mode, request => TinyApi.Response("302 Found", "", "Location: " + otherApi.Url)))
+                using (var http = new HttpClient(new TangoTokenHandler(fixture.Client, new Recorder(inner))))
+                {
+                    for (int i = 0; i < 2; i++)
+                        using (HttpResponseMessage response = await http.GetAsync(fixture.Api.Url))
+                            Check.Equal(HttpStatusCode.Found, response.StatusCode);
+                    Check.Equal(0, otherApi.Requests.Count);
+                    Check.Equal(1, fixture.Sandbox.TokenRequests);
+                }
+            }
+        }
+
+        [Test]
+        public static async Task Request_that_follows_a_redirect_has_a_proof_of_its_own()
+        {
+            using (var fixture = new Fixture(DpopMode.Required, request =>
+                request.Path == "/old" ? TinyApi.Response("303 See Other", "", "Location: /new") : TinyApi.Response("200 OK", "hello")))
+            {
+                using (HttpResponseMessage response = await fixture.Http.PostAsync(fixture.Api.Url + "old", new StringContent("order")))
+                    Check.Equal("hello", await fixture.Http.GetStringAsync(new Uri(new Uri(fixture.Api.Url), response.Headers.Location)));
+                ApiRequest first = fixture.Api.Requests[0], second = fixture.Api.Requests[1];
+                Check.Contains("\"htm\":\"POST\",\"htu\":\"" + fixture.Api.Url + "old\"", first.Proof);
+                Check.Contains("\"htm\":\"GET\",\"htu\":\"" + fixture.Api.Url + "new\"", second.Proof);
+                Check.That(first.Header("DPoP") != second.Header("DPoP"), "another proof");
+            }
+        }
+
+        [Test]
+        public static async Task Bound_token_is_not_sent_by_a_handler_whose_redirects_cannot_be_switched_off()
+        {
+            foreach (HttpMessageHandler inner in PrimaryHandlers())
+            using (var fixture = new Fixture(DpopMode.Required, request => TinyApi.Response("200 OK", "hello")))
+            {
+                var invoker = new HttpMessageInvoker(inner);
+                (await invoker.SendAsync(new HttpRequestMessage(HttpMethod.Get, fixture.Api.Url), CancellationToken.None)).Dispose();
+                using (var http = new HttpClient(new TangoTokenHandler(fixture.Client, inner)))
+                {
+                    var error = await Check.ThrowsAsync<InvalidOperationException>(() => http.GetAsync(fixture.Api.Url));
+                    Check.Contains("AllowAutoRedirect = false", error.Message);
+                }
+                Check.Equal(1, fixture.Api.Requests.Count);
+            }
+        }
+
+        [Test]
         public static async Task Response_to_a_redirected_request_is_not_observed()
         {
-            TinyApi otherApi = null;
-            using (otherApi = new TinyApi(request => TinyApi.Response("401 Unauthorized", "", RejectedToken)))
-            using (var fixture = new Fixture(DpopMode.Off, request => TinyApi.Response("302 Found", "", "Location: " + otherApi.Url)))
-            using (HttpResponseMessage response = await fixture.Http.GetAsync(fixture.Api.Url))
+            foreach (bool isSameUrl in new[] { false, true })
             {
-                Check.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
-                Check.Equal(null, otherApi.Requests.Single().Header("Authorization"), "the token is not sent to another origin");
-                Check.Equal(1, fixture.Sandbox.TokenRequests, "another host cannot make the client drop its token");
-                fixture.Token();
-                Check.Equal(1, fixture.Sandbox.TokenRequests);
+                int received = 0;
+                TinyApi otherApi = null;
+                using (otherApi = new TinyApi(request => TinyApi.Response("401 Unauthorized", "", RejectedToken)))
+                using (var fixture = new Fixture(DpopMode.Off, request =>
+                    isSameUrl && Interlocked.Increment(ref received) > 1 ? TinyApi.Response("401 Unauthorized", "", RejectedToken)
+                    : TinyApi.Response("302 Found", "", "Location: " + (isSameUrl ? "/" : otherApi.Url))))
+                using (var http = new HttpClient(new TangoTokenHandler(fixture.Client, new Following())))
+                using (HttpResponseMessage response = await http.GetAsync(fixture.Api.Url))
+                {
+                    Check.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+                    ApiRequest last = isSameUrl ? fixture.Api.Requests[1] : otherApi.Requests.Single();
+                    Check.Equal(null, last.Header("Authorization"), "the token is not sent to another URL");
+                    Check.Equal(1, fixture.Sandbox.TokenRequests, "another request cannot make the client drop its token");
+                    fixture.Token();
+                    Check.Equal(1, fixture.Sandbox.TokenRequests);
+                }
             }
         }
 
@@ -245,6 +305,29 @@ namespace TangoToken.Tests
             return request.Proof.Contains("\"nonce\":\"n1\"")
                 ? TinyApi.Response("200 OK", "hello")
                 : TinyApi.Response("401 Unauthorized", "nonce, please", NonceChallenge, "DPoP-Nonce: n1");
+        }
+
+        /// <summary>New handlers that follow redirects, unless that is switched off.</summary>
+        private static HttpMessageHandler[] PrimaryHandlers()
+        {
+            return new HttpMessageHandler[]
+            {
+                new HttpClientHandler { UseProxy = false },
+#if NETCOREAPP3_0_OR_GREATER
+                new SocketsHttpHandler { UseProxy = false },
+#endif
+            };
+        }
+
+        /// <summary>Follows redirects, and cannot be told not to.</summary>
+        private sealed class Following : HttpMessageHandler
+        {
+            private readonly HttpMessageInvoker invoker = new HttpMessageInvoker(new HttpClientHandler { UseProxy = false });
+
+            protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellation)
+            {
+                return invoker.SendAsync(request, cancellation);
+            }
         }
 
         private sealed class Fixture : IDisposable
@@ -286,7 +369,9 @@ namespace TangoToken.Tests
         {
             internal readonly System.Collections.Generic.List<Watched> Contents = new System.Collections.Generic.List<Watched>();
 
-            internal Recorder() : base(new HttpClientHandler { UseProxy = false }) { }
+            internal Recorder() : this(new HttpClientHandler { UseProxy = false }) { }
+
+            internal Recorder(HttpMessageHandler inner) : base(inner) { }
 
             protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellation)
             {

@@ -21,7 +21,7 @@ namespace TangoToken.Tests
         public static void Error_names_the_variable_when_its_file_is_missing()
         {
 #if NETCOREAPP3_0_OR_GREATER
-            const string place = "TANGO_TOKEN_LIBRARY (/nowhere.so)";
+            const string place = "The native library cannot be loaded from /nowhere.so, which TANGO_TOKEN_LIBRARY names: correct";
 #else
             const string place = "TANGO_TOKEN_LIBRARY (not read by the netstandard2.0 build of this package)";
 #endif
@@ -47,7 +47,11 @@ namespace TangoToken.Tests
             File.WriteAllText(file, "not a library");
             string output = Probe.Start("generate", Places(file, directory));
             Check.Contains("DllNotFoundException: ", output);
+#if NETCOREAPP3_0_OR_GREATER
+            Check.Contains("cannot be loaded from " + file + ", which TANGO_TOKEN_LIBRARY names", output);
+#else
             Check.Contains("libtango_token.so was not found. Tried: ", output);
+#endif
             Directory.Delete(directory, true);
         }
 

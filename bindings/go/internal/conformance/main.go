@@ -15,6 +15,7 @@ import (
 	"time"
 
 	tangotoken "github.com/tango-token/tango-token/bindings/go"
+	"github.com/tango-token/tango-token/bindings/go/internal/native"
 )
 
 func main() {
@@ -147,7 +148,7 @@ func failure(err error) object {
 		return object{"failed": err.Error()} // an error of the binding, which no case expects
 	}
 	fields := object{
-		"status":                  failed.Status.String(),
+		"status":                  nameInC(failed.Status),
 		"message":                 failed.Message,
 		"http_status":             nil,
 		"oauth_error":             orNull(failed.OAuthError),
@@ -164,6 +165,15 @@ func failure(err error) object {
 		fields["retry_after_seconds"] = int64(failed.RetryAfter / time.Second)
 	}
 	return object{"error": fields}
+}
+
+// nameInC returns the name of a status in the cases.
+func nameInC(status tangotoken.Status) string {
+	library, err := native.Load()
+	if err != nil {
+		panic(err)
+	}
+	return native.Copied(library.StatusName(int32(status)))
 }
 
 func orNull(s string) any {

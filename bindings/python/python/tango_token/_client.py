@@ -25,18 +25,21 @@ class Client(_native.Client):
             Default: that of the environment. Variable: ``TANGO_TOKEN_URL``.
         client_id: The client ID, from the Tango portal under OAuth client credentials. Required. Variable:
             ``TANGO_CLIENT_ID``.
-        client_secret: The client secret that belongs to the client ID. Required. Variable: ``TANGO_CLIENT_SECRET``.
+        client_secret: The client secret that belongs to the client ID. Required. Variable: ``TANGO_CLIENT_SECRET``, or
+            ``TANGO_CLIENT_SECRET_FILE`` for a file that holds the value.
         username: The user name of the service account, from the Tango portal under OAuth service accounts. Required.
             Variable: ``TANGO_USERNAME``.
-        password: The password of the service account. Required. Variable: ``TANGO_PASSWORD``.
+        password: The password of the service account. Required. Variable: ``TANGO_PASSWORD``, or
+            ``TANGO_PASSWORD_FILE`` for a file that holds the value.
         audience: The audience: ``24h`` or ``5min`` for a token of that lifetime; any other audience is sent exactly as
             written. Default: ``24h``. Variable: ``TANGO_AUDIENCE``.
         scope: The scope to request (RFC 6749 section 3.3). Default: ``raas.all``. Variable: ``TANGO_SCOPE``.
         ca_file: A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls
             the API has a setting of its own. Default: the system's certificates. Variable: ``TANGO_CA_FILE``.
-        proxy: ``system`` (``HTTPS_PROXY``, ``NO_PROXY`` and the like), ``none``, or the URL of an HTTP or SOCKS proxy,
-            which can contain a password. Default: ``system``. Variable: ``TANGO_PROXY``.
-        user_agent: The ``User-Agent`` header to send. Default: ``tango-token/VERSION``. Variable: ``TANGO_USER_AGENT``.
+        proxy: ``system`` (``HTTPS_PROXY``, ``NO_PROXY`` and the like), ``none``, or the URL of an HTTP or SOCKS5 proxy,
+            which can contain a user name and a password. Default: ``system``. Variable: ``TANGO_PROXY``.
+        user_agent: The ``User-Agent`` header to send, in ASCII. Default: ``tango-token/VERSION``. Variable:
+            ``TANGO_USER_AGENT``.
         connect_timeout: The time limit for one connection to be established, TLS included. In seconds or as a
             ``timedelta``, 1 ms to 10 min. Default: 5 seconds. Variable: ``TANGO_CONNECT_TIMEOUT_MS``.
         attempt_timeout: The time limit for one request, response included. In seconds or as a ``timedelta``, 1 ms to 10
@@ -47,14 +50,15 @@ class Client(_native.Client):
             unencrypted. Default: no. Variable: ``TANGO_ALLOW_PLAIN_HTTP``.
         api_url: The API that tokens are for, as an absolute URL. Headers are made for its origin only. Default: that of
             the environment. Variable: ``TANGO_API_URL``.
-        allowed_origins: Further origins that may receive tokens, each given as a URL. In code they replace those of the
-            variable. Variable: ``TANGO_ALLOWED_ORIGINS``.
+        allowed_origins: Further origins that may receive tokens, such as ``https://api.example``, without a path. In
+            code they replace those of the variable. Variable: ``TANGO_ALLOWED_ORIGINS``.
         dpop: Whether tokens are bound to a key (RFC 9449). ``"off"``, ``"optional"`` or ``"required"``. Default:
             ``off``. Variable: ``TANGO_DPOP``.
-        dpop_key_file: A file with the key to which tokens are bound, in PEM or as a JWK. Default: each client generates
-            an ES256 key. Variable: ``TANGO_DPOP_KEY_FILE``.
-        dpop_key: The key to which tokens are bound, instead of ``dpop_key_file``. Default: each client generates an
-            ES256 key.
+        dpop_key_file: A file with the key to which tokens are bound, in PEM or as a JWK. ``dpop`` has to be set as
+            well. A file that every user of the machine can write to is refused; one that every user can read causes a
+            warning in the log. Default: each client generates an ES256 key. Variable: ``TANGO_DPOP_KEY_FILE``.
+        dpop_key: The key to which tokens are bound, instead of ``dpop_key_file``. ``dpop`` has to be set as well.
+            Default: each client generates an ES256 key.
         cache: Where the token outlives the process and is shared: ``memory`` (nowhere), ``file`` (a directory in the
             user's cache directory), ``file:/another/directory``, or the URL of a Redis server, ``redis://`` or
             ``rediss://[user:password@]host[:port][/db]``. With ``?cluster=true`` the server is a node of a cluster, and

@@ -46,10 +46,12 @@ class TangoError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # By default pickle would call the class with `args` alone, without the required keyword.
-        return _restore, (type(self), self.args, self.__dict__)
+        return restore, (type(self), self.args, self.__dict__)
 
 
-def _restore(kind: type[TangoError], args: tuple[object, ...], fields: dict[str, object]) -> TangoError:
+def restore(kind: type[TangoError], args: tuple[object, ...], fields: dict[str, object]) -> TangoError:
+    """Returns a pickled exception."""
     error = kind.__new__(kind, *args)
+    error.args = args  # OSError sets it in __init__ only
     error.__dict__.update(fields)
     return error

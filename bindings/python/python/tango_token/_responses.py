@@ -8,6 +8,9 @@ if TYPE_CHECKING:
 
     from tango_token import Authorization, Client
 
+# The headers of an authorization, which are valid for one request.
+HEADERS = ("Authorization", "DPoP")
+
 
 def should_retry(
     client: Client, authorization: Authorization, http_status: int, header: Callable[[str], str | None]
@@ -20,3 +23,8 @@ def should_retry(
         www_authenticate=header("WWW-Authenticate"),
         date=header("Date"),
     )
+
+
+def is_refusal(http_status: int) -> bool:
+    """Whether a request may have been refused because it had no token: servers do not always respond with 401."""
+    return 400 <= http_status < 500

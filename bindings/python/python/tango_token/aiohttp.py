@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from collections.abc import Awaitable
 
-from tango_token import Authorization, Client
+from aiohttp import ClientError, ClientHandlerType, ClientRequest, ClientResponse
+
+from tango_token import Authorization, Client, TangoError
+from tango_token._error import restore
 from tango_token._responses import should_retry
 
 __all__ = ["TangoAuth"]
@@ -17,7 +20,9 @@ class TangoAuth:
     other requests use up the nonces. A refusal that it would not change is raised as a ``TangoError``. If the body cannot
     be sent again, the refusal is returned, and the next request uses what was learned.
 
-    A redirect to an origin that must not receive tokens raises ``InvalidArgument``.
+    Each request that follows a redirect has a proof of its own. A redirect to an origin that must not receive tokens
+    raises ``InvalidArgument``. Where there is no token because of the network, the error is a ``TangoError`` and also an
+    ``aiohttp.ClientError``.
 
     Args:
         client: the client that provides the tokens; any number of sessions may share it.
@@ -27,10 +32,10 @@ class TangoAuth:
         self._client = client
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        authorization = await self._client.aauthorize(request.method, str(request.url))
+        authorization = await _result(self._client.aauthorize(request.method, str(request.url)))
         response = await _send(request, handler, authorization)
         while self._should_retry(authorization, response) and not getattr(request.body, "consumed", False):
-            authorization = await self._client.aauthorize_again(authorization)
+            authorization = await _result(self._client.aauthorize_again(authorization))
             response = await _send(request, handler, authorization)
         return response
 
@@ -48,3 +53,23 @@ async def _send(request: ClientRequest, handler: ClientHandlerType, authorizatio
         # Reads the body to its end, so that the connection can be reused.
         await response.read()
     return response
+
+
+async def _result(authorizing: Awaitable[Authorization]) -> Authorization:
+    """Waits for an authorization. aiohttp replaces every ``OSError`` of a middleware that is no error of its own."""
+    try:
+        return await authorizing
+    except TangoError as error:
+        error.__class__ = _CLIENT_ERRORS.get(type(error), type(error))
+        raise
+
+
+def _as_client_error(kind: type[TangoError]) -> type[TangoError]:
+    def reduce(error: TangoError) -> tuple[object, ...]:
+        return restore, (kind, error.args, error.__dict__)  # pickle finds only classes that a module contains
+
+    names = {"__module__": kind.__module__, "__doc__": kind.__doc__, "__reduce__": reduce}
+    return type(kind.__name__, (kind, ClientError), names)
+
+
+_CLIENT_ERRORS = {kind: _as_client_error(kind) for kind in TangoError.__subclasses__() if OSError in kind.__mro__}

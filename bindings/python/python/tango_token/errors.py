@@ -33,28 +33,28 @@ __all__ = [
 ]
 
 
-class InvalidArgument(TangoError):
-    """An argument is invalid: None, not UTF-8, a number outside its enum, or a URL whose origin may get no token."""
+class InvalidArgument(TangoError, ValueError):
+    """An argument is invalid: None, not UTF-8, a number outside its enum, or a URL whose origin may get no token. Also a ``ValueError``."""
 
 
-class InvalidConfiguration(TangoError):
-    """The configuration is incomplete or contradicts itself. The message names each setting to change."""
+class InvalidConfiguration(TangoError, ValueError):
+    """The configuration is incomplete or contradicts itself. The message names each setting to change. Also a ``ValueError``."""
 
 
-class ConnectFailed(TangoError):
-    """No connection to the server or the proxy could be made; nothing was sent. Check host name, network and proxy."""
+class ConnectFailed(TangoError, ConnectionError):
+    """No connection to the server or the proxy could be made; nothing was sent. Check host name, network and proxy. Also a ``ConnectionError``."""
 
 
-class TlsFailed(TangoError):
-    """The TLS handshake failed: the certificate is not trusted, there is no common TLS version, or the server requires a client certificate. The server read no request."""
+class TlsFailed(TangoError, ConnectionError):
+    """The TLS handshake failed: the certificate is not trusted, there is no common TLS version, or the server requires a client certificate. The server read no request. Also a ``ConnectionError``."""
 
 
-class TimedOut(TangoError):
-    """A deadline passed before a token arrived. If the request had been sent, the server may have issued a token anyway."""
+class TimedOut(TangoError, TimeoutError):
+    """A deadline passed before a token arrived. If the request had been sent, the server may have issued a token anyway. Also a ``TimeoutError``."""
 
 
-class ConnectionLost(TangoError):
-    """The connection broke after the request was sent. The server may have issued a token anyway."""
+class ConnectionLost(TangoError, ConnectionError):
+    """The connection broke after the request was sent. The server may have issued a token anyway. Also a ``ConnectionError``."""
 
 
 class CredentialsRefused(TangoError):
@@ -97,8 +97,8 @@ class Internal(TangoError):
     """The library has a defect, or the machine is out of resources. Please report the message."""
 
 
-class KeyRejected(TangoError):
-    """A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its public key."""
+class KeyRejected(TangoError, ValueError):
+    """A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its public key. Also a ``ValueError``."""
 
 
 class SigningFailed(TangoError):

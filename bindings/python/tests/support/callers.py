@@ -18,37 +18,53 @@ from tango_token import Client
 
 
 class Caller(Protocol):
-    def __call__(self, client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None) -> int: ...
+    def __call__(
+        self, client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None, follow: bool = True
+    ) -> int: ...
 
 
-def with_requests(client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None) -> int:
+def with_requests(
+    client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None, follow: bool = True
+) -> int:
     with requests.Session() as session:
         session.auth = tango_token.requests.TangoAuth(client)
         session.verify = ca_file
         session.trust_env = False
-        return session.request(method, url, data=body, timeout=10).status_code
+        return session.request(method, url, data=body, timeout=10, allow_redirects=follow).status_code
 
 
-def with_httpx(client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None) -> int:
+def with_httpx(
+    client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None, follow: bool = True
+) -> int:
     auth = tango_token.httpx.TangoAuth(client)
-    with httpx.Client(auth=auth, verify=trust(ca_file), trust_env=False) as session:
+    with httpx.Client(auth=auth, verify=trust(ca_file), trust_env=False, follow_redirects=follow) as session:
         return session.request(method, url, content=body, timeout=10).status_code
 
 
-def with_httpx_async(client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None) -> int:
+def with_httpx_async(
+    client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None, follow: bool = True
+) -> int:
     async def call() -> int:
         auth = tango_token.httpx.TangoAuth(client)
         async with httpx.AsyncClient(auth=auth, verify=trust(ca_file), trust_env=False) as session:
-            return (await session.request(method, url, content=as_async(body), timeout=10)).status_code
+            response = await session.request(
+                method, url, content=as_async(body), timeout=10, follow_redirects=follow
+            )
+            return response.status_code
 
     return asyncio.run(call())
 
 
-def with_aiohttp(client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None) -> int:
+def with_aiohttp(
+    client: Client, ca_file: str, url: str, *, method: str = "GET", body: Any = None, follow: bool = True
+) -> int:
     async def call() -> int:
         middleware = tango_token.aiohttp.TangoAuth(client)
         async with aiohttp.ClientSession(middlewares=[middleware]) as session:
-            async with session.request(method, url, data=as_async(body), ssl=trust(ca_file)) as response:
+            sending = session.request(
+                method, url, data=as_async(body), ssl=trust(ca_file), allow_redirects=follow
+            )
+            async with sending as response:
                 await response.read()
                 return response.status
 

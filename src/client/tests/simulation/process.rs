@@ -128,8 +128,8 @@ impl SimulatedProcess {
 struct ProcessComponents(Arc<SimulatedProcess>);
 
 impl Components for ProcessComponents {
-    fn endpoint(&self, settings: &Settings, _: &Arc<ServerClock>) -> Result<Arc<dyn TokenSource>, Error> {
-        Ok(Arc::new(QuotaServer { process: Arc::clone(&self.0), settings: settings.clone() }))
+    fn endpoint(&self, settings: &Settings, _: &Arc<ServerClock>) -> Arc<dyn TokenSource> {
+        Arc::new(QuotaServer { process: Arc::clone(&self.0), settings: settings.clone() })
     }
 
     fn store(&self, _: &Settings, names: &Names) -> Option<Box<dyn Store>> {

@@ -1,0 +1,54 @@
+//! The file of a private key: its permissions and its content.
+
+use std::fs::{File, Metadata};
+use std::io::Read;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+/// Larger than any key.
+const MAX_LENGTH: usize = 64 * 1024;
+
+/// Returns the content of a key file. Refuses a file that every user can write to, because then anyone can exchange the
+/// key; warns of one that more users than needed can read or write. Links are followed, as secrets of Kubernetes need.
+pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let metadata = file.metadata().map_err(|error| error.to_string())?;
+    check_permissions(path, &metadata)?;
+    // The whole capacity at once: a vector that grows leaves copies of the key in freed memory.
+    let mut content = Zeroizing::new(Vec::with_capacity(MAX_LENGTH + 1));
+    file.take(MAX_LENGTH as u64 + 1).read_to_end(&mut content).map_err(|error| error.to_string())?;
+    if content.len() > MAX_LENGTH {
+        return Err("the file is larger than 64 KiB, and no key is".into());
+    }
+    Ok(content)
+}
+
+#[cfg(unix)]
+fn check_permissions(path: &Path, metadata: &Metadata) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+
+    const OTHERS_WRITE: u32 = 0o002;
+    const OTHERS_READ: u32 = 0o004;
+    const GROUP_WRITES: u32 = 0o020;
+
+    let mode = metadata.permissions().mode();
+    // The permissions of a pipe, such as /dev/stdin, do not say who can reach it.
+    if !metadata.is_file() {
+        return Ok(());
+    }
+    if mode & OTHERS_WRITE != 0 {
+        return Err("every user of this machine can write to the file, and so exchange the key: use chmod 600".into());
+    }
+    if mode & (OTHERS_READ | GROUP_WRITES) != 0 {
+        let whom = if mode & OTHERS_READ != 0 { "every user of this machine can read" } else { "its group can change" };
+        tracing::warn!("{whom} the DPoP key file {}; use chmod 600", path.display());
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the shape that Unix needs")]
+fn check_permissions(_: &Path, _: &Metadata) -> Result<(), String> {
+    Ok(())
+}
