@@ -222,17 +222,8 @@ impl TokenEndpoint {
             _ if is_too_long && (is_malformed || outcome.is_ok()) => {
                 Err(unusable(response, "is longer than 64 KiB".into(), redactor))
             }
-            _ => outcome.map(|token| self.without_secret_scope(token, redactor)),
+            _ => outcome,
         }
-    }
-
-    /// Replaces a scope that contains a secret, because programs show and log scopes.
-    fn without_secret_scope(&self, mut token: TokenResponse, redactor: &Redactor) -> TokenResponse {
-        if redactor.clone().with(token.access_token.expose_secret()).finds_secret_in(&token.scope) {
-            tracing::warn!("the server sent a scope that contains a secret; the requested scope is assumed");
-            token.scope.clone_from(&self.requested_scope);
-        }
-        token
     }
 
     /// Returns a redactor that knows the configured secrets and the token that is held.

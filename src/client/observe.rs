@@ -3,7 +3,7 @@
 use super::Client;
 use super::authorize::{Authorization, RetryReason};
 use crate::api::{Challenges, Refusal};
-use crate::dpop::is_nonce;
+use crate::dpop::{NonceHeader, is_nonce};
 use crate::error::{Error, ServerResponse, Status};
 use crate::secret::Redactor;
 use crate::token::Token;
@@ -77,7 +77,7 @@ impl Client {
         }
         let redactor = self.redactor(&authorization.token);
         Err(match challenges.refusal {
-            Some(refusal) => self.given_up(&refusal, &redactor),
+            Some(refusal) => self.given_up(&refusal, response.dpop_nonce, &redactor),
             None => without_reason(&redactor.clean(header.unwrap_or_default()), challenges.is_valid),
         })
     }
@@ -113,15 +113,16 @@ impl Client {
         }
     }
 
-    fn given_up(&self, refusal: &Refusal, redactor: &Redactor) -> Error {
+    fn given_up(&self, refusal: &Refusal, nonce: Option<&str>, redactor: &Redactor) -> Error {
         let code = redactor.clean(&refusal.error);
         let description = refusal.description.as_ref().map(|text| redactor.clean(text));
         let said = description.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
         let (status, message) = match code.as_str() {
-            USE_DPOP_NONCE => (
-                Status::ProofRefused,
-                "the API wants a proof with another nonce, and sent none, or refuses the one it sent",
-            ),
+            USE_DPOP_NONCE => {
+                let problem = NonceHeader::of_value(nonce).problem();
+                let message = format!("the API requires a nonce in the DPoP proof, and sent {problem}");
+                return refused(Status::ProofRefused, message + &said, Some(code), description);
+            }
             "invalid_dpop_proof" => (Status::ProofRefused, "the API refuses the DPoP proof"),
             "invalid_token" => (Status::TokenRefused, "the API rejects the token, and there is no other to try"),
             _ => (Status::TokenRefused, "the API refuses the token for a reason that another token does not change"),

@@ -1,5 +1,5 @@
-//! The refusal by the daily limit. Tango documents its words, not its format, so they are looked for wherever a response
-//! can have them.
+//! The refusal by the daily limit. Tango documents its words, not its format, so they are looked for wherever a
+//! response can have them.
 
 use super::markup;
 use crate::visible;

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_document() {
+    fn other_strings_are_no_document() {
         for text in ["", " ", "\0", "Unauthorized", "<html>", "5", "\"x\"", "null", "a{}", "{1 2}", "[1 2]", ")]}'{}"] {
             assert_eq!(value(text), None, "{text:?}");
         }

@@ -120,7 +120,8 @@ mod tests {
     proptest! {
         #[test]
         fn whole_seconds_are_exact(seconds in 0..MAX_LIFETIME.as_secs()) {
-            for value in [json!(seconds), json!(seconds.to_string()), json!(seconds as f64)] {
+            let fraction: Value = serde_json::from_str(&format!("{seconds}.0")).unwrap();
+            for value in [json!(seconds), json!(seconds.to_string()), fraction] {
                 prop_assert_eq!(of(Some(&value), DAY).as_secs(), seconds);
             }
         }

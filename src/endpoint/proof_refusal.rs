@@ -23,7 +23,7 @@ const REPORT: &str = "give the request ID to the operator of the server";
 
 /// Returns whether a refusal is about the proof. Some servers say so in the description of `invalid_request` only.
 pub(super) fn is_about_proofs(said: &ServerResponse) -> bool {
-    texts(said).any(|text| text.to_ascii_lowercase().contains("dpop"))
+    sentences(said).any(|text| text.to_ascii_lowercase().contains("dpop"))
 }
 
 /// Returns the meaning of such a refusal.
@@ -49,11 +49,11 @@ pub(super) fn meaning(response: &Received<'_>, said: &ServerResponse, context: &
 }
 
 fn says(said: &ServerResponse, words: &[&str]) -> bool {
-    let mut said = texts(said).flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+    let mut said = sentences(said).flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
     said.any(|word| words.iter().any(|known| word.eq_ignore_ascii_case(known)))
 }
 
-fn texts(said: &ServerResponse) -> impl Iterator<Item = &str> {
-    let texts = [&said.oauth_error, &said.oauth_error_description, &said.i18n_key, &said.server_message];
-    texts.into_iter().flatten().map(String::as_str)
+fn sentences(said: &ServerResponse) -> impl Iterator<Item = &str> {
+    let sentences = [&said.oauth_error, &said.oauth_error_description, &said.i18n_key, &said.server_message];
+    sentences.into_iter().flatten().map(String::as_str)
 }
