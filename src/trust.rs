@@ -215,10 +215,13 @@ mod tests {
         assert_eq!(trust.given_authorities().unwrap().unwrap().len(), 2);
         let damaged = "-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----\n";
         for (content, what) in [
-            ("", "holds no PEM certificate"),
-            ("no certificate", "holds no PEM certificate"),
-            ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "not a file of PEM certificates"),
-            (&damaged.replace("CERTIFICATE", "PRIVATE KEY"), "holds a private key, and no PEM certificate"),
+            ("", "the file is empty"),
+            ("no certificate", "the file holds no PEM certificate"),
+            (
+                "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+                "the file is not a file of PEM certificates: one of its blocks is damaged or has no end",
+            ),
+            (&damaged.replace("CERTIFICATE", "PRIVATE KEY"), "the file holds a private key, and no PEM certificate"),
             (damaged, "what its certificate 1 contains is not one of X.509"),
             (&format!("{}{damaged}", certificate()), "what its certificate 2 contains is not one of X.509"),
         ] {
