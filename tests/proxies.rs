@@ -3,7 +3,7 @@
 mod support;
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use support::fresh_directory;
@@ -76,7 +76,7 @@ fn proxy_inside_tls_needs_a_trusted_certificate() {
 }
 
 /// Makes a file of two authorities.
-fn both(one: &PathBuf, other: &str) -> PathBuf {
+fn both(one: &Path, other: &str) -> PathBuf {
     let path = fresh_directory("both-authorities").join("authorities.pem");
     let read = |path: &dyn AsRef<std::path::Path>| std::fs::read_to_string(path).unwrap();
     std::fs::write(&path, read(one) + &read(&other)).unwrap();

@@ -206,7 +206,10 @@ impl Options {
             },
             Some("none") => Ok(None),
             Some(_) if loopback_only => Err(format!("{label} needs an https:// token_url, or allow_plain_http")),
-            Some(url) if url.contains("://") => ProxyServer::parse(label, url).map(Some),
+            Some(url) if url.contains("://") => {
+                characters::name(url).map_err(|problem| format!("{label} {problem}"))?;
+                ProxyServer::parse(label, url).map(Some)
+            }
             Some(_) => Err(format!("{label} must be `system`, `none`, or the URL of a proxy")),
         }
     }
