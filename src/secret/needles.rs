@@ -146,8 +146,9 @@ fn only_ascii(text: &str) -> Secret {
 
 /// Returns letters and digits alone, without the prefix of hexadecimal numbers.
 fn only_alphanumeric(text: &str) -> Secret {
-    let digits = Zeroizing::new(text.replace("0x", ""));
-    collect(text, digits.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()))
+    let lower = Zeroizing::new(text.to_ascii_lowercase());
+    let digits = Zeroizing::new(lower.replace("0x", ""));
+    collect(text, digits.chars().filter(char::is_ascii_alphanumeric))
 }
 
 fn lower_case(text: &str) -> Secret {
