@@ -79,7 +79,7 @@ fn proxy_inside_tls_needs_a_trusted_certificate() {
 fn both(one: &Path, other: &str) -> PathBuf {
     let path = fresh_directory("both-authorities").join("authorities.pem");
     let read = |path: &dyn AsRef<std::path::Path>| std::fs::read_to_string(path).unwrap();
-    std::fs::write(&path, read(one) + &read(&other)).unwrap();
+    std::fs::write(&path, read(&one) + &read(&other)).unwrap();
     path
 }
 

@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn invalid_bytes_are_replaced() {
-        assert_eq!(*decode(b"caf\xe9 \xf0\x9f ok"), "caf\u{fffd} \u{fffd} ok");
+        assert_eq!(*decode(b"a\xe9 \xf0\x9f ok"), "a\u{fffd} \u{fffd} ok");
         assert_eq!(*decode(b"\xff\xfea\0\x3d\xd8b\0c"), "a\u{fffd}b", "a lone surrogate, and half a unit");
         for short in [&b""[..], b"\0", b"a\0", b"\xef\xbb\xbf", b"\xff\xfe"] {
             decode(short);
