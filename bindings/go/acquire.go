@@ -102,5 +102,6 @@ func (c *Client) finish(result outcome, generation int) (*Token, error) {
 // contextError returns the error of a call whose context has ended.
 func contextError(ctx context.Context) error {
 	message := "the context of the call ended before there was a token: " + context.Cause(ctx).Error()
-	return &Error{Status: ErrCancelled, Message: message, RetryAfter: -1, cause: errors.Join(ctx.Err(), context.Cause(ctx))}
+	cause := errors.Join(ctx.Err(), context.Cause(ctx))
+	return &Error{Status: ErrCancelled, Message: message, RetryAfter: -1, cause: cause}
 }

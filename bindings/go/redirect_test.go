@@ -145,13 +145,17 @@ func TestRequestThatNetHTTPRepeatsWithTheSameProofIsSentAgainWithAnotherProof(t 
 	if response.StatusCode != 200 {
 		t.Errorf("%s %s %v", response.Status, content, tangotoken.Refusal(response))
 	}
-	sent := api.sent()
-	if len(sent) != 3 || sent[0].Headers["dpop"] != sent[1].Headers["dpop"] || sent[1].Headers["dpop"] == sent[2].Headers["dpop"] {
-		t.Fatalf("%v", sent)
+	var proofs []any
+	for _, request := range api.sent() {
+		proofs = append(proofs, request.Headers["dpop"])
+	}
+	if len(proofs) != 3 || proofs[0] != proofs[1] || proofs[1] == proofs[2] {
+		t.Fatalf("%v", proofs)
 	}
 	api.server.Script(reused)
-	if response, _ = api.call(t, "GET", "/accounts", nil); !errors.Is(tangotoken.Refusal(response), tangotoken.ErrProofRefused) {
-		t.Errorf("a proof that was sent once is not replaced: %v", tangotoken.Refusal(response))
+	response, _ = api.call(t, "GET", "/accounts", nil)
+	if refusal := tangotoken.Refusal(response); !errors.Is(refusal, tangotoken.ErrProofRefused) {
+		t.Errorf("a proof that was sent once is not replaced: %v", refusal)
 	}
 	if sent := api.sent(); len(sent) != 1 {
 		t.Errorf("%d requests", len(sent))
