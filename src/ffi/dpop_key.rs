@@ -2,9 +2,9 @@
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::OnceLock;
 
 use libc::c_char;
+use once_cell::sync::OnceCell;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::ErrorObject;
@@ -16,7 +16,7 @@ use crate::error::{Error, Status};
 pub struct KeyObject {
     pub(super) key: DpopKey,
     /// Set by the first `tango_dpop_key_to_pem`, because the string is borrowed from this object.
-    pem: OnceLock<SecretString>,
+    pem: OnceCell<SecretString>,
 }
 
 /// Signs a message with a private key that this process does not hold. `*signature_length` is the size of `signature`
@@ -166,13 +166,8 @@ pub unsafe extern "C" fn tango_dpop_key_to_pem(
         let object = required(key, "key")?;
         // SAFETY: the header's contract for out-parameters; const and mutable pointers have one layout.
         let out = unsafe { Out::new(pem.cast::<*mut c_char>(), "pem") }?;
-        if object.pem.get().is_none() {
-            let pem = object.key.to_pem()?;
-            // Another thread may have set it meanwhile, to the same string.
-            let _ = object.pem.set(with_nul(&pem));
-        }
-        let pem = object.pem.get().map_or(ptr::null(), |pem| pem.expose_secret().as_ptr());
-        out.give(pem.cast::<c_char>().cast_mut());
+        let pem = object.pem.get_or_try_init(|| object.key.to_pem().map(|pem| with_nul(&pem)))?;
+        out.give(pem.expose_secret().as_ptr().cast::<c_char>().cast_mut());
         Ok(())
     })
 }
@@ -185,7 +180,7 @@ pub extern "C" fn tango_dpop_key_free(key: Option<Box<KeyObject>>) {
 
 impl KeyObject {
     pub(super) fn new(key: DpopKey) -> Self {
-        Self { key, pem: OnceLock::new() }
+        Self { key, pem: OnceCell::new() }
     }
 }
 
