@@ -138,6 +138,8 @@ fn thrown_and_returned_errors_have_every_field() {
             "i18n_key=a.key",
             "server_message=words",
             "request_id=r-1",
+            // Waiting does not correct a credential.
+            "retry_after=(none)",
         ] {
             assert_eq!(count(line), 2, "{under:?}: {line}\n{lines}");
         }
@@ -146,7 +148,6 @@ fn thrown_and_returned_errors_have_every_field() {
             2,
             "{under:?}: {lines}"
         );
-        assert!(!lines.contains("retry_after="), "waiting does not correct a credential: {under:?}: {lines}");
     });
 }
 
@@ -183,9 +184,10 @@ fn callback_is_destroyed_once_whatever_is_destroyed_before_it() {
 
 #[test]
 fn exception_that_leaves_a_callback_ends_the_program_with_its_message() {
-    let sandbox = Sandbox::start(&[]);
     let program = source("throwing_callback").build(Under::Nothing);
     for (kind, reason) in [("acquire", "thrown by the callback"), ("log", "thrown by the log")] {
+        // A sandbox for each: the first program ends with a token that nobody gets back.
+        let sandbox = Sandbox::start(&[]);
         let output = program.command(&sandbox).arg(kind).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{kind}: {said}");
