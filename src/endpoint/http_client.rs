@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::Failure;
-use super::connector::{BadConfiguration, BoxError, Connector, read_trust};
+use super::connector::Connector;
+use super::dialer::{BadConfiguration, BoxError, read_trust};
 use super::proxy;
 use super::proxy_failure::ProxyFailure;
 use super::transport;

@@ -1,8 +1,7 @@
 //! Refusals that concern DPoP (RFC 9449): which setting or clock to look at.
 
-use super::outcome::Received;
-use super::refusal::Meaning;
-use super::response::RequestContext;
+use super::meaning::Meaning;
+use super::received::{Received, RequestContext};
 use crate::dpop::NonceHeader;
 use crate::error::{ServerResponse, Status};
 use crate::failure_kind::FailureKind;
