@@ -18,6 +18,7 @@ const OLDEST_FORMAT: u64 = 1;
 /// Further entries of a list in a ledger are ignored.
 const MAX_SUSPECTS: usize = 16;
 const MAX_SERVERS: usize = 16;
+
 /// The content of a ledger entry, as one identity of the client sees it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LedgerFile {
