@@ -1,5 +1,6 @@
 //! The configuration of a client: credentials, servers, limits, DPoP and the cache.
 
+mod authorities;
 mod binding;
 mod cache;
 mod characters;

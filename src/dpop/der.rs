@@ -1,4 +1,4 @@
-//! The outer structure of keys in DER, to say what a key is that cannot be used. Nothing in here verifies a key.
+//! The elements of DER, and what a key in it is, so that messages can say so. Nothing in here verifies a key.
 
 /// What a document in DER is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +35,11 @@ pub(super) enum KeyKind<'a> {
     Unknown,
 }
 
-const INTEGER: u8 = 0x02;
+pub(super) const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
 const OBJECT_IDENTIFIER: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
+pub(super) const SEQUENCE: u8 = 0x30;
 /// `parameters` in SEC1.
 const TAGGED_0: u8 = 0xa0;
 
