@@ -12,8 +12,8 @@ pub(super) fn client_id(id: &str) -> Checked {
     blanks_inside_only(id)
 }
 
-/// Checks a client secret. It may begin and end with blanks. RFC 6749 appendix A.2 allows ASCII only, but the server has
-/// chosen the secret, and appendix B says how any other character is sent.
+/// Checks a client secret. It may begin and end with blanks. RFC 6749 appendix A.2 allows ASCII only, but the server
+/// has chosen the secret, and appendix B says how any other character is sent.
 pub(super) fn client_secret(secret: &str) -> Checked {
     no_control(secret)
 }

@@ -1,6 +1,6 @@
 //! The elements of DER, and what a key in it is, so that messages can say so. Nothing in here verifies a key.
 
-/// What a document in DER is.
+/// The kinds of documents in DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DerDocument<'a> {
     /// An unencrypted private key: PKCS#8 (RFC 5208), SEC1 (RFC 5915) or PKCS#1 (RFC 8017).

@@ -37,8 +37,8 @@ fn from_sec1(der: &[u8]) -> Option<Signer> {
         .find_map(|algorithm| EcdsaKeyPair::from_private_key_der(algorithm, der).map(Signer::Ecdsa).ok())
 }
 
-/// Returns the key in PKCS#1 if it is an RSA-PSS key, which may be used for PSS only (RFC 4055 section 1.2), and can make
-/// signatures of PS256.
+/// Returns the key in PKCS#1 if it is an RSA-PSS key, which may be used for PSS only (RFC 4055 section 1.2), and can
+/// make signatures of PS256.
 fn pss_key(pkcs8: &[u8]) -> Option<&[u8]> {
     match DerDocument::read(pkcs8) {
         DerDocument::PrivateKey(KeyKind::RsaPss { parameters, pkcs1 }) if KeyKind::allows_ps256(parameters) => {

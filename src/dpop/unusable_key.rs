@@ -1,4 +1,4 @@
-//! What an input is that holds no usable private key, and the command that converts it. No message repeats the input.
+//! Says what an input without a usable private key is, and which command converts it. No message repeats the input.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! What a person is told when a proxy makes no connection. Each message names the proxy and the setting to change.
+//! The failures of proxies. Each message names the proxy and the setting to change.
 
 use std::error::Error as StdError;
 use std::fmt;
