@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 
-/// Returns the chain of sources of an error, including those wrapped in an `io::Error` or an `Arc`, from the outermost to
-/// the innermost.
+/// Returns the chain of sources of an error, including those wrapped in an `io::Error` or an `Arc`, from the outermost
+/// to the innermost.
 pub(crate) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| {
         if let Some(shared) = error.downcast_ref::<Arc<dyn StdError + Send + Sync>>() {

@@ -59,7 +59,7 @@ struct Inner {
     /// One update of the snapshot at a time.
     writer: ProcessLocal<Mutex<()>>,
     process: ProcessLocal<ProcessState>,
-    /// Where tokens may be sent.
+    /// The origins that may receive tokens.
     origins: Origins,
     server_clock: Arc<ServerClock>,
 }
@@ -114,7 +114,8 @@ impl Client {
         }
     }
 
-    /// The same for asynchronous callers, in any runtime. Dropping the future disturbs nobody else who waits.
+    /// The same as [`acquire`](Self::acquire) for asynchronous callers, in any runtime. Dropping the future disturbs
+    /// nobody else who waits.
     pub fn acquire_async(&self) -> impl Future<Output = Result<Token, Error>> + Send + 'static {
         let client = self.clone();
         async move {
@@ -212,8 +213,8 @@ impl Inner {
     }
 }
 
-/// Whether what failed with `former` settings is to be tried with `newest` ones: others, and not known to fail in the
-/// same way.
+/// Returns whether what failed with `former` settings is to be tried with `newest` ones: others, and not known to fail
+/// in the same way.
 fn is_superseded(former: &Settings, newest: &Settings, error: &Error) -> bool {
     let are_corrected = || !former.request.has_the_secrets_of(&newest.request);
     !former.request.is_of_the_same(&newest.request) || (error.status() == Status::CredentialsRefused && are_corrected())

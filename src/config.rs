@@ -1,5 +1,6 @@
 //! The configuration of a client: credentials, servers, limits, DPoP and the cache.
 
+mod authorities;
 mod binding;
 mod cache;
 mod characters;
@@ -92,7 +93,7 @@ pub struct Config {
     loaded: Options,
 }
 
-/// Where the token outlives the process.
+/// The place where the token outlives the process.
 #[derive(Clone)]
 enum CacheSource {
     /// `memory`, `file`, `file:` and a directory, or the URL of a Redis server, which can contain a password.
@@ -115,7 +116,7 @@ impl fmt::Debug for CacheSource {
     }
 }
 
-/// Where the key comes from to which tokens are bound.
+/// The source of the key to which tokens are bound.
 #[derive(Clone, Debug)]
 enum KeySource {
     Given(DpopKey),

@@ -1,7 +1,7 @@
 //! Deadlines that look at the work before they look at the clock.
 //!
-//! A process can be stopped, a machine can sleep and a thread can be held up. When it goes on, the deadline has passed and the
-//! response lies in the socket: it cost a token, so it is read before time is declared over.
+//! A process can be stopped, a machine can sleep and a thread can be held up. When it goes on, the deadline has passed
+//! and the response lies in the socket: it cost a token, so it is read before time is declared over.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;

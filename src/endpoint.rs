@@ -3,16 +3,19 @@
 mod body;
 mod connector;
 mod daily_limit;
+mod dialer;
 mod error_body;
 mod headers;
 mod http_client;
 mod json;
 mod lifetime;
 mod markup;
+mod meaning;
 mod outcome;
 mod proof_refusal;
 mod proxy;
 mod proxy_failure;
+mod received;
 mod refusal;
 mod repair;
 mod resolver;
@@ -50,8 +53,9 @@ use crate::secret::Redactor;
 
 use body::{Sent, TrackedBody};
 use http_client::HttpClient;
+use received::RequestContext;
+use response::Problem;
 pub(crate) use response::TokenResponse;
-use response::{Problem, RequestContext};
 use response_body::{End, MAX_LENGTH, PartialBody};
 
 /// The source of tokens, which tests replace.

@@ -1,5 +1,5 @@
-//! The end of the process while a token request is under way: the token would be lost, and the quota of a day with it. So the
-//! end waits until the token has been written, for at most as long as the request may take.
+//! The end of the process while a token request is under way: the token would be lost, and the quota of a day with it.
+//! So the end waits until the token has been written, for at most as long as the request may take.
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
 use std::thread;

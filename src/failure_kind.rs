@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-/// Why a request returned no token.
+/// The reason why a request returned no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureKind {
     /// The request did not reach the server. The next one may.

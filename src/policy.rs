@@ -27,7 +27,7 @@ impl Candidate {
     }
 }
 
-/// What to do for a caller that wants a token.
+/// The decision for a caller that wants a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// Return the held token.

@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::visible;
 use needles::Needles;
 
-/// What takes the place of a string that repeats a secret.
+/// Takes the place of a string that repeats a secret.
 pub(crate) const HIDDEN: &str = "[not shown, because it contains a secret]";
 /// The maximum length, in bytes, of a string that is shown.
 const MAX_LENGTH: usize = 512;
@@ -71,7 +71,7 @@ impl Redactor {
 /// The search for secrets in one string, and how much of it is done.
 struct Examination {
     needles: Needles,
-    /// How many bytes of readings may still be compared.
+    /// The number of bytes of readings that may still be compared.
     left: usize,
 }
 

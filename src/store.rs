@@ -104,7 +104,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Whether this writes a token.
+    /// Returns whether this writes a token.
     fn is_record(&self) -> bool {
         matches!(self.kind, Kind::Record(_)) && self.bytes.is_some()
     }

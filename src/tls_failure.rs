@@ -10,14 +10,14 @@ use crate::human;
 const MAX_NAMES: usize = 5;
 
 /// The names of the settings of a connection.
-pub(crate) struct Settings {
+pub(crate) struct SettingNames {
     pub ca_file: &'static str,
     pub address: &'static str,
 }
 
 /// Returns what is wrong, and what to do about it: `what; what to do`.
-pub(crate) fn explain(error: &Error, settings: &Settings) -> String {
-    let Settings { ca_file, address } = settings;
+pub(crate) fn explain(error: &Error, settings: &SettingNames) -> String {
+    let SettingNames { ca_file, address } = settings;
     match error {
         Error::InvalidCertificate(error) => certificate(error, settings),
         Error::AlertReceived(alert) => refused(*alert, settings),
@@ -49,9 +49,9 @@ pub(crate) fn explain(error: &Error, settings: &Settings) -> String {
 }
 
 #[allow(deprecated)] // custom verifiers can still return UnsupportedSignatureAlgorithm
-fn certificate(error: &CertificateError, settings: &Settings) -> String {
+fn certificate(error: &CertificateError, settings: &SettingNames) -> String {
     use CertificateError as Certificate;
-    let Settings { ca_file, address } = settings;
+    let SettingNames { ca_file, address } = settings;
     match error {
         Certificate::ExpiredContext { time, not_after } => format!(
             "a certificate of the server expired on {}; replace it, or set the clock of this machine, which shows {}",
@@ -181,7 +181,7 @@ fn incompatible(error: &PeerIncompatible) -> String {
 }
 
 /// Explains a fatal alert: the server refused the handshake.
-fn refused(alert: AlertDescription, settings: &Settings) -> String {
+fn refused(alert: AlertDescription, settings: &SettingNames) -> String {
     use AlertDescription as Alert;
     let address = settings.address;
     let advice = match alert {

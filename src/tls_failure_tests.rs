@@ -6,7 +6,7 @@ use rustls::{CertRevocationListError, ContentType, HandshakeType, InconsistentKe
 
 use super::*;
 
-const SETTINGS: Settings = Settings { ca_file: "ca_file", address: "token_url" };
+const SETTING_NAMES: SettingNames = SettingNames { ca_file: "ca_file", address: "token_url" };
 
 fn other(error: VerificationError) -> Error {
     CertificateError::Other(OtherError(Arc::new(error))).into()
@@ -52,7 +52,7 @@ fn certificates_are_explained_with_dates_names_and_the_setting() {
         (other(VerificationError::NameConstraintViolation), &["was not allowed to do so"]),
     ];
     for (error, parts) in rows {
-        let shown = explain(&error, &SETTINGS);
+        let shown = explain(&error, &SETTING_NAMES);
         assert!(parts.iter().all(|part| shown.contains(part)), "{shown}");
     }
 }
@@ -72,7 +72,7 @@ fn peers_without_tls_or_with_another_version_are_told_apart() {
         (Error::AlertReceived(AlertDescription::Unknown(200)), "with alert 200: "),
     ];
     for (error, part) in rows {
-        let shown = explain(&error, &SETTINGS);
+        let shown = explain(&error, &SETTING_NAMES);
         assert!(shown.contains(part), "{shown}");
     }
 }
@@ -176,7 +176,7 @@ fn no_explanation_has_a_name_of_rust_or_lacks_advice() {
     let certificates = each_certificate_error().into_iter().map(Error::from);
     let verifications = each_verification_error().into_iter().map(other);
     for error in each_alert().chain(certificates).chain(verifications).chain(each_other_error()) {
-        let shown = explain(&error, &SETTINGS);
+        let shown = explain(&error, &SETTING_NAMES);
         let advice = shown.split_once("; ").or_else(|| shown.split_once(": ")).map(|(_, advice)| advice);
         assert!(advice.is_some_and(|advice| advice.len() > 5), "{shown}");
         let is_of_rust = |word: &str| {

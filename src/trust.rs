@@ -18,14 +18,14 @@ use crate::pem;
 const FILE_VARIABLE: &str = "SSL_CERT_FILE";
 const DIRECTORY_VARIABLE: &str = "SSL_CERT_DIR";
 
-/// Where the authorities are. No error of a method repeats the content of a file.
+/// The place of the authorities. No error of a method repeats the content of a file.
 #[derive(Clone, Debug)]
 pub(crate) enum Trust {
     /// The file that an option names.
     File { option: &'static str, path: PathBuf },
     /// The file and the directories that the variables of OpenSSL name.
     Variables { file: Option<PathBuf>, directories: Vec<PathBuf> },
-    /// What the system provides.
+    /// The authorities that the system provides.
     System,
 }
 

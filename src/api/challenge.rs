@@ -10,7 +10,7 @@ mod scheme;
 use cursor::{Cursor, Value};
 use scheme::Scheme;
 
-/// What follows is not read. Servers and proxies accept less for all headers together.
+/// The part of a header that is read, in bytes. Servers and proxies accept less for all headers together.
 const MAX_LENGTH: usize = 64 * 1024;
 
 /// The reason of a 401 response, with the error codes of RFC 6750 section 3.1 and RFC 9449 section 7.1.
@@ -20,7 +20,7 @@ pub(crate) struct Refusal {
     pub description: Option<String>,
 }
 
-/// What the challenges of a response say, in all of its headers, joined by commas.
+/// The content of the challenges of a response, in all of its headers, joined by commas.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Challenges {
     /// The refusal in the first DPoP challenge with an error, else in the first Bearer challenge with one. Other

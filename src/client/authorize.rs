@@ -24,7 +24,7 @@ pub struct Authorization {
     pub(super) proof: Option<String>,
     /// The nonce of a refusal, for the next attempt of this request alone.
     pub(super) own_nonce: OnceLock<String>,
-    /// Why the next attempt is made.
+    /// The reason for the next attempt.
     pub(super) retry_reason: OnceLock<RetryReason>,
     pub(super) call: Call,
     pub(super) token: Token,
@@ -45,7 +45,7 @@ pub(super) struct Call {
     first: u64,
 }
 
-/// How often a request was sent before, and for which reasons it was repeated.
+/// The earlier attempts of a request, and the reasons for which it was repeated.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Retries {
     sent: u64,
@@ -54,7 +54,7 @@ pub(super) struct Retries {
     pub token: bool,
 }
 
-/// Why a request is sent again. Each reason counts once, but for a nonce that other requests use up.
+/// The reason why a request is sent again. Each reason counts once, but for a nonce that other requests use up.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum RetryReason {
     Nonce,
@@ -73,7 +73,7 @@ impl Retries {
     }
 }
 
-/// What the next attempt of a request has to know of the last one.
+/// The parts of a refused attempt that the next one needs.
 struct Attempt {
     retries: Retries,
     first: u64,
@@ -89,7 +89,7 @@ impl Attempt {
 }
 
 impl Call {
-    /// Whether other requests to the same origin were under way with this one, and may have used its nonce.
+    /// Returns whether other requests to the same origin were under way with this one, and may have used its nonce.
     pub fn is_contended(&self) -> bool {
         self.number != self.first + self.retries.sent || self.origin.last_number() != self.number
     }
@@ -100,7 +100,8 @@ impl Call {
 }
 
 impl Client {
-    /// The headers of one call of the API: acquires a token if none is held, and makes a proof if it is bound to a key.
+    /// Returns the headers of one API call: acquires a token if none is held, and makes a proof if it is bound to a
+    /// key.
     ///
     /// `method` as it is sent, `url` where it goes. A URL whose origin is neither the API's nor was allowed is refused,
     /// so that no token is sent to a wrong host by mistake.
@@ -108,9 +109,9 @@ impl Client {
         self.authorization(method, url, None)
     }
 
-    /// The headers for sending the same request once more, after [`Verdict::Retry`]. Go on while that is the verdict:
-    /// it ends, usually after one retry, and after a few if other requests use up the API's nonces meanwhile. A nonce,
-    /// a clock and a token are different reasons, and count once each.
+    /// Returns the headers for sending the same request once more, after [`Verdict::Retry`]. Go on while that is the
+    /// verdict: it ends, usually after one retry, and after a few if other requests use up the API's nonces meanwhile.
+    /// A nonce, a clock and a token are different reasons, and count once each.
     ///
     /// [`Verdict::Retry`]: crate::Verdict::Retry
     pub fn authorize_again(&self, refused: &Authorization) -> Result<Authorization, Error> {
@@ -154,7 +155,7 @@ impl Client {
         }
     }
 
-    /// What the caller gives is checked first: a mistake there must not cost a token.
+    /// Checks what the caller gives before a token is acquired: a mistake there must not cost one.
     fn destination(&self, method: &str, url: &str) -> Result<Arc<Origin>, Error> {
         check_method(method)?;
         self.0.origins.of(url).map(Arc::clone)
@@ -187,7 +188,7 @@ impl Client {
         Ok(Authorization { header: header.into(), proof, own_nonce, retry_reason, call, token })
     }
 
-    /// Until an API has told its time, the authorization server's is the best guess.
+    /// Returns the time at an API. Until it has told its time, that of the authorization server is the best guess.
     pub(super) fn time_at(&self, origin: &Origin) -> i64 {
         origin.clock.known().unwrap_or_else(|| self.0.server_clock.now())
     }

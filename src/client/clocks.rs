@@ -5,8 +5,8 @@ use crate::config::Settings;
 use crate::dpop::ServerClock;
 
 impl Inner {
-    /// What the clocks show now that are known to differ from this machine's, in seconds since 1970. The authorization server
-    /// goes by its token URL, APIs by their origins.
+    /// Returns the times of the clocks that are known to differ from this machine's, in seconds since 1970. The
+    /// authorization server goes by its token URL, APIs by their origins.
     pub(super) fn known_clocks(&self, settings: &Settings) -> Vec<(String, i64)> {
         let clocks = self.clocks(settings);
         clocks.filter_map(|(name, clock)| Some((name.to_owned(), clock.known()?))).collect()
@@ -21,7 +21,7 @@ impl Inner {
         }
     }
 
-    /// Whether the shared cache lacks what is known here.
+    /// Returns whether the shared cache lacks what is known here.
     pub(super) fn has_new_clocks(&self, settings: &Settings, shared: &[(String, i64)]) -> bool {
         self.known_clocks(settings).into_iter().any(|(name, seconds)| {
             let there = shared.iter().find(|(known, _)| *known == name);

@@ -1,4 +1,4 @@
-//! What a client reaches the rest of the world through, so that tests can own it.
+//! The parts through which a client reaches the rest of the world, which tests replace.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::runtime::Runtime;
 use crate::store::{Logged, Names, Store};
 
 pub(crate) trait Components: Send + Sync + 'static {
-    /// Where tokens come from.
+    /// Returns the source of tokens.
     fn endpoint(&self, settings: &Settings, server_clock: &Arc<ServerClock>) -> Arc<dyn TokenSource>;
 
-    /// Where they are shared, for one fetch; `None` where they are not.
+    /// Returns the store that shares tokens, for one refresh; `None` if they are kept in memory only.
     fn store(&self, settings: &Settings, names: &Names) -> Option<Box<dyn Store>>;
 
-    /// Where work is done behind the callers' backs.
+    /// Returns the thread that works for all callers, and starts it if there is none.
     fn runtime(&self) -> Result<Runtime, Error>;
 
-    /// The same if it is there already.
+    /// Returns that thread if it runs already.
     fn running(&self) -> Option<Runtime>;
 }
 

@@ -18,11 +18,12 @@ pub(super) struct CredentialState {
     pub held: Option<Arc<HeldToken>>,
     pub ledger: Ledger,
     pub last_error: Option<Error>,
-    /// Why the shared cache could not be used, while that is so.
+    /// The reason why the shared cache cannot be used, as long as that is so.
     pub cache_error: Option<Error>,
     pub schedule: Schedule,
     pub suspects: Suspects,
-    /// A refresh of this process is under way, and has ended by then. A forked child inherits the time, not the refresh.
+    /// A refresh of this process is under way, and has ended by then. A forked child inherits the time, not the
+    /// refresh.
     refreshing_until: Option<BootTime>,
     /// Another process is requesting a token, and is given until then.
     other_process_refreshing_until: Option<BootTime>,
@@ -51,7 +52,7 @@ impl CredentialState {
         self.held.as_ref().filter(|held| !held.lifetime().is_over(now))
     }
 
-    /// The valid token as the policy sees it.
+    /// Returns the valid token as the policy sees it.
     pub fn candidate(&self, now: BootTime) -> Option<Candidate> {
         let held = self.valid_token(now)?;
         let mut lifetime = *held.lifetime();
@@ -76,7 +77,7 @@ impl CredentialState {
         }
     }
 
-    /// Until when a token is being requested, here or by another process.
+    /// Returns the end of the refresh that is in flight, here or in another process.
     pub fn refresh_ends(&self, now: BootTime) -> Option<BootTime> {
         self.refreshing_until.max(self.other_process_refreshing_until).filter(|&until| now < until)
     }
@@ -89,12 +90,12 @@ impl CredentialState {
         self.refreshing_until = None;
     }
 
-    /// Serves the held token until `until`, while another process requests the next one.
+    /// Records that the held token is served until `until`, while another process requests the next one.
     pub fn defer_to_other_process(&mut self, until: BootTime) {
         self.other_process_refreshing_until = Some(until);
     }
 
-    /// Why nothing is sent before `until`.
+    /// Returns the reason why nothing is sent before `until`.
     pub fn refusal(&self, until: BootTime, now: BootTime) -> Error {
         let reason = match &self.cache_error {
             Some(error) if self.ledger.is_closed_by_the_cache_alone(now) => error.clone(),
@@ -103,7 +104,7 @@ impl CredentialState {
         reason.repeated(until.since(now))
     }
 
-    /// The reason where the ledger does not hold it, because somebody damaged it.
+    /// Returns the reason for a ledger that lacks it, because somebody damaged it.
     fn unknown_reason(&self) -> Error {
         let (status, what) = if self.ledger.is_closed_by_the_quota() {
             (Status::QuotaRefused, "the daily limit refused a request")
@@ -132,7 +133,8 @@ impl CredentialState {
         self.held.as_ref().is_some_and(|held| held.token() == *token)
     }
 
-    /// Merges what the shared cache knows into this state, but for its token, which is returned if it is better than the held.
+    /// Merges what the shared cache knows into this state, but for its token, which is returned if it is better than
+    /// the held.
     pub fn merge(&mut self, view: View, process: u64, now: BootTime) -> Option<Record> {
         (self.cache_error, self.other_process_refreshing_until) = (None, None);
         if self.ledger.merge(view.ledger.as_ref(), process) {
@@ -142,6 +144,8 @@ impl CredentialState {
         view.record.filter(|record| self.prefers(record, now))
     }
 
+    /// Returns whether a record is better than the held token.
+    ///
     /// Of two tokens that have not expired, the later one is better, unless it is suspect or does not fit the DPoP
     /// settings. A held token that is later than the record is missing in the cache. It is kept though it is suspect:
     /// given up for the record it would be lost to the fleet.

@@ -1,4 +1,4 @@
-//! What a caller gets from the snapshot: a token, an error, or the refresh that it has to wait for.
+//! Gives a caller what the snapshot has for it: a token, an error, or the refresh that it has to wait for.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use crate::policy::Decision;
 use crate::runtime::Runtime;
 use crate::token::{HeldToken, Token};
 
-/// What a caller gets from a look at the snapshot.
+/// The token of a caller, or the result that it has to wait for.
 pub(super) enum Availability {
     Token(Token),
     Pending(Pending),
 }
 
-/// What a caller is to be given, and what is to be started for it.
+/// The decision for one caller, and what has to be started for it.
 enum Lookup {
     Serve { held: Arc<HeldToken>, start: Option<Demand> },
     Wait,
@@ -35,7 +35,7 @@ impl Inner {
         }
     }
 
-    /// The way of nearly every call: no lock, no system call, no memory allocated.
+    /// Serves nearly every call: no lock, no system call, no memory allocated.
     pub(super) fn serve_from_memory(&self) -> Option<Token> {
         let snapshot = self.snapshot.load();
         let held = snapshot.served.as_ref()?;
@@ -122,20 +122,20 @@ impl Inner {
         is_under_way.then(|| Pending { waiter, runtime: runtime.clone() })
     }
 
-    /// Whether callers wait for a replacement of this token, which an API rejected.
+    /// Returns whether callers wait for a replacement of this token, which an API rejected.
     pub(super) fn waits_for_replacement_of(&self, token: &Token, now: BootTime) -> bool {
         let snapshot = self.snapshot.load();
         snapshot.is_suspect(token) && matches!(snapshot.decide_for_caller(now), Decision::Fetch | Decision::Wait)
     }
 
-    /// Whether the next call brings another token than this one, which an API rejected.
+    /// Returns whether the next call brings another token than this one, which an API rejected.
     pub(super) fn can_replace(&self, token: &Token) -> bool {
         let now = self.clock.now();
         let holds_another = || self.valid_token().is_some_and(|held| held.token() != *token);
         self.waits_for_replacement_of(token, now) || holds_another()
     }
 
-    /// Why a token that an API rejected is not replaced, where that is known.
+    /// Returns the reason why a token that an API rejected is not replaced, if it is known.
     pub(super) fn reason_against_replacement(&self) -> Option<Error> {
         let (snapshot, now) = (self.snapshot.load(), self.clock.now());
         let state = snapshot.current();

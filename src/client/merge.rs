@@ -1,4 +1,4 @@
-//! What the shared cache knows becomes part of the state of these credentials, and both decide about the next step.
+//! Merges the shared cache into the state of these credentials, and plans the next step of a refresh.
 
 use std::sync::Arc;
 
@@ -51,7 +51,8 @@ impl RefreshTask {
         cache
     }
 
-    /// Asks the plan. Where nothing more is wanted the refresh leaves its place, unless a caller has come in that moment.
+    /// Asks the plan. Where nothing more is wanted the refresh leaves its place, unless a caller has come in that
+    /// moment.
     pub(super) fn plan(&mut self, cache: Option<&CacheSummary>) -> Plan {
         loop {
             let is_needed = self.ticket.as_ref().is_some_and(Ticket::is_needed);

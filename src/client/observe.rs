@@ -1,4 +1,4 @@
-//! What the client learns from the response to an API call, and whether the request is to be sent again.
+//! Learns from the response to an API call, and decides whether the request is to be sent again.
 
 use super::Client;
 use super::authorize::{Authorization, RetryReason};
@@ -8,7 +8,7 @@ use crate::error::{Error, ServerResponse, Status};
 use crate::secret::Redactor;
 use crate::token::Token;
 
-/// How often a request is sent again because other requests used up the nonce of its proof.
+/// The number of times that a request is sent again because other requests used up the nonce of its proof.
 const MAX_NONCE_RETRIES: u8 = 8;
 
 /// Requires a proof with the nonce of this response (RFC 9449 section 9).
@@ -40,8 +40,8 @@ pub enum Verdict {
 impl Client {
     /// Learns from an API's response, and says whether to send the request once more.
     ///
-    /// A nonce and the server's clock are learned from every response. A token that was rejected as `invalid_token` becomes
-    /// suspect. An error is a refusal that sending the request again would not change, and says why.
+    /// A nonce and the server's clock are learned from every response. A token that was rejected as `invalid_token`
+    /// becomes suspect. An error is a refusal that sending the request again would not change, and says why.
     pub fn observe(&self, authorization: &Authorization, response: &Observation<'_>) -> Result<Verdict, Error> {
         let call = &authorization.call;
         let origin = &call.origin;

@@ -1,5 +1,5 @@
-//! What a refresh does next: a total function over plain values, without I/O and without a clock. It is to a refresh that
-//! stands before the shared cache what `policy::decide` is to a caller.
+//! Plans the next step of a refresh: a total function over plain values, without I/O and without a clock. It is to a
+//! refresh that stands before the shared cache what `policy::decide` is to a caller.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::policy::Decision;
 use crate::store::View;
 use crate::token::{HeldToken, TokenHash};
 
-/// What a refresh is wanted for.
+/// The purpose of a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Demand {
     /// This client and the shared cache are to agree. Nothing is requested.
@@ -20,7 +20,7 @@ pub(super) enum Demand {
 /// A refresh between two steps, as far as the next one depends on it.
 pub(super) struct Situation<'a> {
     pub demand: Demand,
-    /// What the policy says for these credentials.
+    /// The decision of the policy for these credentials.
     pub decision: Decision,
     /// The token for callers, which may have been got with other credentials.
     pub served: Option<&'a Arc<HeldToken>>,
@@ -69,13 +69,13 @@ pub(super) enum Reply {
     Nothing,
 }
 
-/// What the shared cache holds, as far as it tells what is to be written.
+/// The content of the shared cache, as far as it tells what is to be written.
 #[derive(Debug, Default)]
 pub(super) struct CacheSummary {
     pub token: Option<CachedToken>,
     /// A record cannot be opened. Under the lock it was set aside, and is counted in the ledger.
     pub is_damaged: bool,
-    /// What the clocks of some servers show now, by their origins, in seconds since 1970.
+    /// The times that the clocks of some servers show now, by origin, in seconds since 1970.
     pub server_clocks: Vec<(String, i64)>,
 }
 
@@ -97,7 +97,7 @@ impl CacheSummary {
         Self { token, is_damaged: view.is_damaged, server_clocks: view.server_clocks.clone() }
     }
 
-    /// Whether the cache has this token or one that is as good.
+    /// Returns whether the cache has this token or one that is as good.
     fn has(&self, held: &HeldToken) -> bool {
         self.token.as_ref().is_some_and(|cached| {
             let is_as_good = !cached.wants_another || held.fitness.wants_another();
@@ -133,7 +133,7 @@ impl Situation<'_> {
         self.cache.is_some_and(|cache| self.has_unwritten || cache.is_damaged)
     }
 
-    /// Whether the shared cache has everything that this process knows.
+    /// Returns whether the shared cache has everything that this process knows.
     pub fn is_written(&self) -> bool {
         self.unpublished().is_none() && !self.must_write()
     }

@@ -122,7 +122,8 @@ fn any_decision() -> impl Strategy<Value = Decision> {
 }
 
 proptest! {
-    /// Whatever is known, a token is requested only for the current credentials, on demand, and where the policy wants one.
+    /// Whatever is known, a token is requested only for the current credentials, on demand, and where the policy wants
+    /// one.
     #[test]
     fn requests_need_a_demand_the_current_credentials_and_the_policy(
         decision in any_decision(), is_sync: bool, is_current: bool, has_own: bool, has_served: bool,

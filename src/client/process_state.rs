@@ -1,5 +1,5 @@
-//! What a client keeps for one process, and for one run of the library's thread in it: a forked child makes its own, and what
-//! a dead thread had is left behind.
+//! The state of a client for one process, and for one run of the library's thread in it: a forked child makes its own,
+//! and what a dead thread had is left behind.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,7 +1,8 @@
-//! One refresh: agree with the shared cache, and where a token is wanted that nobody has, request it for the whole fleet.
+//! One refresh: agree with the shared cache, and where a token is wanted that nobody has, request it for the whole
+//! fleet.
 //!
-//! Read the cache, merge, plan. Most refreshes end there. Otherwise take the lock and do it again, since its previous holder
-//! may have written, then write or send requests, in bounded rounds.
+//! Read the cache, merge, plan. Most refreshes end there. Otherwise take the lock and do it again, since its previous
+//! holder may have written, then write or send requests, in bounded rounds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +28,11 @@ const OTHER_PROCESS_TAKES: Duration = Duration::from_secs(5);
 /// The pause before the lock is asked for again: the first, and the longest of those that double.
 const FIRST_LOCK_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_LOCK_PAUSE: Duration = Duration::from_millis(250);
-/// One lock is normal; a process suspended past its lease needs a second. More means that the store does not keep locks.
+/// One lock is normal; a process suspended past its lease needs a second. More means that the store does not keep
+/// locks.
 const MAX_LOCKS: u32 = 4;
 
-/// How a refresh ended, for everybody who waited for it.
+/// The end of a refresh, for everybody who waited for it.
 #[derive(Clone)]
 pub(super) enum Outcome {
     /// A token that was just granted. It is served even if it has expired meanwhile, but not if an API rejected it.
@@ -123,7 +125,7 @@ impl RefreshTask {
         }
     }
 
-    /// `None` to go on: another process has the lock, or this one lost it.
+    /// Returns `None` to go on: another process has the lock, or this one lost it.
     async fn one_round(&mut self, session: &mut Session, locks: &mut u32) -> Result<Option<Outcome>, StoreError> {
         let view = session.read().await?;
         let plan = match self.merge_and_plan(view) {
@@ -143,7 +145,7 @@ impl RefreshTask {
         }
     }
 
-    /// Whether a caller waits who has nothing else, and another round can end in time.
+    /// Returns whether a caller waits who has nothing else, and another round can end in time.
     fn is_worth_another_round(&self, error: &StoreError, start: Instant, round: Instant) -> bool {
         let is_wanted = self.ticket.as_ref().is_some_and(Ticket::is_needed)
             && self.inner.snapshot.load().token(self.inner.clock.now()).is_none();
@@ -152,7 +154,7 @@ impl RefreshTask {
         error.is_transient && is_wanted && has_time
     }
 
-    /// `None` if the lock was lost: those who had it since have to be heard, and told.
+    /// Returns `None` if the lock was lost: its holders since may have written, and lack what this process knows.
     async fn under_lock(&mut self, mut lock: Locked<'_>) -> Result<Option<Outcome>, StoreError> {
         let mut released_by = Instant::now() + 2 * OPERATION_TIMEOUT;
         // Its previous holder may have written.
@@ -181,7 +183,7 @@ impl RefreshTask {
         outcome.map(|outcome| outcome.filter(|_| is_held))
     }
 
-    /// `None` to ask for the lock again.
+    /// Returns `None` to ask for the lock again.
     fn while_locked_by_another(&mut self, plan: Plan) -> Option<Outcome> {
         match plan {
             Plan::Return(then) => Some(self.outcome(then)),
@@ -225,7 +227,7 @@ impl RefreshTask {
         self.settings.request.has_the_secrets_of(&state.settings.request)
     }
 
-    /// Whether tokens are still wanted for these credentials.
+    /// Returns whether tokens are still wanted for these credentials.
     pub(super) fn is_current(&self) -> bool {
         self.settings.request.is_of_the_same(&self.inner.settings.load().request)
     }
@@ -261,8 +263,8 @@ impl Drop for RefreshTask {
 }
 
 impl Inner {
-    /// Writes at `moment`, without a caller, what could not be written, unless somebody has done so until then. The task
-    /// holds nothing of the client, which the program may have freed.
+    /// Writes at `moment`, without a caller, what could not be written, unless somebody has done so until then. The
+    /// task holds nothing of the client, which the program may have freed.
     fn sync_later(self: &Arc<Self>, moment: BootTime) {
         let Ok(runtime) = self.components.runtime() else { return };
         let (inner, wait) = (Arc::downgrade(self), moment.since(self.clock.now()));

@@ -1,4 +1,4 @@
-//! What a refresh records when no token came, and what callers are told.
+//! Records that a refresh got no token, and makes the error that callers get.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl RefreshTask {
         error
     }
 
-    /// The cache cannot be used, which is not the same as an empty one: the whole fleet would request tokens.
+    /// Ends a refresh whose cache cannot be used. That is no empty cache: the whole fleet would request tokens.
     pub(super) async fn after_cache_failure(&mut self, cause: StoreError) -> Outcome {
         let (client, store) = (&self.settings.request.client_id, self.settings.cache.name());
         tracing::warn!(client, store, "the shared cache cannot be used: {cause}");
@@ -71,7 +71,7 @@ impl RefreshTask {
     }
 }
 
-/// What is known of the next token after a quota refusal.
+/// Returns what is known of the next token after a quota refusal.
 fn quota_advice(ledger: &Ledger, quota: Quota, now: BootTime, wall_seconds: i64) -> String {
     let at = |span: Duration| human::time(wall_seconds.saturating_add_unsigned(span.as_secs()));
     let wait = ledger.cool_down_until.map_or(Duration::ZERO, |until| until.since(now));
@@ -91,14 +91,14 @@ fn quota_advice(ledger: &Ledger, quota: Quota, now: BootTime, wall_seconds: i64)
     }
 }
 
-/// A request that is marked as in flight, and whose sender is gone, may have cost a token.
+/// Records that a request which is marked as in flight may have cost a token, because its sender is gone.
 pub(super) fn note_dead_sender(state: &mut CredentialState, now: BootTime) {
     if state.ledger.record_dead_sender(now, jitter()) && !state.ledger.is_closed_by_the_quota() {
         state.last_error = Some(sender_ended());
     }
 }
 
-/// What callers are told while nothing is sent because senders died.
+/// Returns the error for callers while nothing is sent because senders died.
 fn sender_ended() -> Error {
     let message = "a process, or its thread for requests, ended while it waited for its token, which the server may have \
                    issued all the same";

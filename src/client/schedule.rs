@@ -1,4 +1,4 @@
-//! When a client syncs with the shared cache again, though no caller makes it.
+//! Schedules the syncs of a client with the shared cache, which no caller asks for.
 
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use crate::random::jitter;
 /// A client that serves from memory syncs this often, so that it notices a token that another process got, or that the
 /// cache lost, long before a caller needs it.
 const SYNC_INTERVAL: Duration = Duration::from_secs(300);
-/// A client without a token that may not request one syncs this often, to find the token that another process puts back.
+/// A client without a token that may not request one syncs this often, to find the token that another process puts
+/// back.
 const SYNC_INTERVAL_WHILE_REFUSED: Duration = Duration::from_secs(10);
 /// A sync that was started has ended by then, or another is started.
 const LONGEST_SYNC: Duration = Duration::from_secs(60);
-/// How often a write that failed is tried again without a caller: for some minutes.
+/// The number of times that a failed write is tried again without a caller: for some minutes.
 const MAX_RETRIES: u32 = 8;
 
 /// The next sync of one set of credentials, and how often in a row the cache did not take what was to be written.
@@ -50,8 +51,8 @@ impl Schedule {
         is_due
     }
 
-    /// The same for a client without a token, whose last one, if any, was `lost` at this time: a sync before that had no
-    /// reason to look for another one.
+    /// The same as `take_due_sync` for a client without a token, whose last one, if any, was `lost` at this time: a
+    /// sync before that had no reason to look for another one.
     pub fn take_due_sync_without_token(&mut self, lost: Option<BootTime>, now: BootTime) -> bool {
         if self.has_cache() && lost.is_some() && self.last_sync < lost {
             self.sync_now(now);
@@ -63,7 +64,7 @@ impl Schedule {
         self.next_sync = Some(now);
     }
 
-    /// A sync has just read the cache, or written what was missing there.
+    /// Records that a sync has just read the cache, or written what was missing there.
     pub fn synced(&mut self, now: BootTime) {
         (self.next_sync, self.last_sync) = (Some(now.after(spread(SYNC_INTERVAL))), Some(now));
     }
@@ -72,7 +73,7 @@ impl Schedule {
         (self.next_sync, self.last_sync) = (Some(now.after(spread(SYNC_INTERVAL_WHILE_REFUSED))), Some(now));
     }
 
-    /// The cache lacks something: it is written soon, and later each time that this fails.
+    /// Records that the cache lacks something: it is written soon, and later each time that this fails.
     pub fn note_unwritten(&mut self, now: BootTime) {
         self.failed_writes = self.failed_writes.saturating_add(1);
         self.synced(now);
@@ -84,13 +85,13 @@ impl Schedule {
         (self.next_write, self.failed_writes) = (None, 0);
     }
 
-    /// When to sync again even if no caller comes, because the cache lacks something.
+    /// Returns when to sync again even if no caller comes, because the cache lacks something.
     pub fn next_retry(&self) -> Option<BootTime> {
         self.next_write.filter(|_| self.failed_writes <= MAX_RETRIES)
     }
 }
 
-/// From three to five quarters of a span, so that the processes of a fleet do not come at the same moment.
+/// Returns three to five quarters of a span, so that the processes of a fleet do not come at the same moment.
 fn spread(span: Duration) -> Duration {
     span.mul_f64(0.75 + jitter() / 2.0)
 }

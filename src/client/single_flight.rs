@@ -1,4 +1,5 @@
-//! Single flight: at most one task under way, any number of waiters for its result. Knows nothing of what the task does.
+//! Single flight: at most one task under way, any number of waiters for its result. Knows nothing of what the task
+//! does.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,7 +63,8 @@ pub(super) struct Ticket<T> {
 }
 
 impl<T> Ticket<T> {
-    /// Whether the result is wanted: the task was started for it, somebody asked for it since, or somebody waits now.
+    /// Returns whether the result is wanted: the task was started for it, somebody asked for it since, or somebody
+    /// waits now.
     pub fn is_needed(&self) -> bool {
         self.is_needed.load(Relaxed) || self.has_waiters()
     }
@@ -78,7 +80,7 @@ impl<T> Ticket<T> {
         retires
     }
 
-    /// The same where nobody waits, though the result was wanted for later.
+    /// The same as `try_retire` where nobody waits, though the result was wanted for later.
     pub fn try_retire_without_waiters(&self) -> bool {
         let mut slot = lock(&self.slot);
         let retires = !self.has_waiters();
@@ -113,7 +115,7 @@ impl<T> Drop for Ticket<T> {
 /// One caller's share of the result. Dropping it is giving up, and disturbs nobody else.
 pub(super) struct Waiter<T>(watch::Receiver<Option<T>>);
 
-/// Why a waiter got no result.
+/// The reason why a waiter got no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoResult {
     /// It was not there in time. The task goes on, unless the thread that it ran on is dead.

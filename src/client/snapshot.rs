@@ -1,4 +1,4 @@
-//! The client's state at one moment, immutable. Updates publish a new one, so readers take no lock and a forked child never
+//! The immutable state of a client. Updates publish a new one, so readers take no lock and a forked child never
 //! inherits a locked one.
 
 use std::borrow::Cow;
@@ -15,7 +15,8 @@ use crate::token::{HeldToken, Token};
 /// clock is then set back by as much, deceives both of them.
 const TRUST_IN_COARSE_CLOCKS: Duration = Duration::from_secs(60);
 
-/// How many sets of credentials are remembered. Credentials can be set back, and what was learned of them still holds.
+/// The number of sets of credentials that are remembered. Credentials can be set back, and what was learned of them
+/// still holds.
 const MAX_STATES: usize = 4;
 
 #[derive(Clone)]
@@ -26,7 +27,7 @@ pub(super) struct Snapshot {
     current_since: Option<BootTime>,
     /// The token for callers: the current credentials', or another one that is valid while there is none.
     pub served: Option<Arc<HeldToken>>,
-    /// Until then it is handed out without asking the policy again.
+    /// The end of the time in which it is served without asking the policy again.
     pub serve_until: CoarseDeadline,
 }
 
@@ -48,8 +49,8 @@ impl Snapshot {
         self.states.iter().find(|state| state.is_for(settings))
     }
 
-    /// The state of the credentials in these settings. One that was evicted during its refresh comes back beside the others,
-    /// until the next credentials are set.
+    /// Returns the state of the credentials in these settings. One that was evicted during its refresh comes back
+    /// beside the others, until the next credentials are set.
     pub fn state_of(&mut self, settings: &Arc<Settings>) -> &mut CredentialState {
         let place = self.states.iter().position(|state| state.is_for(settings)).unwrap_or_else(|| {
             self.states.push(CredentialState::new(settings));
@@ -58,13 +59,13 @@ impl Snapshot {
         &mut self.states[place]
     }
 
-    /// What the policy says to a caller.
+    /// Returns the decision of the policy for a caller.
     pub fn decide_for_caller(&self, now: BootTime) -> Decision {
         let current = self.current();
         self.decide(current, current.refresh_ends(now), now)
     }
 
-    /// What the policy says to a refresh for these credentials, which may have been replaced by now.
+    /// Returns the decision of the policy for a refresh of these credentials, which may have been replaced by now.
     pub fn decide_for_refresh(&self, settings: &Settings, now: BootTime) -> Decision {
         self.find(settings).map_or(Decision::Fetch, |state| self.decide(state, None, now))
     }
@@ -78,7 +79,7 @@ impl Snapshot {
         policy::decide(candidate.as_ref(), &ledger, refresh_ends, now)
     }
 
-    /// Whether an API rejected this token, whichever credentials it was got with.
+    /// Returns whether an API rejected this token, whichever credentials it was got with.
     pub fn is_suspect(&self, token: &Token) -> bool {
         let mut suspects =
             self.states.iter().map(|state| &state.suspects).filter(|suspects| !suspects.is_empty()).peekable();
@@ -88,7 +89,8 @@ impl Snapshot {
         }
     }
 
-    /// The token that is served for these credentials. One that was got with other credentials is to be refreshed at once.
+    /// Returns the token that is served for these credentials. One that was got with other credentials is to be
+    /// refreshed at once.
     fn candidate(&self, state: &CredentialState, now: BootTime) -> Option<Candidate> {
         state.candidate(now).or_else(|| {
             let since = self.current_since.filter(|_| state.is_for(&self.current().settings))?;
@@ -97,7 +99,7 @@ impl Snapshot {
         })
     }
 
-    /// The token for callers: a valid one if there is one.
+    /// Returns the token for callers: a valid one if there is one.
     pub fn token(&self, now: BootTime) -> Option<&Arc<HeldToken>> {
         self.states.iter().find_map(|state| state.valid_token(now))
     }
@@ -116,7 +118,7 @@ impl Snapshot {
         });
     }
 
-    /// No refresh of this process is under way any more.
+    /// Records that no refresh of this process is under way any more.
     pub fn end_refresh(&mut self) {
         self.states.iter_mut().for_each(CredentialState::end_refresh);
     }
@@ -129,13 +131,13 @@ impl Snapshot {
         Some(state)
     }
 
-    /// An API accepted this token. Returns the states in which it was suspect.
+    /// Records that an API accepted this token. Returns the states in which it was suspect.
     pub fn clear_suspect(&mut self, token: &Token) -> impl Iterator<Item = &mut CredentialState> {
         let hash = token.hash();
         self.states.iter_mut().filter_map(move |state| state.suspects.clear(hash).then_some(state))
     }
 
-    /// When to write, without a caller, what the shared cache lacks.
+    /// Returns when to write, without a caller, what the shared cache lacks.
     pub fn next_retry(&self) -> Option<BootTime> {
         self.states.iter().filter_map(|state| state.schedule.next_retry()).min()
     }
@@ -165,7 +167,8 @@ impl Snapshot {
         self.evict(now);
     }
 
-    /// Drops the states of replaced credentials that are too many: those with the least to lose, and of equal ones the oldest.
+    /// Drops the states of replaced credentials that are too many: those with the least to lose, and of equal ones the
+    /// oldest.
     fn evict(&mut self, now: BootTime) {
         while self.states.len() > MAX_STATES {
             let replaced = self.states.iter().enumerate().skip(1).rev();

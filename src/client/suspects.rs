@@ -1,12 +1,12 @@
 //! Tokens that an API rejected and has not accepted since, shared by the fleet.
 //!
-//! An API can reject a good token: a hiccup, a wrong clock, a filter on addresses. So a rejected token is not dropped, which
-//! would cost the fleet its token of the day. It is *suspect*: one replacement is requested, and the suspect is served again
-//! while there can be none.
+//! An API can reject a good token: a hiccup, a wrong clock, a filter on addresses. So a rejected token is not dropped,
+//! which would cost the fleet its token of the day. It is *suspect*: one replacement is requested, and the suspect is
+//! served again while there can be none.
 
 use crate::token::TokenHash;
 
-/// How many suspects are remembered. Each of them cost a token.
+/// The number of suspects that are remembered. Each of them cost a token.
 const MAX_SUSPECTS: usize = 8;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Suspects {
         self.known.iter().map(|suspect| suspect.hash).collect()
     }
 
-    /// An API rejected this token.
+    /// Records that an API rejected this token.
     pub fn add(&mut self, hash: TokenHash) {
         self.cleared.retain(|cleared| *cleared != hash);
         if !self.contains(hash) {
@@ -46,7 +46,7 @@ impl Suspects {
         }
     }
 
-    /// An API accepted this token, or the server granted it again. Returns whether it was suspect.
+    /// Records that an API accepted this token, or that the server granted it again. Returns whether it was suspect.
     pub fn clear(&mut self, hash: TokenHash) -> bool {
         let was_suspect = self.contains(hash);
         if was_suspect {
@@ -56,8 +56,8 @@ impl Suspects {
         was_suspect
     }
 
-    /// Takes over what the shared cache knows, but for what this process has found out since. `None` is a cache that lost its
-    /// ledger, or never had one.
+    /// Takes over what the shared cache knows, but for what this process has found out since. `None` is a cache that
+    /// lost its ledger, or never had one.
     pub fn merge(&mut self, shared: Option<&[TokenHash]>) {
         let Some(shared) = shared else {
             self.known.iter_mut().for_each(|suspect| suspect.is_written = false);
@@ -75,7 +75,7 @@ impl Suspects {
         self.known.truncate(MAX_SUSPECTS);
     }
 
-    /// Whether the shared cache does not know yet what this process has found out.
+    /// Returns whether the shared cache does not know yet what this process has found out.
     pub fn has_unwritten(&self) -> bool {
         !self.cleared.is_empty() || self.known.iter().any(|suspect| !suspect.is_written)
     }

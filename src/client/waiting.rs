@@ -1,4 +1,4 @@
-//! How long a caller waits for a refresh, and what it gets in the end.
+//! Waits for a refresh in the name of a caller, and gives it a token or the reason why there is none.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::token::{HeldToken, Token};
 
 /// A caller that has waited for this long gets a valid token, if there is one that is to be replaced.
 const FALLBACK_AFTER: Duration = Duration::from_secs(2);
-/// How much longer than its timeout a caller waits: a refresh that ends in time has something to say, and a busy machine
-/// may need a moment to deliver it.
+/// How much longer than its timeout a caller waits: a refresh that ends in time has something to say, and a busy
+/// machine may need a moment to deliver it.
 const SLACK: Duration = Duration::from_millis(100);
 /// How often it is looked for after that.
 const FALLBACK_INTERVAL: Duration = Duration::from_millis(250);
@@ -34,7 +34,7 @@ impl Pending {
         Self::unless_dead(&self.runtime, result)
     }
 
-    /// The same on this thread.
+    /// The same as `within` on this thread.
     fn block_within(&mut self, timeout: Duration) -> Result<Result<Outcome, NoResult>, Error> {
         let result = self.runtime.block_within(timeout, self.waiter.result())?;
         Ok(Self::unless_dead(&self.runtime, result))
@@ -48,7 +48,7 @@ impl Pending {
     }
 }
 
-/// How long a caller waits, whatever the refreshes do.
+/// The time that a caller waits, whatever the refreshes do.
 #[derive(Clone, Copy)]
 pub(super) struct Patience {
     started: Instant,
@@ -79,7 +79,7 @@ impl Inner {
         }
     }
 
-    /// The same on this thread.
+    /// The same as `result_for` on this thread.
     pub(super) fn block_for_result(
         &self,
         mut pending: Pending,
@@ -95,7 +95,7 @@ impl Inner {
         }
     }
 
-    /// What ends the waiting after one slice of it. `None` to wait for another one.
+    /// Returns what ends the waiting after one slice of it, or `None` to wait for another one.
     fn after_slice(
         &self,
         result: Result<Outcome, NoResult>,
@@ -108,7 +108,7 @@ impl Inner {
         self.valid_token().map(|held| Ok(Outcome::Only(held)))
     }
 
-    /// What a caller gets whose refresh has ended, or did not in time. `None` to start over: it ended for other callers.
+    /// Returns what a caller gets when its refresh has ended, or its time. `None` to start over: it ended for others.
     pub(super) fn conclude(
         &self,
         result: Result<Outcome, NoResult>,
@@ -129,17 +129,18 @@ impl Inner {
         Some(self.valid_token().map(|held| held.token()).ok_or(error))
     }
 
-    /// Whether a token is still good for those who waited for it.
+    /// Returns whether a token is still good for those who waited for it.
     fn may_serve(&self, held: &HeldToken) -> bool {
         !held.lifetime().is_over(self.clock.now()) && !self.has_to_be_replaced(held)
     }
 
-    /// Whether an API rejected a token, perhaps in the very moment in which it was granted, and it can be replaced.
+    /// Returns whether an API rejected a token, perhaps in the very moment in which it was granted, and it can be
+    /// replaced.
     fn has_to_be_replaced(&self, held: &HeldToken) -> bool {
         self.waits_for_replacement_of(&held.token(), self.clock.now())
     }
 
-    /// What a caller gets whose refresh did not end in time: the reason, where it is known why nothing is sent.
+    /// Returns the error of a refresh that did not end in time: the reason, if it is known why nothing is sent.
     fn timed_out(&self, timeout: Duration) -> Error {
         let (snapshot, now) = (self.snapshot.load(), self.clock.now());
         if let Decision::Refuse { until } = snapshot.decide_for_refresh(&self.settings.load(), now) {

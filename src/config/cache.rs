@@ -1,16 +1,14 @@
 //! The shared cache that the configuration names, checked.
 
-use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::options::Options;
-use super::{CacheSource, characters};
+use super::{CacheSource, authorities, characters};
 use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store};
 use crate::threads::Workers;
-use crate::trust::Trust;
 
 /// A refresh needs one thread, and abandons it if a call hangs.
 const MAX_WORKERS: u32 = 8;
@@ -93,18 +91,11 @@ impl Options {
             Some(("redis" | "rediss", _)) => {
                 let mut address =
                     RedisAddress::parse(name).map_err(|problem| format!("{label}: the address {problem}"))?;
-                address.trust(self.resolve_cache_trust(address.has_tls())?);
+                let (label, ca_file) = (self.label("cache_ca_file"), self.cache_ca_file.as_deref());
+                address.trust(authorities::resolve(label, ca_file, address.has_tls())?);
                 Ok(Place::Redis(address))
             }
             _ => Err(format!("{label} must be `memory`, `file`, `file:/a/directory`, or a redis:// or rediss:// URL")),
-        }
-    }
-
-    fn resolve_cache_trust(&self, has_tls: bool) -> Result<Trust, String> {
-        match &self.cache_ca_file {
-            Some(path) => super::resolve::trusted_file(self.label("cache_ca_file"), path),
-            None if has_tls => Trust::system(|name| env::var_os(name)),
-            None => Ok(Trust::System),
         }
     }
 }

@@ -1,36 +1,38 @@
 //! The characters that values of options may have. A line break at the end is the usual mistake: files and commands end
 //! with one, and a server gets it as a part of the secret.
 
-/// Returns what is wrong with a value, as a predicate such as `ends with a line break`. It repeats nothing of the value.
-type Check = Result<(), &'static str>;
+/// Checks a value. The error is a predicate, such as `ends with a line break`, and repeats nothing of the value.
+pub(super) type Check = fn(&str) -> Checked;
+
+type Checked = Result<(), &'static str>;
 
 /// Checks a client ID (RFC 6749 appendix A.1).
-pub(super) fn client_id(id: &str) -> Check {
+pub(super) fn client_id(id: &str) -> Checked {
     visible_ascii(id, "has a character that is not ASCII, which RFC 6749 appendix A does not allow")?;
     blanks_inside_only(id)
 }
 
-/// Checks a client secret. It may begin and end with blanks. RFC 6749 appendix A.2 allows ASCII only, but the server has
-/// chosen the secret, and appendix B says how any other character is sent.
-pub(super) fn client_secret(secret: &str) -> Check {
+/// Checks a client secret. It may begin and end with blanks. RFC 6749 appendix A.2 allows ASCII only, but the server
+/// has chosen the secret, and appendix B says how any other character is sent.
+pub(super) fn client_secret(secret: &str) -> Checked {
     no_control(secret)
 }
 
 /// Checks a user name (RFC 6749 appendix A.15).
-pub(super) fn username(name: &str) -> Check {
+pub(super) fn username(name: &str) -> Checked {
     password(name)?;
     blanks_inside_only(name)
 }
 
 /// Checks a password (RFC 6749 appendix A.16). It may begin and end with blanks, and contain tabs.
-pub(super) fn password(password: &str) -> Check {
+pub(super) fn password(password: &str) -> Checked {
     let is_allowed = |c| c == '\t' || !(c < ' ' || matches!(c, '\u{7f}' | '\u{fffe}' | '\u{ffff}'));
     no_line_break_at_the_end(password)?;
     if password.chars().all(is_allowed) { Ok(()) } else { Err(CONTROL) }
 }
 
 /// Checks a scope (RFC 6749 section 3.3 and appendix A.4).
-pub(super) fn scope(scope: &str) -> Check {
+pub(super) fn scope(scope: &str) -> Checked {
     no_line_break_at_the_end(scope)?;
     let is_allowed = |c| matches!(c, '!' | '#'..='[' | ']'..='~');
     if scope.split(' ').all(|token| !token.is_empty() && token.chars().all(is_allowed)) {
@@ -42,19 +44,19 @@ pub(super) fn scope(scope: &str) -> Check {
 }
 
 /// Checks an audience, or the name of a cache.
-pub(super) fn name(name: &str) -> Check {
+pub(super) fn name(name: &str) -> Checked {
     no_control(name)?;
     blanks_inside_only(name)
 }
 
 /// Checks the `User-Agent` (RFC 9110 section 10.1.5).
-pub(super) fn user_agent(agent: &str) -> Check {
+pub(super) fn user_agent(agent: &str) -> Checked {
     visible_ascii(agent, "has a character that is not ASCII")?;
     blanks_inside_only(agent)
 }
 
 /// Checks a URL. Parsers of URLs drop line breaks and tabs, turn `\` into `/`, and encode blanks and quotes.
-pub(super) fn url(url: &str) -> Check {
+pub(super) fn url(url: &str) -> Checked {
     no_control(url)?;
     blanks_inside_only(url)?;
     match url.find(|c: char| c.is_whitespace() || matches!(c, '\\' | '"' | '<' | '>' | '\u{feff}')) {
@@ -64,27 +66,27 @@ pub(super) fn url(url: &str) -> Check {
 }
 
 /// Checks the path of a file, which may be any other string.
-pub(super) fn path(path: &std::path::Path) -> Check {
+pub(super) fn path(path: &std::path::Path) -> Checked {
     no_control(&path.to_string_lossy())
 }
 
 const CONTROL: &str = "has a control character, such as a line break";
 
-fn visible_ascii(value: &str, not_ascii: &'static str) -> Check {
+fn visible_ascii(value: &str, not_ascii: &'static str) -> Checked {
     no_control(value)?;
     if value.is_ascii() { Ok(()) } else { Err(not_ascii) }
 }
 
-fn no_control(value: &str) -> Check {
+fn no_control(value: &str) -> Checked {
     no_line_break_at_the_end(value)?;
     if value.contains(char::is_control) { Err(CONTROL) } else { Ok(()) }
 }
 
-fn no_line_break_at_the_end(value: &str) -> Check {
+fn no_line_break_at_the_end(value: &str) -> Checked {
     if value.ends_with(['\n', '\r']) { Err("ends with a line break: remove it") } else { Ok(()) }
 }
 
-fn blanks_inside_only(value: &str) -> Check {
+fn blanks_inside_only(value: &str) -> Checked {
     let is_blank = |c: char| c.is_whitespace() || c == '\u{feff}' || c == '\u{200b}';
     if value.starts_with(is_blank) || value.ends_with(is_blank) {
         Err("begins or ends with a blank: remove it")
@@ -99,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [fn(&str) -> Check; 8] = [client_id, client_secret, username, password, scope, name, user_agent, url];
+    const ALL: [Check; 8] = [client_id, client_secret, username, password, scope, name, user_agent, url];
 
     #[test]
     fn line_break_at_the_end_is_told_by_its_place_for_each_kind_of_value() {

@@ -2,7 +2,8 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Settings, characters};
+use super::Settings;
+use super::characters::{self, Check};
 use crate::error::{Error, Status};
 
 /// New credentials for a client; a pair that is not given stays as it is. See [`Client::set_credentials`].
@@ -51,8 +52,6 @@ impl Settings {
         Ok(settings)
     }
 }
-
-type Check = fn(&str) -> Result<(), &'static str>;
 
 fn checked(name: &str, value: &str, check: Check) -> Result<String, Error> {
     let problem = if value.is_empty() { Err("is empty") } else { check(value) };

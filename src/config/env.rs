@@ -1,4 +1,4 @@
-//! How the values of environment variables are read.
+//! Reads the values of environment variables.
 
 use std::ffi::OsString;
 use std::fs::File;

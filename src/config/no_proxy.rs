@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use url::{Host, Url};
 
-/// An entry of the list, with the port that it is for.
+/// An entry of the list: hosts that are reached without the proxy, at one port or at all.
 #[derive(Debug)]
-struct Entry {
+struct Exception {
     hosts: Hosts,
     port: Option<u16>,
 }
@@ -25,7 +25,7 @@ enum Hosts {
 /// have a port. As in curl, a leading dot means nothing.
 pub(super) fn contains(list: &str, target: &Url) -> Result<bool, String> {
     let entries = list.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());
-    let entries: Option<Vec<_>> = entries.map(Entry::parse).collect();
+    let entries: Option<Vec<_>> = entries.map(Exception::parse).collect();
     let entries = entries.ok_or(
         "has an entry that is neither `*` nor a host, a domain, an IP address or a network such as 10.0.0.0/8, \
          with or without a port; entries are separated by commas",
@@ -33,7 +33,7 @@ pub(super) fn contains(list: &str, target: &Url) -> Result<bool, String> {
     Ok(entries.iter().any(|entry| entry.covers(target)))
 }
 
-impl Entry {
+impl Exception {
     fn parse(text: &str) -> Option<Self> {
         if text == "*" {
             return Some(Self { hosts: Hosts::Every, port: None });

@@ -17,7 +17,7 @@ use super::no_proxy;
 #[derive(Debug, Default)]
 pub(super) struct Route {
     pub proxy: Option<ProxyServer>,
-    /// What a person should know about variables that are ignored.
+    /// A warning about variables that are ignored.
     pub warning: Option<&'static str>,
 }
 

@@ -1,19 +1,19 @@
 //! Checks the options together and makes settings of them, so that one error names everything that has to be changed.
 
 use std::env;
-use std::path::Path;
 use std::time::Duration;
 
 use http::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
+use super::characters::{self, Check};
 use super::options::{
     DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_AUDIENCE, DEFAULT_CONNECT_TIMEOUT, DEFAULT_SCOPE, DEFAULT_TOTAL_TIMEOUT, Options,
 };
 use super::proxy::{ProxyServer, Route};
 use super::settings::{Settings, TokenRequest, Transport};
-use super::{Environment, characters};
+use super::{Environment, authorities};
 use crate::error::{Error, Status};
 use crate::human;
 use crate::policy::Quota;
@@ -29,9 +29,6 @@ const AUDIENCES: [(&str, &[&str], Duration); 2] = [
 const UNDOCUMENTED_LIFETIME: Duration = Duration::from_secs(300);
 const DEFAULT_USER_AGENT: &str = concat!("tango-token/", env!("CARGO_PKG_VERSION"));
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
-
-/// Says what is wrong with the characters of a value.
-type Check = fn(&str) -> Result<(), &'static str>;
 
 impl Options {
     pub fn resolve(&self) -> Result<Settings, Error> {
@@ -217,11 +214,7 @@ impl Options {
     /// No certificates are looked for where there is no TLS.
     fn resolve_trust(&self, token_url: Option<&Url>, proxy: Option<&ProxyServer>) -> Result<Trust, String> {
         let has_tls = token_url.is_some_and(|url| url.scheme() == "https") || proxy.is_some_and(ProxyServer::has_tls);
-        match &self.ca_file {
-            Some(path) => trusted_file(self.label("ca_file"), path),
-            None if has_tls => Trust::system(|name| env::var_os(name)),
-            None => Ok(Trust::System),
-        }
+        authorities::resolve(self.label("ca_file"), self.ca_file.as_deref(), has_tls)
     }
 }
 
@@ -269,12 +262,6 @@ fn resolve_audience(audience: Option<&str>) -> (String, Duration, Quota) {
         }
     }
     (wanted.into(), UNDOCUMENTED_LIFETIME, Quota::Daily)
-}
-
-/// Returns the authorities in a file, which errors call `label`.
-pub(super) fn trusted_file(label: &'static str, path: &Path) -> Result<Trust, String> {
-    characters::path(path).map_err(|problem| format!("{label} {problem}"))?;
-    Trust::file(label, path)
 }
 
 #[cfg(test)]

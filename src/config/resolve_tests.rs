@@ -1,5 +1,6 @@
 use std::fmt::Debug;
 use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use tracing::field::{Field, Visit};
@@ -132,7 +133,7 @@ fn error_names_the_option_with_a_bad_value() {
         (|config| config.scope("hush  hush"), "scope must be scope tokens"),
         (|config| config.token_url("https://hush.example/\n"), "token_url ends with a line break"),
         (|config| config.api_url("https://hush.example\\hush"), "api_url has a blank, a backslash"),
-        (|config| config.proxy("http://hush:1 "), "proxy contains a blank"),
+        (|config| config.proxy("http://hush:1 "), "proxy begins or ends with a blank"),
         (|config| config.cache("file\n"), "cache ends with a line break"),
         (|config| config.ca_file("/hush\n"), "ca_file ends with a line break"),
         (|config| config.cache("rediss://h").cache_ca_file("/hu\nsh"), "cache_ca_file has a control character"),

@@ -1,10 +1,10 @@
-//! The outer structure of keys in DER, to say what a key is that cannot be used. Nothing in here verifies a key.
+//! The elements of DER, and what a key in it is, so that messages can say so. Nothing in here verifies a key.
 
-/// What a document in DER is.
+/// The kinds of documents in DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Document<'a> {
+pub(super) enum DerDocument<'a> {
     /// An unencrypted private key: PKCS#8 (RFC 5208), SEC1 (RFC 5915) or PKCS#1 (RFC 8017).
-    PrivateKey(Kind<'a>),
+    PrivateKey(KeyKind<'a>),
     /// PKCS#8 in an envelope (RFC 5208 section 6).
     EncryptedPrivateKey,
     Pkcs12,
@@ -16,7 +16,7 @@ pub(super) enum Document<'a> {
 
 /// The kind of a private key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind<'a> {
+pub(super) enum KeyKind<'a> {
     /// An RSA key with this modulus.
     Rsa {
         modulus: &'a [u8],
@@ -35,11 +35,11 @@ pub(super) enum Kind<'a> {
     Unknown,
 }
 
-const INTEGER: u8 = 0x02;
+pub(super) const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
 const OBJECT_IDENTIFIER: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
+pub(super) const SEQUENCE: u8 = 0x30;
 /// `parameters` in SEC1.
 const TAGGED_0: u8 = 0xa0;
 
@@ -75,16 +75,16 @@ const PS256_PARAMETERS: &[u8] = b"\x30\x34\
 
 type Element<'a> = (u8, &'a [u8]);
 
-impl<'a> Document<'a> {
+impl<'a> DerDocument<'a> {
     pub fn read(der: &'a [u8]) -> Self {
         let Some((SEQUENCE, content, _)) = split_first(der) else { return Self::Unknown };
         match elements(content).as_deref() {
             Some([(INTEGER, [0 | 1]), (SEQUENCE, algorithm), (OCTET_STRING, key), ..]) => {
-                Self::PrivateKey(Kind::of_pkcs8(algorithm, key))
+                Self::PrivateKey(KeyKind::of_pkcs8(algorithm, key))
             }
-            Some([(INTEGER, [1]), (OCTET_STRING, _), rest @ ..]) => Self::PrivateKey(Kind::of_sec1(rest)),
+            Some([(INTEGER, [1]), (OCTET_STRING, _), rest @ ..]) => Self::PrivateKey(KeyKind::of_sec1(rest)),
             Some([(INTEGER, [0 | 1]), (INTEGER, modulus), (INTEGER, _), (INTEGER, _), ..]) => {
-                Self::PrivateKey(Kind::Rsa { modulus })
+                Self::PrivateKey(KeyKind::Rsa { modulus })
             }
             Some([(INTEGER, [3]), (SEQUENCE, _), ..]) => Self::Pkcs12,
             Some([(SEQUENCE, _), (OCTET_STRING, _)]) => Self::EncryptedPrivateKey,
@@ -95,7 +95,7 @@ impl<'a> Document<'a> {
     }
 }
 
-impl<'a> Kind<'a> {
+impl<'a> KeyKind<'a> {
     /// Returns whether an RSA-PSS key with these parameters can make signatures of PS256.
     pub fn allows_ps256(parameters: &[u8]) -> bool {
         parameters.is_empty() || parameters == PS256_PARAMETERS
@@ -104,8 +104,8 @@ impl<'a> Kind<'a> {
     fn of_pkcs8(algorithm: &'a [u8], key: &'a [u8]) -> Self {
         let Some((OBJECT_IDENTIFIER, identifier, parameters)) = split_first(algorithm) else { return Self::Unknown };
         match identifier {
-            RSA => match Document::read(key) {
-                Document::PrivateKey(kind @ Self::Rsa { .. }) => kind,
+            RSA => match DerDocument::read(key) {
+                DerDocument::PrivateKey(kind @ Self::Rsa { .. }) => kind,
                 _ => Self::Unknown,
             },
             RSA_PSS => Self::RsaPss { parameters, pkcs1: key },
@@ -166,8 +166,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            Document::read(&bytes);
-            Document::read(&[&[SEQUENCE, 78], bytes.as_slice()].concat());
+            DerDocument::read(&bytes);
+            DerDocument::read(&[&[SEQUENCE, 78], bytes.as_slice()].concat());
         }
     }
 }

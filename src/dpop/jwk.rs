@@ -159,7 +159,7 @@ pub(super) fn wrong_rsa_length(modulus: &[u8]) -> Option<String> {
     }
 }
 
-fn without_leading_zeros(number: &[u8]) -> &[u8] {
+pub(super) fn without_leading_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|&&byte| byte == 0).count();
     &number[zeros..]
 }

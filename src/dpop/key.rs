@@ -83,8 +83,8 @@ impl DpopKey {
         Self::from_own_key(signer, Some(algorithm))
     }
 
-    /// Reads a private key as a JWK (RFC 7517), or as a JWK Set with one key. Its `alg`, if it has one, is the signature
-    /// algorithm.
+    /// Reads a private key as a JWK (RFC 7517), or as a JWK Set with one key. Its `alg`, if it has one, is the
+    /// signature algorithm.
     pub fn from_jwk(jwk: &str) -> Result<Self, Error> {
         Self::read_jwk(jwk.as_bytes())
     }
@@ -138,8 +138,8 @@ impl DpopKey {
         without_nul(&self.0.thumbprint)
     }
 
-    /// Returns the threads on which the library waits for a custom signer. `None` if the private key is in this process, so
-    /// that signing does not block.
+    /// Returns the threads on which the library waits for a custom signer. `None` if the private key is in this
+    /// process, so that signing does not block.
     pub(crate) fn workers(&self) -> Option<&Workers> {
         match &self.0.signer {
             Signer::External(_, workers) => Some(workers),

@@ -5,7 +5,7 @@ use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 
 use super::Algorithm;
-use super::der::{Document, Kind};
+use super::der::{DerDocument, KeyKind};
 use super::signer::Signer;
 use super::unusable_key::describe_key;
 
@@ -37,11 +37,13 @@ fn from_sec1(der: &[u8]) -> Option<Signer> {
         .find_map(|algorithm| EcdsaKeyPair::from_private_key_der(algorithm, der).map(Signer::Ecdsa).ok())
 }
 
-/// Returns the key in PKCS#1 if it is an RSA-PSS key, which may be used for PSS only (RFC 4055 section 1.2), and can make
-/// signatures of PS256.
+/// Returns the key in PKCS#1 if it is an RSA-PSS key, which may be used for PSS only (RFC 4055 section 1.2), and can
+/// make signatures of PS256.
 fn pss_key(pkcs8: &[u8]) -> Option<&[u8]> {
-    match Document::read(pkcs8) {
-        Document::PrivateKey(Kind::RsaPss { parameters, pkcs1 }) if Kind::allows_ps256(parameters) => Some(pkcs1),
+    match DerDocument::read(pkcs8) {
+        DerDocument::PrivateKey(KeyKind::RsaPss { parameters, pkcs1 }) if KeyKind::allows_ps256(parameters) => {
+            Some(pkcs1)
+        }
         _ => None,
     }
 }

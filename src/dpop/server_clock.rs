@@ -103,8 +103,8 @@ impl ServerClock {
         i64::try_from(since.as_secs()).ok()
     }
 
-    /// Adopts what another process knows: the server's clock shows `seconds` now. A reading of this process, and a clock
-    /// that is close to this machine's, is kept.
+    /// Adopts what another process knows: the server's clock shows `seconds` now. A reading of this process, and a
+    /// clock that is close to this machine's, is kept.
     pub fn adopt(&self, seconds: i64) {
         let is_notable = Self::differ(seconds, self.clock.wall_seconds());
         if is_notable && self.reading.load().is_none() {

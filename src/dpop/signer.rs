@@ -9,7 +9,8 @@ use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256};
 
 use super::Algorithm;
-use super::jwk::Curve;
+use super::der::{INTEGER, SEQUENCE, split_first};
+use super::jwk::{Curve, without_leading_zeros};
 use crate::callbacks::Foreign;
 use crate::error::{Error, Status};
 use crate::threads::Workers;
@@ -133,23 +134,19 @@ fn fixed_length(algorithm: Algorithm, signature: Vec<u8>) -> Vec<u8> {
     from_der(&signature, length).unwrap_or(signature)
 }
 
-/// Reads `SEQUENCE { INTEGER r, INTEGER s }`. On these curves each length fits into one byte.
+/// Reads `SEQUENCE { INTEGER r, INTEGER s }`.
 fn from_der(der: &[u8], length: usize) -> Option<Vec<u8>> {
-    let [0x30, sequence_length, numbers @ ..] = der else { return None };
-    if usize::from(*sequence_length) != numbers.len() {
-        return None;
-    }
-    let (r, rest) = integer(numbers, length)?;
-    let (s, rest) = integer(rest, length)?;
-    rest.is_empty().then(|| [r, s].concat())
+    let (SEQUENCE, numbers, []) = split_first(der)? else { return None };
+    let (INTEGER, r, rest) = split_first(numbers)? else { return None };
+    let (INTEGER, s, []) = split_first(rest)? else { return None };
+    Some([padded(r, length)?, padded(s, length)?].concat())
 }
 
-fn integer(der: &[u8], length: usize) -> Option<(Vec<u8>, &[u8])> {
-    let [0x02, number_length, rest @ ..] = der else { return None };
-    let (number, rest) = rest.split_at_checked(usize::from(*number_length))?;
-    let significant = number.iter().position(|&byte| byte != 0).map_or(&[][..], |start| &number[start..]);
+/// Returns a number with as many bytes as a signature has for it.
+fn padded(number: &[u8], length: usize) -> Option<Vec<u8>> {
+    let significant = without_leading_zeros(number);
     let padding = length.checked_sub(significant.len())?;
-    Some(([vec![0; padding], significant.to_vec()].concat(), rest))
+    Some([&vec![0; padding], significant].concat())
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! What an input is that holds no usable private key, and the command that converts it. No message repeats the input.
+//! Says what an input without a usable private key is, and which command converts it. No message repeats the input.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::der::{Document, Kind};
+use super::der::{DerDocument, KeyKind};
 use super::jwk::wrong_rsa_length;
 use crate::bom::without_bom;
 
@@ -33,7 +33,9 @@ pub(super) fn describe(content: &[u8], source: Source) -> String {
             format!("is in UTF-16, and PEM is ASCII; convert it: iconv -f UTF-16 -t UTF-8 {name} > converted.pem")
         }
         [b'{', ..] => "holds JSON, and not PEM; a JWK is read by another function".into(),
-        [0x30, ..] if Document::read(content) != Document::Unknown => describe_der(Document::read(content), name),
+        [0x30, ..] if DerDocument::read(content) != DerDocument::Unknown => {
+            describe_der(DerDocument::read(content), name)
+        }
         _ if contains(text, "-----BEGIN ") => describe_pem(text, name),
         _ => describe_text(text, name),
     };
@@ -42,28 +44,30 @@ pub(super) fn describe(content: &[u8], source: Source) -> String {
 
 /// Returns a sentence on a private key in PEM that cannot be used.
 pub(super) fn describe_key(der: &[u8]) -> String {
-    let problem = match Document::read(der) {
-        Document::PrivateKey(kind) => describe_kind(kind),
+    let problem = match DerDocument::read(der) {
+        DerDocument::PrivateKey(kind) => describe_kind(kind),
         _ => "is damaged, or of an algorithm that is not known".into(),
     };
     format!("the private key {problem}; {MAKE_ONE}")
 }
 
-fn describe_kind(kind: Kind) -> String {
+fn describe_kind(kind: KeyKind) -> String {
     match kind {
-        Kind::Rsa { modulus } => describe_rsa(modulus),
-        Kind::RsaPss { parameters, pkcs1 } => match Document::read(pkcs1) {
-            Document::PrivateKey(Kind::Rsa { modulus }) if Kind::allows_ps256(parameters) => describe_rsa(modulus),
+        KeyKind::Rsa { modulus } => describe_rsa(modulus),
+        KeyKind::RsaPss { parameters, pkcs1 } => match DerDocument::read(pkcs1) {
+            DerDocument::PrivateKey(KeyKind::Rsa { modulus }) if KeyKind::allows_ps256(parameters) => {
+                describe_rsa(modulus)
+            }
             _ => "is an RSA-PSS key for other parameters than those of PS256 (SHA-256 and 32 bytes of salt)".into(),
         },
-        Kind::Ec { curve: Some(curve @ ("P-256" | "P-384")) } => format!("is a damaged EC key on the curve {curve}"),
-        Kind::Ec { curve: Some(curve) } => {
+        KeyKind::Ec { curve: Some(curve @ ("P-256" | "P-384")) } => format!("is a damaged EC key on the curve {curve}"),
+        KeyKind::Ec { curve: Some(curve) } => {
             format!("is an EC key on the curve {curve}, and proofs are signed with P-256 or P-384")
         }
-        Kind::Ec { curve: None } => "is an EC key on a curve without a known name; proofs use P-256 or P-384".into(),
-        Kind::Other("Ed25519") => "is a damaged Ed25519 key".into(),
-        Kind::Other(name) => format!("is a key for {name}, which is not an algorithm of proofs here"),
-        Kind::Unknown => "is damaged, or of an algorithm that is not known".into(),
+        KeyKind::Ec { curve: None } => "is an EC key on a curve without a known name; proofs use P-256 or P-384".into(),
+        KeyKind::Other("Ed25519") => "is a damaged Ed25519 key".into(),
+        KeyKind::Other(name) => format!("is a key for {name}, which is not an algorithm of proofs here"),
+        KeyKind::Unknown => "is damaged, or of an algorithm that is not known".into(),
     }
 }
 
@@ -71,20 +75,20 @@ fn describe_rsa(modulus: &[u8]) -> String {
     wrong_rsa_length(modulus).unwrap_or_else(|| "is an RSA key whose numbers do not belong together".into())
 }
 
-fn describe_der(document: Document, name: &str) -> String {
+fn describe_der(document: DerDocument, name: &str) -> String {
     match document {
-        Document::PrivateKey(_) => format!(
+        DerDocument::PrivateKey(_) => format!(
             "holds a private key in DER; convert it to PEM: openssl pkey -inform DER -in {name} -out converted.pem"
         ),
-        Document::EncryptedPrivateKey => format!(
+        DerDocument::EncryptedPrivateKey => format!(
             "holds an encrypted private key in DER; decrypt it: openssl pkcs8 -inform DER -in {name} -out converted.pem"
         ),
-        Document::Pkcs12 => format!(
+        DerDocument::Pkcs12 => format!(
             "is a PKCS#12 file; take the private key out: openssl pkcs12 -in {name} -nocerts -nodes -out converted.pem"
         ),
-        Document::PublicKey => "holds no private key, only a public key".into(),
-        Document::Certificate => "holds no private key, only a certificate".into(),
-        Document::Unknown => "holds neither PEM nor a JWK".into(),
+        DerDocument::PublicKey => "holds no private key, only a public key".into(),
+        DerDocument::Certificate => "holds no private key, only a certificate".into(),
+        DerDocument::Unknown => "holds neither PEM nor a JWK".into(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a server, or a gateway before it, says in the body of an error.
+//! Reads what a server, or a gateway before it, says in the body of an error.
 
 use http::header::HeaderMap;
 use serde_json::Value;
@@ -17,8 +17,8 @@ const SUMMARIES: [&str; 9] =
 /// The names of a sentence that says more.
 const DETAILS: [&str; 6] = ["detail", "details", "description", "reason", "moreinformation", "hint"];
 
-/// Reads the body of an error: OAuth's (RFC 6749 section 5.2), Tango's, a problem (RFC 9457), a fault of a gateway, XML,
-/// HTML, or plain text. Each string is cleaned.
+/// Reads the body of an error: OAuth's (RFC 6749 section 5.2), Tango's, a problem (RFC 9457), a fault of a gateway,
+/// XML, HTML, or plain text. Each string is cleaned.
 pub(super) fn read(text: &str, headers: &HeaderMap, redactor: &Redactor) -> ServerResponse {
     let text = text.trim();
     if let Some(document) = json::read(text) {

@@ -1,8 +1,9 @@
 //! The HTTP client for the token endpoint. It follows no redirect, asks for no compression and keeps a connection for a
 //! short time.
 //!
-//! reqwest makes direct connections. Through a proxy it tells no status of CONNECT and reaches no IPv6 address, so these
-//! connections are made by `connector`, for the HTTP library below reqwest. Requests and responses are reqwest's in both.
+//! reqwest makes direct connections. Through a proxy it tells no status of CONNECT and reaches no IPv6 address, so
+//! these connections are made by `connector`, for the HTTP library below reqwest. Requests and responses are reqwest's
+//! in both.
 
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +18,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::Failure;
-use super::connector::{BadConfiguration, BoxError, Connector, read_trust};
+use super::connector::Connector;
+use super::dialer::{BadConfiguration, BoxError, read_trust};
 use super::proxy;
 use super::proxy_failure::ProxyFailure;
 use super::transport;
@@ -45,8 +47,8 @@ enum Connections {
     Proxied { proxy: ProxyServer, client: Client<Connector, Body> },
 }
 
-/// Direct connections. The client of reqwest is made again when its connection is gone, so that the certificate authorities
-/// are read for each connection.
+/// Direct connections. The client of reqwest is made again when its connection is gone, so that the certificate
+/// authorities are read for each connection.
 struct Direct {
     trust: Trust,
     resolver: Resolver,

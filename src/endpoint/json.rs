@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 
 use super::repair;
 
-/// What surrounds a value in the bodies of some servers: blanks, the NUL that ends a string of C, a second byte order
-/// mark.
+/// Returns whether a character can surround a value, as in the bodies of some servers: blanks, the NUL that ends a
+/// string of C, a second byte order mark.
 fn is_padding(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\0' | '\u{feff}')
 }

@@ -1,4 +1,4 @@
-//! What HTML and XML say, without a parser: error pages and SOAP faults are written by hand often enough.
+//! Reads the text of HTML and XML, without a parser: error pages and SOAP faults are written by hand often enough.
 
 /// Returns each element that has text and no element in it, as its name without a prefix and its text.
 pub(super) fn leaf_elements(markup: &str) -> Vec<(&str, String)> {

@@ -5,19 +5,10 @@ use http::header::HeaderMap;
 use serde_json::Value;
 
 use super::json::{self, Document};
-use super::response::{self, RequestContext, TokenResponse};
-use super::{Failure, daily_limit, error_body, headers, refusal, text};
+use super::received::{Received, RequestContext};
+use super::response::{self, TokenResponse};
+use super::{Failure, daily_limit, error_body, refusal, text};
 use crate::error::ServerResponse;
-
-/// A response as it arrived.
-pub(super) struct Received<'a> {
-    pub status: StatusCode,
-    pub headers: &'a HeaderMap,
-    /// The body, decoded.
-    pub text: &'a str,
-    /// The server's time, in seconds since 1970.
-    pub now: i64,
-}
 
 /// Returns the token of a response, or the failure that it reports.
 ///
@@ -55,14 +46,6 @@ pub(super) fn read(
         return Err(refusal::classify(&response, said, context));
     }
     response::parse(document, &response, context).map_err(|problem| response::unusable(problem, said))
-}
-
-impl Received<'_> {
-    /// Adds what the status and the headers say to what the body says.
-    fn identified(&self, said: ServerResponse, context: &RequestContext<'_>) -> ServerResponse {
-        let request_id = headers::request_id(self.headers, context.redactor).or(said.request_id);
-        ServerResponse { http_status: Some(self.status.as_u16()), request_id, ..said }
-    }
 }
 
 fn has_token(document: &Document) -> bool {

@@ -1,8 +1,7 @@
 //! Refusals that concern DPoP (RFC 9449): which setting or clock to look at.
 
-use super::outcome::Received;
-use super::refusal::Meaning;
-use super::response::RequestContext;
+use super::meaning::Meaning;
+use super::received::{Received, RequestContext};
 use crate::dpop::NonceHeader;
 use crate::error::{ServerResponse, Status};
 use crate::failure_kind::FailureKind;
@@ -18,7 +17,7 @@ const WORDS_OF_TIME: [&str; 14] = [
 /// Words with which servers say that they got no proof: "DPoP proof is missing" (Keycloak).
 const WORDS_OF_ABSENCE: [&str; 6] = ["absent", "expected", "missing", "needed", "provided", "required"];
 
-/// What to do about a server that asks for nonces in a way that nobody can follow.
+/// The advice about a server that asks for nonces in a way that nobody can follow.
 const REPORT: &str = "give the request ID to the operator of the server";
 
 /// Returns whether a refusal is about the proof. Some servers say so in the description of `invalid_request` only.

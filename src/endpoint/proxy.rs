@@ -16,7 +16,7 @@ use tokio_socks::tcp::Socks5Stream;
 use tokio_socks::{Error as SocksError, TargetAddr};
 use zeroize::Zeroizing;
 
-use super::connector::{BadConfiguration, BoxError, Dialer, Io, authority, host, port};
+use super::dialer::{BadConfiguration, BoxError, Dialer, Io, authority, host, port};
 use super::proxy_failure::Reason;
 use crate::causes::causes;
 use crate::config::{Protocol, ProxyCredentials, ProxyServer};

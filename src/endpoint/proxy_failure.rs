@@ -1,4 +1,4 @@
-//! What a person is told when a proxy makes no connection. Each message names the proxy and the setting to change.
+//! The failures of proxies. Each message names the proxy and the setting to change.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use reqwest::StatusCode;
 
 use super::Failure;
-use super::connector::BoxError;
+use super::dialer::BoxError;
 use super::transport::is_timeout;
 use crate::causes;
 use crate::config::ProxyServer;
@@ -85,9 +85,9 @@ impl ProxyFailure {
             }
             Reason::TimedOut => format!("the proxy {proxy} did not respond in time; check {setting} and the network"),
             Reason::Untrusted(error) => {
-                let settings = tls_failure::Settings { ca_file: "ca_file", address: setting };
+                let names = tls_failure::SettingNames { ca_file: "ca_file", address: setting };
                 let reason = match causes::find(&**error) {
-                    Some(tls) => tls_failure::explain(tls, &settings),
+                    Some(tls) => tls_failure::explain(tls, &names),
                     None => causes::reason(&**error),
                 };
                 format!("no secure connection to the proxy {proxy}: {}", redactor.clean(&reason))

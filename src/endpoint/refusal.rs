@@ -1,23 +1,12 @@
 //! Classifies each response that brings no token: what happened, what to do, and what it means for the next request.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use super::outcome::Received;
-use super::response::RequestContext;
+use super::meaning::Meaning;
+use super::received::{Received, RequestContext};
 use super::{Failure, daily_limit, headers, proof_refusal};
 use crate::error::{Error, ServerResponse, Status};
 use crate::failure_kind::FailureKind;
-
-/// What a response means.
-pub(super) struct Meaning {
-    pub status: Status,
-    pub kind: FailureKind,
-    /// What happened, for the beginning of a message.
-    pub happened: Cow<'static, str>,
-    /// What to do about it, for its end; empty if there is nothing to do but wait.
-    pub advice: &'static str,
-}
 
 /// Returns the failure that a response reports, which says this.
 pub(super) fn classify(response: &Received<'_>, said: ServerResponse, context: &RequestContext<'_>) -> Failure {

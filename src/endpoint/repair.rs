@@ -156,7 +156,8 @@ impl Repair {
     }
 }
 
-/// Whether a character separates words: blanks, and control characters, which JSON does not have outside of strings.
+/// Returns whether a character separates words: blanks, and control characters, which JSON does not have outside of
+/// strings.
 fn is_blank(c: char) -> bool {
     c.is_whitespace() || c.is_control()
 }
@@ -245,7 +246,7 @@ mod tests {
         })
     }
 
-    /// Whether each string of `part` is at the same place in `whole`.
+    /// Returns whether each string of `part` is at the same place in `whole`.
     fn is_part(part: &Value, whole: &Value) -> bool {
         match (part, whole) {
             (Value::Object(part), Value::Object(whole)) => {

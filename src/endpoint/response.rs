@@ -7,12 +7,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::json::Document;
-use super::outcome::Received;
+use super::received::{Received, RequestContext};
 use super::{Failure, error_body, lifetime, refusal, scope, token_type};
-use crate::dpop::{Binding, DpopKey};
+use crate::dpop::DpopKey;
 use crate::error::{Error, ServerResponse, Status};
 use crate::failure_kind::FailureKind;
-use crate::secret::Redactor;
 use crate::token::is_presentable;
 
 /// The token that the server issued.
@@ -40,15 +39,6 @@ impl From<&'static str> for Problem {
     fn from(problem: &'static str) -> Self {
         Self::Malformed(problem)
     }
-}
-
-/// The parts of the request that are needed to read its response.
-pub(super) struct RequestContext<'a> {
-    pub scope: &'a str,
-    pub documented_lifetime: Duration,
-    /// The key of the proof, if one was sent.
-    pub binding: Option<&'a Binding>,
-    pub redactor: &'a Redactor,
 }
 
 /// Reads the token in a successful response, which is this document.

@@ -4,8 +4,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::dpop::Algorithm;
+use crate::dpop::{Algorithm, Binding};
 use crate::endpoint::outcome;
+use crate::secret::Redactor;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

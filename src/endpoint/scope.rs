@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::response::RequestContext;
+use super::received::RequestContext;
 
 /// Returns the scope that a response grants, or the requested one if it has none that RFC 6749 allows and that can be
 /// shown: a token is not thrown away for an optional field.

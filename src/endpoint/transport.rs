@@ -10,9 +10,9 @@ use crate::causes;
 use crate::error::{Error, ServerResponse, Status};
 use crate::failure_kind::FailureKind;
 use crate::secret::Redactor;
-use crate::tls_failure::{self, Settings};
+use crate::tls_failure::{self, SettingNames};
 
-const SETTINGS: Settings = Settings { ca_file: "ca_file", address: "token_url" };
+const SETTING_NAMES: SettingNames = SettingNames { ca_file: "ca_file", address: "token_url" };
 /// The longest part of a response without HTTP that a message shows.
 const MAX_BANNER: usize = 60;
 /// A longer word may be a token.
@@ -100,7 +100,7 @@ pub(super) fn server(url: &Url) -> String {
 
 fn untrusted(error: &rustls::Error, url: &Url, redactor: &Redactor) -> Failure {
     // Names in a certificate come from the server.
-    let reason = redactor.clean(&tls_failure::explain(error, &SETTINGS));
+    let reason = redactor.clean(&tls_failure::explain(error, &SETTING_NAMES));
     let message = format!("no secure connection to {}: {reason}", server(url));
     Failure::new(Error::new(Status::TlsFailed, message), FailureKind::NotTrusted)
 }
@@ -108,7 +108,7 @@ fn untrusted(error: &rustls::Error, url: &Url, redactor: &Redactor) -> Failure {
 fn lost(error: &(dyn StdError + 'static), url: &Url, redactor: &Redactor) -> Failure {
     let is_cut_off = causes::find(error).is_some_and(hyper::Error::is_incomplete_message);
     let reason = match causes::find::<rustls::Error>(error) {
-        Some(tls) => tls_failure::explain(tls, &SETTINGS),
+        Some(tls) => tls_failure::explain(tls, &SETTING_NAMES),
         None if is_cut_off => "connection closed before the whole response had arrived".into(),
         None => causes::reason(error),
     };

@@ -1,5 +1,5 @@
-//! Peers as they are: what a client gets from servers that are damaged, of another protocol, or not trusted. The servers
-//! are real ones, and a client asks each for one token.
+//! Peers as they are: what a client gets from servers that are damaged, of another protocol, or not trusted. The
+//! servers are real ones, and a client asks each for one token.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

@@ -1,4 +1,4 @@
-//! Why a callback of the program failed.
+//! The reason why a callback of the program failed.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -9,7 +9,7 @@ use libc::c_char;
 const LONGEST_REASON: usize = 1000;
 
 thread_local! {
-    /// What the callback that runs on this thread has said.
+    /// The reason that the callback on this thread has given.
     static REASON: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 

@@ -1,4 +1,4 @@
-//! What is done when the process ends.
+//! The end of the process.
 
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

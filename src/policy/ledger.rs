@@ -18,7 +18,8 @@ const MIN_COOL_DOWN: Duration = Duration::from_secs(60);
 const MAX_QUOTA_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// The longest `Retry-After` that is believed of a server that fails.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
-/// Tokens that were requested in a shorter span disprove the quota of 20 hours. The hour below it is for clocks that differ.
+/// Tokens that were requested in a shorter span disprove the quota of 20 hours. The hour below it is for clocks that
+/// differ.
 const DISPROOF: Duration = Duration::from_secs(19 * 3600);
 /// The cool-down where the quota of 20 hours does not hold: the first, and the longest of those that double.
 const FIRST_SHORT_COOL_DOWN_SECONDS: u64 = 300;
@@ -108,7 +109,8 @@ impl Ledger {
         self.mark_changed(now);
     }
 
-    /// Returns until when a token with this lifetime is kept though an API rejects it, because it is itself a replacement.
+    /// Returns until when a token with this lifetime is kept though an API rejects it, because it is itself a
+    /// replacement.
     pub(super) fn kept_until(&self, lifetime: &TokenLifetime) -> Option<BootTime> {
         self.replaced.map(|replaced| replaced.after(lifetime.replacement_interval()))
     }

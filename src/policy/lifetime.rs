@@ -9,8 +9,8 @@ const MAX_LAST_SECONDS: Duration = Duration::from_secs(10);
 /// A rejected token is replaced, and its replacement, if rejected as well, only after this, or a sixth of its lifetime.
 const MAX_REPLACEMENT_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// The longest lifetime that is believed, of a response and of a record. It is not `pub`, because cbindgen would add it to
-/// the C header.
+/// The longest lifetime that is believed, of a response and of a record. It is not `pub`, because cbindgen would add it
+/// to the C header.
 pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// When a token was requested, when to refresh it, and when it expires.

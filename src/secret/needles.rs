@@ -1,4 +1,4 @@
-//! What is searched for in a string, and how, which depends on how distinctive a secret is.
+//! The forms of a secret that are searched for in a string. The search depends on how distinctive the secret is.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -37,7 +37,7 @@ pub(super) struct Needles {
     values: Vec<Secret>,
 }
 
-/// How a secret is searched for.
+/// The way in which a secret is searched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Search {
     /// It is too long to occur by chance.
@@ -139,7 +139,7 @@ fn folded(text: &str) -> Secret {
     collect(text, visible::text(&without_line_breaks(text)).chars().filter(is_compared).flat_map(char::to_lowercase))
 }
 
-/// The same without characters that an encoding other than UTF-8 can have changed.
+/// Returns the same as `folded` without characters that an encoding other than UTF-8 can have changed.
 fn only_ascii(text: &str) -> Secret {
     collect(text, folded(text).chars().filter(char::is_ascii))
 }

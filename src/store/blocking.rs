@@ -42,8 +42,8 @@ pub trait SharedCache: Send + Sync + 'static {
     fn unlock(&self, name: &str, owner: &str) -> Result<(), CacheError>;
 
     /// Returns whether the lock is released when its lease ends, which is so unless the cache says otherwise. A cache
-    /// whose lock is released exactly when its owner ends, such as one that a session of a database holds, returns false:
-    /// its owner then keeps the lock for as long as it needs it.
+    /// whose lock is released exactly when its owner ends, such as one that a session of a database holds, returns
+    /// false: its owner then keeps the lock for as long as it needs it.
     fn has_leases(&self) -> bool {
         true
     }
@@ -121,8 +121,8 @@ impl Blocking {
         }
     }
 
-    /// Fails if the cache grants the lock that this owner has just taken to another one as well. A cache like that would
-    /// let each process of the fleet send a request.
+    /// Fails if the cache grants the lock that this owner has just taken to another one as well. A cache like that
+    /// would let each process of the fleet send a request.
     fn check_lock(&self) -> StoreFuture<'_, ()> {
         let (name, other) = (self.names.lock(), unique_name());
         Box::pin(self.run(move |cache| {

@@ -18,6 +18,7 @@ const OLDEST_FORMAT: u64 = 1;
 /// Further entries of a list in a ledger are ignored.
 const MAX_SUSPECTS: usize = 16;
 const MAX_SERVERS: usize = 16;
+
 /// The content of a ledger entry, as one identity of the client sees it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LedgerFile {
@@ -28,8 +29,8 @@ pub(super) struct LedgerFile {
     pub rejected_records: u64,
     /// The hashes of tokens that an API rejected and has not accepted since, the latest first.
     pub suspects: Vec<TokenHash>,
-    /// The servers, by their origins, whose clocks differ from the one that times are counted on: what each shows now, in
-    /// seconds since 1970.
+    /// The servers, by their origins, whose clocks differ from the one that times are counted on: what each shows now,
+    /// in seconds since 1970.
     pub server_clocks: Vec<(String, i64)>,
     /// The whole entry. The sections of other identities, and fields of later versions, are written back as they are.
     pub document: Map<String, Value>,

@@ -1,4 +1,4 @@
-//! The lock of the shared cache as a type: what may only be done under it takes it as an argument.
+//! The lock of the shared cache as a type: operations that are allowed only under the lock are its methods.
 
 use std::mem;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::token::{HeldToken, TokenHash};
 const KEEP_LEDGER: Duration = Duration::from_secs(48 * 3600);
 const KEEP_REJECTED: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What a process knows and the cache is to hold.
+/// The knowledge of a process that the cache is to hold.
 pub(crate) struct Write<'a> {
     /// A token that the cache lacks.
     pub token: Option<&'a HeldToken>,
@@ -26,7 +26,7 @@ pub(crate) struct Write<'a> {
     pub failure: Option<&'a Error>,
     /// Tokens that an API rejected and has not accepted since.
     pub suspects: &'a [TokenHash],
-    /// What the clocks of some servers show now, by their origins, in seconds since 1970.
+    /// The times that the clocks of some servers show now, by origin, in seconds since 1970.
     pub server_clocks: &'a [(String, i64)],
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum Saved {
     LockLost,
 }
 
-/// The lock of the cache. What may only be done under it takes it as an argument.
+/// The lock of the cache, as long as a session may hold it.
 pub(crate) struct Locked<'a> {
     session: &'a mut Session,
     held: Held,
@@ -77,12 +77,12 @@ impl Session {
 }
 
 impl Locked<'_> {
-    /// Whether no other process can have the lock.
+    /// Returns whether no other process can have the lock.
     pub fn is_held(&self) -> bool {
         self.is_held_for(Duration::from_millis(1))
     }
 
-    /// Whether no other process can have the lock in this span.
+    /// Returns whether no other process can have the lock in this span.
     pub fn is_held_for(&self, span: Duration) -> bool {
         match self.held {
             Held::Lost => false,
@@ -121,7 +121,7 @@ impl Locked<'_> {
         self.session.latency = self.session.latency.max(self.session.clock.now().since(start)).min(OPERATION_TIMEOUT);
     }
 
-    /// Writes what is known.
+    /// Writes the ledger, and the token if there is one.
     pub async fn save(&mut self, write: &Write<'_>) -> Result<Saved, StoreError> {
         let session = &*self.session;
         let record = write.token.map(|held| session.record_of(held)).transpose()?;

@@ -20,9 +20,9 @@ use super::{Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Sto
 use crate::causes;
 use crate::random::unique_name;
 use crate::secret::Redactor;
-use crate::tls_failure::{self, Settings};
+use crate::tls_failure::{self, SettingNames};
 
-const SETTINGS: Settings = Settings { ca_file: "cache_ca_file", address: "cache" };
+const SETTING_NAMES: SettingNames = SettingNames { ca_file: "cache_ca_file", address: "cache" };
 
 /// Returns the time of the server, and the entries, each cut off at the maximum length.
 const LOAD: &str = "local entries = {} \
@@ -95,7 +95,7 @@ impl Redis {
             _ => "",
         };
         let reason = match tls {
-            Some(tls) => format!("no secure connection: {}", tls_failure::explain(tls, &SETTINGS)),
+            Some(tls) => format!("no secure connection: {}", tls_failure::explain(tls, &SETTING_NAMES)),
             None if error.is_io_error() => causes::reason(error),
             None => error.to_string(),
         };

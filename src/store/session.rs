@@ -19,7 +19,8 @@ use crate::policy::Ledger;
 use crate::secret::Redactor;
 use crate::token::{HeldToken, TokenHash};
 
-/// How often, and after which pauses, a lock is released whose state is not known: until a lease has ended.
+/// The number of attempts, and the pauses between them, to release a lock whose state is not known: until a lease has
+/// ended.
 const MAX_RELEASES: u32 = 30;
 const RELEASE_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -58,7 +59,7 @@ pub(crate) struct View {
     pub ledger: Option<Ledger>,
     /// The failure that holds requests back.
     pub failure: Option<Error>,
-    /// What the clocks of some servers show now, by their origins, in seconds since 1970.
+    /// The times that the clocks of some servers show now, by origin, in seconds since 1970.
     pub server_clocks: Vec<(String, i64)>,
 }
 
@@ -109,7 +110,7 @@ impl Session {
         }
     }
 
-    /// What the cache holds, and a record that cannot be opened with the reason.
+    /// Returns the content of the cache, and a record that cannot be opened with the reason.
     pub(super) async fn read_entries(&mut self) -> Result<(View, Option<Damaged>), StoreError> {
         // The store reads its clock between `start` and now. Entries therefore seem older than they are, never younger.
         let start = self.clock.now();

@@ -90,21 +90,21 @@ fn read_times(shared: &Map<String, Value>, section: &Map<String, Value>, mapping
 }
 
 #[derive(Clone)]
-struct Failure {
+struct StoredFailure {
     error: Error,
     credentials: Option<String>,
 }
 
-impl Failure {
+impl StoredFailure {
     fn concerns_others(&self, fingerprint: Option<&str>) -> bool {
         self.error.status() == Status::CredentialsRefused && self.credentials.as_deref() != fingerprint
     }
 }
 
-fn read_failure(value: &Value, redactor: &Redactor) -> Option<Failure> {
+fn read_failure(value: &Value, redactor: &Redactor) -> Option<StoredFailure> {
     let fields = value.as_object()?;
     let credentials = fields.get("credentials").and_then(Value::as_str).map(Into::into);
-    Some(Failure { error: error(fields, redactor)?, credentials })
+    Some(StoredFailure { error: error(fields, redactor)?, credentials })
 }
 
 fn hashes(value: Option<&Value>) -> Vec<TokenHash> {

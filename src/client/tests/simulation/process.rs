@@ -271,7 +271,8 @@ async fn check_error(process: &SimulatedProcess, client: &Client, error: &Error)
 
 fn quota_forces(simulation: &Simulation, now: Duration) -> bool {
     let server = simulation.server.lock().unwrap();
-    // A sender that died, was stopped, or could not write the outcome may have spent the token for all that others know.
+    // A sender that died, was stopped, or could not write the outcome may have spent the token for all that others
+    // know.
     let spent = [&server.issues, &server.deaths, &server.stops, &server.unwritten];
     let last_spent = spent.into_iter().filter_map(|times| times.last()).max();
     last_spent.is_some_and(|&spent| now < spent + QUOTA + LONGEST_COOL_DOWN_ERROR)
