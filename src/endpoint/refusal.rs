@@ -13,7 +13,7 @@ use crate::failure_kind::FailureKind;
 pub(super) struct Meaning {
     pub status: Status,
     pub kind: FailureKind,
-    /// What happened, for the beginning of a message.
+    /// What happened, for the beginning of a message, which names the first `the server` in it.
     pub happened: Cow<'static, str>,
     /// What to do about it, for its end; empty if there is nothing to do but wait.
     pub advice: &'static str,
@@ -22,7 +22,8 @@ pub(super) struct Meaning {
 /// Returns the failure that a response reports, which says this.
 pub(super) fn classify(response: &Received<'_>, said: ServerResponse, context: &RequestContext<'_>) -> Failure {
     let meaning = meaning(response, &said, context);
-    let (happened, http, advice) = (meaning.happened, response.status.as_u16(), meaning.advice);
+    let (http, advice) = (response.status.as_u16(), meaning.advice);
+    let happened = meaning.happened.replacen("the server", &format!("the server {}", context.server), 1);
     let details = details(&said);
     let message = if response.status.is_redirection() && meaning.status == Status::UnexpectedResponse {
         let target = headers::location(response.headers, context.redactor);
@@ -53,7 +54,7 @@ fn meaning(response: &Received<'_>, said: &ServerResponse, context: &RequestCont
             status: Status::QuotaRefused,
             kind: FailureKind::Quota { retry_after },
             happened: "the daily limit of tokens for this client is used up".into(),
-            advice: "share one token between all processes (see `cache`)",
+            advice: "share one token between all processes (set cache)",
         };
     }
     let http = match response.status.as_u16() {
@@ -141,7 +142,7 @@ fn by_status(http: u16, retry_after: Option<Duration>) -> Meaning {
             status: Status::UnexpectedResponse,
             // Another response than 200 may report success as well, and contain a token in a form that is not read.
             kind: if http < 300 { FailureKind::InvalidResponse } else { FailureKind::Refused },
-            happened: "the response is not one of a token endpoint".into(),
+            happened: "the response of the server is not one of a token endpoint".into(),
             advice: "check token_url",
         },
     }
