@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
+use crate::causes;
 use crate::error::{Error, Status};
 use crate::process::ProcessLocal;
 use crate::role::{Role, with_role};
@@ -27,7 +28,8 @@ const MAX_LINES: usize = 1_000;
 pub fn start() -> Result<(), Error> {
     CALLS.get().start("tango-callbacks").map_err(|error| {
         let advice = "check the limits for threads and memory";
-        Error::new(Status::Internal, format!("the thread for callbacks cannot be started: {error}; {advice}"))
+        let reason = causes::reason(&error);
+        Error::new(Status::Internal, format!("the thread for callbacks cannot be started: {reason}; {advice}"))
     })
 }
 

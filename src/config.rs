@@ -91,6 +91,8 @@ pub struct Config {
     set: Options,
     /// The options that `load_env` read.
     loaded: Options,
+    /// Whether `load_env` was called.
+    is_loaded: bool,
 }
 
 /// The place where the token outlives the process.
@@ -166,11 +168,16 @@ impl Config {
 
     fn load(&mut self, lookup: impl Fn(&str) -> Option<OsString>) -> Result<(), Error> {
         self.loaded = Options::read(&lookup)?;
+        self.is_loaded = true;
         Ok(())
     }
 
     /// Checks all options, so that one error names everything that has to be changed.
     pub(crate) fn resolve(&self) -> Result<Settings, Error> {
-        self.set.clone().or(self.loaded.clone()).resolve()
+        let mut options = self.set.clone().or(self.loaded.clone());
+        if self.is_loaded {
+            options.expect_in_environment();
+        }
+        options.resolve()
     }
 }

@@ -54,7 +54,6 @@ use crate::secret::Redactor;
 use body::{Sent, TrackedBody};
 use http_client::HttpClient;
 use received::RequestContext;
-use response::Problem;
 pub(crate) use response::TokenResponse;
 use response_body::{End, MAX_LENGTH, PartialBody};
 
@@ -205,11 +204,13 @@ impl TokenEndpoint {
         let (status, headers) = (response.status(), response.headers());
         let bytes = match response_body::decode(body.bytes, headers) {
             Ok(bytes) => bytes,
-            Err(coding) if status.is_success() => return Err(unusable(response, coding.problem().into(), redactor)),
+            Err(coding) if status.is_success() => return Err(self.unusable(response, coding.problem(), redactor)),
             Err(coding) => Zeroizing::new(format!("a body that {}", coding.problem()).into()),
         };
         let is_too_long = matches!(body.end, End::TooLong) || bytes.len() > MAX_LENGTH;
+        let server = transport::server(&self.url);
         let context = RequestContext {
+            server: &server,
             scope: &self.requested_scope,
             documented_lifetime: self.documented_lifetime,
             binding: self.binding.as_ref(),
@@ -224,10 +225,20 @@ impl TokenEndpoint {
             End::TimedOut if is_malformed => Err(transport::timed_out(true, &self.url)),
             // A response of this length is another server's, whatever it begins with.
             _ if is_too_long && (is_malformed || outcome.is_ok()) => {
-                Err(unusable(response, "is longer than 64 KiB".into(), redactor))
+                Err(self.unusable(response, "is longer than 64 KiB", redactor))
             }
             _ => outcome,
         }
+    }
+
+    /// Returns the failure of a response whose body is not read.
+    fn unusable(&self, response: &Response, problem: &'static str, redactor: &Redactor) -> Failure {
+        let said = ServerResponse {
+            http_status: Some(response.status().as_u16()),
+            request_id: headers::request_id(response.headers(), redactor),
+            ..ServerResponse::default()
+        };
+        response::unusable(problem.into(), said, &transport::server(&self.url))
     }
 
     /// Returns a redactor that knows the configured secrets and the token that is held.
@@ -297,15 +308,6 @@ impl TokenEndpoint {
         };
         proof.and_then(header).map(Some).map_err(|error| Failure::new(error, FailureKind::NotTrusted))
     }
-}
-
-fn unusable(response: &Response, problem: Problem, redactor: &Redactor) -> Failure {
-    let said = ServerResponse {
-        http_status: Some(response.status().as_u16()),
-        request_id: headers::request_id(response.headers(), redactor),
-        ..ServerResponse::default()
-    };
-    response::unusable(problem, said)
 }
 
 fn signer_failed<T>(problem: &dyn fmt::Display) -> Result<T, Error> {

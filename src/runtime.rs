@@ -8,6 +8,7 @@
 mod sentinel;
 
 use std::future::{Future, pending, poll_fn};
+use std::io;
 use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -16,12 +17,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
-use std::{fmt, io};
 
 use arc_swap::ArcSwapOption;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
+use crate::causes;
 use crate::deadline;
 use crate::error::{Error, Status};
 use crate::process::ProcessLocal;
@@ -224,9 +225,9 @@ fn run(runtime: ManuallyDrop<tokio::runtime::Runtime>, watched: &Watched) {
     }
 }
 
-fn not_started(error: &dyn fmt::Display) -> Error {
+fn not_started(error: &io::Error) -> Error {
     let advice = "check the limits for threads, open files and memory";
-    Error::new(Status::Internal, format!("the library's thread cannot be started: {error}; {advice}"))
+    Error::new(Status::Internal, format!("the library's thread cannot be started: {}; {advice}", causes::reason(error)))
         .with_retry_after(Some(Duration::from_secs(1)))
 }
 

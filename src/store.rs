@@ -21,8 +21,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::threads::NoThread;
-
 pub(crate) use blocking::Blocking;
 pub use blocking::{CacheError, SharedCache};
 pub(crate) use file::FileCache;
@@ -125,12 +123,6 @@ impl StoreError {
 
     pub fn transient(message: impl Into<String>) -> Self {
         Self { is_transient: true, ..Self::new(message) }
-    }
-}
-
-impl From<NoThread> for StoreError {
-    fn from(error: NoThread) -> Self {
-        Self::new(error.to_string())
     }
 }
 

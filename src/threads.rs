@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use tokio::sync::oneshot;
 
+use crate::causes;
 use crate::process::ProcessLocal;
 use crate::role::{Role, with_role};
 
@@ -71,9 +72,12 @@ impl Workers {
 impl fmt::Display for NoThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AllHang(max) => write!(f, "{max} calls of it have not returned, so no further call is made"),
-            Self::NotStarted(error) => write!(f, "no thread can be started: {error}"),
-            Self::Panicked => f.write_str("it ended unexpectedly"),
+            Self::AllHang(max) => write!(f, "{max} earlier calls have not returned, so no further call is made"),
+            Self::NotStarted(error) => {
+                let reason = causes::reason(error);
+                write!(f, "no thread can be started: {reason}; check the limits for threads and memory")
+            }
+            Self::Panicked => f.write_str("a call ended unexpectedly"),
         }
     }
 }

@@ -13,7 +13,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::BuilderVerifierExt;
 
-use crate::pem;
+use crate::{causes, pem};
 
 const FILE_VARIABLE: &str = "SSL_CERT_FILE";
 const DIRECTORY_VARIABLE: &str = "SSL_CERT_DIR";
@@ -75,7 +75,8 @@ impl Trust {
             Self::Variables { file: Some(path), .. } => (FILE_VARIABLE, path),
             Self::Variables { file: None, .. } | Self::System => return Ok(None),
         };
-        let content = fs::read(path).map_err(|error| format!("{setting} {}: {error}", path.display()))?;
+        let content =
+            fs::read(path).map_err(|error| format!("{setting} {}: {}", path.display(), causes::reason(&error)))?;
         // The redis crate parses it again, with a stricter parser.
         Ok(Some(pem::normalized(&content).to_vec()))
     }
@@ -120,17 +121,17 @@ fn check_file(path: &Path) -> Result<(), String> {
         _ if path.as_os_str().is_empty() => {
             return Err(format!("{FILE_VARIABLE} is empty; name a file of PEM certificates, or unset it"));
         }
-        Ok(metadata) if metadata.is_dir() => format!("is a directory, for which there is {DIRECTORY_VARIABLE}"),
-        Ok(metadata) if metadata.is_file() && metadata.len() == 0 => "is an empty file".into(),
+        Ok(metadata) if metadata.is_dir() => format!("it is a directory, for which there is {DIRECTORY_VARIABLE}"),
+        Ok(metadata) if metadata.is_file() && metadata.len() == 0 => "the file is empty".into(),
         Ok(_) => return Ok(()),
-        Err(error) => error.to_string(),
+        Err(error) => causes::reason(&error),
     };
     Err(format!("{FILE_VARIABLE} {}: {problem}", path.display()))
 }
 
 fn add_file(authorities: &mut RootCertStore, setting: &str, path: &Path) -> Result<(), String> {
     let problem = |what: &dyn std::fmt::Display| format!("{setting} {}: {what}", path.display());
-    let content = fs::read(path).map_err(|error| problem(&error))?;
+    let content = fs::read(path).map_err(|error| problem(&causes::reason(&error)))?;
     let certificates = pem::certificates(&content).map_err(|what| problem(&format_args!("the file {what}")))?;
     for (certificate, number) in certificates.into_iter().zip(1..) {
         let added = authorities.add(certificate);

@@ -131,8 +131,8 @@ fn expected(operation: Operation, failure: Failure) -> Option<&'static str> {
     match (operation, failure) {
         (Operation::Unlock, _) => None,
         (_, Failure::Error) => Some("the table does not exist"),
-        (_, Failure::Panic) => Some("it panicked: on purpose"),
-        (_, Failure::Hang) => Some("did not answer within 5 s"),
+        (_, Failure::Panic) => Some("its code panicked: on purpose"),
+        (_, Failure::Hang) => Some("the custom cache did not respond within 5 s"),
     }
 }
 

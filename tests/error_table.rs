@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use support::programs::{Program, Under};
 use support::proxy::ConnectProxy;
 use support::sandbox::Sandbox;
+use url::Url;
 
 const TOKEN: &str = "a-token-in-an-unusable-response";
 const SECRETS: [&str; 4] = ["TANGO_CLIENT_SECRET", "TANGO_PASSWORD", TOKEN, "proxy-password"];
@@ -80,24 +81,30 @@ fn messages_name_the_failure_the_servers_words_and_the_setting_to_check() {
     let rows = [
         (
             json!([{"status": 401, "headers": {"content-type": "text/plain"}, "body": "Unauthorized"}]),
-            "the server does not accept the credentials (HTTP 401): Unauthorized; check client_id…",
+            "the server localhost:PORT does not accept the credentials (HTTP 401): Unauthorized; check client_id…",
             1,
         ),
-        (json!([{"status": 401}]), "the server does not accept the credentials (HTTP 401); check client_id…", 1),
+        (
+            json!([{"status": 401}]),
+            "the server localhost:PORT does not accept the credentials (HTTP 401); check client_id…",
+            1,
+        ),
         (
             json!([{"status": 404, "headers": {"content-type": "application/json"}, "body": not_found}]),
-            "the server refuses the token request (HTTP 404): no such path; check token_url…",
+            "the server localhost:PORT refuses the token request (HTTP 404): no such path; check token_url…",
             1,
         ),
-        (json!(vec![unavailable; 5]), "the server failed (HTTP 503)", 5),
+        (json!(vec![unavailable; 5]), "the server localhost:PORT failed (HTTP 503)", 5),
         (
             json!([{"status": 302, "headers": {"location": "https://other.example/"}}]),
-            "the server redirects (HTTP 302 to https://other.example/), and redirects are never followed…",
+            "the server localhost:PORT redirects (HTTP 302 to https://other.example/), and redirects are never followed…",
             1,
         ),
         (json!([lost, lost, lost]), "the connection to localhost:…", 2),
     ];
+    let url = Url::parse(fixture.sandbox.variable("TANGO_TOKEN_URL")).unwrap();
     for (responses, message, requests) in rows {
+        let message = message.replace("PORT", &url.port().unwrap().to_string());
         fixture.check(&responses, &json!({"message": message, "token_type": null}), requests);
     }
 }
@@ -182,7 +189,7 @@ fn server_without_a_trusted_certificate_or_without_tls_is_refused() {
 fn invalid_configuration_is_explained_without_its_secrets() {
     let fixture = Fixture::new();
     for (name, value, message) in [
-        ("TANGO_PASSWORD", "", "the configuration cannot be used: password is missing"),
+        ("TANGO_PASSWORD", "", "the configuration cannot be used: TANGO_PASSWORD is missing"),
         ("TANGO_ENVIRONMENT", "test", "TANGO_ENVIRONMENT must be `sandbox` or `production`"),
         (
             "TANGO_TOKEN_URL",

@@ -51,7 +51,7 @@ impl Origins {
         self.0.iter().find(|origin| origin.name == name).ok_or_else(|| {
             refused(format!(
                 "has the origin {name}, which is not that of the API; \
-                 to send tokens there, set api_url or allow the origin"
+                 to send tokens there, change api_url or add the origin to allowed_origins"
             ))
         })
     }

@@ -107,11 +107,11 @@ impl CredentialState {
     /// Returns the reason for a ledger that lacks it, because somebody damaged it.
     fn unknown_reason(&self) -> Error {
         let (status, what) = if self.ledger.is_closed_by_the_quota() {
-            (Status::QuotaRefused, "the daily limit refused a request")
+            (Status::QuotaRefused, "the daily limit refused an earlier request")
         } else {
-            (Status::ServerError, "requests failed")
+            (Status::ServerError, "earlier requests failed")
         };
-        Error::new(status, format!("{what}; the shared cache does not say more"))
+        Error::new(status, format!("{what}; the shared cache does not say why"))
     }
 
     /// Records that the server granted this token. If an API rejected it, the server stands by it.

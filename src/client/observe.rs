@@ -125,7 +125,7 @@ impl Client {
             }
             "invalid_dpop_proof" => (Status::ProofRefused, "the API refuses the DPoP proof"),
             "invalid_token" => (Status::TokenRefused, "the API rejects the token, and there is no other to try"),
-            _ => (Status::TokenRefused, "the API refuses the token for a reason that another token does not change"),
+            _ => (Status::TokenRefused, "the API refuses the token, and would refuse another one as well"),
         };
         let reason = self.0.reason_against_replacement().filter(|_| code == "invalid_token");
         let reason = reason.map_or_else(String::new, |reason| format!("; no replacement is requested: {reason}"));

@@ -127,12 +127,12 @@ impl RefreshTask {
             server_clocks: &self.inner.known_clocks(&self.settings),
         };
         let saved = deadline::until(deadline, lock.save(&write)).await;
-        let saved = saved.unwrap_or_else(|| Err(StoreError::new("it did not answer in time")));
+        let saved = saved.unwrap_or_else(|| Err(StoreError::new("it did not respond in time")));
         match &saved {
             Ok(Saved::Written) => self.note_written(ledger, suspects, held.is_some()),
             Ok(Saved::LockLost) => {}
             Err(error) => {
-                tracing::warn!("the shared cache did not take what was to be written, which is tried again: {error}");
+                tracing::warn!("writing to the shared cache failed, and is tried again: {error}");
             }
         }
         saved

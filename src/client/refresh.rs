@@ -115,7 +115,8 @@ impl RefreshTask {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Ok(None) => {}
                 Err(error) if self.is_worth_another_round(&error, start, round) => {
-                    tracing::warn!("the shared cache cannot be used, which is tried again: {error}");
+                    let (client, store) = (&self.settings.request.client_id, self.settings.cache.name());
+                    tracing::warn!(client, store, "the shared cache cannot be used, and is tried again: {error}");
                     pause = LONGEST_LOCK_PAUSE;
                 }
                 Err(error) => return Err(error),
@@ -133,7 +134,7 @@ impl RefreshTask {
             plan => plan,
         };
         if *locks == MAX_LOCKS {
-            let advice = "lock() has to take it for the lease, and to extend it for the same owner";
+            let advice = "its function lock has to take it for the lease, and to extend it for the same owner";
             return Err(StoreError::new(format!("its lock is lost as soon as it is taken; {advice}")));
         }
         match session.try_lock(self.deadline.lease(Duration::ZERO)).await? {

@@ -35,9 +35,12 @@ impl CacheSettings {
         let names = names.clone();
         match &self.place {
             Place::Memory => None,
-            Place::Directory(directory) => Some(self.blocking(Arc::new(FileCache::new(directory)), names)),
+            Place::Directory(directory) => {
+                let name = format!("the directory {}", directory.display());
+                Some(self.blocking(Arc::new(FileCache::new(directory)), name, names))
+            }
             Place::Redis(address) => Some(Box::new(Redis::new(address.clone(), names))),
-            Place::Custom(cache) => Some(self.blocking(Arc::clone(cache), names)),
+            Place::Custom(cache) => Some(self.blocking(Arc::clone(cache), "the custom cache".into(), names)),
         }
     }
 
@@ -51,8 +54,8 @@ impl CacheSettings {
         }
     }
 
-    fn blocking(&self, cache: Arc<dyn SharedCache>, names: Names) -> Box<dyn Store> {
-        Box::new(Blocking::new(cache, names, self.workers.clone()))
+    fn blocking(&self, cache: Arc<dyn SharedCache>, name: String, names: Names) -> Box<dyn Store> {
+        Box::new(Blocking::new(cache, name, names, self.workers.clone()))
     }
 
     pub fn passwords(&self) -> Vec<SecretString> {

@@ -57,7 +57,11 @@ impl Options {
         match (&self.token_url, self.environment) {
             (Some(url), _) => self.resolve_url(self.label("token_url"), &url.0),
             (None, Some(environment)) => self.resolve_url("token_url", environment.token_url()),
-            (None, None) => Err("set environment (sandbox or production) or token_url".into()),
+            (None, None) => Err(format!(
+                "set {} (`sandbox` or `production`) or {}",
+                self.label("environment"),
+                self.label("token_url")
+            )),
         }
     }
 
@@ -110,10 +114,10 @@ impl Options {
     }
 
     fn resolve_request(&self, problems: &mut Problems) -> Option<TokenRequest> {
-        let client_id = problems.require("client_id", self.client_id.as_ref(), String::is_empty);
-        let client_secret = problems.require("client_secret", self.client_secret.as_ref(), is_empty);
-        let username = problems.require("username", self.username.as_ref(), String::is_empty);
-        let password = problems.require("password", self.password.as_ref(), is_empty);
+        let client_id = problems.require(self.label("client_id"), self.client_id.as_ref(), String::is_empty);
+        let client_secret = problems.require(self.label("client_secret"), self.client_secret.as_ref(), is_empty);
+        let username = problems.require(self.label("username"), self.username.as_ref(), String::is_empty);
+        let password = problems.require(self.label("password"), self.password.as_ref(), is_empty);
         let (audience, documented_lifetime, quota) = resolve_audience(self.audience.as_deref());
         self.check_characters(problems);
         Some(TokenRequest {

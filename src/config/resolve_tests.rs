@@ -91,6 +91,17 @@ fn one_error_names_every_missing_option() {
 }
 
 #[test]
+fn missing_option_is_named_by_its_variable_where_the_environment_was_read() {
+    let mut config = Config::new();
+    config.password("").load(|name| (name == "TANGO_USERNAME").then(|| "name".into())).unwrap();
+    assert_eq!(
+        config.resolve().err().unwrap().message(),
+        "the configuration cannot be used: set TANGO_ENVIRONMENT (`sandbox` or `production`) or TANGO_TOKEN_URL; \
+         TANGO_CLIENT_ID is missing; TANGO_CLIENT_SECRET is missing; password is missing"
+    );
+}
+
+#[test]
 fn plain_http_is_refused_except_for_loopback() {
     for url in ["http://127.0.0.1:1/t", "http://localhost/t", "http://[::1]:2/t"] {
         assert!(complete().token_url(url).resolve().is_ok(), "{url}");
@@ -257,7 +268,7 @@ fn logged(mode: DpopMode, key_file: &Path) -> (bool, Vec<String>) {
 fn key_of_a_client_without_dpop_is_warned_of() {
     let (has_key, lines) = logged(DpopMode::Off, "/no/key".as_ref());
     assert!(!has_key, "switching DPoP off works whatever became of the key");
-    let problem = "otherwise it would be refused: dpop_key_file: /no/key: No such file or directory (os error 2)";
+    let problem = "otherwise it would be refused: dpop_key_file: /no/key: No such file or directory";
     assert_eq!(lines, [format!("dpop_key_file is not used, because DPoP is off; {problem}")]);
 }
 

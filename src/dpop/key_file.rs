@@ -6,18 +6,20 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use crate::causes;
+
 /// Larger than any key.
 const MAX_LENGTH: usize = 64 * 1024;
 
 /// Returns the content of a key file. Refuses a file that every user can write to, because then anyone can exchange the
 /// key; warns of one that more users than needed can read or write. Links are followed, as secrets of Kubernetes need.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
+    let file = File::open(path).map_err(|error| causes::reason(&error))?;
+    let metadata = file.metadata().map_err(|error| causes::reason(&error))?;
     check_permissions(path, &metadata)?;
     // The whole capacity at once: a vector that grows leaves copies of the key in freed memory.
     let mut content = Zeroizing::new(Vec::with_capacity(MAX_LENGTH + 1));
-    file.take(MAX_LENGTH as u64 + 1).read_to_end(&mut content).map_err(|error| error.to_string())?;
+    file.take(MAX_LENGTH as u64 + 1).read_to_end(&mut content).map_err(|error| causes::reason(&error))?;
     if content.len() > MAX_LENGTH {
         return Err("the file is larger than 64 KiB, and no key is".into());
     }
@@ -38,7 +40,7 @@ fn check_permissions(path: &Path, metadata: &Metadata) -> Result<(), String> {
         return Ok(());
     }
     if mode & OTHERS_WRITE != 0 {
-        return Err("every user of this machine can write to the file, and so exchange the key: use chmod 600".into());
+        return Err("every user of this machine can write to the file, and so exchange the key; use chmod 600".into());
     }
     if mode & (OTHERS_READ | GROUP_WRITES) != 0 {
         let whom = if mode & OTHERS_READ != 0 { "every user of this machine can read" } else { "its group can change" };

@@ -58,13 +58,15 @@ impl Signer {
             Self::External(sign, _) => {
                 let failed = |why: &str| Error::new(Status::SigningFailed, format!("the signer of the DPoP key {why}"));
                 let returned = sign(message).map_err(|error| failed(&format!("failed: {}", error.0)))?;
+                let length = returned.len();
                 let signature = fixed_length(algorithm, returned);
                 let is_whole = match algorithm {
                     Algorithm::Es256 | Algorithm::Eddsa => signature.len() == 64,
                     Algorithm::Es384 => signature.len() == 96,
                     Algorithm::Rs256 | Algorithm::Ps256 => signature.len() >= 256,
                 };
-                if is_whole { Ok(signature) } else { Err(failed("returned bytes that are not a signature")) }
+                let problem = || format!("returned {length} bytes, which are not a signature for {}", algorithm.name());
+                if is_whole { Ok(signature) } else { Err(failed(&problem())) }
             }
         }
     }

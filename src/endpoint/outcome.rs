@@ -45,7 +45,7 @@ pub(super) fn read(
     if is_refusal || (status != StatusCode::OK && !has_token) {
         return Err(refusal::classify(&response, said, context));
     }
-    response::parse(document, &response, context).map_err(|problem| response::unusable(problem, said))
+    response::parse(document, &response, context).map_err(|problem| response::unusable(problem, said, context.server))
 }
 
 fn has_token(document: &Document) -> bool {

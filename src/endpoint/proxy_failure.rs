@@ -93,7 +93,9 @@ impl ProxyFailure {
                 format!("no secure connection to the proxy {proxy}: {}", redactor.clean(&reason))
             }
             Reason::Unauthorized(told) if proxy.credentials.is_some() => {
-                format!("the proxy {proxy} does not accept the user name and the password in {setting} ({told})")
+                format!(
+                    "the proxy {proxy} does not accept the user name and the password in {setting} ({told}); correct them"
+                )
             }
             Reason::Unauthorized(told) => format!(
                 "the proxy {proxy} wants a user name and a password ({told}); put them into {setting}, as in \

@@ -30,6 +30,8 @@ impl Received<'_> {
 
 /// The parts of the request that are needed to read its response.
 pub(super) struct RequestContext<'a> {
+    /// The host and the port of the server, for messages.
+    pub server: &'a str,
     pub scope: &'a str,
     pub documented_lifetime: Duration,
     /// The key of the proof, if one was sent.

@@ -11,7 +11,8 @@ use crate::failure_kind::FailureKind;
 /// Returns the failure that a response reports, which says this.
 pub(super) fn classify(response: &Received<'_>, said: ServerResponse, context: &RequestContext<'_>) -> Failure {
     let meaning = meaning(response, &said, context);
-    let (happened, http, advice) = (meaning.happened, response.status.as_u16(), meaning.advice);
+    let (http, advice) = (response.status.as_u16(), meaning.advice);
+    let happened = meaning.happened.replacen("the server", &format!("the server {}", context.server), 1);
     let details = details(&said);
     let message = if response.status.is_redirection() && meaning.status == Status::UnexpectedResponse {
         let target = headers::location(response.headers, context.redactor);
@@ -42,7 +43,7 @@ fn meaning(response: &Received<'_>, said: &ServerResponse, context: &RequestCont
             status: Status::QuotaRefused,
             kind: FailureKind::Quota { retry_after },
             happened: "the daily limit of tokens for this client is used up".into(),
-            advice: "share one token between all processes (see `cache`)",
+            advice: "share one token between all processes (set cache)",
         };
     }
     let http = match response.status.as_u16() {
@@ -130,7 +131,7 @@ fn by_status(http: u16, retry_after: Option<Duration>) -> Meaning {
             status: Status::UnexpectedResponse,
             // Another response than 200 may report success as well, and contain a token in a form that is not read.
             kind: if http < 300 { FailureKind::InvalidResponse } else { FailureKind::Refused },
-            happened: "the response is not one of a token endpoint".into(),
+            happened: "the response of the server is not one of a token endpoint".into(),
             advice: "check token_url",
         },
     }

@@ -197,11 +197,15 @@ fn words_of_every_format_are_shown() {
 fn words_in_a_success_without_a_token_are_shown() {
     let error = refused(200, r#"{"fault":{"faultstring":"no more"}}"#).error;
     assert_eq!((error.status(), error.http_status()), (Status::MalformedResponse, Some(200)));
-    assert_eq!(error.message(), "the response of the token endpoint has no access_token: no more; check token_url");
+    let expected = "the response of the server auth.example:443 has no access_token: no more; check token_url";
+    assert_eq!(error.message(), expected);
     let error = refused(200, r#"{"error":"invalid_client","error_description":"unknown"}"#).error;
     assert_eq!(
         error.message(),
-        format!("{CREDENTIALS_REFUSED} (HTTP 200): invalid_client: unknown; {CHECK_CREDENTIALS}")
+        format!(
+            "the server auth.example:443 does not accept the credentials (HTTP 200): invalid_client: unknown; \
+             {CHECK_CREDENTIALS}"
+        )
     );
 }
 

@@ -60,7 +60,10 @@ pub(super) fn parse(
     }
     let scope = scope::of(fields.remove("scope"), access_token.expose_secret(), context);
     if is_defective {
-        tracing::warn!("the response of the token endpoint is not valid JSON; its token is used nevertheless");
+        tracing::warn!(
+            "the response of the server {} is not valid JSON; its token is used nevertheless",
+            context.server
+        );
     }
     let proof_ignored = key.is_none() && context.binding.is_some();
     let response = TokenResponse { access_token, key, scope, lifetime, proof_ignored };
@@ -69,7 +72,8 @@ pub(super) fn parse(
     }
     if proof_ignored {
         tracing::warn!(
-            "the server issued a Bearer token although a DPoP proof was sent; enable DPoP for this platform"
+            "the server {} issued a Bearer token although a DPoP proof was sent; enable DPoP for this platform",
+            context.server
         );
     }
     Ok(response)
@@ -92,18 +96,20 @@ fn access_token(value: Option<Value>) -> Result<SecretString, &'static str> {
 
 /// Returns the failure of a successful response without a usable token, which says this in its place. The server
 /// probably issued a token, so an immediate retry could use up another.
-pub(super) fn unusable(problem: Problem, said: ServerResponse) -> Failure {
+pub(super) fn unusable(problem: Problem, said: ServerResponse, server: &str) -> Failure {
     let (error, token) = match problem {
         Problem::Malformed(problem) => {
             let message =
-                format!("the response of the token endpoint {problem}{}; check token_url", refusal::details(&said));
+                format!("the response of the server {server} {problem}{}; check token_url", refusal::details(&said));
             (Error::new(Status::MalformedResponse, message), None)
         }
         Problem::Downgraded(token) => (
             Error::new(
                 Status::Downgraded,
-                "the server issued a Bearer token although a DPoP proof was sent, and this client does not use it; \
-                 enable DPoP for this platform, or set dpop to `optional`",
+                format!(
+                    "the server {server} issued a Bearer token although a DPoP proof was sent, and this client does not \
+                     use it; enable DPoP for this platform, or set dpop to `optional`"
+                ),
             ),
             Some(token),
         ),

@@ -11,7 +11,8 @@ use crate::secret::Redactor;
 const DAY: Duration = Duration::from_secs(86_400);
 
 pub(in crate::endpoint) fn context(redactor: &Redactor) -> RequestContext<'_> {
-    RequestContext { scope: "requested.scope", documented_lifetime: DAY, binding: None, redactor }
+    let (server, scope) = ("auth.example:443", "requested.scope");
+    RequestContext { server, scope, documented_lifetime: DAY, binding: None, redactor }
 }
 
 fn read_with(body: &[u8], binding: Option<&Binding>) -> Result<TokenResponse, Failure> {
@@ -132,7 +133,7 @@ fn page_in_place_of_a_token_is_named() {
     let error = read("<!DOCTYPE html><title>hush-hush</title>").unwrap_err().error;
     assert_eq!(
         error.message(),
-        "the response of the token endpoint is an HTML page, perhaps from a proxy; check token_url"
+        "the response of the server auth.example:443 is an HTML page, perhaps from a proxy; check token_url"
     );
 }
 

@@ -61,14 +61,16 @@ pub(super) fn not_http(beginning: &[u8], url: &Url, redactor: &Redactor) -> Fail
     let server = server(url);
     let message = match beginning {
         [TLS_ALERT | TLS_HANDSHAKE, TLS_MAJOR, ..] => {
-            format!("{server} expects TLS, and token_url is without: change its scheme to https, or its port")
+            format!(
+                "the server {server} expects TLS, and token_url is without: change its scheme to https, or its port"
+            )
         }
         [_, _, _, HTTP2_SETTINGS, ..] => {
-            format!("{server} speaks HTTP/2 only, and this library HTTP/1.1; check the port in token_url")
+            format!("the server {server} speaks HTTP/2 only, and this library HTTP/1.1; check the port in token_url")
         }
         _ => {
             let shown = banner(beginning, redactor).map_or_else(String::new, |banner| format!(" but `{banner}`"));
-            format!("what {server} sent is not HTTP{shown}; check the host and the port in token_url")
+            format!("what the server {server} sent is not HTTP{shown}; check the host and the port in token_url")
         }
     };
     Failure::new(Error::new(Status::UnexpectedResponse, message), FailureKind::Refused)
@@ -78,7 +80,10 @@ pub(super) fn not_http(beginning: &[u8], url: &Url, redactor: &Redactor) -> Fail
 pub(super) fn timed_out(sent: bool, url: &Url) -> Failure {
     let server = server(url);
     let (kind, message) = if sent {
-        (FailureKind::NoResponse, format!("{server} did not respond in time; it may have issued a token anyway"))
+        (
+            FailureKind::NoResponse,
+            format!("the server {server} did not respond in time; it may have issued a token anyway"),
+        )
     } else {
         let message = format!("no connection to {server} could be made in time; check the network and the proxy");
         (FailureKind::NotSent, message)
@@ -109,7 +114,7 @@ fn lost(error: &(dyn StdError + 'static), url: &Url, redactor: &Redactor) -> Fai
     let is_cut_off = causes::find(error).is_some_and(hyper::Error::is_incomplete_message);
     let reason = match causes::find::<rustls::Error>(error) {
         Some(tls) => tls_failure::explain(tls, &SETTING_NAMES),
-        None if is_cut_off => "connection closed before the whole response had arrived".into(),
+        None if is_cut_off => "the connection was closed before the whole response had arrived".into(),
         None => causes::reason(error),
     };
     let message = format!(
@@ -123,8 +128,8 @@ fn lost(error: &(dyn StdError + 'static), url: &Url, redactor: &Redactor) -> Fai
 /// Returns the failure of a response that breaks the rules of HTTP. A server that sent one may have issued a token.
 fn unreadable(problem: &str, http_status: Option<u16>, url: &Url) -> Failure {
     let message = format!(
-        "the response of {} is not valid HTTP: {problem}; check token_url, and whether a gateway in between changes \
-         responses; the server may have issued a token anyway",
+        "the response of the server {} is not valid HTTP: {problem}; check token_url, and whether a gateway in between \
+         changes responses; the server may have issued a token anyway",
         server(url)
     );
     let response = ServerResponse { http_status, ..ServerResponse::default() };

@@ -10,12 +10,18 @@ fn shown(beginning: &[u8]) -> String {
 #[test]
 fn peer_without_http_is_told_as_such_with_its_first_line() {
     for (beginning, message) in [
-        (&b"SSH-2.0-OpenSSH_9.2\r\nmore"[..], "what localhost:22 sent is not HTTP but `SSH-2.0-OpenSSH_9.2`; check"),
-        (b"220 mail.example ESMTP ready\r\n", "what localhost:22 sent is not HTTP but `220 mail.example ESMTP ready`;"),
-        (b"\xff\xfe\x00binary", "what localhost:22 sent is not HTTP; check"),
-        (b"", "what localhost:22 sent is not HTTP; check"),
-        (&[0x15, 3, 1, 0, 2, 2, 22], "localhost:22 expects TLS, and token_url is without"),
-        (&[0, 0, 18, 4, 0, 0, 0, 0, 0], "localhost:22 speaks HTTP/2 only"),
+        (
+            &b"SSH-2.0-OpenSSH_9.2\r\nmore"[..],
+            "what the server localhost:22 sent is not HTTP but `SSH-2.0-OpenSSH_9.2`; check",
+        ),
+        (
+            b"220 mail.example ESMTP ready\r\n",
+            "what the server localhost:22 sent is not HTTP but `220 mail.example ESMTP ready`;",
+        ),
+        (b"\xff\xfe\x00binary", "what the server localhost:22 sent is not HTTP; check"),
+        (b"", "what the server localhost:22 sent is not HTTP; check"),
+        (&[0x15, 3, 1, 0, 2, 2, 22], "the server localhost:22 expects TLS, and token_url is without"),
+        (&[0, 0, 18, 4, 0, 0, 0, 0, 0], "the server localhost:22 speaks HTTP/2 only"),
     ] {
         let shown = shown(beginning);
         assert!(shown.starts_with(message), "{shown}");

@@ -118,7 +118,9 @@ impl SharedCache for Callbacks {
         let load = || unsafe { (self.load)(self.data.user_data, name.as_ptr(), value.as_mut_ptr(), &raw mut length) };
         done(callback::call(load), "load")?;
         if length > CAPACITY {
-            return Err(CacheError(format!("load set a length of {length} bytes, more than its buffer holds")));
+            return Err(CacheError(format!(
+                "the program's function load set a length of {length} bytes, more than its buffer holds"
+            )));
         }
         value.truncate(length);
         Ok(Some(value).filter(|value| !value.is_empty()))

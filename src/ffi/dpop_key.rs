@@ -238,7 +238,7 @@ impl CallbackSigner {
             sign(self.user_data, message.as_ptr(), message.len(), signature.as_mut_ptr(), &raw mut length)
         });
         if code != 0 {
-            return Err(SignerError(super::callback::describe("it", code, reason)));
+            return Err(SignerError(reason.unwrap_or_else(|| format!("it returned {code}"))));
         }
         if length > LONGEST {
             return Err(SignerError(format!("it set a length of {length} bytes, more than its buffer holds")));

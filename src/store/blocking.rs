@@ -11,6 +11,7 @@ use tokio::time;
 
 use super::{Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError, StoreFuture};
 use crate::callbacks::Foreign;
+use crate::human;
 use crate::random::unique_name;
 use crate::secret::Redactor;
 use crate::threads::{Job, Worker, Workers};
@@ -89,6 +90,8 @@ const CHECK_LEASE: Duration = Duration::from_secs(2);
 /// A blocking cache, for one refresh or sync.
 pub(crate) struct Blocking {
     cache: Arc<dyn SharedCache>,
+    /// The cache as errors call it.
+    name: String,
     names: Names,
     owner: String,
     workers: Workers,
@@ -97,8 +100,8 @@ pub(crate) struct Blocking {
 
 impl Blocking {
     /// `workers` counts the threads of all refreshes of a client.
-    pub fn new(cache: Arc<dyn SharedCache>, names: Names, workers: Workers) -> Self {
-        Self { cache, names, owner: unique_name(), workers, worker: Mutex::new(None) }
+    pub fn new(cache: Arc<dyn SharedCache>, name: String, names: Names, workers: Workers) -> Self {
+        Self { cache, name, names, owner: unique_name(), workers, worker: Mutex::new(None) }
     }
 
     /// Runs `work` on the worker thread, after earlier work. Work that exceeds the timeout goes on without being waited
@@ -116,8 +119,11 @@ impl Blocking {
         self.submit(Box::new(move || drop(sender.send(call()))))?;
         match time::timeout(OPERATION_TIMEOUT, done).await {
             Ok(Ok(outcome)) => outcome.map_err(|error| StoreError::new(Redactor::new([]).clean(&error.0))),
-            Ok(Err(_)) => Err(StoreError::new("a call of it ended unexpectedly")),
-            Err(_) => Err(StoreError::new(format!("it did not answer within {} s", OPERATION_TIMEOUT.as_secs()))),
+            Ok(Err(_)) => Err(self.ended()),
+            Err(_) => {
+                let timeout = human::span(OPERATION_TIMEOUT);
+                Err(StoreError::new(format!("{} did not respond within {timeout}", self.name)))
+            }
         }
     }
 
@@ -130,7 +136,7 @@ impl Blocking {
                 return Ok(());
             }
             cache.unlock(&name, &other)?;
-            Err(CacheError("it grants its lock to two owners at once, so it cannot keep a fleet to one request".into()))
+            Err(CacheError("it grants its lock to two owners at once, so each process would request a token; correct its function lock".into()))
         }))
     }
 
@@ -138,9 +144,15 @@ impl Blocking {
         let mut worker = self.worker();
         let worker = match &*worker {
             Some(worker) => worker,
-            None => worker.insert(self.workers.start()?),
+            None => {
+                worker.insert(self.workers.start().map_err(|error| StoreError::new(format!("{}: {error}", self.name)))?)
+            }
         };
-        worker.0.send(job).map_err(|_| StoreError::new("a call of it ended unexpectedly"))
+        worker.0.send(job).map_err(|_| self.ended())
+    }
+
+    fn ended(&self) -> StoreError {
+        StoreError::new(format!("a call of {} ended unexpectedly", self.name))
     }
 
     fn worker(&self) -> MutexGuard<'_, Option<Worker>> {
@@ -205,5 +217,5 @@ impl Store for Blocking {
 
 fn panicked(panic: &(dyn Any + Send)) -> CacheError {
     let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    CacheError(format!("a call of it panicked: {}", message.unwrap_or("the reason is not known")))
+    CacheError(format!("its code panicked: {}", message.unwrap_or("the reason is not known")))
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use nix::unistd::geteuid;
 
 use super::{CacheError, MAX_ENTRY_LENGTH, SharedCache};
+use crate::causes;
 use crate::process::CloseOnFork;
 use crate::random::unique_name;
 
@@ -206,7 +207,7 @@ fn check(path: &Path, metadata: &fs::Metadata) -> Result<(), CacheError> {
 }
 
 fn failed(verb: &str, path: &Path, error: &io::Error) -> CacheError {
-    CacheError(format!("cannot {verb} {}: {error}", path.display()))
+    CacheError(format!("cannot {verb} {}: {}", path.display(), causes::reason(error)))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use connection::Connection;
 
 use super::{Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError, StoreFuture};
 use crate::causes;
+use crate::human;
 use crate::random::unique_name;
 use crate::secret::Redactor;
 use crate::tls_failure::{self, SettingNames};
@@ -80,18 +81,22 @@ impl Redis {
         match time::timeout(OPERATION_TIMEOUT, attempts).await {
             Ok(outcome) => outcome.map_err(|error| self.store_error(&error)),
             Err(_) => Err(StoreError::transient(format!(
-                "{} did not answer within {} s",
+                "{} did not respond within {}; check that it runs, its address in cache, and the network",
                 self.address,
-                OPERATION_TIMEOUT.as_secs()
+                human::span(OPERATION_TIMEOUT)
             ))),
         }
     }
 
     fn store_error(&self, error: &RedisError) -> StoreError {
         let tls = causes::find::<rustls::Error>(error);
+        let is_refused = error.code().is_some_and(|code| matches!(code, "NOPERM" | "NOAUTH" | "WRONGPASS"));
+        let is_wrong = matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig);
         let advice = match error.kind() {
-            ErrorKind::AuthenticationFailed => "; check the user name and the password in the URL of the cache",
-            ErrorKind::InvalidClientConfig => "; check the URL of the cache",
+            ErrorKind::AuthenticationFailed => "; check the user name and the password in cache",
+            ErrorKind::InvalidClientConfig => "; check the URL in cache",
+            _ if is_refused => "; check the user name and the password in cache, and the rights of the user",
+            _ if error.is_io_error() && tls.is_none() => "; check that it runs, its address in cache, and the network",
             _ => "",
         };
         let reason = match tls {
@@ -101,8 +106,7 @@ impl Redis {
         };
         // A server can repeat the refused command, including the password.
         let reason = Redactor::new(&self.address.passwords().collect::<Vec<_>>()).clean(&reason);
-        let is_refused = error.code().is_some_and(|code| matches!(code, "NOPERM" | "NOAUTH" | "WRONGPASS"));
-        let is_transient = advice.is_empty() && !is_refused && tls.is_none();
+        let is_transient = !is_wrong && !is_refused && tls.is_none();
         StoreError { is_transient, ..StoreError::new(format!("{}: {reason}{advice}", self.address)) }
     }
 

@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::address::{PORT, RedisAddress};
+use crate::human;
 use crate::resolver::Resolver;
 
 /// Short enough to try once more within the timeout of an operation.
@@ -127,7 +128,7 @@ async fn secured(address: &RedisAddress) -> io::Result<TlsStream<TcpStream>> {
 }
 
 fn timed_out() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()))
+    io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {}", human::span(CONNECT_TIMEOUT)))
 }
 
 #[cfg(test)]

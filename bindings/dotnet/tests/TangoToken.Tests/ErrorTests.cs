@@ -19,7 +19,7 @@ namespace TangoToken.Tests
             Check.Equal(null, error.OAuthError);
             Check.Equal(null, error.OAuthErrorDescription);
             Check.Equal(null, error.I18nKey);
-            Check.Contains("the server does not accept the credentials (HTTP 401): Unauthorized; check client_id", error.Message);
+            Check.Contains(" does not accept the credentials (HTTP 401): Unauthorized; check client_id", error.Message);
         }
 
         [Test]

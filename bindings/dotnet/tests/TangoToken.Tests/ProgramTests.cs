@@ -24,7 +24,8 @@ namespace TangoToken.Tests
 
                 environment["TANGO_PASSWORD"] = "wrong";
                 printed = Processes.RunManaged(Processes.Beside("Example.dll"), api.Url, environment);
-                Check.Contains("CredentialsRefused: the server does not accept the credentials (HTTP 40", printed);
+                Check.Contains("CredentialsRefused: the server localhost:", printed);
+                Check.Contains(" does not accept the credentials (HTTP 40", printed);
                 Check.Contains("exit code 1", printed);
             }
         }
