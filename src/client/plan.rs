@@ -40,8 +40,9 @@ pub(super) enum Plan {
     Return(Reply),
     /// The shared cache lacks the ledger, or this token as well. The refresh ends once they are written.
     Write { token: Option<Arc<HeldToken>>, then: Reply },
-    /// A token is to be requested. If there is another one, callers are served it meanwhile.
-    Refresh { meanwhile: Option<Arc<HeldToken>> },
+    /// A token is to be requested. If there is another one, callers are served it meanwhile. The valid token that the shared
+    /// cache lacks is written before: the request can fail.
+    Refresh { meanwhile: Option<Arc<HeldToken>>, unpublished: Option<Arc<HeldToken>> },
 }
 
 impl Plan {
@@ -113,8 +114,8 @@ impl Situation<'_> {
             (Decision::Refuse { until }, _) => self.reply(Reply::Refused { until }),
             _ if self.demand == Demand::Sync => self.reply(Reply::Nothing),
             _ if !self.is_current => Plan::Return(Reply::Nothing),
-            (Decision::ServeAndRefresh, served) => Plan::Refresh { meanwhile: served.cloned() },
-            _ => Plan::Refresh { meanwhile: None },
+            (Decision::ServeAndRefresh, served) => self.refresh(served.cloned()),
+            _ => self.refresh(None),
         }
     }
 
@@ -122,6 +123,10 @@ impl Situation<'_> {
     fn reply(&self, then: Reply) -> Plan {
         let token = self.unpublished().cloned();
         if token.is_some() || self.must_write() { Plan::Write { token, then } } else { Plan::Return(then) }
+    }
+
+    fn refresh(&self, meanwhile: Option<Arc<HeldToken>>) -> Plan {
+        Plan::Refresh { meanwhile, unpublished: self.unpublished().cloned() }
     }
 
     /// The valid token, where the shared cache lacks it.

@@ -44,8 +44,8 @@ fn word(plan: &Plan) -> &'static str {
         Plan::Return(Reply::Nothing) => "nothing",
         Plan::Write { token: Some(_), .. } => "write token",
         Plan::Write { token: None, .. } => "write ledger",
-        Plan::Refresh { meanwhile: Some(_) } => "refresh behind a token",
-        Plan::Refresh { meanwhile: None } => "refresh",
+        Plan::Refresh { meanwhile: Some(_), .. } => "refresh behind a token",
+        Plan::Refresh { meanwhile: None, .. } => "refresh",
     }
 }
 
@@ -144,9 +144,11 @@ proptest! {
             cache: cache.as_ref(),
         };
         match given.plan() {
-            Plan::Refresh { meanwhile } => {
+            Plan::Refresh { meanwhile, unpublished } => {
                 prop_assert!(!is_sync && is_current && decision != REFUSE);
                 prop_assert!(meanwhile.is_none() || decision == Decision::ServeAndRefresh);
+                let is_missing = has_own && given.cache.is_some_and(|cache| !cache.has(&own));
+                prop_assert_eq!(unpublished.map(|token| Arc::ptr_eq(&token, &own)), is_missing.then_some(true));
             }
             Plan::Write { token, .. } => {
                 prop_assert!(given.cache.is_some() && !given.is_written());

@@ -24,16 +24,17 @@ const WRITE_PAUSE: Duration = Duration::from_millis(250);
 impl RefreshTask {
     pub(super) async fn request_without_cache(&mut self) -> Outcome {
         // Only a cache can keep a request from being sent.
-        self.request(None).await.ok().flatten().map_or(Outcome::Unfinished, |(outcome, _)| outcome)
+        self.request(None, None).await.ok().flatten().map_or(Outcome::Unfinished, |(outcome, _)| outcome)
     }
 
-    /// Requests a token and records the result, which callers are to have by the instant. `None` if nothing was sent because
-    /// the lock was lost before.
+    /// Requests a token and records the result, which callers are to have by the instant. A held token that the cache lacks
+    /// is written before. `None` if nothing was sent because the lock was lost before.
     pub(super) async fn request(
         &mut self,
         mut lock: Option<&mut Locked<'_>>,
+        unpublished: Option<Arc<HeldToken>>,
     ) -> Result<Option<(Outcome, Instant)>, StoreError> {
-        let requested = self.send_requests(lock.as_deref_mut()).await;
+        let requested = self.send_requests(lock.as_deref_mut(), unpublished.as_ref()).await;
         let settled_by = self.deadline.of_writing();
         let outcome = match requested {
             Requested::Token { requested, response, guard } => {

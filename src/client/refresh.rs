@@ -168,11 +168,13 @@ impl RefreshTask {
                 let _ = self.save(&mut lock, token.as_ref(), released_by).await;
                 Ok(Some(self.outcome(then)))
             }
-            Ok(Plan::Refresh { .. }) => self.request(Some(&mut lock)).await.map(|requested| {
-                let (outcome, settled_by) = requested?;
-                released_by = settled_by + UNLOCKING_TAKES;
-                Some(outcome)
-            }),
+            Ok(Plan::Refresh { unpublished, .. }) => {
+                self.request(Some(&mut lock), unpublished).await.map(|requested| {
+                    let (outcome, settled_by) = requested?;
+                    released_by = settled_by + UNLOCKING_TAKES;
+                    Some(outcome)
+                })
+            }
         };
         if outcome.is_err() {
             // A store that failed is not waited for again.
@@ -192,11 +194,16 @@ impl RefreshTask {
                 self.record(|state, now| state.schedule.note_unwritten(now));
                 Some(self.outcome(then))
             }
-            Plan::Refresh { meanwhile: Some(held) } => {
-                self.record(|state, now| state.defer_to_other_process(now.after(OTHER_PROCESS_TAKES)));
+            Plan::Refresh { meanwhile: Some(held), unpublished } => {
+                self.record(|state, now| {
+                    state.defer_to_other_process(now.after(OTHER_PROCESS_TAKES));
+                    if unpublished.is_some() {
+                        state.schedule.note_unwritten(now);
+                    }
+                });
                 Some(Outcome::Found(held))
             }
-            Plan::Refresh { meanwhile: None } => {
+            Plan::Refresh { meanwhile: None, .. } => {
                 let ticket = self.ticket.take_if(|ticket| ticket.try_retire_without_waiters());
                 ticket.map(|_| Outcome::Unfinished)
             }

@@ -98,15 +98,19 @@ impl Requested {
 }
 
 impl RefreshTask {
-    /// Sends a request, again where that makes sense, and says so in the shared cache before.
-    pub(super) async fn send_requests(&self, mut lock: Option<&mut Locked<'_>>) -> Requested {
+    /// Sends a request, again where that makes sense, and says so in the shared cache before, with the token that it lacks.
+    pub(super) async fn send_requests(
+        &self,
+        mut lock: Option<&mut Locked<'_>>,
+        unpublished: Option<&Arc<HeldToken>>,
+    ) -> Requested {
         let endpoint = self.inner.endpoint(&self.process, &self.settings);
         self.keep_interval().await;
         let deadline = self.deadline.of_requests();
         let (mut attempts, mut proof_retries) = (Attempts::default(), ProofRetries::default());
         let mut last_failure = None;
         loop {
-            if let Err(not_sent) = self.announce_request(lock.as_deref_mut()).await {
+            if let Err(not_sent) = self.announce_request(lock.as_deref_mut(), unpublished).await {
                 return last_failure.map_or(not_sent, Requested::failed);
             }
             let failure = match self.request_once(&*endpoint, deadline, &mut proof_retries).await {
@@ -128,12 +132,16 @@ impl RefreshTask {
     }
 
     /// Says in the shared cache, if there is one, that a request is about to be sent. An error is why it must not be sent.
-    async fn announce_request(&self, lock: Option<&mut Locked<'_>>) -> Result<(), Requested> {
+    async fn announce_request(
+        &self,
+        lock: Option<&mut Locked<'_>>,
+        unpublished: Option<&Arc<HeldToken>>,
+    ) -> Result<(), Requested> {
         let Some(lock) = lock else {
             self.record(|state, now| state.ledger.mark_in_flight(self.process.id, now));
             return Ok(());
         };
-        let not_sent = match self.announce(lock).await {
+        let not_sent = match self.announce(lock, unpublished).await {
             Ok(true) => return Ok(()),
             Ok(false) => Requested::LockLost,
             Err(error) => Requested::NotAnnounced(error),
@@ -199,13 +207,13 @@ impl RefreshTask {
 
     /// Makes sure that the lock holds until the response to the next request, and says in the shared cache that the request is about
     /// to be sent. False if the lock was lost. Nothing is sent then, nor after an error.
-    async fn announce(&self, lock: &mut Locked<'_>) -> Result<bool, StoreError> {
+    async fn announce(&self, lock: &mut Locked<'_>, unpublished: Option<&Arc<HeldToken>>) -> Result<bool, StoreError> {
         let lease = self.deadline.lease(Duration::ZERO);
         if !lock.extend(lease).await? {
             return Ok(false);
         }
         self.record(|state, now| state.ledger.mark_in_flight(self.process.id, now));
-        let saved = self.save(lock, None, Instant::now() + 2 * OPERATION_TIMEOUT).await?;
+        let saved = self.save(lock, unpublished, Instant::now() + 2 * OPERATION_TIMEOUT).await?;
         if saved == Saved::LockLost {
             return Ok(false);
         }

@@ -17,6 +17,11 @@ const SUMMARIES: [&str; 9] =
 /// The names of a sentence that says more.
 const DETAILS: [&str; 6] = ["detail", "details", "description", "reason", "moreinformation", "hint"];
 
+/// Longer names are not known, and each string of an array keeps a copy of its name.
+const MAX_NAME: usize = 64;
+/// How many strings with the same name are examined for secrets.
+const MAX_STRINGS: usize = 8;
+
 /// Reads the body of an error: OAuth's (RFC 6749 section 5.2), Tango's, a problem (RFC 9457), a fault of a gateway,
 /// XML, HTML, or plain text. Each string is cleaned.
 pub(super) fn read(text: &str, headers: &HeaderMap, redactor: &Redactor) -> ServerResponse {
@@ -134,11 +139,36 @@ impl Fields {
     }
 
     fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a String> {
-        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value)
+        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value).take(MAX_STRINGS)
     }
 }
 
 /// Returns a name as it is compared: `error_description` and `errorDescription` are one.
 fn normalised(name: &str) -> String {
+    if name.len() > MAX_NAME {
+        return String::new();
+    }
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(body: &str) -> Fields {
+        Fields::of_json(&json::read(body).unwrap().value)
+    }
+
+    #[test]
+    fn names_of_many_strings_take_no_more_memory_than_the_body() {
+        let body = format!("{{\"{}\":[{}\"\"]}}", "a".repeat(30_000), "\"\",".repeat(10_000));
+        let length: usize = fields(&body).0.iter().map(|(name, _)| name.len()).sum();
+        assert!(length <= body.len(), "{length}");
+    }
+
+    #[test]
+    fn only_the_first_strings_with_the_same_name_are_examined() {
+        let body = format!("{{\"message\":[{}\"b\"]}}", "\"a\",".repeat(10_000));
+        assert_eq!(fields(&body).all("message").count(), MAX_STRINGS);
+    }
 }

@@ -16,6 +16,8 @@ use crate::deadline;
 pub(super) const MAX_LENGTH: usize = 64 * 1024;
 /// A body that is complete JSON, but shorter than announced, is used after this long without another byte.
 const STALL: Duration = Duration::from_secs(1);
+/// No server applies more codings, and each of them costs a pass over the body.
+const MAX_CODINGS: usize = 8;
 /// The first bytes of each gzip file (RFC 1952 section 2.3.1), which begin no text.
 const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
 
@@ -95,11 +97,15 @@ fn is_json_object(bytes: &[u8]) -> bool {
 pub(super) fn decode(mut bytes: Zeroizing<Vec<u8>>, headers: &HeaderMap) -> Result<Zeroizing<Vec<u8>>, Undecodable> {
     let named = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let codings: Vec<_> = named.flat_map(|value| value.split(',')).map(|coding| coding.trim().to_lowercase()).collect();
+    if codings.len() > MAX_CODINGS && !is_text(&bytes) {
+        return Err(Undecodable::Unknown);
+    }
     for coding in codings.iter().rev() {
         bytes = match coding.as_str() {
             // Decoded below.
             "" | "identity" | "gzip" | "x-gzip" => bytes,
-            _ if is_text(&bytes) => bytes,
+            // Nothing is left to be removed.
+            _ if is_text(&bytes) => break,
             // RFC 9110 means the format of zlib, and some servers send the bare stream.
             "deflate" => match decoded(ZlibDecoder::new(&bytes[..])) {
                 nothing if nothing.is_empty() => decoded(DeflateDecoder::new(&bytes[..])),
@@ -203,6 +209,14 @@ mod tests {
         ] {
             assert_eq!(decode_as(&[coding], &noise), Err(named));
         }
+    }
+
+    #[test]
+    fn many_codings_are_not_applied_one_after_another() {
+        let many = vec!["deflate"; MAX_CODINGS + 1].join(",");
+        let nested = (0..=MAX_CODINGS).fold(JSON.to_vec(), |bytes, _| zlib(&bytes));
+        assert_eq!(decode_as(&[&many], &nested), Err(Undecodable::Unknown));
+        assert_eq!(decode_as(&[&"x,".repeat(30_000)], JSON).unwrap(), JSON, "a text has none");
     }
 
     #[test]

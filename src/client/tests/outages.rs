@@ -152,3 +152,53 @@ fn token_that_the_cache_refuses_is_tried_again_before_callers_get_it() {
         assert_eq!(waiting.join().unwrap(), ("token-1".into(), 1));
     });
 }
+
+#[test]
+fn token_that_an_emptied_cache_lacks_is_written_before_another_one_is_requested() {
+    let fleet = fleet(|number| if number == 1 { token(1) } else { ScriptedResponse::text(400, "no") });
+    let fixture = fleet.join();
+    fixture.value();
+    fleet.memory_store.empty();
+    fleet.clock.advance(21 * HOUR);
+    assert_eq!(fixture.value(), "token-1");
+    fixture.eventually(|fixture| fleet.requests() == 2 && fixture.is_idle());
+    assert_eq!((fleet.join().value(), fleet.requests()), ("token-1".into(), 2));
+}
+
+#[test]
+fn token_that_an_emptied_cache_lacks_is_written_soon_after_another_process_gives_the_lock_back() {
+    let fleet = fleet(token);
+    let fixture = fleet.join();
+    fixture.value();
+    fleet.memory_store.empty();
+    fleet.memory_store.hold_lock(true);
+    fleet.clock.advance(21 * HOUR);
+    assert_eq!(fixture.value(), "token-1");
+    fixture.eventually(Fixture::is_idle);
+    fleet.memory_store.hold_lock(false);
+    // Nobody calls.
+    fleet.clock.advance(MINUTE);
+    fixture.eventually(|_| fleet.memory_store.entries("record").len() == 1);
+    assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
+fn ledger_that_changes_during_a_write_is_written_after_it() {
+    let fleet = fleet(token);
+    let fixture = fleet.join();
+    fixture.value();
+    // A sync that puts the token back.
+    fleet.memory_store.empty();
+    fleet.memory_store.hold(Held::Saves);
+    fleet.clock.advance(Duration::from_secs(400));
+    fixture.value();
+    fixture.eventually(|_| fleet.memory_store.holds_one());
+    let now = fleet.clock.now();
+    fixture.client.0.update(|snapshot| snapshot.current_mut().ledger.record_possibly_spent(now, now));
+    fleet.memory_store.release();
+    fixture.eventually(Fixture::is_idle);
+    assert!(fleet.memory_store.ledger()["possibly_spent_ms"].is_null(), "the write had begun before");
+    // Nobody calls.
+    fleet.clock.advance(MINUTE);
+    fixture.eventually(|_| fleet.memory_store.ledger()["possibly_spent_ms"].is_number());
+}

@@ -159,6 +159,7 @@ fn token_that_is_rejected_before_it_could_be_written_is_written_beside_its_valid
     one.eventually(Fixture::is_idle);
     fleet.memory_store.break_down(false, false);
     sync(&one);
+    assert_eq!(fleet.requests(), 3, "a replacement was refused");
     fleet.clock.advance(3 * HOUR);
     assert_eq!((sync(&one), fleet.join().value()), ("token-2".into(), "token-2".into()));
 }
