@@ -61,8 +61,8 @@ impl Redactor {
         cleaned
     }
 
-    /// Returns whether the string repeats a secret in any spelling, contains a signed token of anybody, or has too many
-    /// levels of escapes to be sure.
+    /// Returns whether the string repeats a secret in any spelling, contains a token of anybody (a signed one, or one in a
+    /// field with its name), or has too many levels of escapes to be sure.
     pub fn finds_secret_in(&self, text: &str) -> bool {
         Examination::new(&self.secrets, text.len()).finds(text, 0)
     }

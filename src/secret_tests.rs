@@ -95,6 +95,28 @@ fn token_that_this_client_does_not_hold_is_not_shown() {
 }
 
 #[test]
+fn field_with_a_token_is_not_shown() {
+    for text in [
+        r#"{"access_token": "opaque-token-1", "token_type": "Bearer"}"#,
+        r#"saved {\"accessToken\":\"opaque-token-1\"}"#,
+        "token_type=bearer&refresh_token=opaquetokenopaquetoken",
+        "https://portal.example/#id_token%3Dopaque-token-1",
+        "<oauth><AccessToken>opaque/token+1==</AccessToken></oauth>",
+        "&quot;access-token&quot; : &quot;opaque-token-1&quot;",
+    ] {
+        assert!(hides("the-secret", text), "{text}");
+    }
+    for ordinary in [
+        "access_token: required; see https://docs.example.com/token=1",
+        "invalid_token: the token expired at 12:00",
+        r#"{"access_token": null, "refresh_token": "", "token_type": "Bearer"}"#,
+        "the access token 12345678901234567890 is over",
+    ] {
+        assert_eq!(redactor("the-secret").clean(ordinary), ordinary);
+    }
+}
+
+#[test]
 fn strings_are_reduced_to_one_line_and_shortened() {
     let redactor = redactor("the-secret");
     assert_eq!(redactor.clean(" two\r\nlines\0 \u{1b}[31m "), "two  lines   [31m");
@@ -141,6 +163,7 @@ fn work_grows_linearly_with_the_text() {
         "dGhlLXNl",
         "eyJ.",
         "eyJhbGciOiJI.",
+        "access_token= ",
         "=wrong",
         "pa55",
         "\"",

@@ -28,6 +28,20 @@ fn refused_with(status: u16, pairs: &[(&'static str, &str)], body: &[u8], bindin
 }
 
 #[test]
+fn token_in_a_response_that_reports_something_else_is_not_shown() {
+    for status in [400, 500, 502, 600, 999] {
+        for body in [
+            r#"{"access_token":"opaque-token-1","token_type":"Bearer"}"#,
+            r#"{"access_token":"opaque-token-1","message":"saved as {\"access_token\":\"opaque-token-1\"}"}"#,
+            "access_token=opaque-token-1",
+        ] {
+            let shown = format!("{:?}", refused(status, body).error);
+            assert!(!shown.contains("opaque"), "{shown}");
+        }
+    }
+}
+
+#[test]
 fn each_response_has_its_status() {
     use Status::{
         CredentialsRefused, ProofRefused, QuotaRefused, RateLimited, RequestRefused, ServerError, UnexpectedResponse,

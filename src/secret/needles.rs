@@ -19,6 +19,12 @@ const MIN_FORM: usize = 8;
 const MIN_DECODED_WORD: usize = 4;
 /// The shortest part of a signed token that is taken for one.
 const MIN_TOKEN_PART: usize = 10;
+/// The names of fields with tokens, without `_` and `-`.
+const TOKEN_FIELDS: [&str; 3] = ["access", "refresh", "id"];
+/// What a field with a token's name contains is taken for a token from the first length on if it has a digit, and from
+/// the second on in any case: `access_token: required` contains none.
+const MIN_NAMED_TOKEN: usize = 8;
+const MIN_NAMED_LETTERS: usize = 20;
 
 type Secret = Zeroizing<String>;
 
@@ -110,7 +116,7 @@ impl Needles {
     }
 
     /// Returns whether a string contains a secret as it is, or in other case or with blanks, line breaks or invisible
-    /// characters in it, or if it contains a signed token. `is_decoded` tells that it was base64.
+    /// characters in it, or if it contains a signed token or a field with a token. `is_decoded` tells that it was base64.
     pub fn are_in(&self, text: &str, is_decoded: bool) -> bool {
         let min_word = if is_decoded { MIN_DECODED_WORD } else { 1 };
         let contains = |form: fn(&str) -> Secret, needles: &[Secret]| {
@@ -127,6 +133,7 @@ impl Needles {
             || stands(&self.words, is_word)
             || stands(&self.values, is_value)
             || contains_signed_token(text)
+            || contains_named_token(text)
     }
 }
 
@@ -228,6 +235,30 @@ fn contains_signed_token(text: &str) -> bool {
         let is_token = |parts: &[&str]| is_header(&parts[0]) && parts[1..].iter().all(is_long);
         parts.windows(3).any(is_token)
     })
+}
+
+/// Returns whether a string contains the field of a token and its value, as in `"access_token": "…"`, `id_token=…` or
+/// `<RefreshToken>…`. It may be a token that has just been issued, in a response that reports something else.
+fn contains_named_token(text: &str) -> bool {
+    let lower = Zeroizing::new(text.to_ascii_lowercase());
+    lower.match_indices("token").any(|(at, name)| {
+        let kind = lower[..at].strip_suffix(['_', '-']);
+        // `idtoken` alone is the end of `invalidtoken`, and of nothing that is called a token.
+        let is_field = TOKEN_FIELDS.iter().any(|field| kind.is_some_and(|kind| kind.ends_with(field)))
+            || TOKEN_FIELDS[..2].iter().any(|field| lower[..at].ends_with(field));
+        is_field && begins_with_value(&lower[at + name.len()..])
+    })
+}
+
+/// Returns whether the rest of a string after the name of a field begins with a token.
+fn begins_with_value(rest: &str) -> bool {
+    let is_around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\\' | '`');
+    let Some(value) = rest.trim_start_matches(is_around).strip_prefix([':', '=', '>']) else { return false };
+    let value = value.trim_start_matches(is_around).as_bytes();
+    let is_token = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
+    let length = value.iter().take(MIN_NAMED_LETTERS).take_while(is_token).count();
+    let has_digit = value[..length].iter().any(u8::is_ascii_digit);
+    length >= MIN_NAMED_LETTERS || (length >= MIN_NAMED_TOKEN && has_digit)
 }
 
 #[cfg(test)]
