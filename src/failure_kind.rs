@@ -17,7 +17,7 @@ pub(crate) enum FailureKind {
     Busy { retry_after: Option<Duration> },
     /// The daily limit of tokens is used up.
     Quota { retry_after: Option<Duration> },
-    /// The server refuses the request, and would refuse the same request again.
+    /// The server refuses the request, or a proxy the password, and would refuse the same again.
     Refused,
     /// The server requires a proof with the nonce in its response (RFC 9449 section 8).
     NonceWanted,

@@ -105,6 +105,25 @@ fn proxy_that_refuses_is_asked_once() {
 }
 
 #[test]
+fn proxy_that_refuses_a_password_does_not_get_it_again_within_seconds() {
+    let sandbox = Sandbox::start(&[]);
+    let proxy = ConnectProxy::responding(b"HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n");
+    let error = failure(&sandbox, &proxy.url("user", "proxy-password"), unchanged);
+    assert!(error.retry_after().is_some_and(|wait| wait > Duration::from_secs(10)), "{error:?}");
+    let error = failure(&sandbox, &format!("http://{}", proxy.address()), unchanged);
+    assert!(error.retry_after().is_some_and(|wait| wait <= Duration::from_secs(1)), "{error:?}");
+}
+
+#[test]
+fn proxy_whose_tunnel_breaks_is_named() {
+    let sandbox = Sandbox::start(&[]);
+    let proxy = ConnectProxy::responding(b"HTTP/1.1 200 Connection established\r\n\r\n");
+    let error = failure(&sandbox, &proxy.url("user", "proxy-password"), unchanged);
+    assert_eq!(error.status(), Status::ConnectFailed, "{error}");
+    assert!(error.message().starts_with("cannot connect to localhost:"), "{error}");
+}
+
+#[test]
 fn proxy_that_wants_credentials_is_told_from_one_that_refuses_them() {
     let sandbox = Sandbox::start(&[]);
     let proxy = ConnectProxy::responding(b"HTTP/1.1 407 Who\r\ncontent-length: 0\r\n\r\n");

@@ -121,6 +121,17 @@ impl HttpClient {
         match causes::find::<ProxyFailure>(error) {
             Some(proxy) => proxy.failure(redactor),
             None if transport::is_timeout(error) => self.timed_out(sent),
+            None if let Some(proxy) =
+                self.proxy().filter(|_| !sent && causes::find::<rustls::Error>(error).is_none()) =>
+            {
+                // Such as a tunnel that breaks at once, because the proxy cannot reach the server.
+                let (server, reason) = (transport::server(&self.url), redactor.clean(&causes::reason(error)));
+                let message = format!(
+                    "cannot connect to {server} through the proxy {proxy}: {reason}; check the host name, the proxy and {}",
+                    proxy.setting
+                );
+                Failure::new(Error::new(Status::ConnectFailed, message), FailureKind::NotSent)
+            }
             None => transport::failure(error, sent, &self.url, redactor),
         }
     }

@@ -60,14 +60,17 @@ impl ProxyFailure {
     }
 
     pub fn failure(&self, redactor: &Redactor) -> Failure {
-        // What would fail again in the same way is not repeated at once: a proxy can lock out who sends it a wrong
-        // password several times.
+        // What would fail again in the same way is not repeated at once.
         let (status, kind) = match self.reason {
             Reason::Unreachable(_) | Reason::NoRoute(_) | Reason::Broken(_) | Reason::Unresolved(_) => {
                 (Status::ConnectFailed, FailureKind::NotSent)
             }
             Reason::TimedOut => (Status::TimedOut, FailureKind::NotSent),
             Reason::Untrusted(_) => (Status::TlsFailed, FailureKind::NotTrusted),
+            // The next one waits longer: a proxy can lock out an account after a few wrong passwords.
+            Reason::Unauthorized(_) if self.proxy.credentials.is_some() => {
+                (Status::ConnectFailed, FailureKind::Refused)
+            }
             Reason::Unauthorized(_) | Reason::Refused(_) | Reason::NoProxy(_) => {
                 (Status::ConnectFailed, FailureKind::NotTrusted)
             }
