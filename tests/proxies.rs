@@ -2,8 +2,10 @@
 
 mod support;
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use support::fresh_directory;
@@ -117,8 +119,16 @@ fn proxy_that_refuses_a_password_does_not_get_it_again_within_seconds() {
 #[test]
 fn proxy_whose_tunnel_breaks_is_named() {
     let sandbox = Sandbox::start(&[]);
-    let proxy = ConnectProxy::responding(b"HTTP/1.1 200 Connection established\r\n\r\n");
-    let error = failure(&sandbox, &proxy.url("user", "proxy-password"), unchanged);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let mut head = [0; 1024];
+            let _ = client.read(&mut head);
+            let _ = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
+        }
+    });
+    let error = failure(&sandbox, &format!("http://user:proxy-password@{address}"), unchanged);
     assert_eq!(error.status(), Status::ConnectFailed, "{error}");
     assert!(error.message().starts_with("cannot connect to localhost:"), "{error}");
 }

@@ -86,8 +86,12 @@ impl HttpClient {
         match &self.connections {
             Connections::Direct(direct) => {
                 let client = direct.client(self.url.scheme() == "https").await?;
+                let response = client.execute(request).await;
+                if response.is_err() {
+                    direct.forget();
+                }
                 // The query of the URL may contain a secret.
-                Ok(client.execute(request).await.map_err(reqwest::Error::without_url)?)
+                Ok(response.map_err(reqwest::Error::without_url)?)
             }
             Connections::Proxied { client, .. } => {
                 let response = client.request(request.try_into()?).await?;
@@ -129,7 +133,8 @@ impl HttpClient {
                 // Such as a tunnel that breaks at once, because the proxy cannot reach the server.
                 let (server, reason) = (transport::server(&self.url), redactor.clean(&causes::reason(error)));
                 let message = format!(
-                    "cannot connect to {server} through the proxy {proxy}: {reason}; check the host name, the proxy and {}",
+                    "cannot connect to {server} through the proxy {proxy}: {reason}; check the host name, the proxy and \
+                     {}",
                     proxy.setting
                 );
                 Failure::new(Error::new(Status::ConnectFailed, message), FailureKind::NotSent)
@@ -180,6 +185,11 @@ impl Direct {
         let client = builder.build()?;
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), client.clone()));
         Ok(client)
+    }
+
+    /// The next connection reads the authorities again: they may be why this one failed.
+    fn forget(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Returns the last client while it may have a connection.

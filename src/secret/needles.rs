@@ -116,7 +116,8 @@ impl Needles {
     }
 
     /// Returns whether a string contains a secret as it is, or in other case or with blanks, line breaks or invisible
-    /// characters in it, or if it contains a signed token or a field with a token. `is_decoded` tells that it was base64.
+    /// characters in it, or if it contains a signed token or a field with a token. `is_decoded` tells that it was
+    /// base64.
     pub fn are_in(&self, text: &str, is_decoded: bool) -> bool {
         let min_word = if is_decoded { MIN_DECODED_WORD } else { 1 };
         let contains = |form: fn(&str) -> Secret, needles: &[Secret]| {
