@@ -6,6 +6,7 @@ mod cache;
 mod characters;
 mod credentials;
 mod env;
+mod labels;
 mod no_proxy;
 mod options;
 mod proxy;

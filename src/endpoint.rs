@@ -5,6 +5,7 @@ mod connector;
 mod daily_limit;
 mod dialer;
 mod error_body;
+mod form;
 mod headers;
 mod http_client;
 mod json;
@@ -39,11 +40,10 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, He
 use reqwest::{Body, Request, Response, Version};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
-use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use crate::clock::BootTime;
-use crate::config::{Settings, TokenRequest};
+use crate::config::Settings;
 use crate::deadline;
 use crate::dpop::{Binding, Nonce, ServerClock};
 use crate::error::{Error, ServerResponse, Status};
@@ -130,7 +130,7 @@ impl TokenEndpoint {
             http: HttpClient::new(settings),
             url: settings.token_url.clone(),
             client_id: settings.request.client_id.clone(),
-            form: form(&settings.request),
+            form: form::encoded(&settings.request),
             requested_scope: settings.request.scope.clone(),
             documented_lifetime: settings.request.documented_lifetime,
             binding: settings.binding.clone(),
@@ -314,46 +314,5 @@ fn signer_failed<T>(problem: &dyn fmt::Display) -> Result<T, Error> {
     Err(Error::new(Status::SigningFailed, format!("the signer of the DPoP key failed: {problem}")))
 }
 
-/// Returns the body of the request in the encoding of RFC 6749 appendix B.
-fn form(request: &TokenRequest) -> Zeroizing<String> {
-    let fields = [
-        ("client_id", request.client_id.as_str()),
-        ("client_secret", request.client_secret.expose_secret()),
-        ("username", &request.username),
-        ("password", request.password.expose_secret()),
-        ("scope", &request.scope),
-        ("audience", &request.audience),
-        ("grant_type", "password"),
-    ];
-    // Allocated once: a string that grows leaves copies of the secrets behind.
-    let capacity = fields.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
-    let mut form = form_urlencoded::Serializer::new(String::with_capacity(capacity));
-    Zeroizing::new(form.extend_pairs(fields).finish())
-}
-
 #[cfg(test)]
 mod wire_tests;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn form_is_encoded_exactly() {
-        let request = TokenRequest {
-            client_id: "id".into(),
-            client_secret: "a+b&c=d%e f".into(),
-            username: "ünï".into(),
-            password: "*-._~\n".into(),
-            scope: "raas.all".into(),
-            audience: "https://api.tangocard.com/".into(),
-            documented_lifetime: Duration::ZERO,
-            quota: crate::policy::Quota::Daily,
-        };
-        assert_eq!(
-            form(&request).as_str(),
-            "client_id=id&client_secret=a%2Bb%26c%3Dd%25e+f&username=%C3%BCn%C3%AF&password=*-._%7E%0A\
-             &scope=raas.all&audience=https%3A%2F%2Fapi.tangocard.com%2F&grant_type=password"
-        );
-    }
-}

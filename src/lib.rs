@@ -50,6 +50,7 @@ mod retry;
 mod role;
 mod runtime;
 mod secret;
+mod secret_file;
 mod store;
 #[cfg(test)]
 mod test_peers;

@@ -2,18 +2,16 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use zeroize::Zeroizing;
 
 use super::Address;
-use super::options::Options;
 use crate::causes;
 use crate::error::{Error, Status};
+use crate::secret_file;
 
 /// Reads the variable `name`, if it is set and not empty. The error of `parse` says what the value must be.
 ///
@@ -49,13 +47,9 @@ pub(super) fn secret(lookup: &impl Fn(&str) -> Option<OsString>, name: &str) -> 
 }
 
 fn read_secret(path: &Path) -> Result<SecretString, String> {
-    // One allocation: a vector that grows leaves copies of the secret behind.
-    let mut content = Zeroizing::new(Vec::with_capacity(MAX_SECRET_LENGTH + 1));
     let file = File::open(path).map_err(|error| causes::reason(&error))?;
-    file.take(MAX_SECRET_LENGTH as u64 + 1).read_to_end(&mut content).map_err(|error| causes::reason(&error))?;
-    if content.len() > MAX_SECRET_LENGTH {
-        return Err("the file is longer than 64 KiB and therefore no secret".into());
-    }
+    let content = secret_file::read(file, MAX_SECRET_LENGTH).map_err(|error| causes::reason(&error))?;
+    let content = content.ok_or("the file is longer than 64 KiB and therefore no secret")?;
     let text = str::from_utf8(&content).map_err(|_| "the file is not UTF-8")?;
     let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     if text.is_empty() { Err("the file is empty".into()) } else { Ok(text.into()) }
@@ -85,31 +79,12 @@ pub(super) fn flag(value: &str) -> Result<bool, &'static str> {
     }
 }
 
-impl Options {
-    /// Makes errors call a required option that nobody has set by its variable.
-    pub fn expect_in_environment(&mut self) {
-        let is_unset = [
-            ("environment", self.environment.is_none()),
-            ("token_url", self.token_url.is_none()),
-            ("client_id", self.client_id.is_none()),
-            ("client_secret", self.client_secret.is_none()),
-            ("username", self.username.is_none()),
-            ("password", self.password.is_none()),
-        ];
-        self.loaded.extend(is_unset.into_iter().filter(|(_, is_unset)| *is_unset).map(|(option, _)| option));
-    }
-
-    /// Returns how an error calls the value of an option: by the variable that it comes from, or by the option's name.
-    pub fn label(&self, option: &'static str) -> &'static str {
-        if self.loaded.contains(&option) { Self::variable(option) } else { option }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
+    use crate::config::options::Options;
     use crate::config::{CacheSource, Config, Environment, KeySource};
     use crate::dpop::{DpopKey, DpopMode};
 

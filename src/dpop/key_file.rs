@@ -1,12 +1,12 @@
 //! The file of a private key: its permissions and its content.
 
 use std::fs::{File, Metadata};
-use std::io::Read;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use crate::causes;
+use crate::secret_file;
 
 /// Larger than any key.
 const MAX_LENGTH: usize = 64 * 1024;
@@ -17,13 +17,8 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let file = File::open(path).map_err(|error| causes::reason(&error))?;
     let metadata = file.metadata().map_err(|error| causes::reason(&error))?;
     check_permissions(path, &metadata)?;
-    // The whole capacity at once: a vector that grows leaves copies of the key in freed memory.
-    let mut content = Zeroizing::new(Vec::with_capacity(MAX_LENGTH + 1));
-    file.take(MAX_LENGTH as u64 + 1).read_to_end(&mut content).map_err(|error| causes::reason(&error))?;
-    if content.len() > MAX_LENGTH {
-        return Err("the file is larger than 64 KiB, and no key is".into());
-    }
-    Ok(content)
+    let content = secret_file::read(file, MAX_LENGTH).map_err(|error| causes::reason(&error))?;
+    content.ok_or_else(|| "the file is larger than 64 KiB, and no key is".into())
 }
 
 #[cfg(unix)]
