@@ -172,7 +172,7 @@ enum tango_status
      */
     TANGO_STATUS_PROOF_REFUSED = 19,
     /**
-     * DPoP is required, but the server issued a Bearer token, which was discarded.
+     * DPoP is required, but the server issued a Bearer token, which this client does not use.
      */
     TANGO_STATUS_DOWNGRADED = 20,
     /**

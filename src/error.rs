@@ -57,7 +57,7 @@ pub enum Status {
     /// The server refuses the DPoP proof or the nonce in it, or requires a proof and got none. The message names the DPoP
     /// mode, the clock, the header or the nonce.
     ProofRefused = 19,
-    /// DPoP is required, but the server issued a Bearer token, which was discarded.
+    /// DPoP is required, but the server issued a Bearer token, which this client does not use.
     Downgraded = 20,
     /// The API rejects the token, and another attempt would not change that.
     TokenRefused = 21,

@@ -50,6 +50,17 @@ fn troubleshooting_has_a_section_for_each_status() {
 }
 
 #[test]
+fn troubleshooting_lists_three_causes_of_each_status() {
+    let page = read("docs/troubleshooting.md");
+    let (_, sections) = page.split_once("\n## Each status\n").unwrap();
+    for section in sections.split("\n### ").skip(1) {
+        let name = section.lines().next().unwrap();
+        let numbers: Vec<_> = section.lines().filter_map(|line| line.split_once(". ")?.0.parse::<u8>().ok()).collect();
+        assert_eq!(numbers, [1, 2, 3], "{name}");
+    }
+}
+
+#[test]
 fn glossary_names_files_that_exist() {
     let page = read("docs/glossary.md");
     let rows = page.lines().filter(|line| line.starts_with('|'));

@@ -56,7 +56,7 @@ const (
 	// ErrProofRefused: The server refuses the DPoP proof or the nonce in it, or requires a proof and got none. The
 	// message names the DPoP mode, the clock, the header or the nonce.
 	ErrProofRefused Status = 19
-	// ErrDowngraded: DPoP is required, but the server issued a Bearer token, which was discarded.
+	// ErrDowngraded: DPoP is required, but the server issued a Bearer token, which this client does not use.
 	ErrDowngraded Status = 20
 	// ErrTokenRefused: The API rejects the token, and another attempt would not change that.
 	ErrTokenRefused Status = 21
@@ -87,7 +87,7 @@ var statuses = map[Status]struct{ name, meaning string }{
 	17: {"KeyRejected", "A DPoP key cannot be used: it is not a private key, is of an unsupported kind, or does not match its public key."},
 	18: {"SigningFailed", "A DPoP key could not sign. If a custom signer failed, the message contains its error."},
 	19: {"ProofRefused", "The server refuses the DPoP proof or the nonce in it, or requires a proof and got none. The message names the DPoP mode, the clock, the header or the nonce."},
-	20: {"Downgraded", "DPoP is required, but the server issued a Bearer token, which was discarded."},
+	20: {"Downgraded", "DPoP is required, but the server issued a Bearer token, which this client does not use."},
 	21: {"TokenRefused", "The API rejects the token, and another attempt would not change that."},
 	22: {"CacheUnavailable", "The shared cache cannot be used and no token is held. None is fetched, because that could use up the daily limit of all processes."},
 }

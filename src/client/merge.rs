@@ -44,8 +44,8 @@ impl RefreshTask {
         });
         if adopted == Some(Fitness::OtherKey) {
             tracing::warn!(
-                "the token in the shared cache is bound to another key than the configured one; it is used until a token \
-                 for the configured key is issued"
+                "the token in the shared cache is bound to another key than the configured one; it is used until a \
+                 token for the configured key is issued"
             );
         }
         cache

@@ -133,7 +133,8 @@ impl RefreshTask {
             Ok(Saved::Written) => self.note_written(ledger, suspects, held.is_some()),
             Ok(Saved::LockLost) => {}
             Err(error) => {
-                tracing::warn!("writing to the shared cache failed, and is tried again: {error}");
+                let (client, store) = (&self.settings.request.client_id, self.settings.cache.name());
+                tracing::warn!(client, store, "writing to the shared cache failed, and is tried again: {error}");
             }
         }
         saved

@@ -76,7 +76,8 @@ impl RefreshTask {
             None => self.without_cache().await,
             Some(store) => {
                 let (identity, redactor) = (self.settings.identity(), self.settings.redactor());
-                match Session::new(store, &names, &identity, redactor, Arc::clone(&self.inner.clock)) {
+                let (place, clock) = (self.settings.cache.name(), Arc::clone(&self.inner.clock));
+                match Session::new(store, place, &names, &identity, redactor, clock) {
                     Ok(session) => return self.run_with_cache(session).await,
                     Err(error) => self.after_cache_failure(error).await,
                 }

@@ -309,7 +309,7 @@ impl Config {
         self
     }
 
-    /// Returns whether tokens are bound to a key (RFC 9449).
+    /// Whether tokens are bound to a key (RFC 9449).
     ///
     /// Default: `off`. Variable: `TANGO_DPOP`.
     pub fn dpop(&mut self, value: DpopMode) -> &mut Self {

@@ -150,19 +150,23 @@ impl Locked<'_> {
         }
         match self.session.store.unlock().await {
             Ok(()) => self.session.may_hold_lock = false,
-            Err(error) => tracing::warn!("the lock of the shared cache could not be released: {error}"),
+            Err(error) => {
+                let (client, store) = (&*self.session.client, &*self.session.place);
+                tracing::warn!(client, store, "the lock of the shared cache could not be released: {error}");
+            }
         }
     }
 
     /// Moves a record that cannot be opened to another entry, where a person can examine it.
     async fn set_aside(&mut self, damaged: Damaged) {
         let Damaged { token_type, sealed, problem } = damaged;
-        tracing::error!("a record in the shared cache {problem}; it is set aside and treated as missing");
+        let (client, store) = (self.session.client.clone(), self.session.place.clone());
+        tracing::error!(client, store, "a record in the shared cache {problem}; it is set aside and counts as missing");
         self.session.rejected_records = self.session.rejected_records.saturating_add(1);
         let copy = Entry { kind: Kind::Rejected, bytes: Some(sealed), keep: KEEP_REJECTED };
         let removal = Entry { kind: Kind::Record(token_type), bytes: None, keep: Duration::ZERO };
         if let Err(error) = self.write(&[copy, removal]).await {
-            tracing::warn!("the record could not be set aside: {error}");
+            tracing::warn!(client, store, "the record in the shared cache could not be set aside: {error}");
         }
     }
 

@@ -35,7 +35,7 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Format => "it is not a record of this version",
-            Self::Changed => "it was changed, or sealed with another client secret",
+            Self::Changed => "it was changed, or sealed with another client secret (use the same one in all processes)",
         })
     }
 }

@@ -27,6 +27,9 @@ const RELEASE_INTERVAL: Duration = Duration::from_millis(500);
 /// The cache entries of one identity, open for one refresh or sync.
 pub(crate) struct Session {
     pub(super) store: Box<dyn Store>,
+    /// The client ID and the cache, for the log.
+    pub(super) client: String,
+    pub(super) place: String,
     pub(super) clock: Arc<dyn Clock>,
     bearer_seal: Seal,
     dpop_seal: Seal,
@@ -66,6 +69,7 @@ pub(crate) struct View {
 impl Session {
     pub fn new(
         store: Box<dyn Store>,
+        place: String,
         names: &Names,
         identity: &Identity<'_>,
         redactor: Redactor,
@@ -74,6 +78,8 @@ impl Session {
         let clock_mapping = ClockMapping::of_machine(&*clock);
         Ok(Self {
             store,
+            client: identity.client_id.to_owned(),
+            place,
             token_mapping: clock_mapping.clone(),
             clock_mapping,
             clock,
@@ -158,7 +164,8 @@ impl Session {
     fn read_ledger(&self, bytes: &[u8]) -> Option<LedgerFile> {
         let file = ledger::read(bytes, &self.clock_mapping, self.viewer(), &self.redactor);
         if file.is_none() {
-            tracing::warn!("the ledger in the shared cache cannot be read and counts as missing");
+            let (client, store) = (&*self.client, &*self.place);
+            tracing::warn!(client, store, "the ledger in the shared cache cannot be read and counts as missing");
         }
         file
     }
@@ -170,7 +177,8 @@ impl Session {
             Ok(record) => Ok(Some(record)),
             Err(UnusableRecord::Malformed) => Err("does not contain a valid token".into()),
             Err(unusable) => {
-                tracing::warn!("this client cannot use the token in the shared cache: {unusable}");
+                let (client, store) = (&*self.client, &*self.place);
+                tracing::warn!(client, store, "this client cannot use the token in the shared cache: {unusable}");
                 Ok(None)
             }
         }

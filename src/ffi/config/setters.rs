@@ -232,7 +232,7 @@ pub unsafe extern "C" fn tango_config_allow_origin(
     unsafe { set(config, "url", url, error, |config, value| config.allow_origin(value)) }
 }
 
-/// Returns whether tokens are bound to a key (RFC 9449). A `tango_dpop_mode`; any other number is INVALID_ARGUMENT.
+/// Whether tokens are bound to a key (RFC 9449). A `tango_dpop_mode`; any other number is INVALID_ARGUMENT.
 ///
 /// Default: `off`. Variable: `TANGO_DPOP`.
 #[unsafe(no_mangle)]

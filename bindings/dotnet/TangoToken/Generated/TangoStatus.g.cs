@@ -88,7 +88,9 @@ namespace TangoToken
         /// names the DPoP mode, the clock, the header or the nonce.
         /// </summary>
         ProofRefused = 19,
-        /// <summary>DPoP is required, but the server issued a Bearer token, which was discarded.</summary>
+        /// <summary>
+        /// DPoP is required, but the server issued a Bearer token, which this client does not use.
+        /// </summary>
         Downgraded = 20,
         /// <summary>The API rejects the token, and another attempt would not change that.</summary>
         TokenRefused = 21,

@@ -110,7 +110,7 @@ class ProofRefused(TangoError):
 
 
 class Downgraded(TangoError):
-    """DPoP is required, but the server issued a Bearer token, which was discarded."""
+    """DPoP is required, but the server issued a Bearer token, which this client does not use."""
 
 
 class TokenRefused(TangoError):

@@ -100,7 +100,8 @@ impl SimulatedProcess {
         let names = Names::of(&identity);
         let store = Peek::new(&self.simulation, &names, settled)?;
         let clock = Arc::clone(&self.machine) as Arc<dyn Clock>;
-        Session::new(Box::new(store), &names, &identity, settings.redactor(), clock).unwrap().read().await.ok()
+        let session = Session::new(Box::new(store), "simulated".into(), &names, &identity, settings.redactor(), clock);
+        session.unwrap().read().await.ok()
     }
 
     /// A token has arrived at this process.
