@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn many_codings_are_not_applied_one_after_another() {
-        let many = vec!["deflate"; MAX_CODINGS + 1].join(",");
+        let many = ["deflate"; MAX_CODINGS + 1].join(",");
         let nested = (0..=MAX_CODINGS).fold(JSON.to_vec(), |bytes, _| zlib(&bytes));
         assert_eq!(decode_as(&[&many], &nested), Err(Undecodable::Unknown));
         assert_eq!(decode_as(&[&"x,".repeat(30_000)], JSON).unwrap(), JSON, "a text has none");
