@@ -101,7 +101,7 @@ fn log_of_a_refresh_tells_its_story_without_a_secret() {
             r#"DEBUG the token endpoint responded client="sandbox-client" http_status=503 ms=_ request_id=_"#,
             "DEBUG the lock of the shared cache was extended CACHE",
             concat!(
-                "WARN the server failed (HTTP 503); trying again in 1 s ",
+                "WARN the server SERVER failed (HTTP 503); trying again in 1 s ",
                 r#"client="sandbox-client" status="SERVER_ERROR" request_id=_"#
             ),
             "DEBUG the lock of the shared cache was extended CACHE",
