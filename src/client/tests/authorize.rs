@@ -430,3 +430,27 @@ fn token_request_refused_for_a_wrong_clock_is_repeated_with_the_clock_of_the_ser
         assert!(token.expires_in() <= Duration::from_secs(300), "no lifetime is measured on that clock");
     }
 }
+
+#[test]
+fn clock_that_jumps_with_each_response_is_a_reason_to_repeat_a_request_once() {
+    let fixture = api_fixture(DpopMode::Required);
+    let challenge = r#"DPoP error="invalid_dpop_proof""#;
+    let (date, later) = (fixture.date(600), fixture.date(1200));
+    let first = fixture.authorize();
+    let response = Observation { date: Some(&date), ..refused(challenge, None) };
+    assert_eq!(fixture.client.observe(&first, &response).unwrap(), Verdict::Retry);
+    let again = fixture.client.authorize_again(&first).unwrap();
+    let response = Observation { date: Some(&later), ..refused(challenge, None) };
+    assert_eq!(fixture.client.observe(&again, &response).unwrap_err().status(), Status::ProofRefused);
+}
+
+#[test]
+fn replacement_that_is_rejected_when_another_one_may_be_requested_is_no_reason_to_repeat_the_request_again() {
+    let fixture = api_fixture(DpopMode::Off);
+    let rejected = refused(r#"Bearer error="invalid_token""#, None);
+    let first = fixture.authorize();
+    assert_eq!(fixture.client.observe(&first, &rejected).unwrap(), Verdict::Retry);
+    let again = fixture.client.authorize_again(&first).unwrap();
+    fixture.clock.advance(HOUR);
+    assert_eq!(fixture.client.observe(&again, &rejected).unwrap_err().status(), Status::TokenRefused);
+}
