@@ -96,6 +96,8 @@ fn proxy_that_refuses_is_asked_once() {
         ),
         (b"HTTP/1.0 407 No\r\n\r\n", "does not accept the user name and the password in proxy (HTTP 407)"),
         (b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n", "does not allow a connection to localhost:"),
+        (b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "(HTTP 404) and may be another kind of server; check"),
+        (b"HTTP/1.0 501 Unsupported method ('CONNECT')\r\n\r\n", "(HTTP 501) and may be another kind of server; check"),
         (b"HTTP/1.1 302 Found\r\nlocation: http://portal.example/\r\n\r\n", "(HTTP 302)"),
         (b"SSH-2.0-OpenSSH_9.9\r\n", "is not HTTP"),
     ] {

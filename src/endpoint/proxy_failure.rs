@@ -35,6 +35,8 @@ pub(super) enum Reason {
     Unauthorized(String),
     /// The proxy makes no tunnel to this server.
     Refused(String),
+    /// The other end does not know how to make a tunnel, like a server that is no proxy.
+    NoTunnel(String),
     /// The proxy cannot reach the server.
     NoRoute(String),
     /// The connection to the proxy broke.
@@ -71,7 +73,7 @@ impl ProxyFailure {
             Reason::Unauthorized(_) if self.proxy.credentials.is_some() => {
                 (Status::ConnectFailed, FailureKind::Refused)
             }
-            Reason::Unauthorized(_) | Reason::Refused(_) | Reason::NoProxy(_) => {
+            Reason::Unauthorized(_) | Reason::Refused(_) | Reason::NoTunnel(_) | Reason::NoProxy(_) => {
                 (Status::ConnectFailed, FailureKind::NotTrusted)
             }
         };
@@ -107,6 +109,10 @@ impl ProxyFailure {
             Reason::Refused(told) => format!(
                 "the proxy {proxy} does not allow a connection to {target} ({told}); check its rules and {setting}"
             ),
+            Reason::NoTunnel(told) => format!(
+                "the proxy {proxy} makes no connection to {target} ({told}) and may be another kind of server; check \
+                 the host and the port in {setting}, and its rules"
+            ),
             Reason::NoRoute(told) => {
                 format!("the proxy {proxy} cannot connect to {target} ({told}); check the host name and the proxy")
             }
@@ -131,6 +137,9 @@ impl Reason {
         let told = format!("HTTP {}", status.as_u16());
         match status {
             StatusCode::PROXY_AUTHENTICATION_REQUIRED => Self::Unauthorized(told),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+                Self::NoTunnel(told)
+            }
             _ if status.is_server_error() => Self::NoRoute(told),
             _ => Self::Refused(told),
         }
