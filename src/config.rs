@@ -9,6 +9,7 @@ mod env;
 mod labels;
 mod no_proxy;
 mod options;
+mod problems;
 mod proxy;
 mod resolve;
 mod settings;

@@ -190,7 +190,7 @@ fn invalid_configuration_is_explained_without_its_secrets() {
     let fixture = Fixture::new();
     for (name, value, message) in [
         ("TANGO_PASSWORD", "", "the configuration cannot be used: TANGO_PASSWORD is missing"),
-        ("TANGO_ENVIRONMENT", "test", "TANGO_ENVIRONMENT must be `sandbox` or `production`"),
+        ("TANGO_ENVIRONMENT", "test", "the configuration cannot be used: TANGO_ENVIRONMENT must be `sandbox` or…"),
         (
             "TANGO_TOKEN_URL",
             "http://tango.example/",

@@ -52,6 +52,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::env::{addresses, flag, milliseconds, read, secret, string};
+use super::problems::Problems;
 use super::{Address, CacheSource, Config, Environment, KeySource};
 use crate::dpop::{DpopKey, DpopMode};
 use crate::error::Error;
@@ -86,9 +87,11 @@ impl Options {
         match option { @VARIABLES@ _ => option }
     }
 
-    /// Reads each option from its environment variable.
+    /// Reads each option from its environment variable. One error names all variables whose value cannot be read.
     pub fn read(lookup: &impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
-        Ok(Self { @READ@ loaded: Vec::new() })
+        let mut problems = Problems::default();
+        let options = Self { @READ@ loaded: Vec::new() };
+        if problems.is_empty() { Ok(options) } else { Err(problems.into_error()) }
     }
 }
 
@@ -121,7 +124,7 @@ def core(options: list[Option]) -> str:
         NAMES=" ".join(f'("{option.name}", self.{option.name}.is_some()),' for option in own),
         VARIABLES=" ".join(f'"{field(option)}" => "{option.variable}",' for option in options if option.variable),
         READ="\n".join(
-            f"{field(option)}: {reader(option)}?,"
+            f"{field(option)}: problems.note({reader(option)}).flatten(),"
             for option in options
             if option.variable
         ),

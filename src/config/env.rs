@@ -10,7 +10,6 @@ use secrecy::SecretString;
 
 use super::Address;
 use crate::causes;
-use crate::error::{Error, Status};
 use crate::secret_file;
 
 /// Reads the variable `name`, if it is set and not empty. The error of `parse` says what the value must be.
@@ -20,8 +19,8 @@ pub(super) fn read<T>(
     lookup: &impl Fn(&str) -> Option<OsString>,
     name: &str,
     parse: impl FnOnce(&str) -> Result<T, &'static str>,
-) -> Result<Option<T>, Error> {
-    let invalid = |expected| Error::new(Status::InvalidConfiguration, format!("{name} must be {expected}"));
+) -> Result<Option<T>, String> {
+    let invalid = |expected| format!("{name} must be {expected}");
     match lookup(name).filter(|value| !value.is_empty()) {
         None => Ok(None),
         Some(value) => parse(value.to_str().ok_or_else(|| invalid("UTF-8"))?).map(Some).map_err(invalid),
@@ -33,17 +32,14 @@ const MAX_SECRET_LENGTH: usize = 64 * 1024;
 
 /// Reads a secret from the variable `name`, or from the file that the variable `name_FILE` names: its content, without
 /// one line break at its end.
-pub(super) fn secret(lookup: &impl Fn(&str) -> Option<OsString>, name: &str) -> Result<Option<SecretString>, Error> {
+pub(super) fn secret(lookup: &impl Fn(&str) -> Option<OsString>, name: &str) -> Result<Option<SecretString>, String> {
     let file_variable = format!("{name}_FILE");
     let (value, path) = (read(lookup, name, string)?, lookup(&file_variable).filter(|path| !path.is_empty()));
     let Some(path) = path.map(PathBuf::from) else { return Ok(value) };
     if value.is_some() {
-        let message = format!("{name} and {file_variable} are both set; unset one of them");
-        return Err(Error::new(Status::InvalidConfiguration, message));
+        return Err(format!("{name} and {file_variable} are both set; unset one of them"));
     }
-    read_secret(&path).map(Some).map_err(|problem| {
-        Error::new(Status::InvalidConfiguration, format!("{file_variable} {}: {problem}", path.display()))
-    })
+    read_secret(&path).map(Some).map_err(|problem| format!("{file_variable} {}: {problem}", path.display()))
 }
 
 fn read_secret(path: &Path) -> Result<SecretString, String> {
@@ -87,6 +83,7 @@ mod tests {
     use crate::config::options::Options;
     use crate::config::{CacheSource, Config, Environment, KeySource};
     use crate::dpop::{DpopKey, DpopMode};
+    use crate::error::{Error, Status};
 
     const EVERY_OPTION: [(&str, &str); 22] = [
         ("TANGO_ENVIRONMENT", "production"),
@@ -115,6 +112,10 @@ mod tests {
 
     fn load(config: &mut Config, variables: &[(&str, &str)]) -> Result<(), Error> {
         config.load(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+    }
+
+    fn problem(error: &Error) -> &str {
+        error.message().trim_start_matches("the configuration cannot be used: ")
     }
 
     fn effective(config: &Config) -> Options {
@@ -224,10 +225,10 @@ mod tests {
         for name in ["TANGO_CLIENT_SECRET", "TANGO_PASSWORD"] {
             for (file, content, problem) in [
                 ("missing", None, "No such file"),
-                ("empty", Some(&b""[..]), "is empty"),
-                ("line-break", Some(b"\n"), "is empty"),
+                ("empty", Some(&b""[..]), "the file is empty"),
+                ("line-break", Some(b"\n"), "the file is empty"),
                 ("long", Some(&long), "longer than 64 KiB"),
-                ("latin-1", Some(b"s\xe9cret"), "is not UTF-8"),
+                ("latin-1", Some(b"s\xe9cret"), "the file is not UTF-8"),
             ] {
                 let error = load_secret(name, file, content, "").unwrap_err();
                 assert_eq!(error.status(), Status::InvalidConfiguration);
@@ -239,7 +240,7 @@ mod tests {
     #[test]
     fn secret_in_a_variable_and_in_a_file_is_an_error_that_names_both() {
         let error = load_secret("TANGO_PASSWORD", "both", Some(b"one"), "another").unwrap_err();
-        assert_eq!(error.message(), "TANGO_PASSWORD and TANGO_PASSWORD_FILE are both set; unset one of them");
+        assert_eq!(problem(&error), "TANGO_PASSWORD and TANGO_PASSWORD_FILE are both set; unset one of them");
     }
 
     #[test]
@@ -281,8 +282,17 @@ mod tests {
             load(&mut config, &[("TANGO_CLIENT_ID", "kept")]).unwrap();
             let error = load(&mut config, &[("TANGO_CLIENT_ID", "id"), (name, "hunter2")]).unwrap_err();
             assert_eq!(error.status(), Status::InvalidConfiguration);
-            assert_eq!(error.message(), format!("{name} must be {expected}"));
+            assert_eq!(problem(&error), format!("{name} must be {expected}"));
             assert_eq!(effective(&config).client_id.as_deref(), Some("kept"));
+        }
+    }
+
+    #[test]
+    fn one_error_names_every_variable_whose_value_cannot_be_read() {
+        let wrong = [("TANGO_ENVIRONMENT", "prod"), ("TANGO_TOTAL_TIMEOUT_MS", "5s"), ("TANGO_DPOP", "on")];
+        let error = load(&mut Config::new(), &wrong).unwrap_err();
+        for (name, _) in wrong {
+            assert!(error.message().contains(&format!("{name} must be")), "{name} is not in: {error}");
         }
     }
 
@@ -292,7 +302,7 @@ mod tests {
         use std::os::unix::ffi::OsStringExt;
         let mut config = Config::new();
         let bytes = |name: &str| (name == "TANGO_PASSWORD").then(|| OsString::from_vec(vec![0xff]));
-        assert_eq!(config.load(bytes).unwrap_err().message(), "TANGO_PASSWORD must be UTF-8");
+        assert_eq!(problem(&config.load(bytes).unwrap_err()), "TANGO_PASSWORD must be UTF-8");
     }
 
     #[test]

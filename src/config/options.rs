@@ -9,6 +9,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::env::{addresses, flag, milliseconds, read, secret, string};
+use super::problems::Problems;
 use super::{Address, CacheSource, Config, Environment, KeySource};
 use crate::dpop::{DpopKey, DpopMode};
 use crate::error::Error;
@@ -139,33 +140,37 @@ impl Options {
         }
     }
 
-    /// Reads each option from its environment variable.
+    /// Reads each option from its environment variable. One error names all variables whose value cannot be read.
     pub fn read(lookup: &impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
-        Ok(Self {
-            environment: read(lookup, "TANGO_ENVIRONMENT", str::parse)?,
-            token_url: read(lookup, "TANGO_TOKEN_URL", string)?,
-            client_id: read(lookup, "TANGO_CLIENT_ID", string)?,
-            client_secret: secret(lookup, "TANGO_CLIENT_SECRET")?,
-            username: read(lookup, "TANGO_USERNAME", string)?,
-            password: secret(lookup, "TANGO_PASSWORD")?,
-            audience: read(lookup, "TANGO_AUDIENCE", string)?,
-            scope: read(lookup, "TANGO_SCOPE", string)?,
-            ca_file: read(lookup, "TANGO_CA_FILE", string)?,
-            proxy: read(lookup, "TANGO_PROXY", string)?,
-            user_agent: read(lookup, "TANGO_USER_AGENT", string)?,
-            connect_timeout: read(lookup, "TANGO_CONNECT_TIMEOUT_MS", milliseconds)?,
-            attempt_timeout: read(lookup, "TANGO_ATTEMPT_TIMEOUT_MS", milliseconds)?,
-            total_timeout: read(lookup, "TANGO_TOTAL_TIMEOUT_MS", milliseconds)?,
-            allow_plain_http: read(lookup, "TANGO_ALLOW_PLAIN_HTTP", flag)?,
-            api_url: read(lookup, "TANGO_API_URL", string)?,
-            allowed_origins: read(lookup, "TANGO_ALLOWED_ORIGINS", addresses)?,
-            dpop: read(lookup, "TANGO_DPOP", str::parse)?,
-            dpop_key: read(lookup, "TANGO_DPOP_KEY_FILE", |path| Ok(KeySource::File(path.into())))?,
-            cache: read(lookup, "TANGO_CACHE", |name| Ok(CacheSource::Named(name.into())))?,
-            cache_ca_file: read(lookup, "TANGO_CACHE_CA_FILE", string)?,
-            allow_fetch_without_cache: read(lookup, "TANGO_ALLOW_FETCH_WITHOUT_CACHE", flag)?,
+        let mut problems = Problems::default();
+        let options = Self {
+            environment: problems.note(read(lookup, "TANGO_ENVIRONMENT", str::parse)).flatten(),
+            token_url: problems.note(read(lookup, "TANGO_TOKEN_URL", string)).flatten(),
+            client_id: problems.note(read(lookup, "TANGO_CLIENT_ID", string)).flatten(),
+            client_secret: problems.note(secret(lookup, "TANGO_CLIENT_SECRET")).flatten(),
+            username: problems.note(read(lookup, "TANGO_USERNAME", string)).flatten(),
+            password: problems.note(secret(lookup, "TANGO_PASSWORD")).flatten(),
+            audience: problems.note(read(lookup, "TANGO_AUDIENCE", string)).flatten(),
+            scope: problems.note(read(lookup, "TANGO_SCOPE", string)).flatten(),
+            ca_file: problems.note(read(lookup, "TANGO_CA_FILE", string)).flatten(),
+            proxy: problems.note(read(lookup, "TANGO_PROXY", string)).flatten(),
+            user_agent: problems.note(read(lookup, "TANGO_USER_AGENT", string)).flatten(),
+            connect_timeout: problems.note(read(lookup, "TANGO_CONNECT_TIMEOUT_MS", milliseconds)).flatten(),
+            attempt_timeout: problems.note(read(lookup, "TANGO_ATTEMPT_TIMEOUT_MS", milliseconds)).flatten(),
+            total_timeout: problems.note(read(lookup, "TANGO_TOTAL_TIMEOUT_MS", milliseconds)).flatten(),
+            allow_plain_http: problems.note(read(lookup, "TANGO_ALLOW_PLAIN_HTTP", flag)).flatten(),
+            api_url: problems.note(read(lookup, "TANGO_API_URL", string)).flatten(),
+            allowed_origins: problems.note(read(lookup, "TANGO_ALLOWED_ORIGINS", addresses)).flatten(),
+            dpop: problems.note(read(lookup, "TANGO_DPOP", str::parse)).flatten(),
+            dpop_key: problems
+                .note(read(lookup, "TANGO_DPOP_KEY_FILE", |path| Ok(KeySource::File(path.into()))))
+                .flatten(),
+            cache: problems.note(read(lookup, "TANGO_CACHE", |name| Ok(CacheSource::Named(name.into())))).flatten(),
+            cache_ca_file: problems.note(read(lookup, "TANGO_CACHE_CA_FILE", string)).flatten(),
+            allow_fetch_without_cache: problems.note(read(lookup, "TANGO_ALLOW_FETCH_WITHOUT_CACHE", flag)).flatten(),
             loaded: Vec::new(),
-        })
+        };
+        if problems.is_empty() { Ok(options) } else { Err(problems.into_error()) }
     }
 }
 

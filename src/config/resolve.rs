@@ -11,10 +11,11 @@ use super::characters::{self, Check};
 use super::options::{
     DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_AUDIENCE, DEFAULT_CONNECT_TIMEOUT, DEFAULT_SCOPE, DEFAULT_TOTAL_TIMEOUT, Options,
 };
+use super::problems::Problems;
 use super::proxy::{ProxyServer, Route};
 use super::settings::{Settings, TokenRequest, Transport};
 use super::{Environment, authorities};
-use crate::error::{Error, Status};
+use crate::error::Error;
 use crate::human;
 use crate::policy::Quota;
 use crate::trust::Trust;
@@ -41,7 +42,7 @@ impl Options {
         let cache = problems.note(self.resolve_cache());
         match (token_url, request, transport, binding, api_urls, cache) {
             (Some(token_url), Some(request), Some(transport), Some(binding), Some(api_urls), Some(cache))
-                if problems.0.is_empty() =>
+                if problems.is_empty() =>
             {
                 Ok(Settings { token_url, request, transport, binding, api_urls, cache })
             }
@@ -90,10 +91,10 @@ impl Options {
 
     fn resolve_url(&self, name: &str, text: &str) -> Result<Url, String> {
         characters::url(text).map_err(|problem| format!("{name} {problem}"))?;
-        let url = Url::parse(text).map_err(|error| format!("{name} is not an absolute URL: {error}"))?;
         if !text.contains("://") {
-            return Err(format!("{name} is not an absolute URL: it lacks ://"));
+            return Err(format!("{name} is not an absolute URL: it does not begin with https://"));
         }
+        let url = Url::parse(text).map_err(|error| format!("{name} is not an absolute URL: {error}"))?;
         match url.scheme() {
             "https" => {}
             "http" if self.allows_plain_http() || is_loopback(&url) => {}
@@ -219,25 +220,6 @@ impl Options {
     fn resolve_trust(&self, token_url: Option<&Url>, proxy: Option<&ProxyServer>) -> Result<Trust, String> {
         let has_tls = token_url.is_some_and(|url| url.scheme() == "https") || proxy.is_some_and(ProxyServer::has_tls);
         authorities::resolve(self.label("ca_file"), self.ca_file.as_deref(), has_tls)
-    }
-}
-
-/// The problems found so far.
-#[derive(Default)]
-struct Problems(Vec<String>);
-
-impl Problems {
-    fn note<T>(&mut self, result: Result<T, String>) -> Option<T> {
-        result.map_err(|problem| self.0.push(problem)).ok()
-    }
-
-    fn require<T: Clone>(&mut self, name: &str, value: Option<&T>, is_empty: impl Fn(&T) -> bool) -> Option<T> {
-        let found = value.filter(|value| !is_empty(value)).cloned();
-        self.note(found.ok_or_else(|| format!("{name} is missing")))
-    }
-
-    fn into_error(self) -> Error {
-        Error::new(Status::InvalidConfiguration, format!("the configuration cannot be used: {}", self.0.join("; ")))
     }
 }
 

@@ -10,6 +10,7 @@ use tracing::{Event, Metadata, Subscriber};
 use super::*;
 use crate::config::Config;
 use crate::dpop::{Algorithm, DpopKey, DpopMode};
+use crate::error::Status;
 use crate::store::Names;
 
 fn complete() -> Config {
@@ -125,7 +126,10 @@ fn plain_http_to_loopback_ignores_the_proxy() {
 #[test]
 fn error_names_the_option_with_a_bad_value() {
     for (change, part) in [
-        ((|config| config.token_url("no url")) as fn(&mut Config) -> &mut Config, "token_url"),
+        (
+            (|config| config.token_url("host/token")) as fn(&mut Config) -> &mut Config,
+            "token_url is not an absolute URL: it does",
+        ),
         (|config| config.token_url("ftp://host/"), "token_url"),
         (|config| config.token_url("https://me:pw@host/"), "token_url"),
         (|config| config.token_url("https://host/#part"), "token_url"),
