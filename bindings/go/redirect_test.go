@@ -95,7 +95,9 @@ func TestRequestAfterARedirectHasAProofForItsMethodAndURL(t *testing.T) {
 func TestRequestAfterARedirectToAnAllowedOriginHasAProofForThatOrigin(t *testing.T) {
 	// The same server by another name.
 	other := func(url string) string { return strings.Replace(url, "localhost", "127.0.0.1", 1) }
-	api := bound(t, func(config *tangotoken.Config) { config.AllowedOrigins = []string{other(config.APIURL)} })
+	api := bound(t, func(config *tangotoken.Config) {
+		config.AllowedOrigins = []string{strings.TrimSuffix(other(config.APIURL), "/raas/v2")}
+	})
 	api.server.Script(moved("/accounts", other(api.url("/accounts")), 302))
 	response, _ := api.call(t, "GET", "/accounts", nil)
 	if proofs := api.proofs(t); response.StatusCode != 200 || proofs[1].HTU != other(api.url("/accounts")) {

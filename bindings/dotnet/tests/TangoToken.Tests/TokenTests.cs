@@ -34,7 +34,7 @@ namespace TangoToken.Tests
                 Check.Equal("raas.some", Scope(sandbox, "raas.some", ""));
                 Check.Equal("raas.all", Scope(sandbox, null, ""));
                 Check.Equal("raas.all", Scope(sandbox, "", ""), "an empty option is not set");
-                Check.Equal("", Scope(sandbox, null, ", \\\"scope\\\": \\\"\\\""), "an empty scope was granted");
+                Check.Equal("raas.all", Scope(sandbox, null, ", \\\"scope\\\": \\\"\\\""), "an empty scope is none");
             }
         }
 
@@ -52,7 +52,7 @@ namespace TangoToken.Tests
         [Test]
         public static void Strings_are_passed_as_UTF8()
         {
-            using (Sandbox sandbox = Sandbox.Start("--client-id kunde-\u00fc\u20ac-\U0001F511"))
+            using (Sandbox sandbox = Sandbox.Start("--username kunde-\u00fc\u20ac-\U0001F511"))
             using (TangoClient client = sandbox.Client())
                 client.Acquire().Dispose();
         }
