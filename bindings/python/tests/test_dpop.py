@@ -61,7 +61,7 @@ def test_jwk_is_a_dict_or_its_json() -> None:
 def test_error_says_which_key_or_argument_is_invalid() -> None:
     with pytest.raises(InvalidArgument, match="algorithm must be `ES256`"):
         DpopKey.generate("HS256")  # type: ignore[arg-type]
-    with pytest.raises(KeyRejected, match="no private key"):
+    with pytest.raises(KeyRejected, match="neither PEM nor a JWK"):
         DpopKey.from_pem("-----BEGIN")
     with pytest.raises(KeyRejected, match="/no/such/key"):
         DpopKey.from_file("/no/such/key")

@@ -83,10 +83,10 @@ def test_acquire_in_a_handler_raises_would_block_instead_of_a_deadlock(sandbox: 
     sandbox.script({"status": 503})
     client = Client(**sandbox.options)
     errors: list[BaseException] = []
-    threads: list[str] = []
+    threads: list[int] = []
 
     def ask(record: logging.LogRecord) -> None:
-        threads.append(threading.current_thread().name)
+        threads.append(threading.get_ident())
         if "trying again" in record.getMessage():
             with pytest.raises(WouldBlock) as caught:
                 client.acquire()
@@ -95,7 +95,7 @@ def test_acquire_in_a_handler_raises_would_block_instead_of_a_deadlock(sandbox: 
     handled(ask)
     assert client.acquire().value
     wait_until(lambda: errors)
-    assert len(set(threads)) == 1 and threading.current_thread().name not in threads, "handlers run on the log thread"
+    assert len(set(threads)) == 1 and threading.get_ident() not in threads, "handlers run on the log thread"
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -175,7 +175,8 @@ def test_redirect_to_an_allowed_origin_carries_a_token(
     sandbox = start_sandbox("--dpop", "strict")
     # The same server by another name: the proof is for that name.
     other_name = sandbox.accounts.replace("localhost", "127.0.0.1")
-    client = Client(**sandbox.options, dpop="required", allowed_origins=[other_name])
+    other_origin = other_name.removesuffix(ACCOUNTS)
+    client = Client(**sandbox.options, dpop="required", allowed_origins=[other_origin])
     sandbox.script(moved(ACCOUNTS, other_name))
     assert call(client, sandbox.ca_file, sandbox.accounts) == 200
     assert [proof["htu"] for proof in proofs(sent_to_api(sandbox))] == [sandbox.accounts, other_name]
