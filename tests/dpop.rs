@@ -45,7 +45,7 @@ fn strict_server_accepts_proofs_and_refuses_a_client_without_dpop() {
     let without = fixture(DpopMode::Off, &["--dpop", "strict"]);
     let error = without.client.acquire().unwrap_err();
     assert_eq!(error.status(), Status::ProofRefused);
-    assert!(error.message().contains("the dpop setting"));
+    assert!(error.message().contains("set dpop to `optional` or `required`"), "{error}");
 }
 
 #[test]
