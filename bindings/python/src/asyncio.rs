@@ -127,11 +127,16 @@ impl<O: PyClass + Into<PyClassInitializer<O>> + Send + Sync + 'static> Task<O> {
 impl<O: PyClass + Into<PyClassInitializer<O>> + Send + Sync + 'static> Wake for Task<O> {
     fn wake(self: Arc<Self>) {
         run(move || {
-            attach(|py| match self.schedule(py) {
-                // The event loop was closed meanwhile, so no task is left to wake.
-                Err(error) if error.is_instance_of::<PyRuntimeError>(py) => {}
-                Err(error) => error.write_unraisable(py, None),
-                Ok(()) => {}
+            attach(move |py| {
+                // Moved here, because this can be the last reference: Python objects that are dropped while detached
+                // stay until the library is called again.
+                let task = self;
+                match task.schedule(py) {
+                    // The event loop was closed meanwhile, so no task is left to wake.
+                    Err(error) if error.is_instance_of::<PyRuntimeError>(py) => {}
+                    Err(error) => error.write_unraisable(py, None),
+                    Ok(()) => {}
+                }
             });
         });
     }

@@ -271,10 +271,11 @@ def test_forked_child_writes_its_own_lines(sandbox: Sandbox) -> None:
         client.acquire()
         if child:
             assert os.waitpid(child, 0)[1] == 0
-            print(os.getpid(), "parent")
+            sys.stdout.write(f"{os.getpid()} parent\\n")
         else:
-            print(os.getpid(), "child")
+            sys.stdout.write(f"{os.getpid()} child\\n")
     """
+    # Each line in one write, because those of two processes may come at once.
     lines = run(sandbox, program, "-u", *QUIET)
     processes = {line.split()[1]: line.split()[0] for line in lines if line.endswith(("parent", "child"))}
     issued = [line.split()[0] for line in lines if "a new token is held" in line]
