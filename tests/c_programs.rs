@@ -3,7 +3,9 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -202,4 +204,34 @@ fn documented_c_programs_compile_and_get_a_token() {
             assert!(printed(&output).contains("Bearer"), "{document}: {output:?}");
         }
     }
+}
+
+/// What `observe` costs grows no faster than the header: four times as long is at most five times as many instructions.
+#[test]
+fn instructions_of_observe_grow_linearly_with_the_headers() {
+    let sandbox = Sandbox::start(&[]);
+    let directory = fresh_directory("observe-cost");
+    let program = Program::build("tests/c/observe_cost.c", Under::Nothing);
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--toggle-collect=tango_client_observe"]);
+    valgrind.arg(format!("--callgrind-out-file={}", directory.join("profile").display()));
+    valgrind.arg(program.executable());
+    sandbox.configure(&mut valgrind);
+    succeed(&mut valgrind);
+    let profiles = std::fs::read_dir(&directory).unwrap().map(|file| instructions(&file.unwrap().path()));
+    let costs: BTreeMap<(usize, usize), u64> = profiles.flatten().collect();
+    let headers: Vec<_> = costs.keys().filter(|(_, length)| *length == 16 * 1024).map(|(header, _)| *header).collect();
+    assert!(headers.len() >= 15 && costs.len() == 2 * headers.len(), "{costs:?}");
+    for header in headers {
+        let (short, long) = (costs[&(header, 16 * 1024)], costs[&(header, 64 * 1024)]);
+        assert!(0 < short && long <= 5 * short, "header {header} of the program: {short}, then {long}");
+    }
+}
+
+/// Returns the header and the length that a profile is about, and the number of instructions.
+fn instructions(profile: &Path) -> Option<((usize, usize), u64)> {
+    let text = std::fs::read_to_string(profile).unwrap();
+    let after = |label: &str| text.lines().find_map(|line| line.strip_prefix(label));
+    let (header, length) = after("desc: Trigger: Client Request: header ")?.split_once(" length ")?;
+    Some(((header.parse().unwrap(), length.parse().unwrap()), after("totals: ")?.trim().parse().unwrap()))
 }
