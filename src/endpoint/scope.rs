@@ -8,9 +8,10 @@ use super::received::RequestContext;
 /// shown: a token is not thrown away for an optional field.
 pub(super) fn of(scope: Option<Value>, access_token: &str, context: &RequestContext<'_>) -> String {
     let Some(value) = scope else { return context.scope.to_owned() };
-    // Programs show and log scopes.
-    let redactor = context.redactor.clone().with(access_token);
-    granted(&value).filter(|scope| redactor.clean(scope) == *scope).unwrap_or_else(|| {
+    // Programs show and log scopes. The one that was requested, which is the usual one, need not be searched.
+    let can_be_shown =
+        |scope: &String| *scope == context.scope || context.redactor.clone().with(access_token).clean(scope) == *scope;
+    granted(&value).filter(can_be_shown).unwrap_or_else(|| {
         tracing::warn!(
             "the server sent a scope that cannot be used (RFC 6749 section 3.3); the requested scope is assumed"
         );
