@@ -8,6 +8,7 @@ use crate::clock::BootTime;
 use crate::config::Settings;
 use crate::error::{Error, Status};
 use crate::policy::{Candidate, Ledger};
+use crate::random::jitter;
 use crate::store::{Record, View};
 use crate::token::{Fitness, HeldToken, Token};
 
@@ -162,6 +163,13 @@ impl CredentialState {
         rank(record.hash(), record.fitness) >= rank(held.token().hash(), held.fitness)
     }
 
+    /// Records that a request which is marked as in flight may have cost a token, because its sender is gone.
+    pub fn note_dead_sender(&mut self, now: BootTime) {
+        if self.ledger.record_dead_sender(now, jitter()) && !self.ledger.is_closed_by_the_quota() {
+            self.last_error = Some(sender_ended());
+        }
+    }
+
     /// Uses newer settings for the same client and service account.
     pub fn use_settings(&mut self, settings: &Arc<Settings>, now: BootTime) {
         if !self.settings.request.has_the_secrets_of(&settings.request) {
@@ -177,4 +185,11 @@ impl CredentialState {
         }
         self.settings = Arc::clone(settings);
     }
+}
+
+/// Returns the error for callers while nothing is sent because senders died.
+fn sender_ended() -> Error {
+    let message = "a process, or its thread for requests, ended while it waited for its token, which the server may have \
+                   issued all the same";
+    Error::new(Status::ConnectionLost, message)
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::credential_state::CredentialState;
 use super::plan::{CacheSummary, Demand, Plan, Reply, Situation};
 use super::refresh::RefreshTask;
-use super::refusals::note_dead_sender;
 use super::single_flight::Ticket;
 use crate::clock::BootTime;
 use crate::policy::{Decision, TokenLifetime};
@@ -21,7 +20,7 @@ impl RefreshTask {
 
     /// A request that is still marked as in flight under the lock has lost its sender.
     pub(super) fn merge_and_plan_under_lock(&mut self, view: View) -> Plan {
-        let cache = self.merge(view, note_dead_sender);
+        let cache = self.merge(view, CredentialState::note_dead_sender);
         self.plan(Some(&cache))
     }
 

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Inner;
-use super::refresh::Outcome;
+use super::outcome::Outcome;
 use super::single_flight::SingleFlight;
 use super::snapshot::Snapshot;
 use crate::config::Settings;

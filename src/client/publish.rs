@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{self, Instant};
 
-use super::refresh::{Outcome, RefreshTask};
+use super::outcome::Outcome;
+use super::refresh::RefreshTask;
 use super::request_loop::Requested;
 use super::suspects::Suspects;
 use crate::clock::BootTime;

@@ -11,17 +11,16 @@ use tokio::time::{self, Instant};
 
 use super::Inner;
 use super::credential_state::CredentialState;
+use super::outcome::Outcome;
 use super::plan::{Demand, Plan, Reply};
 use super::process_state::ProcessState;
-use super::refusals::note_dead_sender;
-use super::request_loop::{Deadline, UNLOCKING_TAKES};
+use super::refresh_deadline::{RefreshDeadline, UNLOCKING_TAKES};
 use super::single_flight::Ticket;
 use crate::clock::BootTime;
 use crate::config::Settings;
 use crate::error::{Error, Status};
 use crate::random::jitter;
 use crate::store::{Locked, Names, OPERATION_TIMEOUT, Session, StoreError};
-use crate::token::HeldToken;
 
 /// Another process that requests a token has it by then, or its lock is open.
 const OTHER_PROCESS_TAKES: Duration = Duration::from_secs(5);
@@ -32,28 +31,12 @@ const LONGEST_LOCK_PAUSE: Duration = Duration::from_millis(250);
 /// locks.
 const MAX_LOCKS: u32 = 4;
 
-/// The end of a refresh, for everybody who waited for it.
-#[derive(Clone)]
-pub(super) enum Outcome {
-    /// A token that was just granted. It is served even if it has expired meanwhile, but not if an API rejected it.
-    Granted(Arc<HeldToken>),
-    /// A token that is served whatever has become of it, because there is no other.
-    Only(Arc<HeldToken>),
-    /// A token that was held or found in the cache. It is served unless it has to be replaced by now.
-    Found(Arc<HeldToken>),
-    /// Nothing was sent, or it failed.
-    Failed { error: Error, settings: Arc<Settings> },
-    /// It ended for callers who do not wait: its time was over while another process held the lock, or its credentials
-    /// were replaced.
-    Unfinished,
-}
-
 /// The task of a refresh. However it ends, a panic included, the next caller may start another.
 pub(super) struct RefreshTask {
     pub(super) inner: Arc<Inner>,
     pub(super) process: Arc<ProcessState>,
     pub(super) settings: Arc<Settings>,
-    pub(super) deadline: Deadline,
+    pub(super) deadline: RefreshDeadline,
     /// `None` once the refresh is over.
     pub(super) ticket: Option<Ticket<Outcome>>,
 }
@@ -65,7 +48,7 @@ impl RefreshTask {
         settings: &Arc<Settings>,
         ticket: Ticket<Outcome>,
     ) -> Self {
-        let deadline = Deadline::of_refresh(&settings.transport);
+        let deadline = RefreshDeadline::of_refresh(&settings.transport);
         let (inner, process, settings) = (Arc::clone(inner), Arc::clone(process), Arc::clone(settings));
         Self { inner, process, settings, deadline, ticket: Some(ticket) }
     }
@@ -99,7 +82,7 @@ impl RefreshTask {
     async fn without_cache(&mut self) -> Outcome {
         self.record(|state, now| {
             if state.ledger.in_flight.is_some_and(|request| request.by != self.process.id) {
-                note_dead_sender(state, now);
+                state.note_dead_sender(now);
             }
         });
         match self.plan(None) {
@@ -263,7 +246,7 @@ impl Drop for RefreshTask {
         if self.ticket.is_some() {
             self.record(|state, now| {
                 if state.ledger.in_flight.is_some_and(|request| request.by == self.process.id) {
-                    note_dead_sender(state, now);
+                    state.note_dead_sender(now);
                 }
             });
             self.complete(self.failed(ended_unexpectedly()));

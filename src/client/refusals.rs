@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::credential_state::CredentialState;
 use super::is_superseded;
-use super::refresh::{Outcome, RefreshTask};
+use super::outcome::Outcome;
+use super::refresh::RefreshTask;
 use crate::clock::BootTime;
 use crate::endpoint::Failure;
 use crate::error::{Error, Status};
@@ -89,18 +89,4 @@ fn quota_advice(ledger: &Ledger, quota: Quota, now: BootTime, wall_seconds: i64)
              is sent {next}"
         ),
     }
-}
-
-/// Records that a request which is marked as in flight may have cost a token, because its sender is gone.
-pub(super) fn note_dead_sender(state: &mut CredentialState, now: BootTime) {
-    if state.ledger.record_dead_sender(now, jitter()) && !state.ledger.is_closed_by_the_quota() {
-        state.last_error = Some(sender_ended());
-    }
-}
-
-/// Returns the error for callers while nothing is sent because senders died.
-fn sender_ended() -> Error {
-    let message = "a process, or its thread for requests, ended while it waited for its token, which the server may have \
-                   issued all the same";
-    Error::new(Status::ConnectionLost, message)
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::{self, Instant};
 
 use super::refresh::RefreshTask;
+use super::refresh_deadline::RefreshDeadline;
 use crate::clock::BootTime;
-use crate::config::Transport;
 use crate::endpoint::{Failure, ProofRetries, TokenResponse, TokenSource};
 use crate::exit::RequestGuard;
 use crate::human;
@@ -15,62 +15,6 @@ use crate::random::jitter;
 use crate::retry::Attempts;
 use crate::store::{Locked, OPERATION_TIMEOUT, Saved, StoreError};
 use crate::token::HeldToken;
-
-/// What is left of the time for a write, for the release of the lock.
-pub(super) const UNLOCKING_TAKES: Duration = Duration::from_millis(100);
-
-/// When a refresh ends, computed once, and the spans that depend on it.
-#[derive(Clone, Copy)]
-pub(super) struct Deadline {
-    ends: Instant,
-    /// The longest time for one request.
-    attempt: Duration,
-}
-
-impl Deadline {
-    /// A refresh ends a little before callers who have waited for it from the beginning, who then learn why.
-    pub fn of_refresh(transport: &Transport) -> Self {
-        let total = transport.total_timeout;
-        let ends = Instant::now() + total.saturating_sub((total / 10).min(Duration::from_millis(50)));
-        Self { ends, attempt: transport.attempt_timeout.min(total) }
-    }
-
-    /// The deadline of requests that begin now. A request has half of its time at least, though the refresh waited long for
-    /// the lock: one that is cut short may cost the token.
-    fn of_requests(self) -> Self {
-        Self { ends: self.ends.max(Instant::now() + self.attempt / 2), ..self }
-    }
-
-    fn remaining(self) -> Duration {
-        self.ends.saturating_duration_since(Instant::now())
-    }
-
-    /// Whether something that takes this long can end in time.
-    pub fn allows(self, span: Duration) -> bool {
-        self.remaining() > span
-    }
-
-    /// When callers are to have a token that has arrived now, whether or not the cache has taken it. Those who have waited
-    /// from the beginning have it before their time is over.
-    pub fn of_writing(self) -> Instant {
-        let now = Instant::now();
-        (now + OPERATION_TIMEOUT).min(self.ends).max(now + 2 * UNLOCKING_TAKES) - UNLOCKING_TAKES
-    }
-
-    /// How long the lock has to hold for a request that is sent after `pause`: until its response is written.
-    pub fn lease(self, pause: Duration) -> Duration {
-        pause + self.attempt + self.margin()
-    }
-
-    /// How much of the lease has to be left when a request is sent.
-    fn least_lease(self) -> Duration {
-        self.attempt + self.margin() / 2
-    }
-
-    fn margin(self) -> Duration {
-        (self.attempt / 2).clamp(Duration::from_secs(1), Duration::from_secs(5))
-    }
-}
 
 /// How the requests of a refresh ended.
 pub(super) enum Requested {
@@ -158,11 +102,11 @@ impl RefreshTask {
     async fn request_once(
         &self,
         endpoint: &dyn TokenSource,
-        deadline: Deadline,
+        deadline: RefreshDeadline,
         proof_retries: &mut ProofRetries,
     ) -> Result<Requested, Failure> {
         let requested = self.inner.clock.now();
-        let timeout = deadline.remaining().min(deadline.attempt);
+        let timeout = deadline.of_attempt();
         let guard = RequestGuard::new(deadline.lease(Duration::ZERO));
         // A server that refuses another token may repeat the one that it issued.
         endpoint.hide(self.inner.valid_token().map(|held| held.token().value().into()));

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::refresh::{Outcome, ended_unexpectedly};
+use super::outcome::Outcome;
+use super::refresh::ended_unexpectedly;
 use super::single_flight::{NoResult, Waiter};
 use super::{Inner, is_superseded};
 use crate::error::{Error, Status};
