@@ -21,7 +21,8 @@ fill = sed -e 's|@VERSION@|$(VERSION)|' -e 's|@ABI_VERSION@|$(ABI_VERSION)|' -e 
 
 TEST_PARTS := core c fleet interop go dotnet python conformance
 
-.PHONY: all help lib sandbox demo test $(TEST_PARTS:%=test-%) conformance check header install uninstall clean
+.PHONY: all help lib sandbox demo test $(TEST_PARTS:%=test-%) conformance check header install uninstall clean \
+	reliability reliability-short reliability-faults
 
 all: lib sandbox
 
@@ -36,6 +37,9 @@ help:
 	@echo 'make test-go, test-dotnet, test-python    one binding each'
 	@echo 'make test-conformance the same cases in every language'
 	@echo 'make conformance      runs these cases and writes docs/conformance.md'
+	@echo 'make reliability      every attempt to break it, for hours: writes docs/reliability.md; ROWS=fork,fuzz for some'
+	@echo 'make reliability-short  the short form, as in CI; ROWS as above'
+	@echo 'make reliability-faults  whether faults put in on purpose are found; FAULTS=fork,fuzz for some'
 	@echo 'make check            format, lints, spelling, and whether generated files are up to date'
 	@echo 'make docs             builds the documents as a site, and checks their links'
 	@echo 'make header           writes the files that are generated from the source'
@@ -61,6 +65,16 @@ $(TEST_PARTS:%=test-%): test-%:
 
 conformance:
 	CONFORMANCE_TABLE=write scripts/test.sh conformance
+
+# The attempts to break the library. See scripts/reliability/README.md.
+reliability:
+	python3 scripts/reliability rows $(ROWS)
+
+reliability-short:
+	python3 scripts/reliability short $(ROWS)
+
+reliability-faults:
+	python3 scripts/reliability faults $(FAULTS)
 
 check:
 	scripts/check.sh

@@ -50,6 +50,10 @@ step "retired words"
 python3 -B scripts/check_words_test.py
 scripts/check_words.py
 
+step "reliability: rows, and faults that still apply"
+python3 -B -m unittest discover --quiet --start-directory scripts/reliability
+python3 -B scripts/reliability check
+
 step "shell scripts"
 shellcheck --external-sources --exclude=SC1091 .ci/run scripts/*.sh
 

@@ -71,6 +71,7 @@ fn kill_holders_at_all_moments<'a>(cache: impl Fn(u32) -> Cache<'a> + Sync) {
         running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     assert!(requests.contains(&2), "no refresh was interrupted");
+    println!("Figure: {KILLS} holders of the lock killed, each refresh completed by another process");
 }
 
 #[test]
