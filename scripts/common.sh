@@ -35,6 +35,35 @@ step_name=
 step_times=
 trap print_times EXIT
 
+# two_at_a_time FUNCTION NAME...: calls a function for each name, two calls at once, because tests mostly wait. What a
+# call prints appears when it has ended, so that lines of two calls do not mix. Fails if one of them failed.
+two_at_a_time() {
+    local function=$1 name running=0 failed=() output
+    shift
+    declare -A names=() starts=()
+    output=$(mktemp --directory)
+    for name in "$@"; do
+        [ "$running" -lt 2 ] || end_call
+        ("$function" "$name") >"$output/$name" 2>&1 &
+        names[$!]=$name starts[$!]=$SECONDS
+        running=$((running + 1))
+    done
+    while [ "$running" -gt 0 ]; do end_call; done
+    rm -r "$output"
+    [ ${#failed[@]} = 0 ] || fail "$function failed for ${failed[*]}"
+}
+
+# Waits for one call of two_at_a_time, whose variables it uses.
+end_call() {
+    local pid status=0
+    wait -n -p pid || status=$?
+    printf '== %s %s\n' "$function" "${names[$pid]}"
+    cat "$output/${names[$pid]}"
+    step_times+="$(printf '%6d s  %s' $((SECONDS - starts[$pid])) "$function ${names[$pid]}, beside another")"$'\n'
+    [ "$status" = 0 ] || failed+=("${names[$pid]}")
+    running=$((running - 1))
+}
+
 # need WHAT=PACKAGE...: installs the Debian package of each WHAT that is missing, or ends with their names where that is
 # not possible. WHAT is a command, a file, pkg-config:MODULE or python:MODULE.
 need() {

@@ -95,13 +95,22 @@ if ! cmp --silent tests/oidc-provider/package-lock.json tests/oidc-provider/node
     cp tests/oidc-provider/package-lock.json tests/oidc-provider/node_modules/.installed
 fi
 
+# test_on VERSION: the tests share nothing but files that they read, and each server has a port of its own.
+test_on() {
+    local python
+    python=$(environment "test-$1" "${by_version[$1]}" "${test_packages[@]}")
+    install_wheel "$python"
+    (cd "$package" && "$python" -m pytest --quiet -p no:cacheprovider)
+}
+step "Python: tests on each version"
+declare -A by_version=()
+versions=()
 for python in "${found[@]}"; do
     found_version=$("$python" --version)
-    step "Python: tests on $found_version"
-    python=$(environment "test-${found_version#Python }" "$python" "${test_packages[@]}")
-    install_wheel "$python"
-    (cd "$package" && "$python" -m pytest --quiet)
+    versions+=("${found_version#Python }")
+    by_version[${versions[-1]}]=$python
 done
+two_at_a_time test_on "${versions[@]}"
 
 step "Python: types"
 python=$(environment types "$newest" "${test_packages[@]}" mypy typing_extensions)
