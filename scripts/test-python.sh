@@ -2,9 +2,9 @@
 # Tests the Python package: builds the wheel as it would be published, and tests it in a clean virtual environment of
 # each Python that it finds. Everything that it installs goes into target/python, except wrk (Debian, as root).
 #
-#     scripts/test-python.sh [bench]
+#     scripts/test-python.sh [bench | OPTION OF PYTEST...]
 #
-# `bench` measures instead of testing.
+# `bench` measures instead of testing. Options of pytest, such as `-k leak`, select tests, and nothing else is checked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -77,17 +77,6 @@ if [ "${1-}" = bench ]; then
     exit
 fi
 
-step "Python: source distribution: builds outside of the repository, offline"
-rm -rf "$work/sdist" && mkdir -p "$work/sdist"
-PATH="$(dirname "$tools"):$PATH" maturin sdist --manifest-path "$package/Cargo.toml" --out "$work/sdist"
-tar -xzf "$work"/sdist/*.tar.gz -C "$work/sdist"
-unpacked=$(echo "$work"/sdist/*/)
-(cd "$unpacked" && CARGO_NET_OFFLINE=true CARGO_TARGET_DIR="$work/sdist-target" PATH="$(dirname "$tools"):$PATH" \
-    maturin build --profile dev --quiet --out "$work/sdist")
-built=$(environment sdist-trial "$newest" pip)
-"$built" -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall "$work"/sdist/*.whl
-"$built" -c 'import tango_token; tango_token.DpopKey.generate()'
-
 step "Python: servers that the tests use"
 make --no-print-directory sandbox
 if ! cmp --silent tests/oidc-provider/package-lock.json tests/oidc-provider/node_modules/.installed; then
@@ -100,9 +89,10 @@ test_on() {
     local python
     python=$(environment "test-$1" "${by_version[$1]}" "${test_packages[@]}")
     install_wheel "$python"
-    (cd "$package" && "$python" -m pytest --quiet -p no:cacheprovider)
+    (cd "$package" && "$python" -m pytest --quiet -p no:cacheprovider "${options[@]}")
 }
 step "Python: tests on each version"
+options=("$@")
 declare -A by_version=()
 versions=()
 for python in "${found[@]}"; do
@@ -111,6 +101,20 @@ for python in "${found[@]}"; do
     by_version[${versions[-1]}]=$python
 done
 two_at_a_time test_on "${versions[@]}"
+
+# Options have selected tests.
+[ $# = 0 ] || exit 0
+
+step "Python: source distribution: builds outside of the repository, offline"
+rm -rf "$work/sdist" && mkdir -p "$work/sdist"
+PATH="$(dirname "$tools"):$PATH" maturin sdist --manifest-path "$package/Cargo.toml" --out "$work/sdist"
+tar -xzf "$work"/sdist/*.tar.gz -C "$work/sdist"
+unpacked=$(echo "$work"/sdist/*/)
+(cd "$unpacked" && CARGO_NET_OFFLINE=true CARGO_TARGET_DIR="$work/sdist-target" PATH="$(dirname "$tools"):$PATH" \
+    maturin build --profile dev --quiet --out "$work/sdist")
+built=$(environment sdist-trial "$newest" pip)
+"$built" -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall "$work"/sdist/*.whl
+"$built" -c 'import tango_token; tango_token.DpopKey.generate()'
 
 step "Python: types"
 python=$(environment types "$newest" "${test_packages[@]}" mypy typing_extensions)

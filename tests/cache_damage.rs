@@ -61,15 +61,16 @@ impl FilledCache {
     }
 }
 
-/// Truncates the bytes at every length, and flips one bit in every byte.
-fn damaged(whole: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+/// Truncates the bytes at every length, and flips one bit in every byte. A test reads each `step`th of them.
+fn damaged(whole: &[u8], step: usize) -> impl Iterator<Item = Vec<u8>> {
+    println!("Figure: {} damaged records and ledgers", (2 * whole.len()).div_ceil(step));
     let cut = (0..whole.len()).map(|length| whole[..length].to_vec());
     let changed = (0..whole.len()).map(|index| {
         let mut bytes = whole.to_vec();
         bytes[index] ^= 1 << (index % 8);
         bytes
     });
-    cut.chain(changed)
+    cut.chain(changed).step_by(step)
 }
 
 fn take(path: Option<PathBuf>) -> Option<Vec<u8>> {
@@ -89,7 +90,7 @@ fn damaged_record_is_set_aside_and_yields_no_token() {
     let mut cache = FilledCache::make(&sandbox, "damaged-record");
     cache.fill_ledger_with_quota_refusal(&sandbox);
     let (record, ledger) = (&cache.record.1, &cache.ledger.1);
-    for bytes in damaged(record) {
+    for bytes in damaged(record, 1) {
         let error = cache.acquire_with(Some(&bytes), ledger).unwrap_err();
         assert_eq!(error.status(), Status::QuotaRefused);
         assert_eq!(rejected(&cache.directory), Some(bytes), "unchanged");
@@ -103,7 +104,7 @@ fn damaged_record_is_replaced_when_a_token_is_granted() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
     let cache = FilledCache::make(&sandbox, "replaced-record");
     let (record, ledger) = (&cache.record.1, &cache.ledger.1);
-    for bytes in damaged(record).step_by(101) {
+    for bytes in damaged(record, 101) {
         let before = sandbox.token_requests();
         let token = cache.acquire_with(Some(&bytes), ledger).unwrap();
         assert_eq!(sandbox.token_requests(), before + 1);
@@ -117,7 +118,7 @@ fn damaged_record_is_replaced_when_a_token_is_granted() {
 fn damaged_ledger_does_not_hide_the_token() {
     let sandbox = Sandbox::start(&[]);
     let cache = FilledCache::make(&sandbox, "damaged-ledger");
-    for bytes in damaged(&cache.ledger.1) {
+    for bytes in damaged(&cache.ledger.1, 1) {
         let token = cache.acquire_with(Some(&cache.record.1), &bytes).unwrap();
         assert_eq!(token.value(), cache.token, "{}", String::from_utf8_lossy(&bytes));
     }
@@ -131,7 +132,7 @@ fn damaged_ledger_without_a_token_is_believed_or_ignored() {
     let mut cache = FilledCache::make(&sandbox, "ignored-ledger");
     cache.fill_ledger_with_quota_refusal(&sandbox);
     let (mut believed, mut ignored) = (0, 0);
-    for bytes in damaged(&cache.ledger.1).step_by(7) {
+    for bytes in damaged(&cache.ledger.1, 7) {
         let before = sandbox.statistic("tokens_issued");
         let sent = match cache.acquire_with(None, &bytes) {
             Ok(_) => 1,

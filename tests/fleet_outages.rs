@@ -73,6 +73,7 @@ fn without_redis_a_held_token_is_served_and_a_new_process_fails_promptly() {
     assert!(served > 0 && refused.is_empty(), "{refused:?}");
     assert_eq!(established.acquire().unwrap(), token);
     established.end();
+    println!("Figure: {} outages of Redis", OUTAGES.len());
 }
 
 /// Tokens live for three seconds, so that each process needs the cache often.
@@ -102,6 +103,7 @@ fn processes_under_load_recover_from_outages_of_redis() {
         wait_until("the API accepts a token", || api.accepts(&member.acquire().unwrap()));
         member.end();
     }
+    println!("Figure: {} outages of Redis", OUTAGES.len());
 }
 
 #[test]

@@ -201,6 +201,7 @@ fn check(output: &str, planted: &[Planted]) -> Result<(), TestCaseError> {
 }
 
 fn runner(cases: u32) -> TestRunner {
+    println!("Figure: {cases} responses with a secret in every field");
     TestRunner::new(RunnerConfig { cases, failure_persistence: None, max_shrink_iters: 100, ..RunnerConfig::default() })
 }
 

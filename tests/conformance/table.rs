@@ -38,7 +38,7 @@ fn mark(language: &Language, case: usize) -> &'static str {
     if language.failures()[case].is_empty() { "✓" } else { "✗" }
 }
 
-fn summary(cases: &[Case], languages: &[&Language]) -> String {
+pub fn summary(cases: &[Case], languages: &[&Language]) -> String {
     let passed = |language: &&Language| language.failures().iter().filter(|failures| failures.is_empty()).count();
     let passed: usize = languages.iter().map(passed).sum();
     let (count, languages) = (cases.len(), languages.len());

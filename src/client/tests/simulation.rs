@@ -125,7 +125,19 @@ pub fn simulate(seed: u8, processes: usize, span: Duration, hazards: Hazards) ->
         take(&simulation)
     });
     seeded::seed(None);
+    results.print_figures(span);
     results
+}
+
+impl Results {
+    /// For the table of docs/reliability.md.
+    fn print_figures(&self, span: Duration) {
+        let Self { server, calls, .. } = self;
+        println!("Figure: {} simulated days", span.as_secs() / DAY.as_secs());
+        println!("Figure: {} restarts", calls.restarts);
+        println!("Figure: {} processes died or stopped inside a request", server.deaths.len() + server.stops.len());
+        println!("Figure: {} tokens granted, no request against the ledger", server.issues.len());
+    }
 }
 
 impl Simulation {
