@@ -39,6 +39,10 @@ help:
 	@echo 'make test-conformance the same cases in every language'
 	@echo 'make conformance      runs these cases and writes docs/conformance.md'
 	@echo 'make check            format, lints, spelling, and whether generated files are up to date'
+	@echo 'make supply           checks the dependencies: licences, duplicates, bans, build scripts, advisories'
+	@echo 'make abi              compares the C interface with that of the last release'
+	@echo 'make sbom             writes bills of materials (CycloneDX) into target/sbom'
+	@echo 'make reproducible     builds what is shipped again in another place, and compares it byte for byte'
 	@echo 'make docs             builds the documents as a site, and checks their links'
 	@echo 'make header           writes the files that are generated from the source'
 	@echo 'make install          after `make`; PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR)'
@@ -70,6 +74,11 @@ conformance:
 
 check:
 	scripts/check.sh
+
+# What the library is made of, and what a program that is linked with it relies on: docs/supply.md.
+.PHONY: supply abi sbom reproducible
+supply abi sbom reproducible:
+	scripts/$@.sh
 
 # The site, in target/docs.
 .PHONY: docs

@@ -59,7 +59,8 @@ def document(package: str, options: list[str]) -> Json:
     }
     # Made from the content, so that another content has another number.
     digest = hashlib.sha256(json.dumps(bom).encode()).hexdigest()
-    return {"bomFormat": bom.pop("bomFormat"), "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, digest)}", **bom}
+    serial_number = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, digest)}"
+    return {"bomFormat": bom.pop("bomFormat"), "serialNumber": serial_number, **bom}
 
 
 def dependencies(package: str, options: list[str]) -> dict[Crate, list[Crate]]:

@@ -19,7 +19,7 @@ readonly database=https://github.com/rustsec/advisory-db
 readonly snapshot=scripts/advisories
 
 deny() {
-    cargo-deny --workspace --locked check --hide-inclusion-graph \
+    cargo-deny --workspace check --hide-inclusion-graph \
         --deny unmatched-skip --deny unnecessary-skip --deny license-exception-not-encountered "$@"
 }
 
@@ -46,11 +46,11 @@ deny bans licenses sources
 
 rm -rf target/advisory-db
 if [ "${ADVISORIES:-}" = online ]; then
-    of="the RustSec database as it is now"
+    by="the RustSec database as it is now"
 else
     use_snapshot
-    of="the RustSec database of $(cut -d ' ' -f 1 $snapshot/version.txt), as committed"
+    by="the committed part of the RustSec database, of $(cut -d ' ' -f 1 $snapshot/version.txt)"
 fi
 deny advisories
 
-echo "licences, duplicates, bans, sources and build scripts are as in deny.toml; no advisory of $of applies"
+echo "licences, duplicates, bans, sources and build scripts are as in deny.toml; no advisory applies, by $by"
