@@ -8,6 +8,8 @@ CARGO   ?= cargo
 TARGET      := $(or $(CARGO_TARGET_DIR),target)
 VERSION     := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 ABI_VERSION := $(shell sed -n 's/^pub const TANGO_ABI_VERSION: i32 = \(.*\);/\1/p' src/ffi/abi.rs)
+# The static library that is shipped. The one beside it is rustc's, with thousands of global symbols.
+STATIC      := $(TARGET)/release/static/libtango_token.a
 # What rustc prints for a static library (cargo rustc --crate-type staticlib -- --print native-static-libs).
 STATIC_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 
@@ -41,18 +43,26 @@ help:
 	@echo 'make reliability-short  the short form, as in CI; ROWS as above'
 	@echo 'make reliability-faults  whether faults put in on purpose are found; FAULTS=fork,fuzz for some'
 	@echo 'make check            format, lints, spelling, and whether generated files are up to date'
+	@echo 'make supply           checks the dependencies: licences, duplicates, bans, build scripts, advisories'
+	@echo 'make abi              compares the C interface with that of the last release'
+	@echo 'make sbom             writes bills of materials (CycloneDX) into target/sbom'
+	@echo 'make reproducible     builds what is shipped again in another place, and compares it byte for byte'
 	@echo 'make docs             builds the documents as a site, and checks their links'
 	@echo 'make header           writes the files that are generated from the source'
 	@echo 'make install          after `make`; PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR)'
 	@echo 'make uninstall        removes what `make install` wrote; takes the same variables'
 	@echo 'make clean            removes what was built'
 
+# Cargo for what is shipped: nothing of it contains a path of this machine.
+RELEASE = flags=$$(scripts/release_flags.sh) && CARGO_ENCODED_RUSTFLAGS=$$flags $(CARGO)
+
 # Without the rlib, which would keep cargo from optimising across crates.
 lib:
-	$(CARGO) rustc --release --package tango-token --lib --crate-type cdylib,staticlib
+	$(RELEASE) rustc --release --package tango-token --lib --crate-type cdylib,staticlib
+	scripts/static_library.sh $(TARGET)/release/libtango_token.a $(STATIC)
 
 sandbox:
-	$(CARGO) build --release --package tango-sandbox
+	$(RELEASE) build --release --package tango-sandbox
 
 demo:
 	scripts/demo.sh
@@ -79,6 +89,11 @@ reliability-faults:
 check:
 	scripts/check.sh
 
+# What the library is made of, and what a program that is linked with it relies on: docs/supply.md.
+.PHONY: supply abi sbom reproducible
+supply abi sbom reproducible:
+	scripts/$@.sh
+
 # The site, in target/docs.
 .PHONY: docs
 docs:
@@ -98,7 +113,7 @@ install: $(if $(shell command -v $(CARGO)),lib sandbox)
 	install -m 755 $(TARGET)/release/libtango_token.so $(LIB)/libtango_token.so.$(VERSION)
 	ln -sf libtango_token.so.$(VERSION) $(LIB)/libtango_token.so.$(ABI_VERSION)
 	ln -sf libtango_token.so.$(ABI_VERSION) $(LIB)/libtango_token.so
-	install -m 644 $(TARGET)/release/libtango_token.a $(LIB)/
+	install -m 644 $(STATIC) $(LIB)/
 	$(fill) packaging/tango-token.pc.in > $(LIB)/pkgconfig/tango-token.pc
 	$(fill) packaging/TangoTokenConfig.cmake.in > $(LIB)/cmake/TangoToken/TangoTokenConfig.cmake
 	$(fill) packaging/TangoTokenConfigVersion.cmake.in > $(LIB)/cmake/TangoToken/TangoTokenConfigVersion.cmake

@@ -39,6 +39,12 @@ if grep '^typedef.* [A-Z][a-zA-Z]*;' include/tango_token.h; then
     fail "the header declares an internal type: cbindgen exports every type that is \`pub\`"
 fi
 
+step "dependencies"
+scripts/supply.sh
+
+step "C interface of the last release"
+scripts/abi.sh
+
 step "one version"
 grep --quiet "^## $version" CHANGELOG.md || fail "CHANGELOG.md has no section for version $version"
 

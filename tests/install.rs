@@ -9,7 +9,7 @@ use std::process::Command;
 
 use nix::unistd::geteuid;
 use support::sandbox::Sandbox;
-use support::{fresh_directory, installed_prefix, root, scratch, succeed};
+use support::{fresh_directory, functions_of_the_header, installed_prefix, root, scratch, succeed};
 
 const SOURCE: &str = "examples/c/acquire.c";
 
@@ -73,6 +73,44 @@ fn pkg_config_links_statically_where_the_shared_library_is_missing() {
     let executable = compile(&libdir, "pkg-config-archive", &["--static", "--libs"]);
     assert_gets_token(&mut Command::new(&executable));
     assert!(!needs_shared_library(&executable));
+}
+
+/// Compiles the second Rust library, and a program that is linked statically with it, with this one and with libcrypto.
+fn link_with_second_library() -> PathBuf {
+    let directory = fresh_directory("two-rust-libraries");
+    let (second, executable) = (directory.join("libsecond.a"), directory.join("program"));
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--edition=2021", "-O", "--crate-type=staticlib", "-o"]).arg(&second);
+    succeed(rustc.arg(root().join("tests/c/second_library.rs")));
+    let mut compiler = Command::new("cc");
+    compiler.args(["-std=c11", "-Wall", "-Wextra", "-Werror"]).arg(root().join("tests/c/two_rust_libraries.c"));
+    let libdir = installed_prefix().join("lib");
+    compiler.args(pkg_config(&libdir, &["--cflags"])).arg(&second).arg("-l:libcrypto.a");
+    succeed(compiler.args(pkg_config(&libdir, &["--variable=static_libs"])).arg("-o").arg(&executable));
+    executable
+}
+
+#[test]
+fn static_library_works_beside_another_one_in_rust_and_openssl() {
+    let executable = link_with_second_library();
+    let sandbox = Sandbox::start(&[]);
+    let mut program = Command::new(&executable);
+    sandbox.configure(&mut program);
+    assert_eq!(String::from_utf8(succeed(&mut program).stdout).unwrap(), "Bearer\n");
+    assert!(!needs_shared_library(&executable));
+}
+
+#[test]
+fn global_symbols_of_the_static_library_are_the_functions_of_the_header() {
+    let mut nm = Command::new("nm");
+    nm.args(["--extern-only", "--defined-only", "--format=posix"]).arg(installed_prefix().join("lib/libtango_token.a"));
+    let table = String::from_utf8(succeed(&mut nm).stdout).unwrap();
+    let symbols = table.lines().filter_map(|line| line.split_once(' ')).map(|(symbol, _)| symbol.to_owned());
+    let mut defined: Vec<_> = symbols.collect();
+    let mut declared = functions_of_the_header();
+    defined.sort();
+    declared.sort();
+    assert_eq!(defined, declared);
 }
 
 /// Configures a project that asks for this version; says whether CMake found it.
