@@ -56,6 +56,7 @@ mod store;
 mod test_peers;
 mod threads;
 mod tls_failure;
+mod tls_provider;
 mod token;
 mod trust;
 mod visible;

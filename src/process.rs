@@ -5,50 +5,19 @@
 //! parent's. Therefore the process is compared before any lock is touched. A child leaves the inherited state as it is,
 //! never drops it, and creates its own.
 
+mod files;
+mod gate;
+mod id;
+pub(crate) mod section;
+
 use std::mem;
-use std::ops::Deref;
-use std::os::fd::{AsRawFd, RawFd};
-use std::process;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32};
 
 use arc_swap::ArcSwapOption;
 
-/// Identifies a process. The process ID is not enough: a child in a new PID namespace can have the ID of its parent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ProcessId {
-    id: u32,
-    forks: u32,
-}
-
-/// The number of forks between the first process and this one, as far as `note_fork` was called.
-static FORKS: AtomicU32 = AtomicU32::new(0);
-
-impl ProcessId {
-    pub fn current() -> Self {
-        Self { id: process::id(), forks: FORKS.load(Relaxed) }
-    }
-
-    /// Compares with `current`, without a system call if forks are reported.
-    pub fn is_current(self) -> bool {
-        self.forks == FORKS.load(Relaxed) && (FORKS_ARE_REPORTED.load(Relaxed) || self.id == process::id())
-    }
-}
-
-/// Whether `note_fork` is called in each child.
-static FORKS_ARE_REPORTED: AtomicBool = AtomicBool::new(false);
-
-/// Counts a fork. `pthread_atfork` calls it in each child. Without it, the process ID still distinguishes nearly all
-/// children.
-pub(crate) fn note_fork() {
-    FORKS.fetch_add(1, Relaxed);
-}
-
-/// Promises that `note_fork` is called in each child from now on.
-pub(crate) fn forks_are_reported() {
-    FORKS_ARE_REPORTED.store(true, Relaxed);
-}
+pub(crate) use files::{CloseOnFork, close_parents_files};
+pub(crate) use gate::Patience;
+pub(crate) use id::{ProcessId, mark_with, note_fork};
 
 /// A value that each process creates when it first needs it.
 pub(crate) struct ProcessLocal<T>(ArcSwapOption<Owned<T>>);
@@ -104,8 +73,7 @@ impl<T> ProcessLocal<T> {
 impl<T> ProcessLocal<T> {
     /// Returns a value as a forked child inherits it.
     pub fn inherited(value: T) -> Self {
-        let this = ProcessId::current();
-        let parent = ProcessId { forks: this.forks.wrapping_sub(1), ..this };
+        let [_, parent] = ProcessId::current().parent();
         Self(ArcSwapOption::new(Some(Arc::new(Owned { process: parent, generation: 0, value: Arc::new(value) }))))
     }
 }
@@ -124,57 +92,12 @@ impl<T> Drop for ProcessLocal<T> {
     }
 }
 
-/// A locked file whose copy each forked child closes, if forks are reported. Otherwise the child would keep the lock
-/// after this process ends.
-pub(crate) struct CloseOnFork<F: AsRawFd> {
-    file: F,
-    slot: Option<&'static AtomicI32>,
-}
-
-/// The descriptors that children close. If all slots are in use, the lock of a further file lasts until the child ends.
-static CLOSED_ON_FORK: [AtomicI32; 64] = [const { AtomicI32::new(NO_FILE) }; 64];
-const NO_FILE: RawFd = -1;
-
-impl<F: AsRawFd> CloseOnFork<F> {
-    pub fn new(file: F) -> Self {
-        let descriptor = file.as_raw_fd();
-        let is_free = |slot: &&AtomicI32| slot.compare_exchange(NO_FILE, descriptor, AcqRel, Relaxed).is_ok();
-        let slot = CLOSED_ON_FORK.iter().find(is_free);
-        Self { file, slot }
-    }
-}
-
-impl<F: AsRawFd> Deref for CloseOnFork<F> {
-    type Target = F;
-
-    fn deref(&self) -> &F {
-        &self.file
-    }
-}
-
-impl<F: AsRawFd> Drop for CloseOnFork<F> {
-    fn drop(&mut self) {
-        if let Some(slot) = self.slot {
-            slot.store(NO_FILE, Release);
-        }
-    }
-}
-
-/// Calls `close` once for each descriptor that a child has to close. Their owners are never dropped in the child: they
-/// belong to threads of the parent.
-pub(crate) fn close_parents_files(close: impl Fn(RawFd)) {
-    for slot in &CLOSED_ON_FORK {
-        let descriptor = slot.swap(NO_FILE, Relaxed);
-        if descriptor != NO_FILE {
-            close(descriptor);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::atomic::AtomicU32;
     use std::sync::atomic::Ordering::SeqCst;
+
+    use super::*;
 
     #[derive(Default)]
     struct Counted(Arc<AtomicU32>);
@@ -203,8 +126,7 @@ mod tests {
 
     #[test]
     fn inherited_value_is_replaced_and_never_dropped() {
-        let this = ProcessId::current();
-        for parent in [ProcessId { id: this.id ^ 1, ..this }, ProcessId { forks: this.forks.wrapping_sub(1), ..this }] {
+        for parent in ProcessId::current().parent() {
             let dropped = Arc::default();
             let local = inherited(parent, &dropped);
             assert!(!Arc::ptr_eq(&local.get().0, &dropped));

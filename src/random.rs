@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use aws_lc_rs::rand;
 
+use crate::process::section;
+
 /// Returns a number in `0.0..1.0` that differs from process to process.
 pub(crate) fn jitter() -> f64 {
     let [a, b, c, d, ..] = random().to_le_bytes();
@@ -17,23 +19,24 @@ pub(crate) fn random() -> u64 {
         return number;
     }
     let mut bytes = [0; 8];
-    match rand::fill(&mut bytes) {
-        Ok(()) => u64::from_le_bytes(bytes),
-        Err(_) => u64::from(u32::MAX / 2),
-    }
+    if fill(&mut bytes) { u64::from_le_bytes(bytes) } else { u64::from(u32::MAX / 2) }
 }
 
 /// Returns a name that no other process and no other call returns: the process id and 128 random bits.
 pub(crate) fn unique_name() -> String {
     let mut bytes = [0_u8; 16];
     // Without randomness the process id still distinguishes the processes of this machine.
-    let _ = rand::fill(&mut bytes);
+    fill(&mut bytes);
     let mut name = format!("{}-", std::process::id());
     for byte in bytes {
         // Writing to a string cannot fail.
         let _ = write!(name, "{byte:02x}");
     }
     name
+}
+
+fn fill(bytes: &mut [u8]) -> bool {
+    section::enter().is_ok_and(|_section| rand::fill(bytes).is_ok())
 }
 
 /// Repeatable numbers for a test that runs on one thread.

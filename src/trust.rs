@@ -7,13 +7,11 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::BuilderVerifierExt;
 
-use crate::{causes, pem};
+use crate::{causes, pem, tls_provider};
 
 const FILE_VARIABLE: &str = "SSL_CERT_FILE";
 const DIRECTORY_VARIABLE: &str = "SSL_CERT_DIR";
@@ -107,7 +105,7 @@ impl Trust {
 
 /// Returns the beginning of a configuration: the library's cryptography, TLS 1.2 and 1.3.
 pub(crate) fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+    let builder = ClientConfig::builder_with_provider(tls_provider::shared());
     builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())
 }
 

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use aws_lc_rs::rand;
 
 use crate::error::{Error, Status};
-use crate::process::ProcessId;
+use crate::process::{ProcessId, section};
 
 /// 128 random bits; RFC 9449 requires at least 96.
 pub(super) const JTI_BYTES: usize = 16;
@@ -26,6 +26,7 @@ pub(super) fn draw() -> Result<[u8; JTI_BYTES], Error> {
     });
     POOL.with_borrow_mut(|pool| {
         if pool.left == 0 || !pool.process.is_some_and(ProcessId::is_current) {
+            let _section = section::enter()?;
             let fill = rand::fill(pool.bytes.as_flattened_mut());
             fill.map_err(|_| Error::new(Status::Internal, "the system returned no random numbers"))?;
             (pool.left, pool.process) = (BATCH, Some(ProcessId::current()));

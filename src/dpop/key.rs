@@ -27,6 +27,7 @@ use crate::bom::without_bom;
 use crate::error::{Error, Status};
 use crate::nul_terminated::without_nul;
 use crate::pem;
+use crate::process::section;
 use crate::threads::Workers;
 
 /// A key pair for DPoP proofs (RFC 9449). It is cheap to clone and can be shared between threads.
@@ -54,6 +55,7 @@ impl DpopKey {
     pub fn generate(algorithm: Algorithm) -> Result<Self, Error> {
         let failed =
             |_| Error::new(Status::Internal, "the key could not be generated; the machine may be out of memory");
+        let _section = section::enter()?;
         let signer = match algorithm {
             Algorithm::Es256 => {
                 Signer::Ecdsa(EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?)
@@ -79,6 +81,7 @@ impl DpopKey {
 
     /// Reads a private key in PKCS#8 (DER).
     pub(crate) fn from_pkcs8(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        let _section = section::enter()?;
         let signer = private_der::from_pkcs8(der).ok_or_else(|| rejected(&describe_key(der)))?;
         Self::from_own_key(signer, Some(algorithm))
     }
@@ -167,6 +170,7 @@ impl DpopKey {
 
     fn with_pkcs8<T>(&self, encode: impl FnOnce(&[u8]) -> T) -> Result<T, Error> {
         let failed = |_| Error::new(Status::Internal, "the key could not be encoded; the machine may be out of memory");
+        let _section = section::enter()?;
         match &self.0.signer {
             Signer::Ecdsa(key) => Ok(encode(key.to_pkcs8v1().map_err(failed)?.as_ref())),
             Signer::Ed25519(key) => Ok(encode(key.to_pkcs8v1().map_err(failed)?.as_ref())),
@@ -179,6 +183,7 @@ impl DpopKey {
         let Ok(mut der) = PrivateKeyDer::from_pem_slice(&pem::normalized(content)) else {
             return Err(rejected(&describe(content, source)));
         };
+        let _section = section::enter()?;
         let key = private_der::read(&der);
         der.zeroize();
         let (signer, only) = key.map_err(|problem| rejected(&problem))?;
@@ -194,6 +199,7 @@ impl DpopKey {
         let problem = |problem: String| rejected(&format!("the JWK {problem}"));
         let jwk = PrivateJwk::parse(json).map_err(problem)?;
         let algorithm = jwk.algorithm().map_err(problem)?;
+        let _section = section::enter()?;
         let signer = jwk.signer().map_err(problem)?;
         Self::from_own_key(signer, algorithm)
     }
@@ -224,7 +230,9 @@ impl DpopKey {
             )));
         }
         let trial = b"tango-token tries a key";
-        if !public.verifies(algorithm, trial, &signer.sign(algorithm, trial)?) {
+        let signature = signer.sign(algorithm, trial)?;
+        let _section = section::enter()?;
+        if !public.verifies(algorithm, trial, &signature) {
             return Err(rejected("the public key does not verify a signature of the private key: they are not a pair"));
         }
         let jwk = public.to_json();

@@ -13,6 +13,7 @@ use super::der::{INTEGER, SEQUENCE, split_first};
 use super::jwk::{Curve, without_leading_zeros};
 use crate::callbacks::Foreign;
 use crate::error::{Error, Status};
+use crate::process::section;
 use crate::threads::Workers;
 
 /// A token request needs one thread, and abandons it if the signer hangs.
@@ -42,6 +43,15 @@ impl Signer {
     /// Returns the signature of a JWS (RFC 7518 section 3).
     pub fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, Error> {
         match self {
+            Self::External(sign, _) => sign_externally(sign, algorithm, message),
+            own => own.sign_here(algorithm, message),
+        }
+    }
+
+    /// Signs with a key in this process.
+    fn sign_here(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let _section = section::enter()?;
+        match self {
             Self::Ecdsa(key) => key
                 .sign(&SystemRandom::new(), message)
                 .map(|signature| signature.as_ref().to_vec())
@@ -55,21 +65,24 @@ impl Signer {
                 key.sign(padding, &SystemRandom::new(), message, &mut signature).map_err(cannot_sign)?;
                 Ok(signature)
             }
-            Self::External(sign, _) => {
-                let failed = |why: &str| Error::new(Status::SigningFailed, format!("the signer of the DPoP key {why}"));
-                let returned = sign(message).map_err(|error| failed(&format!("failed: {}", error.0)))?;
-                let length = returned.len();
-                let signature = fixed_length(algorithm, returned);
-                let is_whole = match algorithm {
-                    Algorithm::Es256 | Algorithm::Eddsa => signature.len() == 64,
-                    Algorithm::Es384 => signature.len() == 96,
-                    Algorithm::Rs256 | Algorithm::Ps256 => signature.len() >= 256,
-                };
-                let problem = || format!("returned {length} bytes, which are not a signature for {}", algorithm.name());
-                if is_whole { Ok(signature) } else { Err(failed(&problem())) }
-            }
+            Self::External(..) => Err(cannot_sign(Unspecified)),
         }
     }
+}
+
+/// Calls a custom signer, outside a section.
+fn sign_externally(sign: &Foreign<Box<SignFunction>>, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, Error> {
+    let failed = |why: &str| Error::new(Status::SigningFailed, format!("the signer of the DPoP key {why}"));
+    let returned = sign(message).map_err(|error| failed(&format!("failed: {}", error.0)))?;
+    let length = returned.len();
+    let signature = fixed_length(algorithm, returned);
+    let is_whole = match algorithm {
+        Algorithm::Es256 | Algorithm::Eddsa => signature.len() == 64,
+        Algorithm::Es384 => signature.len() == 96,
+        Algorithm::Rs256 | Algorithm::Ps256 => signature.len() >= 256,
+    };
+    let problem = || format!("returned {length} bytes, which are not a signature for {}", algorithm.name());
+    if is_whole { Ok(signature) } else { Err(failed(&problem())) }
 }
 
 /// The prefix of all messages of a key, already hashed. For proofs it is the header, nearly half of the message.
@@ -104,6 +117,7 @@ impl Signer {
         message: &[u8],
     ) -> Result<Vec<u8>, Error> {
         let (Self::Ecdsa(key), Some(hashed)) = (self, &prefix.hashed) else { return self.sign(algorithm, message) };
+        let _section = section::enter()?;
         let mut context = hashed.clone();
         context.update(&message[prefix.length..]);
         key.sign_digest(&context.finish()).map(|signature| signature.as_ref().to_vec()).map_err(cannot_sign)

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::StoreError;
+use crate::process::section;
 
 const HEAD: [u8; 4] = *b"TTR\x01";
 const SALT: &[u8] = b"tango-token cache 1";
@@ -52,6 +53,7 @@ impl Seal {
     pub fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
         let failed = |_| StoreError::new("its record cannot be sealed; the machine may be out of memory");
         let mut nonce = [0; NONCE_LEN];
+        let _section = section::enter().map_err(|locked| StoreError::new(locked.to_string()))?;
         rand::fill(&mut nonce).map_err(failed)?;
         // Allocated once: a vector that grows leaves copies of the token behind.
         let mut sealed = Vec::with_capacity(HEAD.len() + NONCE_LEN + plain.len() + AES_256_GCM.tag_len());

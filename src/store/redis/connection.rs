@@ -10,7 +10,6 @@ use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::io::AsyncDNSResolver;
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, RedisFuture, TlsCertificates};
-use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -21,6 +20,7 @@ use tokio_rustls::client::TlsStream;
 use super::address::{PORT, RedisAddress};
 use crate::human;
 use crate::resolver::Resolver;
+use crate::tls_provider;
 
 /// Short enough to try once more within the timeout of an operation.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -104,8 +104,7 @@ async fn cluster(address: &RedisAddress) -> Result<ClusterConnection, RedisError
         .response_timeout(CONNECT_TIMEOUT)
         .async_dns_resolver(address.resolver().clone());
     if address.has_tls() {
-        // Fails if the program has already chosen a provider, which is then used.
-        let _ = default_provider().install_default();
+        tls_provider::install();
         let root_cert = address.trusted().pem().map_err(io::Error::other)?;
         builder = builder.certs(TlsCertificates { client_tls: None, root_cert });
     }
