@@ -29,6 +29,7 @@ use crate::error::Error;
 use crate::store::SharedCache;
 
 pub(crate) use cache::CacheSettings;
+pub(crate) use characters::LONGEST as LONGEST_STRING;
 pub use credentials::Credentials;
 use options::Options;
 pub(crate) use proxy::{Protocol, ProxyCredentials, ProxyServer};

@@ -1,10 +1,14 @@
-//! The characters that values of options may have. A line break at the end is the usual mistake: files and commands end
-//! with one, and a server gets it as a part of the secret.
+//! The characters that values of options may have, and their length. A line break at the end is the usual mistake: files
+//! and commands end with one, and a server gets it as a part of the secret.
 
 /// Checks a value. The error is a predicate, such as `ends with a line break`, and repeats nothing of the value.
 pub(super) type Check = fn(&str) -> Checked;
 
 type Checked = Result<(), &'static str>;
+
+/// The longest value of an option in bytes, which is also that of the files of secrets and keys, and of a string that C
+/// passes in. Servers accept less.
+pub(crate) const LONGEST: usize = 64 * 1024;
 
 /// Checks a client ID (RFC 6749 appendix A.1).
 pub(super) fn client_id(id: &str) -> Checked {
@@ -27,13 +31,13 @@ pub(super) fn username(name: &str) -> Checked {
 /// Checks a password (RFC 6749 appendix A.16). It may begin and end with blanks, and contain tabs.
 pub(super) fn password(password: &str) -> Checked {
     let is_allowed = |c| c == '\t' || !(c < ' ' || matches!(c, '\u{7f}' | '\u{fffe}' | '\u{ffff}'));
-    no_line_break_at_the_end(password)?;
+    length_and_end(password)?;
     if password.chars().all(is_allowed) { Ok(()) } else { Err(CONTROL) }
 }
 
 /// Checks a scope (RFC 6749 section 3.3 and appendix A.4).
 pub(super) fn scope(scope: &str) -> Checked {
-    no_line_break_at_the_end(scope)?;
+    length_and_end(scope)?;
     let is_allowed = |c| matches!(c, '!' | '#'..='[' | ']'..='~');
     if scope.split(' ').all(|token| !token.is_empty() && token.chars().all(is_allowed)) {
         Ok(())
@@ -78,11 +82,14 @@ fn visible_ascii(value: &str, not_ascii: &'static str) -> Checked {
 }
 
 fn no_control(value: &str) -> Checked {
-    no_line_break_at_the_end(value)?;
+    length_and_end(value)?;
     if value.contains(char::is_control) { Err(CONTROL) } else { Ok(()) }
 }
 
-fn no_line_break_at_the_end(value: &str) -> Checked {
+fn length_and_end(value: &str) -> Checked {
+    if value.len() > LONGEST {
+        return Err("is longer than 64 KiB");
+    }
     if value.ends_with(['\n', '\r']) { Err("ends with a line break: remove it") } else { Ok(()) }
 }
 
@@ -115,6 +122,15 @@ mod tests {
             assert_eq!(check("value"), Ok(()));
         }
         assert!(path("/a/file\n".as_ref()).is_err() && path("/a/my file ".as_ref()).is_ok());
+    }
+
+    #[test]
+    fn value_of_any_kind_has_at_most_64_kib() {
+        for check in ALL {
+            assert_eq!(check(&"x".repeat(LONGEST)), Ok(()));
+            assert_eq!(check(&"x".repeat(LONGEST + 1)), Err("is longer than 64 KiB"));
+        }
+        assert!(path("x".repeat(LONGEST + 1).as_ref()).is_err());
     }
 
     #[test]

@@ -17,13 +17,18 @@ use crate::store::{CacheError, SharedCache};
 /// length of what it wrote, or to 0 if nothing is stored. `user_data` and `name` stay the library's. Returns 0, or any
 /// other number on failure.
 pub type CacheLoad = Option<
-    unsafe extern "C" fn(user_data: *mut c_void, name: *const c_char, value: *mut u8, value_length: *mut usize) -> i32,
+    unsafe extern "C-unwind" fn(
+        user_data: *mut c_void,
+        name: *const c_char,
+        value: *mut u8,
+        value_length: *mut usize,
+    ) -> i32,
 >;
 
 /// Stores a value under `name`, atomically replacing an earlier one; a NULL `value` removes it. The value has to be
 /// kept for `keep_ms` milliseconds and may be dropped after that. Returns 0, or any other number on failure.
 pub type CacheSave = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         user_data: *mut c_void,
         name: *const c_char,
         value: *const u8,
@@ -36,16 +41,21 @@ pub type CacheSave = Option<
 /// once if another owner does, and any other number on failure. The lock has to expire `lease_ms` milliseconds later by
 /// itself, because the process of its owner may have died.
 pub type CacheLock = Option<
-    unsafe extern "C" fn(user_data: *mut c_void, name: *const c_char, owner: *const c_char, lease_ms: u64) -> i32,
+    unsafe extern "C-unwind" fn(
+        user_data: *mut c_void,
+        name: *const c_char,
+        owner: *const c_char,
+        lease_ms: u64,
+    ) -> i32,
 >;
 
 /// Releases the lock called `name` if `owner` holds it. Returns 0, also if `owner` does not hold it, or any other
 /// number on failure.
 pub type CacheUnlock =
-    Option<unsafe extern "C" fn(user_data: *mut c_void, name: *const c_char, owner: *const c_char) -> i32>;
+    Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, name: *const c_char, owner: *const c_char) -> i32>;
 
 /// Frees the `user_data` of a cache. Called exactly once, on any thread.
-pub type CacheRelease = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+pub type CacheRelease = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
 
 /// Shares the token through a store of the program's choice, reached by these four functions, instead of
 /// `tango_config_set_cache`.
@@ -85,10 +95,10 @@ pub unsafe extern "C" fn tango_config_set_cache_callbacks(
 }
 
 struct Callbacks {
-    load: unsafe extern "C" fn(*mut c_void, *const c_char, *mut u8, *mut usize) -> i32,
-    save: unsafe extern "C" fn(*mut c_void, *const c_char, *const u8, usize, u64) -> i32,
-    lock: unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char, u64) -> i32,
-    unlock: unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> i32,
+    load: unsafe extern "C-unwind" fn(*mut c_void, *const c_char, *mut u8, *mut usize) -> i32,
+    save: unsafe extern "C-unwind" fn(*mut c_void, *const c_char, *const u8, usize, u64) -> i32,
+    lock: unsafe extern "C-unwind" fn(*mut c_void, *const c_char, *const c_char, u64) -> i32,
+    unlock: unsafe extern "C-unwind" fn(*mut c_void, *const c_char, *const c_char) -> i32,
     data: UserData,
 }
 

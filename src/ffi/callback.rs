@@ -1,7 +1,7 @@
-//! The reason why a callback of the program failed.
+//! Calls of the program's callbacks, and the reason why one failed.
 
 use std::cell::RefCell;
-use std::ffi::CStr;
+use std::{mem, process};
 
 use libc::c_char;
 
@@ -21,17 +21,38 @@ pub unsafe extern "C" fn tango_callback_fail(reason: *const c_char) {
     if reason.is_null() {
         return;
     }
-    // SAFETY: not NULL, so by the contract it ends with a NUL.
-    let mut reason = unsafe { CStr::from_ptr(reason) }.to_string_lossy().into_owned();
+    // SAFETY: not NULL, so by the contract it ends with a NUL. A character at the limit has up to three bytes after it.
+    let mut reason = String::from_utf8_lossy(unsafe { super::bytes(reason, LONGEST_REASON + 3) }).into_owned();
     reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
-    REASON.set(Some(reason));
+    set_reason(Some(reason));
+}
+
+/// Does nothing once the variables of this thread are destroyed: destructors of C++ objects run later than that.
+fn set_reason(reason: Option<String>) -> Option<String> {
+    REASON.try_with(|place| place.replace(reason)).ok().flatten()
 }
 
 /// Runs a callback that returns 0 or a code of its own. Returns the code, and the reason if it said one.
 pub(super) fn call(callback: impl FnOnce() -> i32) -> (i32, Option<String>) {
-    REASON.set(None);
-    let code = callback();
-    (code, REASON.take())
+    set_reason(None);
+    let code = uninterrupted(callback);
+    (code, set_reason(None))
+}
+
+/// Calls code of the program, which has to return. An exception that leaves it and the end of its thread would unwind
+/// this library, whose callers wait for a result: both end the process, and say why.
+pub(super) fn uninterrupted<T>(callback: impl FnOnce() -> T) -> T {
+    struct Unwound;
+    impl Drop for Unwound {
+        fn drop(&mut self) {
+            eprintln!("tango-token: a callback threw an exception or ended its thread, which no callback may do");
+            process::abort();
+        }
+    }
+    let unwound = Unwound;
+    let result = callback();
+    mem::forget(unwound);
+    result
 }
 
 /// Describes a failure of a callback, which has a name.
@@ -41,6 +62,8 @@ pub(super) fn describe(name: &str, code: i32, reason: Option<String>) -> String 
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CStr;
+
     use super::*;
 
     #[test]

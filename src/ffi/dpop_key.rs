@@ -24,7 +24,7 @@ pub struct KeyObject {
 /// the format of RFC 7518. Returns 0, or any other number on failure. Called on any thread, several at once; it must
 /// neither throw nor longjmp.
 pub type DpopSign = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         user_data: *mut c_void,
         message: *const u8,
         message_length: usize,
@@ -34,7 +34,7 @@ pub type DpopSign = Option<
 >;
 
 /// Frees the `user_data` of a signer. Called exactly once, on any thread.
-pub type DpopRelease = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+pub type DpopRelease = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
 
 /// Generates a key; `algorithm` is a `tango_algorithm`. The caller owns `*key` and frees it with `tango_dpop_key_free`.
 /// INVALID_ARGUMENT for NULL and for an unknown algorithm; INTERNAL if the machine is out of memory.
@@ -268,7 +268,7 @@ mod tests {
         released: AtomicU32,
     }
 
-    unsafe extern "C" fn sign(
+    unsafe extern "C-unwind" fn sign(
         module: *mut c_void,
         message: *const u8,
         length: usize,
@@ -287,7 +287,7 @@ mod tests {
         }
     }
 
-    unsafe extern "C" fn release(module: *mut c_void) {
+    unsafe extern "C-unwind" fn release(module: *mut c_void) {
         // SAFETY: as above.
         unsafe { &*module.cast::<Module>() }.released.fetch_add(1, SeqCst);
     }

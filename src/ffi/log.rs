@@ -6,7 +6,7 @@ use libc::{c_char, c_void};
 use tracing::Level;
 
 use super::error::ErrorObject;
-use super::{guard, invalid};
+use super::{callback, guard, invalid};
 use crate::error::Status;
 use crate::log::{LogLine, LogReceiver, set_log_receiver};
 
@@ -30,7 +30,7 @@ pub enum LogLevel {
 /// Called on the library's log thread, one line after the other; it must neither throw nor longjmp. Lines that the
 /// library would log from inside it are dropped. If it is so slow that 1,000 lines wait, further lines are dropped and
 /// counted, and a later line reports how many.
-pub type LogCallback = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
+pub type LogCallback = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
 
 /// Sends the log of the whole process to `callback`, up to `max_level`, a `tango_log_level`. A NULL `callback` stops
 /// it.
@@ -58,7 +58,7 @@ pub unsafe extern "C" fn tango_log_set_callback(
 }
 
 struct Sink {
-    callback: unsafe extern "C" fn(*mut c_void, i32, *const c_char),
+    callback: unsafe extern "C-unwind" fn(*mut c_void, i32, *const c_char),
     user_data: *mut c_void,
     max_level: i32,
 }
@@ -76,7 +76,9 @@ impl LogReceiver for Sink {
     fn receive(&self, line: LogLine) {
         if let Ok(message) = CString::new(line.text) {
             // SAFETY: not NULL; the caller gave this function, of the type in the header.
-            unsafe { (self.callback)(self.user_data, number(line.level), message.as_ptr()) };
+            callback::uninterrupted(|| unsafe {
+                (self.callback)(self.user_data, number(line.level), message.as_ptr());
+            });
         }
     }
 }
@@ -102,7 +104,7 @@ mod tests {
 
     #[test]
     fn lines_logged_inside_the_callback_are_dropped() {
-        unsafe extern "C" fn log_again(calls: *mut c_void, _: i32, _: *const c_char) {
+        unsafe extern "C-unwind" fn log_again(calls: *mut c_void, _: i32, _: *const c_char) {
             // SAFETY: the test's counter is static.
             unsafe { &*calls.cast::<AtomicU32>() }.fetch_add(1, SeqCst);
             tracing::error!(target: "tango_token::test", "from inside");

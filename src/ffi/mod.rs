@@ -11,6 +11,7 @@ mod abi;
 mod authorization;
 mod cache;
 mod callback;
+mod cancellation;
 mod client;
 mod config;
 mod dpop_key;
@@ -24,12 +25,14 @@ mod token;
 mod version;
 
 use std::borrow::Cow;
-use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::slice;
 
 use libc::{c_char, c_void};
 
+use crate::config::LONGEST_STRING;
 use crate::error::{Error, Status};
+use cancellation::Uncancellable;
 use error::ErrorObject;
 pub use exit::wait_at_exit;
 pub use fork::watch as watch_forks;
@@ -37,6 +40,7 @@ pub use fork::watch as watch_forks;
 /// Runs the body of one function. An error reaches the caller as an object and a status; so does a panic, because
 /// unwinding into C is undefined behaviour.
 fn guard(error: *mut *mut ErrorObject, work: impl FnOnce() -> Result<(), Error>) -> Status {
+    let _uncancellable = Uncancellable::enter();
     // Unwind safe: state is changed as a whole or under a lock, and a poisoned lock is taken over.
     match catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked())) {
         Ok(()) => Status::Ok,
@@ -53,6 +57,7 @@ fn guard(error: *mut *mut ErrorObject, work: impl FnOnce() -> Result<(), Error>)
 
 /// Drops an object. A panic is swallowed, because a `_free` function has no way to report it.
 fn free<T>(object: T) {
+    let _uncancellable = Uncancellable::enter();
     let _ = catch_unwind(AssertUnwindSafe(|| drop(object)));
 }
 
@@ -77,9 +82,21 @@ unsafe fn string<'a>(value: *const c_char, name: &str) -> Result<&'a str, Error>
     if value.is_null() {
         return Err(invalid(name, "is NULL"));
     }
-    // SAFETY: not NULL, so NUL-terminated by this function's own contract.
-    let value = unsafe { CStr::from_ptr(value) };
-    value.to_str().map_err(|_| invalid(name, "is not UTF-8"))
+    // SAFETY: this function's own contract.
+    let value = unsafe { bytes(value, LONGEST_STRING + 1) };
+    if value.len() > LONGEST_STRING {
+        return Err(invalid(name, "is longer than 64 KiB"));
+    }
+    str::from_utf8(value).map_err(|_| invalid(name, "is not UTF-8"))
+}
+
+/// Borrows the bytes before the NUL, `max` of them at most: nothing beyond is read, however long the string is.
+///
+/// # Safety
+/// `value` is NUL-terminated, and does not change before the call returns.
+unsafe fn bytes<'a>(value: *const c_char, max: usize) -> &'a [u8] {
+    // SAFETY: NUL-terminated, so that many bytes can be read.
+    unsafe { slice::from_raw_parts(value.cast(), libc::strnlen(value, max)) }
 }
 
 /// Borrows a string that may be NULL.
@@ -92,20 +109,20 @@ unsafe fn optional_string<'a>(value: *const c_char, name: &str) -> Result<Option
 }
 
 /// Borrows a string that the caller received from a server: bytes that are not UTF-8 are replaced, because the caller
-/// cannot correct them.
+/// cannot correct them. One byte more than the limit shows to the reader of a header that it was longer.
 ///
 /// # Safety
 /// As for `string`.
 unsafe fn server_string<'a>(value: *const c_char) -> Option<Cow<'a, str>> {
     // SAFETY: this function's own contract.
-    (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) }.to_string_lossy())
+    (!value.is_null()).then(|| String::from_utf8_lossy(unsafe { bytes(value, LONGEST_STRING + 1) }))
 }
 
 /// Calls a `release` callback, which is not called on the network thread (see `Foreign`).
-fn release(release: Option<unsafe extern "C" fn(*mut c_void)>, user_data: *mut c_void) {
+fn release(release: Option<unsafe extern "C-unwind" fn(*mut c_void)>, user_data: *mut c_void) {
     if let Some(release) = release {
         // SAFETY: the caller gave this function, of the type in the header, to be called once with this data.
-        unsafe { release(user_data) };
+        callback::uninterrupted(|| unsafe { release(user_data) });
     }
 }
 

@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use libc::c_void;
 
+use super::callback::uninterrupted;
 use super::error::ErrorObject;
 use super::{free, guard, panicked, required, token};
 use crate::callbacks;
@@ -27,7 +28,7 @@ use crate::token::{Replica, Token};
 /// must neither throw nor longjmp. It may call any function of this library; a blocking acquire that would have to wait
 /// returns WOULD_BLOCK.
 pub type AcquireDone =
-    Option<unsafe extern "C" fn(user_data: *mut c_void, token: *mut Replica, error: *mut ErrorObject)>;
+    Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, token: *mut Replica, error: *mut ErrorObject)>;
 
 /// An asynchronous acquire in flight.
 pub struct Request {
@@ -208,7 +209,7 @@ impl Done {
                 Err(error) => (ptr::null_mut(), ErrorObject::into_raw(&error)),
             };
             // SAFETY: not NULL; the caller gave this function, of the type in the header, to be called once with this.
-            unsafe { callback(self.user_data, token, error) };
+            uninterrupted(|| unsafe { callback(self.user_data, token, error) });
         }
     }
 }
