@@ -58,7 +58,8 @@ RELEASE = flags=$$(scripts/release_flags.sh) && CARGO_ENCODED_RUSTFLAGS=$$flags 
 
 # Without the rlib, which would keep cargo from optimising across crates.
 lib:
-	$(RELEASE) rustc --release --package tango-token --lib --crate-type cdylib,staticlib
+	$(RELEASE) rustc --release --package tango-token --lib --crate-type cdylib,staticlib \
+		--features zeroizing-allocator
 	scripts/static_library.sh $(TARGET)/release/libtango_token.a $(STATIC)
 
 sandbox:

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 . scripts/toolchains.sh
 
 readonly c=(c_programs cpp_programs error_table install)
-readonly fleet=(cache_damage fleet fleet_kills fleet_outages)
+readonly fleet=(cache_damage fleet fleet_kills fleet_outages secrets_in_memory)
 readonly interop=(cache_format dpop oidc_provider)
 readonly conformance=(conformance)
 

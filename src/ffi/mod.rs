@@ -8,6 +8,7 @@
 #![allow(clippy::missing_safety_doc, clippy::doc_markdown)]
 
 mod abi;
+mod allocator;
 mod authorization;
 mod cache;
 mod callback;
@@ -32,7 +33,11 @@ use libc::{c_char, c_void};
 
 use crate::config::LONGEST_STRING;
 use crate::error::{Error, Status};
+<<<<<<< HEAD
 use cancellation::Uncancellable;
+=======
+pub use allocator::ZeroizingAllocator;
+>>>>>>> 87d8be9 (Secrets in memory: a test that searches processes, and an allocator that zeroises what is freed)
 use error::ErrorObject;
 pub use exit::wait_at_exit;
 pub use fork::watch as watch_forks;

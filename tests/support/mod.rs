@@ -5,6 +5,8 @@ pub mod api;
 pub mod disk;
 pub mod fleet;
 pub mod fleet_member;
+pub mod memory;
+pub mod private_key;
 pub mod programs;
 pub mod proxy;
 pub mod python;
@@ -12,6 +14,7 @@ pub mod redis;
 pub mod sandbox;
 pub mod socks;
 pub mod tls;
+pub mod token_server;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

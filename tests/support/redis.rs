@@ -35,6 +35,8 @@ pub struct Redis {
 /// How a fleet connects.
 enum Access {
     Plain,
+    /// As a user with a password, on the keys of one prefix.
+    User,
     /// As a user with only the permissions that a fleet needs, on the keys of one prefix.
     Cluster,
     /// Over TLS on this port, as a user with only the permissions that a fleet needs, on the keys of one prefix.
@@ -42,12 +44,17 @@ enum Access {
 }
 
 /// A password that has to be escaped in a URL, and its escaped form.
-const PASSWORD: (&str, &str) = ("p@ss/w0rd", "p%40ss%2Fw0rd");
+pub const PASSWORD: (&str, &str) = ("p@ss/w0rd-of-the-fleet", "p%40ss%2Fw0rd-of-the-fleet");
 const ADMINISTRATOR: &str = "the-administrators";
 
 impl Redis {
     pub fn start() -> Self {
         Self::start_on_free_ports(|_| (Access::Plain, String::new()))
+    }
+
+    /// Starts with a user who may only use the keys of this prefix.
+    pub fn start_with_a_user(prefix: &str) -> Self {
+        Self::start_on_free_ports(|_| (Access::User, user(prefix, RIGHTS)))
     }
 
     /// Starts with TLS and a user who may only use the keys of this prefix.
@@ -125,6 +132,7 @@ impl Redis {
     pub fn variables(&self, prefix: &str) -> Vec<(&'static str, String)> {
         let url = match self.access {
             Access::Plain => format!("redis://127.0.0.1:{}?prefix={prefix}", self.port),
+            Access::User => format!("redis://fleet:{}@127.0.0.1:{}?prefix={prefix}", PASSWORD.1, self.port),
             Access::Cluster => {
                 format!("redis://fleet:{}@127.0.0.1:{}?cluster=true&prefix={prefix}", PASSWORD.1, self.port)
             }

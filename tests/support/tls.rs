@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::thread;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::{ALL_VERSIONS, ServerConfig, SupportedProtocolVersion};
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -24,12 +24,17 @@ pub struct TlsFront {
 impl TlsFront {
     /// Listens until the test process ends, and passes everything on to a port of 127.0.0.1.
     pub fn start(name: &str, server: SocketAddr) -> Self {
+        Self::start_with(name, server, ALL_VERSIONS)
+    }
+
+    /// The same with these versions of TLS only.
+    pub fn start_with(name: &str, server: SocketAddr, versions: &[&'static SupportedProtocolVersion]) -> Self {
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         let authority = fresh_directory(name).join("authority.pem");
         std::fs::write(&authority, cert.pem()).unwrap();
         let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![cert.der().clone()], key)

@@ -24,6 +24,10 @@ use std::sync::OnceLock;
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 
+/// Zeroises everything that is freed, as in the C library.
+#[global_allocator]
+static ALLOCATOR: tango_token::ZeroizingAllocator = tango_token::ZeroizingAllocator;
+
 /// The native half of tango_token. Import `tango_token` instead.
 #[pymodule]
 mod _native {
