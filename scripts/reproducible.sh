@@ -60,7 +60,7 @@ build_again() {
 }
 
 make --no-print-directory lib sandbox
-check_paths "$HOME" "$cargo_home" "$PWD" "$target"
+check_paths "$HOME/" "$cargo_home" "$PWD" "$target"
 if [ "${1-}" = --paths ]; then
     echo "no path of this machine in $(basename --multiple "${shipped[@]}" | tr '\n' ' ')"
     exit

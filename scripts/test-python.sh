@@ -64,9 +64,14 @@ step "Python: licences of the bundled crates"
 step "Python: wheel"
 tools=$(environment tools "$newest" "maturin>=1.9.4,<2" ziglang auditwheel)
 rm -rf "$work/wheels"
-PATH="$(dirname "$tools"):$PATH" maturin build --release --zig --compatibility manylinux2014 --quiet \
+CARGO_ENCODED_RUSTFLAGS=$(scripts/release_flags.sh) PATH="$(dirname "$tools"):$PATH" \
+    maturin build --release --zig --compatibility manylinux2014 --quiet \
     --manifest-path "$package/Cargo.toml" --out "$work/wheels"
 wheel=$(echo "$work"/wheels/*.whl)
+"$newest" -m zipfile --extract "$wheel" "$work/wheels/unpacked"
+if grep --text --only-matching --fixed-strings -e "$HOME/" -e "$PWD" "$work"/wheels/unpacked/tango_token/*.so; then
+    fail "the wheel contains paths of this machine"
+fi
 "$tools" -m auditwheel show "$wheel" | tr '\n' ' ' | grep --quiet 'consistent with.*manylinux_2_17' ||
     fail "auditwheel: $wheel does not run on glibc 2.17"
 
