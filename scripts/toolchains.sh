@@ -50,6 +50,13 @@ need_actionlint() {
     PATH=$directory:$PATH
 }
 
+need_cargo_mutants() {
+    local directory=$toolchains/cargo-mutants-27.1.0
+    [ -x "$directory/bin/cargo-mutants" ] ||
+        cargo install --quiet --locked --root "$directory" --version "${directory##*-}" cargo-mutants
+    PATH=$directory/bin:$PATH
+}
+
 # is_new_enough OLDEST VERSION
 is_new_enough() {
     [ -n "$2" ] && [ "$(printf '%s\n' "$1" "$2" | sort --version-sort | head -n 1)" = "$1" ]

@@ -251,8 +251,11 @@ fn back_off_doubles_with_each_failure_up_to_a_maximum() {
 
 #[test]
 fn daily_quota_is_expected_of_tokens_that_live_as_long() {
-    assert_eq!(Quota::of_documented(DAY), Quota::Daily);
-    assert_eq!(Quota::of_documented(seconds(300)), Quota::Unknown);
+    for (lifetime_seconds, quota) in
+        [(86_400, Quota::Daily), (72_000, Quota::Daily), (71_999, Quota::Unknown), (300, Quota::Unknown)]
+    {
+        assert_eq!(Quota::of_documented(seconds(lifetime_seconds)), quota, "{lifetime_seconds}");
+    }
 }
 
 #[test]
@@ -271,6 +274,13 @@ fn quota_that_experience_disproves_holds_back_for_minutes() {
         frequent.record_issue(at(issue), at(issue));
     }
     assert_eq!(refused_at(&mut frequent, Quota::Daily, 1_020), 300, "the issues themselves disprove it");
+
+    for (span, is_disproof) in [(68_399, true), (68_400, false)] {
+        let mut twice = Ledger::default();
+        twice.record_issue(at(0), at(0));
+        twice.record_issue(at(span), at(span));
+        assert_eq!(twice.is_quota_disproved, is_disproof, "19 hours: {span}");
+    }
 
     let mut daily = Ledger::default();
     for day in 0..3 {
@@ -308,6 +318,173 @@ fn requests_for_the_same_purpose_are_some_seconds_apart() {
     assert_eq!(ledger.next_request(), None);
     ledger.record_issue(at(1_000), at(1_001));
     assert_eq!(ledger.next_request(), Some(at(1_002)));
+}
+
+#[test]
+fn quota_allows_the_next_token_20_hours_and_a_minute_after_the_last_one_unless_it_is_disproved() {
+    let mut ledger = Ledger::default();
+    assert_eq!(ledger.quota_allows_from(Quota::Daily), None, "no known issue");
+    ledger.record_issue(at(1_000), at(1_000));
+    assert_eq!(ledger.quota_allows_from(Quota::Daily), Some(at(73_060)));
+    assert_eq!(ledger.quota_allows_from(Quota::Unknown), None);
+    ledger.is_quota_disproved = true;
+    assert_eq!(ledger.quota_allows_from(Quota::Daily), None);
+}
+
+#[test]
+fn quota_refusal_at_the_end_of_the_window_is_explained_by_a_lost_response_or_by_nothing() {
+    let refused_at = |spent: Option<i64>, now| {
+        let mut ledger = Ledger { last_issue: Some(at(1_000)), possibly_spent: spent.map(at), ..Ledger::default() };
+        ledger.record_failure(FailureKind::Quota { retry_after: None }, Quota::Daily, at(now), 0.5);
+        ledger.closed_until()
+    };
+    assert_eq!(refused_at(Some(72_999), 73_000), Some(at(73_060)), "a token could not be granted yet");
+    assert_eq!(refused_at(Some(73_000), 73_001), Some(at(145_060)), "20 hours after the issue it could");
+    assert_eq!(refused_at(None, 73_060), Some(at(76_660)), "the window is over: an hour");
+}
+
+#[test]
+fn mark_of_a_request_that_was_not_sent_leaves_no_dead_sender() {
+    let mut ledger = written(|ledger| ledger.mark_in_flight(7, at(100)));
+    ledger.clear_in_flight(at(101));
+    assert!(ledger.is_unwritten && ledger.changed == Some(at(101)));
+    assert!(!ledger.record_dead_sender(at(200), 0.5));
+}
+
+#[test]
+fn new_token_is_a_change_of_the_ledger() {
+    let mut ledger = Ledger::default();
+    ledger.record_issue(at(1_000), at(1_001));
+    assert_eq!((ledger.changed, ledger.is_unwritten, ledger.issues), (Some(at(1_001)), true, 1));
+}
+
+#[test]
+fn new_credentials_end_the_back_off_and_no_cool_down() {
+    let mut ledger = backing_off_until(80_000);
+    ledger.cool_down_until = Some(at(70_000));
+    ledger.clear_back_off();
+    assert_eq!((ledger.closed_until(), ledger.failures), (Some(at(70_000)), 0));
+}
+
+#[test]
+fn reason_that_requests_are_held_back_is_the_longest_wait() {
+    #[rustfmt::skip]
+    let table = [
+        // cool-down  back-off   by the quota, by the cache alone (at 100)
+        (None,       None,       false, true),
+        (Some(200),  None,       true,  false),
+        (None,       Some(200),  false, false),
+        (Some(200),  Some(201),  false, false),
+        (Some(201),  Some(200),  true,  false),
+        (Some(200),  Some(200),  false, false),
+        (Some(100),  Some(99),   true,  true),
+        (Some(99),   Some(101),  false, false),
+    ];
+    for (cool_down, back_off, by_quota, by_cache) in table {
+        let (cool_down_until, back_off_until) = (cool_down.map(at), back_off.map(at));
+        let ledger = Ledger { cool_down_until, back_off_until, cache_out_until: Some(at(300)), ..Ledger::default() };
+        assert_eq!(ledger.is_closed_by_the_quota(), by_quota, "{cool_down:?} {back_off:?}");
+        assert_eq!(ledger.is_closed_by_the_cache_alone(at(100)), by_cache, "{cool_down:?} {back_off:?}");
+    }
+}
+
+#[test]
+fn merge_keeps_what_either_ledger_knows_later_or_more_often() {
+    let one = Ledger {
+        last_issue: Some(at(10)),
+        own_issue: Some(at(9)),
+        replaced: Some(at(5)),
+        is_quota_disproved: true,
+        quota_refusals: 1,
+        issues: 1,
+        possibly_spent: Some(at(30)),
+        cool_down_until: Some(at(100)),
+        back_off_until: Some(at(200)),
+        failures: 4,
+        changed: Some(at(50)),
+        is_unwritten: true,
+        ..Ledger::default()
+    };
+    let other = Ledger {
+        last_issue: Some(at(8)),
+        own_issue: None,
+        replaced: Some(at(6)),
+        is_quota_disproved: false,
+        quota_refusals: 2,
+        possibly_spent: None,
+        cool_down_until: Some(at(150)),
+        back_off_until: Some(at(150)),
+        failures: 1,
+        changed: Some(at(60)),
+        ..one.clone()
+    };
+    let expected = Ledger {
+        replaced: other.replaced,
+        quota_refusals: 2,
+        cool_down_until: other.cool_down_until,
+        changed: other.changed,
+        ..one.clone()
+    };
+    for (mut mine, shared) in [(one.clone(), &other), (other.clone(), &one)] {
+        assert_eq!(mine.merge(Some(shared), 7), shared == &one, "whether the shared one holds requests back");
+        assert_eq!(mine, expected);
+    }
+}
+
+#[test]
+fn merge_keeps_the_mark_of_the_own_request_and_that_of_another_client() {
+    let mark = |by, second| Some(InFlight { at: at(second), by });
+    for (mine, shared, expected) in [
+        (mark(7, 100), None, mark(7, 100)),
+        (mark(7, 100), mark(8, 90), mark(7, 100)),
+        (None, mark(8, 100), mark(8, 100)),
+        // Its outcome is known here.
+        (None, mark(7, 100), None),
+        // Inherited from a parent, whose request ended since.
+        (mark(8, 100), None, None),
+        (mark(8, 100), mark(9, 90), mark(9, 90)),
+        // The last token is that of this request, or of a later one.
+        (None, mark(8, 50), None),
+        (None, mark(8, 49), None),
+        (None, mark(8, 51), mark(8, 51)),
+    ] {
+        let ledger = |in_flight| Ledger { in_flight, last_issue: Some(at(50)), issues: 1, ..Ledger::default() };
+        let mut merged = Ledger { is_unwritten: true, ..ledger(mine) };
+        assert!(!merged.merge(Some(&ledger(shared)), 7), "nothing holds requests back");
+        assert_eq!(merged.in_flight, expected, "{mine:?}, {shared:?}");
+    }
+}
+
+#[test]
+fn wait_that_began_with_the_latest_token_is_kept_in_a_merge() {
+    let mut mine = Ledger::default();
+    mine.record_issue(at(2_000), at(2_000));
+    let shared = Ledger { is_unwritten: false, ..mine.clone() };
+    mine.record_failure(FailureKind::Refused, Quota::Daily, at(2_000), 0.5);
+    let closed = mine.closed_until();
+    assert!(!mine.merge(Some(&shared), 7));
+    assert_eq!((mine.closed_until(), mine.failures), (closed, 1));
+}
+
+#[test]
+fn time_of_the_last_change_is_kept_although_the_waits_are_dropped_in_a_merge() {
+    let ledger = |issues, second| Ledger {
+        issues,
+        last_issue: Some(at(second)),
+        changed: Some(at(second)),
+        ..Ledger::default()
+    };
+    // The clock of the process with more tokens is behind.
+    let mut mine = Ledger { is_unwritten: true, failures: 1, ..ledger(4, 2_000) };
+    mine.merge(Some(&ledger(5, 1_000)), 7);
+    assert_eq!((mine.failures, mine.issues, mine.changed), (0, 5, Some(at(2_000))));
+}
+
+#[test]
+fn refresh_window_of_a_token_to_be_replaced_begins_earlier_and_never_later() {
+    let token = day_token();
+    assert_eq!(token.refreshable_from(at(5_000)).refresh_at, at(5_000));
+    assert_eq!(token.refreshable_from(at(80_000)), token);
 }
 
 prop_compose! {

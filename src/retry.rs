@@ -94,6 +94,21 @@ mod tests {
         );
     }
 
+    #[test]
+    fn second_or_half_of_the_remaining_time_is_kept_for_the_request() {
+        let ms = Duration::from_millis;
+        let busy = FailureKind::Busy { retry_after: Some(ms(7_000)) };
+        for (kind, remaining, repeats) in [
+            (busy, ms(8_001), true),
+            (busy, ms(8_000), false),
+            (FailureKind::NotSent, ms(1_000), true),
+            (FailureKind::NotSent, ms(1), true),
+            (FailureKind::NotSent, ms(0), false),
+        ] {
+            assert_eq!(Attempts::default().pause(kind, remaining, 0.0).is_some(), repeats, "{kind:?} {remaining:?}");
+        }
+    }
+
     fn any_failure_kind() -> impl Strategy<Value = FailureKind> {
         let wait = proptest::option::of((0_u64..100).prop_map(Duration::from_secs));
         prop_oneof![

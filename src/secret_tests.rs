@@ -134,6 +134,17 @@ fn text_with_more_levels_of_escapes_than_are_decoded_is_not_shown() {
 }
 
 #[test]
+fn strings_are_examined_up_to_64_kib_and_shown_up_to_512_bytes() {
+    let secret = "secret-secret";
+    assert!(hides(secret, &format!("{}{secret}", " ".repeat(65_536 - secret.len()))));
+    let cut = format!("x{}{secret}", " ".repeat(65_536 - 1));
+    assert_eq!(redactor(secret).clean(&cut), "x");
+    for (length, shown) in [(512, "a".repeat(512)), (513, format!("{}…", "a".repeat(512)))] {
+        assert_eq!(redactor(secret).clean(&"a".repeat(length)), shown);
+    }
+}
+
+#[test]
 fn secret_across_the_cut_leaves_no_part_behind() {
     let text = format!("{}{}", "x".repeat(MAX_LENGTH - 4), " secret-secret");
     assert!(hides("secret-secret", &text));

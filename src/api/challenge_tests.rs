@@ -70,6 +70,19 @@ fn error_of_an_invalid_header_is_read_where_it_can_be_found() {
             Some(r#"expected "a", "b", or "c""#),
         ),
         (r#"Bearer error_description="say "hi", please do", error="invalid_token""#, Some(r#"say "hi", please do"#)),
+        (
+            r#"Bearer error_description="one "aud" claim, or more", error="invalid_token""#,
+            Some(r#"one "aud" claim, or more"#),
+        ),
+        (r#"Bearer error_description="no "aud=x" here", error="invalid_token""#, Some(r#"no "aud=x" here"#)),
+        (r#"Bearer error_description="set "a"="b" first", error="invalid_token""#, Some(r#"set "a"="b" first"#)),
+        (r#"Bearer error_description="set "a" = "b" first", error="invalid_token""#, Some(r#"set "a" = "b" first"#)),
+        (r#"Bearer error_description="the "aud" claim is=x", error="invalid_token""#, Some(r#"the "aud" claim is=x"#)),
+        (
+            r#"Bearer error_description="no "good" Bearer token", error="invalid_token""#,
+            Some(r#"no "good" Bearer token"#),
+        ),
+        (r#"Bearer error_description="not "a", b/c, d", error="invalid_token""#, Some(r#"not "a", b/c, d"#)),
         (r#"Bearer error="invalid_token", error_description="cut o"#, Some("cut o")),
         (r#"Bearer error=invalid_token", error_description="no""#, Some("no")),
         (r#"Bearer error="invalid_token", error="invalid_token""#, None),
@@ -78,6 +91,14 @@ fn error_of_an_invalid_header_is_read_where_it_can_be_found() {
     ] {
         let expected = Refusal { error: "invalid_token".into(), description: description.map(Into::into) };
         assert_eq!(read(header), Some(expected), "{header}");
+    }
+}
+
+#[test]
+fn apostrophe_that_nothing_closes_belongs_to_the_value() {
+    for value in ["'", "'a", "'ab", "'abc", "a'b"] {
+        assert_eq!(error(&format!("DPoP error={value}")).as_deref(), Some(value));
+        assert_eq!(error(&format!("DPoP error={value} it's")).as_deref(), Some(value));
     }
 }
 
@@ -159,9 +180,9 @@ fn header_is_valid_or_not() {
 #[test]
 fn header_is_read_up_to_64_kib() {
     let header = |blanks: usize| format!("Bearer {}error=\"invalid_token\"", " ".repeat(blanks));
-    let read = Challenges::read(&header(MAX_LENGTH - 28));
+    let read = Challenges::read(&header(65_536 - 28));
     assert!(read.refusal.is_some() && read.is_valid);
-    let cut = Challenges::read(&header(MAX_LENGTH));
+    let cut = Challenges::read(&header(65_536 - 27));
     assert!(cut.refusal.is_none() && !cut.is_valid);
     let wide = format!("Bearer error=invalid_token, error_description=\"{}\"", "é".repeat(MAX_LENGTH));
     assert_eq!(error(&wide).as_deref(), Some("invalid_token"));
@@ -208,6 +229,7 @@ fn time_grows_linearly_with_the_header() {
         "\t\"",
         "'a=' ",
         "a=''",
+        "a='b ",
     ] {
         for (start, end) in [("", ""), ("Bearer error=\"", "\""), ("Bearer a='", ""), ("Bearer a=\"b\" ", "\"")] {
             let header = |length: usize| format!("{start}{}{end}", pattern.repeat(length / pattern.len()));

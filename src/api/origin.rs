@@ -105,7 +105,8 @@ mod tests {
     fn only_configured_origins_may_get_a_token() {
         let origins =
             origins(&["https://api.example/raas/v2", "https://other.example:8443/", "https://api.example/more"]);
-        assert_eq!(origins.0.len(), 2);
+        let names: Vec<_> = origins.iter().map(Origin::name).collect();
+        assert_eq!(names, ["https://api.example", "https://other.example:8443"]);
         for url in ["https://api.example/", "https://API.example:443/x?y#z", "https://other.example:8443/a"] {
             assert!(origins.of(url).is_ok(), "{url}");
         }
@@ -136,6 +137,18 @@ mod tests {
         assert_eq!(origin.nonce().as_deref(), Some("new"));
         origin.adopt("newer", second);
         assert_eq!(origin.nonce().as_deref(), Some("newer"), "the same request may replace its nonce");
+    }
+
+    #[test]
+    fn nonce_and_clock_of_one_origin_are_not_those_of_another() {
+        let origins = origins(&["https://api.example/", "https://other.example/"]);
+        let (one, other) = (origins.of("https://api.example/").unwrap(), origins.of("https://other.example/").unwrap());
+        one.adopt("one", one.number_request());
+        one.clock.adopt(0);
+        assert_eq!((one.nonce().as_deref(), other.nonce()), (Some("one"), None));
+        assert!(one.clock.known().is_some() && other.clock.known().is_none());
+        assert_eq!((one.number_request(), one.number_request(), other.number_request()), (1, 2, 0));
+        assert_eq!((one.last_number(), other.last_number()), (2, 0));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The plan as a table, and with properties.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -8,6 +9,8 @@ use super::*;
 use crate::clock::Clock;
 use crate::clock::manual::ManualClock;
 use crate::policy::TokenLifetime;
+use crate::store::Record;
+use crate::token::Fitness;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -84,6 +87,7 @@ fn what_the_cache_lacks_is_written_before_the_refresh_ends() {
     for (given, expected) in [
         (serve(Some(&newer), Some(&CacheSummary::default())), "write token"),
         (serve(Some(&newer), Some(&cached(&older))), "write token"),
+        (serve(Some(&held(3, 100)), Some(&cached(&newer))), "write token"),
         (serve(Some(&older), Some(&cached(&newer))), "token"),
         (serve(Some(&newer), Some(&damaged)), "write ledger"),
         (serve(Some(&newer), None), "token"),
@@ -108,7 +112,51 @@ fn what_the_cache_lacks_is_written_before_the_refresh_ends() {
         ),
     ] {
         assert_eq!(word(&given.plan()), expected);
+        assert_eq!(given.is_written(), !expected.starts_with("write"), "{expected}");
     }
+}
+
+#[test]
+fn cache_with_the_record_of_the_held_token_needs_no_write_and_a_damaged_one_does() {
+    let token = held(1, 0);
+    let record = Record {
+        access_token: "token-1".into(),
+        key: None,
+        scope: "raas.all".into(),
+        requested: BootTime::from_seconds(0),
+        lifetime: DAY,
+        fitness: Fitness::Fits,
+    };
+    let mut view = View {
+        record: Some(record),
+        is_damaged: false,
+        suspects: Vec::new(),
+        ledger: None,
+        failure: None,
+        server_clocks: Vec::new(),
+    };
+    for (is_damaged, expected) in [(false, "token"), (true, "write ledger")] {
+        view.is_damaged = is_damaged;
+        let cache = CacheSummary::of(&view);
+        let (served, own, cache) = (Some(&token), Some(&token), Some(&cache));
+        let given = Situation { decision: Decision::Serve, served, own, cache, ..situation() };
+        assert_eq!(word(&given.plan()), expected);
+    }
+}
+
+#[test]
+fn log_tells_the_plans_apart() {
+    let token = held(1, 0);
+    let plans = [
+        Plan::Return(Reply::Token(Arc::clone(&token))),
+        Plan::Return(Reply::Refused { until: BootTime::from_seconds(7) }),
+        Plan::Return(Reply::Nothing),
+        Plan::Write { token: Some(token), then: Reply::Nothing },
+        Plan::Write { token: None, then: Reply::Nothing },
+        Plan::Refresh { meanwhile: None, unpublished: None },
+    ];
+    let names: BTreeSet<_> = plans.iter().map(Plan::name).collect();
+    assert!(names.len() == plans.len() && !names.contains(""), "{names:?}");
 }
 
 fn any_decision() -> impl Strategy<Value = Decision> {

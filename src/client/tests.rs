@@ -86,6 +86,19 @@ fn held_token_is_served_until_its_refresh_window_and_then_refreshed_behind_the_c
 }
 
 #[test]
+fn lifetime_starts_when_the_request_is_sent_however_late_its_response_comes() {
+    let fixture = fixture(token);
+    fixture.server.hold();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| fixture.client.acquire().unwrap());
+        fixture.eventually(|fixture| fixture.server.requests().len() == 1);
+        fixture.clock.advance(Duration::from_secs(100));
+        fixture.server.release();
+        assert_eq!(waiting.join().unwrap().expires_in(), Duration::from_secs(86_300));
+    });
+}
+
+#[test]
 fn failed_refresh_backs_off_while_the_valid_token_is_served() {
     let fixture = fixture(|number| if number == 1 { token(1) } else { ScriptedResponse::text(401, "Unauthorized") });
     fixture.value();

@@ -87,8 +87,18 @@ mod tests {
 
     #[test]
     fn invalid_url_is_refused() {
-        for url in ["", "/path", "ftp://host/", "mailto:a@b", "https://", "https://user:pw@host/", "https://user@host/"]
-        {
+        for url in [
+            "",
+            "/path",
+            "ftp://host/",
+            "mailto:a@b",
+            "https://",
+            "https://user:pw@host/",
+            "https://user@host/",
+            "https://host.example/a b",
+            r"https://host.example/a\b",
+            "https://host.example/a\0b",
+        ] {
             assert_eq!(htu(url).unwrap_err().status(), Status::InvalidArgument, "{url}");
         }
     }
@@ -103,6 +113,8 @@ mod tests {
             "https://api.example/a/../b",
             "https://api.example:443/",
             "https://api.example",
+            "https://api.example/a?b c",
+            r"https://api.example/a?b\c",
         ] {
             assert_eq!(already_normal(url), None, "{url}");
         }

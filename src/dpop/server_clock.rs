@@ -188,6 +188,35 @@ mod tests {
     }
 
     #[test]
+    fn response_that_took_longer_than_a_minute_teaches_nothing() {
+        for (took, teaches) in [(60, true), (61, false), (300, false)] {
+            let (machine, server) = clocks();
+            let sent_at = server.boot_time();
+            machine.advance(Duration::from_secs(took));
+            let right = machine.wall_seconds() + 1_200;
+            assert_eq!(server.learn(&date(right), sent_at, server.now()), teaches, "{took} s");
+        }
+    }
+
+    #[test]
+    fn later_response_to_a_request_of_the_same_instant_is_believed() {
+        let (machine, server) = clocks();
+        for off in [600, 1_200] {
+            let right = machine.wall_seconds() + off;
+            assert!(server.learn(&date(right), server.boot_time(), server.now()));
+            assert_eq!(server.now(), right);
+        }
+    }
+
+    #[test]
+    fn difference_of_up_to_a_day_is_believed() {
+        for (off, is_believed) in [(86_400, true), (86_401, false), (-86_400, true), (-86_401, false)] {
+            let (machine, server) = clocks();
+            assert_eq!(server.learn_now(&date(machine.wall_seconds() + off)), is_believed, "{off}");
+        }
+    }
+
+    #[test]
     fn response_to_an_older_request_is_ignored() {
         let (machine, server) = clocks();
         let older = server.boot_time();

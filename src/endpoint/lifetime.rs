@@ -115,6 +115,9 @@ mod tests {
         ] {
             assert_eq!(of(Some(&long), DAY), MAX_LIFETIME, "{long}");
         }
+        for (leap_year, believed) in [(31_622_400, 31_622_400), (31_622_401, 31_622_400)] {
+            assert_eq!(of(Some(&json!(leap_year)), DAY).as_secs(), believed);
+        }
     }
 
     proptest! {

@@ -135,6 +135,14 @@ mod tests {
         assert_eq!(seal("secret", "another").open(&sealed), Err(OpenError::Changed));
     }
 
+    /// Sealed by Python's `cryptography`, as docs/cache-format.md says, with the bytes 0 to 11 as the nonce.
+    #[test]
+    fn record_of_another_implementation_opens() {
+        let sealed = b"TTR\x01\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\xbe\x3b\x3a\xc7\x81\xe8\xd2\x8a\xdf\xc9\
+                       \xef\xbd\x19\xce\x1d\x0b\x8a\xfc\xdf\x6d\x21\x4a\x49";
+        assert_eq!(*seal("secret", "key").open(sealed).unwrap(), b"a token");
+    }
+
     #[test]
     fn changed_or_truncated_record_does_not_open() {
         let seal = seal("secret", "key");
@@ -148,6 +156,12 @@ mod tests {
             assert!(seal.open(&sealed[..position]).is_err(), "{position} bytes");
         }
         assert!(seal.open(&[&sealed[..], &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn reason_why_a_record_cannot_be_opened_tells_another_version_from_another_secret() {
+        let reasons = [OpenError::Format, OpenError::Changed].map(|reason| reason.to_string());
+        assert!(reasons[0].contains("version") && reasons[1].contains("another client secret"), "{reasons:?}");
     }
 
     #[test]

@@ -171,7 +171,7 @@ impl<'a> Cursor<'a> {
     fn is_known_challenge(&self, start: usize, quote: u8) -> bool {
         let end = self.end_of_token(start, quote);
         let next = self.skip_while(end, is_blank);
-        Scheme::of(&self.header[start..end]) != Scheme::Other && next > end && self.is_parameter(next, quote)
+        Scheme::of(&self.header[start..end]) != Scheme::Other && self.is_parameter(next, quote)
     }
 
     /// Returns whether a parameter starts here, or a challenge: a scheme alone, or one with a token68 or a parameter.
@@ -184,7 +184,7 @@ impl<'a> Cursor<'a> {
         }
         let word_end = self.end_of_word(next, quote);
         let after = self.skip_while(word_end, is_blank);
-        next > end && word_end > next && (ends(after) || self.byte(after) == Some(b'='))
+        next > end && (ends(after) || self.byte(after) == Some(b'='))
     }
 
     fn end_of_token(&self, start: usize, quote: u8) -> usize {

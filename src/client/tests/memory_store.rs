@@ -66,6 +66,8 @@ pub enum Held {
     Loads,
     /// The first load while the lock is held. Other ones pass.
     OneLoadUnderTheLock,
+    /// The first request for the lock. Other ones pass.
+    OneLock,
     Saves,
     Unlocks,
 }
@@ -164,9 +166,11 @@ impl MemoryStore {
     fn pass(&self, operation: Held) {
         let is_held = {
             let content = &mut *self.content();
-            let is_one = operation == Held::Loads
-                && content.held == Some(Held::OneLoadUnderTheLock)
-                && !content.locks.is_empty();
+            let is_one = match content.held {
+                Some(Held::OneLoadUnderTheLock) => operation == Held::Loads && !content.locks.is_empty(),
+                Some(Held::OneLock) => operation == Held::OneLock,
+                _ => false,
+            };
             if is_one {
                 content.held = None;
             }
@@ -238,6 +242,7 @@ impl SharedCache for MemoryStore {
     }
 
     fn lock(&self, name: &str, owner: &str, lease: Duration) -> Result<bool, CacheError> {
+        self.pass(Held::OneLock);
         let content = &mut *self.content();
         let now = self.clock.now();
         self.take_time(content);

@@ -148,6 +148,7 @@ fn token_that_the_cache_refuses_is_tried_again_before_callers_get_it() {
         });
         fixture.eventually(|_| fleet.memory_store.refused_writes() >= 2);
         assert!(fleet.memory_store.is_locked(), "nobody else may send a request meanwhile");
+        assert!(fixture.client.try_acquire().is_none(), "nor may anybody get a token that the fleet does not have");
         fleet.memory_store.break_down(false, false);
         assert_eq!(waiting.join().unwrap(), ("token-1".into(), 1));
     });

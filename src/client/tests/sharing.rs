@@ -29,6 +29,22 @@ fn processes_that_start_at_once_share_one_request() {
 }
 
 #[test]
+fn process_that_gets_the_lock_after_another_one_reads_again_and_sends_nothing() {
+    let fleet = fleet(token);
+    let (late, other) = (fleet.join(), fleet.join());
+    // It has read that there is no token.
+    fleet.memory_store.hold(Held::OneLock);
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| late.value());
+        late.eventually(|_| fleet.memory_store.holds_one());
+        assert_eq!(other.value(), "token-1");
+        fleet.memory_store.release();
+        assert_eq!(waiting.join().unwrap(), "token-1");
+    });
+    assert_eq!(fleet.requests(), 1);
+}
+
+#[test]
 fn bound_token_is_shared_with_its_key() {
     let fleet =
         fleet(|_| ScriptedResponse::json(200, r#"{"access_token":"bound","expires_in":86400,"token_type":"DPoP"}"#));
