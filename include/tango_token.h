@@ -36,14 +36,14 @@
  * Objects   are opaque. The caller owns every object that a _new or _clone function returns or an out-parameter
  *           receives, and frees it with the _free function of its type, which accepts NULL. Objects may be freed in any
  *           order.
- * Strings   are NUL-terminated UTF-8. Strings passed in are copied. Strings handed out are borrowed: they are valid
- *           until their object is freed, and the caller never frees them.
+ * Strings   are NUL-terminated UTF-8. Strings passed in have at most 64 KiB and are copied. Strings handed out are
+ *           borrowed: they are valid until their object is freed, and the caller never frees them.
  * Errors    A function that can fail returns a tango_status and takes a place for a tango_error as its last argument,
  *           which may be NULL. It writes out-parameters on success only and the error on failure only: initialise the
  *           error to NULL, and free it. Any of these functions can return TANGO_STATUS_INTERNAL. A getter called with a
  *           NULL object returns NULL, 0 or what its description says.
- * Bad input NULL where an object or a string is required, a string that is not UTF-8, and a number outside its enum
- *           give TANGO_STATUS_INVALID_ARGUMENT with a message. Enums are passed as int32_t.
+ * Bad input NULL where an object or a string is required, a string that is too long or not UTF-8, and a number outside
+ *           its enum give TANGO_STATUS_INVALID_ARGUMENT with a message. Enums are passed as int32_t.
  * Threads   A tango_config is for one thread at a time; any number of threads may use every other object at once. The
  *           one rule: do not free a handle while another thread uses that same handle; _clone gives each its own. Do
  *           not change the environment (setenv) while another thread loads a configuration or makes a client. The
@@ -56,10 +56,18 @@
  *           starts a new thread, and calls in flight keep their deadlines.
  * Callbacks run while the library holds no lock: tango_acquire_done on the callback thread and tango_log_callback on
  *           the log thread, each one after the other, all others on any thread but that for the network. A slow one
- *           delays the callbacks after it on its thread, but no request. They must neither throw nor longjmp.
+ *           delays the callbacks after it on its thread, but no request. A callback may call every function and free
+ *           every object. It must not throw, end its thread or longjmp: the first two end the process with a reason
+ *           on stderr, and what the third does is undefined.
+ * Signals   of the program are handled on its own threads, and interrupt no call; the library changes no disposition
+ *           and raises no SIGPIPE. A thread that is cancelled (pthread_cancel) inside a call completes the call first.
+ * Memory    An allocation that fails ends the process (abort). What the library allocates for a caller or a response
+ *           has a limit.
  * Fork      A forked child may use every object. Requests in flight stay with the parent.
  * Exit      A process that ends by exit() or a return from main while a token request is in flight waits for its token,
- *           at most for the attempt timeout and five seconds more. _exit() and signals do not wait.
+ *           at most for the attempt timeout and five seconds more. _exit(), quick_exit(), abort() and signals do not
+ *           wait. The library can be used before main, in handlers of atexit() and in destructors. dlclose() keeps it
+ *           loaded.
  * Secrets   are in no message, log line or error. The strings of tango_token_value, tango_authorization_value and
  *           tango_dpop_key_to_pem are secrets: keep them out of logs.
  */

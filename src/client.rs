@@ -34,7 +34,9 @@ use crate::config::{Config, Credentials, Settings};
 use crate::dpop::ServerClock;
 use crate::error::{Error, Status};
 use crate::process::ProcessLocal;
+use crate::role::Role;
 use crate::runtime;
+use crate::threads;
 use crate::token::{HeldToken, Token};
 
 pub use authorize::Authorization;
@@ -103,6 +105,11 @@ impl Client {
     #[cold]
     #[inline(never)]
     fn acquire_slowly(&self) -> Result<Token, Error> {
+        if threads::has_lost_variables() && Role::of_this_thread() == Role::Program {
+            let client = self.clone();
+            let result = threads::run_on_another(move || client.acquire());
+            return result.unwrap_or_else(|problem| Err(Error::new(Status::Internal, problem.to_string())));
+        }
         let patience = Patience::new(&self.0);
         loop {
             let pending = match self.0.look()? {

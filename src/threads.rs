@@ -10,6 +10,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::causes;
@@ -101,6 +102,21 @@ pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Res
         let _ = before.thread_set_mask();
     }
     thread
+}
+
+/// Returns whether the variables of this thread are destroyed. Destructors of static and `thread_local` objects of C++ run
+/// after that, and so do handlers of `atexit`; without the variables no thread can wait for the runtime.
+pub(crate) fn has_lost_variables() -> bool {
+    Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed())
+}
+
+/// Runs `work` on another thread and waits for it, which needs no variable of this one.
+pub(crate) fn run_on_another<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, NoThread> {
+    let (sender, result) = mpsc::channel();
+    let thread = start("tango-late", move || drop(sender.send(work()))).map_err(NoThread::NotStarted)?;
+    // The result of a panic is that nothing was sent.
+    let _ = thread.join();
+    result.try_recv().map_err(|_| NoThread::Panicked)
 }
 
 /// Counts one thread until it ends, also by a panic.

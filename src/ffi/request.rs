@@ -21,6 +21,7 @@ use crate::callbacks;
 use crate::client::Client;
 use crate::error::{Error, Status};
 use crate::process::ProcessId;
+use crate::threads::has_lost_variables;
 use crate::token::{Replica, Token};
 
 /// Completes an asynchronous acquire, with a token and NULL, or with NULL and an error. The callback owns both and
@@ -112,9 +113,10 @@ impl Operation {
         })
     }
 
-    /// Runs on the caller's thread, so that no request waits for a callback.
+    /// Runs on the caller's thread, so that no request waits for a callback. A thread that has lost its variables leaves
+    /// all of it to the callback thread.
     fn begin(self: &Arc<Self>) {
-        if self.advance() {
+        if has_lost_variables() || self.advance() {
             self.enqueue();
         }
     }

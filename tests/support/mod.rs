@@ -5,6 +5,7 @@ pub mod api;
 pub mod disk;
 pub mod fleet;
 pub mod fleet_member;
+pub mod hostile_calls;
 pub mod memory;
 pub mod private_key;
 pub mod programs;
