@@ -70,6 +70,9 @@
  *           loaded.
  * Secrets   are in no message, log line or error. The strings of tango_token_value, tango_authorization_value and
  *           tango_dpop_key_to_pem are secrets: keep them out of logs.
+ * Memory    The library zeroises all memory before it frees it. Once every object is freed and the connections of its
+ *           requests are closed, no copy of a secret is left on its heap. It does not change the environment, and it
+ *           neither locks memory nor forbids core dumps: that is for the program (mlockall, prctl PR_SET_DUMPABLE).
  */
 
 #ifndef TANGO_TOKEN_H
