@@ -33,7 +33,7 @@ const NEXT_PASSWORD: &str = "Gs8%Dv2q=Lm5+Ot0iRh&6cJ3k/Zy7uA1b?Wx4";
 const PROXY_PASSWORD: &str = "Nb4+Xe9w=Qy1&Ug6oSf%3lC8t/Ih5rK2a?Pj7";
 
 fn access_token(number: usize) -> String {
-    // As long as a signed token, and without a part that occurs elsewhere.
+    // As long as a signed token, and without a part that occurs in another place.
     (0..24).map(|part| URL_SAFE_NO_PAD.encode(hmac_of(&format!("token {number}, part {part}")))).collect()
 }
 
