@@ -179,9 +179,13 @@ impl Running {
 
     /// Executes a command, and returns what the program wrote before the status.
     fn tell(&mut self, command: &str, arguments: &[&str]) -> Result<String, String> {
-        let hexadecimal = |argument: &&str| argument.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let arguments: String = arguments.iter().map(|argument| format!(" {}", hexadecimal(argument))).collect();
-        writeln!(self.input, "{command}{arguments}").unwrap();
+        let mut words = command.to_owned();
+        for argument in arguments {
+            let digits = argument.bytes().flat_map(|byte| [byte >> 4, byte & 15]);
+            words.push(' ');
+            words.extend(digits.map(|digit| char::from_digit(digit.into(), 16).unwrap()));
+        }
+        writeln!(self.input, "{words}").unwrap();
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
         let (written, status) = line.trim_end().split_once("TANGO_STATUS_").expect("a status");
@@ -295,8 +299,8 @@ impl Stage {
         let redis = match scenario.kept {
             Kept::Memory => return,
             Kept::Directory => {
-                let place = fresh_directory(&format!("{}-cache", self.directory.file_name().unwrap().display()));
-                self.variables.extend(Cache::Directory(place).variables());
+                std::fs::create_dir(self.cache_directory()).unwrap();
+                self.variables.extend(Cache::Directory(self.cache_directory()).variables());
                 return;
             }
             Kept::Redis => Redis::start_with_a_user("secrets:"),
@@ -305,6 +309,10 @@ impl Stage {
         self.variables.extend(redis.variables("secrets:"));
         self.secrets.add("Redis password", REDIS_PASSWORD.0);
         self.redis = Some(redis);
+    }
+
+    fn cache_directory(&self) -> PathBuf {
+        self.directory.join("cache")
     }
 
     /// Prepares the server for the next request, which gets this token.
@@ -335,14 +343,11 @@ impl Stage {
 
     /// Adds the key of each record in the cache, and what it is derived from.
     fn add_cache_keys(&mut self) {
-        let entries: Vec<String> = match &self.redis {
-            Some(redis) => redis.keys("secrets:"),
-            None => {
-                let cache =
-                    self.directory.with_file_name(format!("{}-cache", self.directory.file_name().unwrap().display()));
-                let files = std::fs::read_dir(cache).into_iter().flatten();
-                files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
-            }
+        let entries: Vec<String> = if let Some(redis) = &self.redis {
+            redis.keys("secrets:")
+        } else {
+            let files = std::fs::read_dir(self.cache_directory()).into_iter().flatten();
+            files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
         };
         // The name ends with the key of the record, the id of the secret, and the kind of the entry.
         for key in entries.iter().filter(|entry| entry.ends_with("record")).map(|entry| entry.rsplit(['.', ':']).nth(2))
