@@ -33,11 +33,8 @@ use libc::{c_char, c_void};
 
 use crate::config::LONGEST_STRING;
 use crate::error::{Error, Status};
-<<<<<<< HEAD
-use cancellation::Uncancellable;
-=======
 pub use allocator::ZeroizingAllocator;
->>>>>>> 87d8be9 (Secrets in memory: a test that searches processes, and an allocator that zeroises what is freed)
+use cancellation::Uncancellable;
 use error::ErrorObject;
 pub use exit::wait_at_exit;
 pub use fork::watch as watch_forks;
