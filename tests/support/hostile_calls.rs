@@ -113,7 +113,14 @@ impl Function {
             (false, kind) => panic!("{}: no wrong values of {kind} are known", self.name),
         };
         let calls: Vec<_> = match &self.parameters[..] {
-            [] => return writeln!(source, "    calls += {}() != 0;", self.name).unwrap_or_default(),
+            [] => {
+                let call = format!("{}()", self.name);
+                match self.returns.strip_suffix(" *").filter(|object| object.starts_with("tango_")) {
+                    Some(object) => writeln!(source, "    calls++, {object}_free({call});").unwrap(),
+                    None => writeln!(source, "    calls += {call} != 0;").unwrap(),
+                }
+                return;
+            }
             [one] => wrong(one).into_iter().map(|value| format!("{}({value})", self.name)).collect(),
             _ => panic!("{}: a getter has one parameter", self.name),
         };
