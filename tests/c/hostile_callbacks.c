@@ -6,7 +6,7 @@
 
 #include "check.h"
 
-enum { ROUNDS = 50 };
+enum { ROUNDS = 10 };
 
 struct round {
     tango_config *config;

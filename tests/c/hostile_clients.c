@@ -19,7 +19,7 @@ static int entries(const char *directory)
     return count;
 }
 
-/* Every other client uses a cache, and its own credentials are set after a second client was made from the configuration. */
+/* Changes the configuration before each client, and frees the clients in another order. */
 static void make_and_free(tango_config *config)
 {
     static tango_client *clients[CLIENTS];

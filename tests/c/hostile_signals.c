@@ -10,7 +10,7 @@
 
 #include "check.h"
 
-static atomic_int handled, handled_elsewhere, is_over;
+static atomic_int handled, handled_by_library, is_over;
 static pid_t program_threads[2];
 
 static void handle(int signal)
@@ -18,7 +18,7 @@ static void handle(int signal)
     (void)signal;
     pid_t here = gettid();
     handled++;
-    handled_elsewhere += here != program_threads[0] && here != program_threads[1];
+    handled_by_library += here != program_threads[0] && here != program_threads[1];
 }
 
 static void *blast(void *target)
@@ -91,7 +91,7 @@ int main(void)
             return 1;
         }
     }
-    CHECK(handled_elsewhere == 0);
+    CHECK(handled_by_library == 0);
     printf("tokens in spite of %s signals, handled by threads of the program\n", handled > 1000 ? "1,000" : "few");
     return 0;
 }

@@ -68,12 +68,13 @@ impl Function {
                 self.call(source, &arguments, &parameter.name, expected);
             }
         }
-        let is_free = self.arguments().all(|(_, parameter)| !parameter.is_pointer() || self.allows_null(parameter));
+        let may_all_be_null =
+            self.arguments().all(|(_, parameter)| !parameter.is_pointer() || self.allows_null(parameter));
         let nothing = |(_, parameter): (usize, &Parameter)| {
             if parameter.is_pointer() { "NULL".to_owned() } else { parameter.right_value(self) }
         };
         let all: Vec<_> = self.arguments().map(nothing).collect();
-        self.call(source, &all, "", if is_free { "FINE" } else { "INVALID" });
+        self.call(source, &all, "", if may_all_be_null { "FINE" } else { "INVALID" });
     }
 
     /// All parameters but the last, which is the error's.
@@ -98,7 +99,7 @@ impl Function {
             if self.name == "tango_token_acquire_start" && expected == "FINE" {
                 writeln!(source, "    starts++;").unwrap();
             }
-            if let Some(object) = out.as_ref().filter(|_| !call.contains("NULL, &error") || expected != "INVALID") {
+            if let Some(object) = out.as_ref().filter(|_| expected != "INVALID") {
                 writeln!(source, "    FREE({object});").unwrap();
             }
         }
@@ -112,7 +113,14 @@ impl Function {
             (false, kind) => panic!("{}: no wrong values of {kind} are known", self.name),
         };
         let calls: Vec<_> = match &self.parameters[..] {
-            [] => return writeln!(source, "    calls += {}() != 0;", self.name).unwrap_or_default(),
+            [] => {
+                let call = format!("{}()", self.name);
+                match self.returns.strip_suffix(" *").filter(|object| object.starts_with("tango_")) {
+                    Some(object) => writeln!(source, "    calls++, {object}_free({call});").unwrap(),
+                    None => writeln!(source, "    calls += {call} != 0;").unwrap(),
+                }
+                return;
+            }
             [one] => wrong(one).into_iter().map(|value| format!("{}({value})", self.name)).collect(),
             _ => panic!("{}: a getter has one parameter", self.name),
         };
