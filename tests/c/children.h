@@ -1,0 +1,45 @@
+/* Helpers of the programs that create children: how a child is created, and how it ended. */
+#ifndef TANGO_TEST_CHILDREN_H
+#define TANGO_TEST_CHILDREN_H
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+
+/* Kills a child that hangs; its parent then reports it. */
+enum { CHILD_SECONDS = 20 };
+
+/* `fork` calls the handlers of pthread_atfork; `_Fork` and the system call do not. */
+static inline pid_t create_child(const char *how)
+{
+    pid_t child;
+    if (strcmp(how, "fork") == 0)
+        child = fork();
+    else if (strcmp(how, "_Fork") == 0)
+        child = _Fork();
+    else
+        child = (pid_t)syscall(SYS_clone, SIGCHLD | (strcmp(how, "namespace") == 0 ? CLONE_NEWPID : 0), 0, 0, 0, 0);
+    CHECK(child >= 0);
+    if (child == 0)
+        alarm(CHILD_SECONDS);
+    return child;
+}
+
+/* Returns 1 if the child hung. Any other end but a good one is an error. */
+static inline int has_hung(pid_t child)
+{
+    int status;
+    while (waitpid(child, &status, 0) != child)
+        CHECK(errno == EINTR);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+        return 1;
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return 0;
+}
+
+#endif
