@@ -36,7 +36,7 @@ class Rows(unittest.TestCase):
             self.assertRaises(Wrong, parsed, **values)
 
     def test_missing_and_unknown_keys_are_reported(self):
-        for values in ({"area": " "}, {"command": 1}, {"comand": "true"}):
+        for values in ({"area": " "}, {"command": 1}, {"commands": "true"}):
             self.assertRaises(Wrong, parsed, **values)
         for text in ("", "[[row]", "title = 'a'", "[[row]]\narea = 'Fork'"):
             self.assertRaises(Wrong, rows.parse, "fork", text)
