@@ -73,10 +73,9 @@ def summary(times: list[tuple[float, Row, str]], others: list[Row], failed: int,
     say("\n== Reliability")
     for taken, row, result in times:
         say(f"{taken:6.0f} s  {row.area}: {row.tried}: {result}")
-    for row in others:
-        say(f"          {row.area}: {row.tried}: {row.elsewhere} runs it")
     held = f"{len(times) - failed} rows held, {failed} failed" if failed else f"{len(times)} rows held"
-    also = f", {len(others)} are run by other parts of CI" if others else ""
+    places = ", ".join(sorted({str(row.elsewhere) for row in others}))
+    also = f", {len(others)} are run by {places}" if others else ""
     say(f"{held}{also}; {seconds:.0f} s in all")
 
 
