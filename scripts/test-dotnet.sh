@@ -78,19 +78,16 @@ cp -f "$TANGO_TOKEN_LIBRARY" "$out/native/libtango_token.so"
 export TANGO_SANDBOX TANGO_OTHER_ABI_LIBRARY=$out/other-abi/libtango_token.so
 unset TANGO_TOKEN_LIBRARY
 
-# run_tests RUNTIME-BUILD: the build for netstandard finds the library by its name, the one for current .NET by its path.
 run_tests() {
-    local name=$1 runtime=mono
-    case $name in
-    coreclr3*) runtime=$coreclr3/dotnet ;;
-    coreclr8*) runtime=$coreclr8/dotnet ;;
-    esac
-    case $name in
-    *-netstandard) export LD_LIBRARY_PATH=$out/native ;;
-    *-netcore) export TANGO_TOKEN_LIBRARY=$out/native/libtango_token.so ;;
-    esac
-    timeout --kill-after 5 300 "$runtime" "$out/${name#*-}/TangoToken.Tests.dll" "${selected[@]}"
+    local runtime=$1 directory=$2
+    shift 2
+    timeout --kill-after 5 300 "$runtime" "$out/$directory/TangoToken.Tests.dll" "$@"
 }
-step ".NET: tests on each runtime, with each build"
-selected=("$@")
-two_at_a_time run_tests mono-netstandard coreclr3-netstandard coreclr3-netcore coreclr8-netcore
+step ".NET: Mono, netstandard build"
+LD_LIBRARY_PATH=$out/native run_tests mono netstandard "$@"
+step ".NET: CoreCLR 3.1, netstandard build"
+LD_LIBRARY_PATH=$out/native run_tests "$coreclr3/dotnet" netstandard "$@"
+for runtime in "$coreclr3" "$coreclr8"; do
+    step ".NET: CoreCLR $(basename "$runtime"/shared/Microsoft.NETCore.App/*), build for current .NET"
+    TANGO_TOKEN_LIBRARY=$out/native/libtango_token.so run_tests "$runtime/dotnet" netcore "$@"
+done

@@ -85,9 +85,6 @@ test_conformance() {
     cargo_test "${conformance[@]}"
 }
 
-# Tests mostly wait: for processes, servers, pauses and leases.
-export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) > 4 ? $(nproc) : 4))}
-
 [ $# -gt 0 ] || fail "usage: scripts/test.sh PART..."
 for part in "$@"; do
     declare -F "test_$part" >/dev/null || fail "there is no part $part"
