@@ -10,6 +10,11 @@ need_python
 need shellcheck=shellcheck
 need_go
 
+step "no conflict is left"
+if git grep --line-number --extended-regexp '^(<{7}|>{7}) '; then
+    fail "these lines are left of a merge"
+fi
+
 step "format"
 cargo fmt --all --check
 

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> str | None:
 
 
 def run_rows(form: str, names: list[str]) -> str | None:
-    failed, times, others, start = [], [], [], time.monotonic()
+    failed, times, others, start, commit = [], [], [], time.monotonic(), results.commit()
     for number, row in enumerate(rows.load(names), 1):
         command = row.short if form == "short" else row.command
         if command is None:
@@ -51,11 +51,12 @@ def run_rows(form: str, names: list[str]) -> str | None:
         times.append((ran.seconds, row, "failed" if problem else ran.last_line))
         if problem:
             failed.append(row)
-            say(f"   FAILED after {results.spoken(ran.seconds)}: {problem}; the end of {ran.log}:\n{results.end_of(ran.log)}")
+            say(f"   FAILED after {results.spoken(ran.seconds)}: {problem}; the end of {ran.log}:")
+            say(results.end_of(ran.log))
         else:
             say(f"   {ran.last_line} ({results.spoken(ran.seconds)})")
         if form == "rows":
-            results.forget(row.key) if problem else results.save(row.key, ran.last_line, ran.seconds)
+            results.forget(row.key) if problem else results.save(row.key, ran.last_line, ran.seconds, commit)
     summary(times, others, len(failed), time.monotonic() - start)
     if form == "rows":
         write_document()
@@ -72,15 +73,14 @@ def summary(times: list[tuple[float, Row, str]], others: list[Row], failed: int,
     say("\n== Reliability")
     for taken, row, result in times:
         say(f"{taken:6.0f} s  {row.area}: {row.tried}: {result}")
-    for row in others:
-        say(f"          {row.area}: {row.tried}: {row.elsewhere} runs it")
     held = f"{len(times) - failed} rows held, {failed} failed" if failed else f"{len(times)} rows held"
-    also = f", {len(others)} are run by other parts of CI" if others else ""
+    places = ", ".join(sorted({str(row.elsewhere) for row in others}))
+    also = f", {len(others)} are run by {places}" if others else ""
     say(f"{held}{also}; {seconds:.0f} s in all")
 
 
 def run_faults(form: str, names: list[str]) -> str | None:
-    missed, lines = 0, []
+    missed, lines, commit = 0, [], results.commit()
     copy = faults.Copy(results.DIRECTORY / "tree")
     try:
         for fault in faults.load(names):
@@ -90,12 +90,13 @@ def run_faults(form: str, names: list[str]) -> str | None:
             ran = results.run(fault.check, log, LIMIT_SECONDS[form], copy.directory)
             problem = faults.is_found(fault, ran.status, ran.log)
             missed += problem is not None
-            lines.append(f"{ran.seconds:6.0f} s  {fault.file.stem}: {'NOT FOUND' if problem else 'found'}: {fault.fault}")
+            outcome = "NOT FOUND" if problem else "found"
+            lines.append(f"{ran.seconds:6.0f} s  {fault.file.stem}: {outcome}: {fault.fault}")
             if problem:
                 results.forget(fault.key)
                 say(f"   NOT FOUND: {problem}; the end of {log}:\n{results.end_of(log)}")
             else:
-                results.save(fault.key, "found", ran.seconds)
+                results.save(fault.key, "found", ran.seconds, commit)
                 say(f"   found ({results.spoken(ran.seconds)})")
     finally:
         copy.restore()
@@ -106,10 +107,9 @@ def run_faults(form: str, names: list[str]) -> str | None:
 
 def write_document() -> None:
     missing = document.write(rows.load(), faults.load())
+    say(f"\n{document.PATH} is written")
     if missing:
-        say(f"\n{document.PATH} stays as it is, because these have no result yet:\n  " + "\n  ".join(missing))
-    else:
-        say(f"\n{document.PATH} is written")
+        say("These have no result yet:\n  " + "\n  ".join(missing))
 
 
 def check(_: str, __: list[str]) -> str | None:

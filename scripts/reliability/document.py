@@ -15,14 +15,12 @@ END = "<!-- End of the tables. -->"
 
 
 def write(rows: list[Row], faults: list[Fault]) -> list[str]:
-    """Writes the document if every row and every fault has a result; returns those that have none."""
+    """Writes the document, and returns the rows and faults that have no result."""
     tried = {row: results.load(row.key) for row in rows}
     found = {fault: results.load(fault.key) for fault in faults}
+    PATH.write_text(region(PATH.read_text(), "\n".join(tables(tried, found, results.machine()))))
     missing = [f"{row.file}: {row.tried}" for row, result in tried.items() if result is None]
-    missing += [str(fault.file) for fault, result in found.items() if result is None]
-    if not missing:
-        PATH.write_text(region(PATH.read_text(), "\n".join(tables(tried, found, results.machine()))))
-    return missing
+    return missing + [str(fault.file) for fault, result in found.items() if result is None]
 
 
 def region(text: str, content: str) -> str:
@@ -31,21 +29,26 @@ def region(text: str, content: str) -> str:
     return f"{before}{BEGIN}\n\n{content}\n\n{END}{after}"
 
 
-def tables(rows: dict[Row, Result], faults: dict[Fault, Result], machine: str) -> list[str]:
-    lines = [measured([*rows.values(), *faults.values()], machine), ""]
+def tables(rows: dict[Row, Result | None], faults: dict[Fault, Result | None], machine: str) -> list[str]:
+    lines = [measured([result for result in (*rows.values(), *faults.values()) if result], machine), ""]
     lines += ["| area | what was tried | result | command that repeats it | time |", "| --- | --- | --- | --- | ---: |"]
     # Rows of one area stand together, wherever they come from.
     for row, result in sorted(rows.items(), key=lambda pair: pair[0].area):
-        lines.append(line(row.area, row.tried, result.result, code(row.command), results.spoken(result.seconds)))
+        outcome = (result.result, results.spoken(result.seconds)) if result else ("not run yet", "")
+        lines.append(line(row.area, row.tried, outcome[0], code(row.command), outcome[1]))
     lines += ["", "## Faults put in on purpose", ""]
-    lines += ["Each of these was put into a copy of the source, and the check found it. `make reliability-faults` repeats",
-              "that; the patches are in [scripts/reliability/faults](../scripts/reliability/faults).", ""]
-    lines += ["| fault | check that finds it | words in its output |", "| --- | --- | --- |"]
-    lines += [line(fault.fault, code(fault.check), code(fault.expect)) for fault in faults]
+    lines += ["`make reliability-faults` puts each of these into a copy of the source and runs the check, which has to",
+              "fail with the words. The patches are in [scripts/reliability/faults](../scripts/reliability/faults).", ""]
+    lines += ["| fault | check that finds it | words in its output | result |", "| --- | --- | --- | --- |"]
+    for fault, result in faults.items():
+        outcome = result.result if result else "not run yet"
+        lines.append(line(fault.fault, code(fault.check), code(fault.expect), outcome))
     return lines
 
 
 def measured(measurements: list[Result], machine: str) -> str:
+    if not measurements:
+        return "Nothing is measured yet."
     dates = sorted({one.date for one in measurements})
     commits = list(dict.fromkeys(one.commit for one in sorted(measurements, key=lambda one: one.date)))
     days = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"

@@ -89,10 +89,10 @@ def spoken(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"
 
 
-def save(key: str, result: str, seconds: float) -> None:
+def save(key: str, result: str, seconds: float, commit: str) -> None:
     directory = DIRECTORY / "results"
     directory.mkdir(parents=True, exist_ok=True)
-    kept = Result(result, seconds, datetime.now(UTC).strftime("%Y-%m-%d"), commit())
+    kept = Result(result, seconds, datetime.now(UTC).strftime("%Y-%m-%d"), commit)
     (directory / f"{key}.json").write_text(json.dumps(asdict(kept), indent=4) + "\n")
 
 
