@@ -57,6 +57,13 @@ need_cargo_mutants() {
     PATH=$directory/bin:$PATH
 }
 
+need_cargo_fuzz() {
+    local directory=$toolchains/cargo-fuzz-0.13.2
+    [ -x "$directory/bin/cargo-fuzz" ] ||
+        cargo install --quiet --locked --root "$directory" --version "${directory##*-}" cargo-fuzz
+    PATH=$directory/bin:$PATH
+}
+
 # is_new_enough OLDEST VERSION
 is_new_enough() {
     [ -n "$2" ] && [ "$(printf '%s\n' "$1" "$2" | sort --version-sort | head -n 1)" = "$1" ]

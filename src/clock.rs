@@ -143,7 +143,8 @@ fn read_ms(id: ClockId) -> u64 {
     })
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code))]
 pub(crate) mod manual {
     use super::{BootTime, Clock, CoarseReading, Duration};
     use std::sync::atomic::{AtomicU64, Ordering::SeqCst};

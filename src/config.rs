@@ -6,6 +6,8 @@ mod cache;
 mod characters;
 mod credentials;
 mod env;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod labels;
 mod no_proxy;
 mod options;

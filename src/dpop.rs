@@ -3,6 +3,8 @@
 mod algorithm;
 mod ath;
 mod der;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod htu;
 mod jti;
 mod jwk;

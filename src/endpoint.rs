@@ -6,6 +6,8 @@ mod daily_limit;
 mod dialer;
 mod error_body;
 mod form;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod headers;
 mod http_client;
 mod json;

@@ -38,6 +38,8 @@ mod error;
 mod exit;
 mod failure_kind;
 mod ffi;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod human;
 mod log;
 mod nul_terminated;

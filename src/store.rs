@@ -7,6 +7,8 @@
 mod blocking;
 mod clock_mapping;
 mod file;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod ledger;
 mod locked;
 mod logged;

@@ -5,6 +5,8 @@
 //! at each byte a few times at most, whatever the header is.
 
 mod cursor;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod scheme;
 
 use cursor::{Cursor, Value};

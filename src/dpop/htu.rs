@@ -18,7 +18,7 @@ pub(super) fn htu(url: &str) -> Result<Cow<'_, str>, Error> {
     }
 }
 
-fn normalised(url: &str) -> Result<String, Error> {
+pub(super) fn normalised(url: &str) -> Result<String, Error> {
     Ok(target(url)?[..Position::AfterPath].to_owned())
 }
 

@@ -179,7 +179,7 @@ impl DpopKey {
         }
     }
 
-    fn read_pem(content: &[u8], algorithm: Option<Algorithm>, source: Source) -> Result<Self, Error> {
+    pub(super) fn read_pem(content: &[u8], algorithm: Option<Algorithm>, source: Source) -> Result<Self, Error> {
         let Ok(mut der) = PrivateKeyDer::from_pem_slice(&pem::normalized(content)) else {
             return Err(rejected(&describe(content, source)));
         };

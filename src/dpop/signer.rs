@@ -138,7 +138,7 @@ fn cannot_sign(_: Unspecified) -> Error {
 }
 
 /// Converts ECDSA signatures from DER, which HSMs and key services return, to `R || S` (RFC 7518 section 3.4).
-fn fixed_length(algorithm: Algorithm, signature: Vec<u8>) -> Vec<u8> {
+pub(super) fn fixed_length(algorithm: Algorithm, signature: Vec<u8>) -> Vec<u8> {
     let length = match algorithm {
         Algorithm::Es256 => Curve::P256.coordinate_length(),
         Algorithm::Es384 => Curve::P384.coordinate_length(),

@@ -1,6 +1,6 @@
 //! A place in a `WWW-Authenticate` header, and the parts that can follow it.
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 use std::cell::Cell;
 
 use super::scheme::Scheme;
@@ -19,7 +19,7 @@ pub(super) struct Cursor<'a> {
     /// No single quote after this place closes a value, which was found out once.
     has_no_closing_apostrophe: bool,
     /// How often a byte was looked at.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub steps: Cell<usize>,
 }
 
@@ -30,7 +30,7 @@ impl<'a> Cursor<'a> {
             at: 0,
             is_valid: true,
             has_no_closing_apostrophe: false,
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             steps: Cell::new(0),
         }
     }
@@ -204,7 +204,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
-        #[cfg(test)]
+        #[cfg(any(test, fuzzing))]
         self.steps.set(self.steps.get() + 1);
         self.header.as_bytes().get(at).copied()
     }

@@ -74,7 +74,7 @@ impl RedisAddress {
             .map(|password| percent_decoded(password).unwrap_or_else(|| password.to_owned()).into())
     }
 
-    pub(super) fn prefix(&self) -> &str {
+    pub(in crate::store) fn prefix(&self) -> &str {
         &self.prefix
     }
 
@@ -86,13 +86,13 @@ impl RedisAddress {
         self.nodes[0].scheme() == "rediss"
     }
 
-    pub(super) fn nodes(&self) -> &[Url] {
+    pub(in crate::store) fn nodes(&self) -> &[Url] {
         &self.nodes
     }
 
     /// Returns the first node with user name, password and database. The client does not set a name, which would need a
     /// further permission.
-    pub(super) fn info(&self) -> Result<ConnectionInfo, RedisError> {
+    pub(in crate::store) fn info(&self) -> Result<ConnectionInfo, RedisError> {
         let info = self.nodes[0].clone().into_connection_info()?;
         let settings = info.redis_settings().clone().set_skip_set_lib_name();
         Ok(info.set_redis_settings(settings))
