@@ -63,7 +63,9 @@
  *           and raises no SIGPIPE. A thread that is cancelled (pthread_cancel) inside a call completes the call first.
  * Memory    An allocation that fails ends the process (abort). What the library allocates for a caller or a response
  *           has a limit.
- * Fork      A forked child may use every object. Requests in flight stay with the parent.
+ * Fork      A forked child may use every object. Requests in flight stay with the parent. fork() waits until no other
+ *           thread draws random numbers or uses a key. _Fork() and clone() do not, so calls in such a child can fail with
+ *           TANGO_STATUS_INTERNAL if threads of its parent used the library at that moment.
  * Exit      A process that ends by exit() or a return from main while a token request is in flight waits for its token,
  *           at most for the attempt timeout and five seconds more. _exit(), quick_exit(), abort() and signals do not
  *           wait. The library can be used before main, in handlers of atexit() and in destructors. dlclose() keeps it

@@ -28,7 +28,7 @@ fn sandbox() -> Sandbox {
     Sandbox::start(&["--quota-window-seconds", "0"])
 }
 
-/// Runs tests/c/fork_busy.c, and returns what it says of its children.
+/// Runs `tests/c/fork_busy.c`, and returns what it says of its children.
 fn create_children(work: &str, how: &str, children: u32, adjust: impl FnOnce(&mut Command)) -> String {
     let sandbox = sandbox();
     let mut command = program("tests/c/fork_busy.c").command(&sandbox);

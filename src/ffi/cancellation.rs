@@ -8,7 +8,6 @@ use std::ptr;
 
 use libc::c_int;
 
-/// cbindgen:ignore
 unsafe extern "C" {
     // Not in the crate `libc`.
     fn pthread_setcancelstate(state: c_int, previous: *mut c_int) -> c_int;

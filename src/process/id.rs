@@ -70,7 +70,7 @@ pub(crate) fn note_fork() {
             mark.store(WIPED, Relaxed);
             notice(mark);
         }
-        None => begin_anew(),
+        None => begin_again(),
     }
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn note_fork() {
 fn notice(mark: &AtomicU32) {
     match mark.compare_exchange(WIPED, NOTICING, AcqRel, Acquire) {
         Ok(_) => {
-            begin_anew();
+            begin_again();
             mark.store(KNOWN, Release);
         }
         Err(_) => {
@@ -90,7 +90,7 @@ fn notice(mark: &AtomicU32) {
     }
 }
 
-fn begin_anew() {
+fn begin_again() {
     GATE.reset_in_child(DEPTH.get());
     forget_parents_files();
     ID.store(process::id(), Relaxed);

@@ -192,9 +192,8 @@ impl Parameter {
             "environment" => vec![1, 2],
             "mode" => vec![0, 1, 2],
             "allowed" => vec![0, 1],
-            "max_level" => (1..=5).collect(),
             "algorithm" if function.name == "tango_dpop_key_from_pem" => (0..=5).collect(),
-            "algorithm" => (1..=5).collect(),
+            "algorithm" | "max_level" => (1..=5).collect(),
             "http_status" => return None,
             name => panic!("{}: the numbers of {name} are not known", function.name),
         })
