@@ -37,6 +37,10 @@ pub(crate) fn target(url: &str) -> Result<Url, Error> {
     if authority.is_empty() || authority.contains('@') {
         return Err(invalid("has no host, or contains credentials, which are not allowed in a URL"));
     }
+    // The one character that a host may have and JSON has to escape: the rest would become claims of the proof.
+    if parsed.host_str().is_some_and(|host| host.contains('"')) {
+        return Err(invalid("has a quotation mark in its host"));
+    }
     Ok(parsed)
 }
 
@@ -98,6 +102,7 @@ mod tests {
             "https://host.example/a b",
             r"https://host.example/a\b",
             "https://host.example/a\0b",
+            r#"https://host","ath":"x/"#,
         ] {
             assert_eq!(htu(url).unwrap_err().status(), Status::InvalidArgument, "{url}");
         }
