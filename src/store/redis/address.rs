@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
 use redis::{ConnectionInfo, IntoConnectionInfo, RedisError};
 use secrecy::SecretString;
 use url::Url;
@@ -71,7 +72,7 @@ impl RedisAddress {
         self.nodes
             .iter()
             .filter_map(|url| url.password())
-            .map(|password| percent_decoded(password).unwrap_or_else(|| password.to_owned()).into())
+            .map(|password| percent_decode_str(password).decode_utf8_lossy().into_owned().into())
     }
 
     pub(in crate::store) fn prefix(&self) -> &str {
@@ -124,12 +125,6 @@ impl fmt::Debug for RedisAddress {
     }
 }
 
-fn percent_decoded(string: &str) -> Option<String> {
-    // A form has one more escape, `+`, which is therefore encoded first.
-    let form = format!("x={}", string.replace('+', "%2B"));
-    url::form_urlencoded::parse(form.as_bytes()).next().map(|(_, value)| value.into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use secrecy::ExposeSecret;
@@ -139,11 +134,11 @@ mod tests {
     #[test]
     fn address_is_a_url_with_two_parameters() {
         let address =
-            RedisAddress::parse("rediss://me:p%40ss+w@cache.example:7000/3?prefix=shop:&cluster=false").unwrap();
+            RedisAddress::parse("rediss://me:p%40ss+w&x=y@cache.example:7000/3?prefix=shop:&cluster=false").unwrap();
         assert_eq!((address.prefix.as_str(), address.is_cluster), ("shop:", false));
         assert_eq!(address.to_string(), "cache.example:7000");
         let passwords: Vec<_> = address.passwords().map(|password| password.expose_secret().to_owned()).collect();
-        assert_eq!(passwords, ["p@ss+w"]);
+        assert_eq!(passwords, ["p@ss+w&x=y"]);
         assert!(!format!("{address:?}").contains("ss"));
 
         let cluster = RedisAddress::parse("redis://a?cluster=true redis://b:1").unwrap();
