@@ -12,6 +12,7 @@ mod decode;
 mod needles;
 
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use crate::visible;
 use needles::Needles;
@@ -86,8 +87,7 @@ impl Examination {
         for _ in 0..=MAX_ROUNDS {
             let Some(left) = self.left.checked_sub(reading.len()) else { return true };
             self.left = left;
-            if self.needles.are_in(&reading, depth > 0) || (depth < MAX_DEPTH && self.finds_in_base64(&reading, depth))
-            {
+            if self.is_in(&reading, depth > 0) || (depth < MAX_DEPTH && self.finds_in_base64(&reading, depth)) {
                 return true;
             }
             match decode::unescaped(&reading) {
@@ -96,6 +96,12 @@ impl Examination {
             }
         }
         true
+    }
+
+    /// Searches a string as it is, and as a person would see it: without characters that hide a part of a name.
+    fn is_in(&self, reading: &str, is_decoded: bool) -> bool {
+        let seen = Zeroizing::new(visible::text(reading));
+        self.needles.are_in(reading, is_decoded) || (*seen != reading && self.needles.are_in(&seen, is_decoded))
     }
 
     /// Base64 is read at each of its alignments, because it can follow other letters, and secrets other bytes.

@@ -30,6 +30,16 @@ fn text_that_repeats_a_secret_in_any_spelling_is_not_shown() {
 }
 
 #[test]
+fn invisible_characters_do_not_hide_a_short_secret_or_the_name_of_a_token() {
+    for text in ["key p\u{200b}a55 is unknown", "password=\u{feff}pa55"] {
+        assert!(hides("pa55", text), "{text:?}");
+    }
+    for text in ["\"access_token\\\0\0\": tokentokentoken1", "access_\u{200b}token=tokentokentoken1"] {
+        assert!(hides("another-secret", text), "{text:?}");
+    }
+}
+
+#[test]
 fn long_secret_is_found_although_the_server_shortens_it() {
     for length in [16, 24, 40, 300] {
         let secret: String = (0..length).map(|i: u32| char::from_digit(i * i % 31 % 36, 36).unwrap()).collect();
