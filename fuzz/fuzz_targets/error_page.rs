@@ -83,7 +83,9 @@ fn check_json(text: &str) {
     let read = read_json(text);
     if let Ok(value @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text) {
         assert_eq!(read, Some((value.clone(), false)));
-        assert_eq!(serde_json::from_str::<Value>(&repaired).ok(), Some(value));
+        // Control characters become blanks.
+        let has_control = text.contains(char::is_control);
+        assert!(has_control || serde_json::from_str::<Value>(&repaired).ok() == Some(value));
     } else if let Some((value, true)) = read {
         assert_eq!(read_json(&value.to_string()), Some((value, false)));
     }

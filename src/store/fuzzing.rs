@@ -99,8 +99,10 @@ pub fn read_ledger(bytes: &[u8], secret: &str) -> Option<LedgerView> {
     let ledger = &file.ledger;
     let from_now = |time: crate::clock::BootTime| time.as_ms().saturating_sub(clock.now().as_ms());
     let times = |times: &[Option<crate::clock::BootTime>]| times.iter().flatten().copied().map(from_now).collect();
+    // A failure that holds nothing back is not shown to anyone.
+    let failure = file.failure.as_ref().filter(|_| ledger.closed_until().is_some());
     Some(LedgerView {
-        content: format!("{ledger:?} {:?} {} {:?}", file.failure, file.rejected_records, file.suspects),
+        content: format!("{ledger:?} {failure:?} {} {:?}", file.rejected_records, file.suspects),
         past: times(&[
             ledger.last_issue,
             ledger.own_issue,
