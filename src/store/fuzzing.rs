@@ -13,7 +13,7 @@ use super::seal::Seal;
 use crate::clock::Clock;
 use crate::clock::manual::ManualClock;
 use crate::dpop::{Binding, DpopKey};
-use crate::error::Error;
+use crate::error::{Error, Status};
 use crate::fuzzing::exposed;
 use crate::policy::TokenLifetime;
 use crate::secret::Redactor;
@@ -99,8 +99,12 @@ pub fn read_ledger(bytes: &[u8], secret: &str) -> Option<LedgerView> {
     let ledger = &file.ledger;
     let from_now = |time: crate::clock::BootTime| time.as_ms().saturating_sub(clock.now().as_ms());
     let times = |times: &[Option<crate::clock::BootTime>]| times.iter().flatten().copied().map(from_now).collect();
-    // A failure that holds nothing back is not shown to anyone.
-    let failure = file.failure.as_ref().filter(|_| ledger.closed_until().is_some());
+    // A failure that holds nothing back, or that this library would not have put where it was, is not kept.
+    let is_kept = |failure: &&Error| {
+        let is_quota = failure.status() == Status::QuotaRefused;
+        ledger.closed_until().is_some() && is_quota == ledger.is_closed_by_the_quota()
+    };
+    let failure = file.failure.as_ref().filter(is_kept);
     Some(LedgerView {
         content: format!("{ledger:?} {failure:?} {} {:?}", file.rejected_records, file.suspects),
         past: times(&[
