@@ -26,7 +26,7 @@ pure() {
 
 # Modules that need the rest of the library.
 library() {
-    mutate library "client::plan seal jti" src/client/plan.rs src/store/seal.rs src/dpop/jti.rs
+    mutate library "client::plan seal" src/client/plan.rs src/store/seal.rs
 }
 
 # mutate CRATE TESTS FILE...: FILE is a pattern.

@@ -9,7 +9,7 @@ mod lifetime;
 use crate::clock::BootTime;
 
 pub(crate) use ledger::{InFlight, Ledger, Quota};
-pub(crate) use lifetime::{MAX_LIFETIME, TokenLifetime};
+pub(crate) use lifetime::{MAX_LIFETIME, MAX_LIFETIME_DAYS, TokenLifetime};
 
 /// A token that callers could be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -144,6 +144,21 @@ fn text_with_more_levels_of_escapes_than_are_decoded_is_not_shown() {
 }
 
 #[test]
+fn word_of_two_letters_is_searched_for_in_the_string_and_not_in_what_it_decodes_to() {
+    assert!(hides("a1", "client_secret=a1"));
+    assert!(!hides("a1", &STANDARD.encode("client_secret=a1")));
+    assert!(hides("pa55", &STANDARD.encode("client_secret=pa55")));
+}
+
+#[test]
+fn base64_of_base64_of_base64_is_found_and_no_deeper() {
+    let nest = |levels| (0..levels).fold("hush-hush".to_owned(), |text, _| STANDARD.encode(text));
+    for (levels, is_hidden) in [(1, true), (2, true), (3, true), (4, false)] {
+        assert_eq!(hides("hush-hush", &nest(levels)), is_hidden, "{levels}");
+    }
+}
+
+#[test]
 fn strings_are_examined_up_to_64_kib_and_shown_up_to_512_bytes() {
     let secret = "secret-secret";
     assert!(hides(secret, &format!("{}{secret}", " ".repeat(65_536 - secret.len()))));

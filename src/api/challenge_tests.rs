@@ -167,6 +167,7 @@ fn header_is_valid_or_not() {
         "error=x",
         "Bearer realm=\"x",
         "Bearer realm=\"x\" scope=\"y\"",
+        "Basic realm=\"x\" Bearer realm=\"y\"",
         "Bearer realm=a b",
         "Bearer error=a, error=b",
         "Bearer realm=ü",

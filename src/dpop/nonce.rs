@@ -91,6 +91,8 @@ pub(crate) fn is_nonce(string: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use http::header::HeaderValue;
 
     use super::*;
@@ -137,6 +139,14 @@ mod tests {
             assert_eq!(NonceHeader::of(&headers), expected, "{values:?}");
             assert_eq!(Nonce::default().adopt(&headers), matches!(expected, Valid(_)), "{values:?}");
         }
+    }
+
+    #[test]
+    fn message_tells_what_is_wrong_with_a_nonce() {
+        use NonceHeader::{Invalid, Missing, Several, TooLong, Valid};
+        let problems: BTreeSet<_> =
+            [Missing, Valid("one"), TooLong, Invalid, Several].iter().map(NonceHeader::problem).collect();
+        assert!(problems.len() == 5 && problems.iter().all(|problem| problem.contains("nonce")), "{problems:?}");
     }
 
     #[test]

@@ -15,8 +15,6 @@ const MIN_DIFFERENCE_SECONDS: i64 = 10;
 const MAX_ROUND_TRIP_SECONDS: i64 = 60;
 /// A larger difference is not believed: a clock was never set, or the response is wrong.
 const MAX_DIFFERENCE_SECONDS: i64 = 24 * 3600;
-/// The longest HTTP-date is `Wednesday, 06-Nov-94 08:49:37 GMT`. A longer string is not even parsed.
-const MAX_DATE_LENGTH: usize = 33;
 
 /// The source of `iat`: this machine's clock or, if they differ, the server's.
 ///
@@ -96,9 +94,6 @@ impl ServerClock {
 
     /// Reads an HTTP-date (RFC 9110 section 5.6.7) as seconds since 1970.
     pub fn seconds_of(date: &str) -> Option<i64> {
-        if date.len() > MAX_DATE_LENGTH {
-            return None;
-        }
         let since = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?;
         i64::try_from(since.as_secs()).ok()
     }
@@ -213,6 +208,19 @@ mod tests {
         for (off, is_believed) in [(86_400, true), (86_401, false), (-86_400, true), (-86_401, false)] {
             let (machine, server) = clocks();
             assert_eq!(server.learn_now(&date(machine.wall_seconds() + off)), is_believed, "{off}");
+        }
+    }
+
+    #[test]
+    fn clock_that_another_process_knows_is_adopted_unless_it_is_known_or_close() {
+        let (machine, server) = clocks();
+        let wall = machine.wall_seconds();
+        for (seconds, known) in [(wall + 9, None), (wall - 10, Some(wall - 10)), (wall + 600, Some(wall - 10))] {
+            server.adopt(seconds);
+            assert_eq!(server.known(), known);
+        }
+        for (one, another, is_notable) in [(100, 109, false), (100, 110, true), (110, 100, true)] {
+            assert_eq!(ServerClock::differ(one, another), is_notable, "{one}, {another}");
         }
     }
 

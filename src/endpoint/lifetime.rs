@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::human;
-use crate::policy::MAX_LIFETIME;
+use crate::policy::{MAX_LIFETIME, MAX_LIFETIME_DAYS};
 
 /// Returns the lifetime that a response gives its token. The documented one is used where it gives none, or one that is
 /// not a number of seconds: a token is not thrown away for a field that the server need not even send.
@@ -13,8 +13,10 @@ pub(super) fn of(expires_in: Option<&Value>, documented: Duration) -> Duration {
     let Some(value) = expires_in else { return documented };
     match seconds(value) {
         Some(lifetime) if lifetime > MAX_LIFETIME => {
-            let days = MAX_LIFETIME.as_secs() / (24 * 3600);
-            tracing::warn!("the server gave the token a lifetime of more than {days} days; it is used for {days} days");
+            tracing::warn!(
+                "the server gave the token a lifetime of more than {MAX_LIFETIME_DAYS} days; it is used for \
+                 {MAX_LIFETIME_DAYS} days"
+            );
             MAX_LIFETIME
         }
         Some(lifetime) => lifetime,

@@ -9,9 +9,10 @@ const MAX_LAST_SECONDS: Duration = Duration::from_secs(10);
 /// A rejected token is replaced, and its replacement, if rejected as well, only after this, or a sixth of its lifetime.
 const MAX_REPLACEMENT_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// The longest lifetime that is believed, of a response and of a record. It is not `pub`, because cbindgen would add it
-/// to the C header.
-pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
+/// The longest lifetime that is believed, of a response and of a record. These are not `pub`, because cbindgen would add
+/// them to the C header.
+pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(MAX_LIFETIME_DAYS * 24 * 3600);
+pub(crate) const MAX_LIFETIME_DAYS: u64 = 366;
 
 /// When a token was requested, when to refresh it, and when it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -223,7 +223,7 @@ fn symbol(byte: u8) -> Option<u8> {
 
 fn bytes_of(symbols: &[u8]) -> Vec<u8> {
     let decode = |group: &[u8]| {
-        let bits = group.iter().fold(0_u32, |bits, &symbol| bits << 6 | u32::from(symbol)) << (6 * (4 - group.len()));
+        let bits = group.iter().fold(0_u32, |bits, &symbol| bits * 64 + u32::from(symbol)) << (6 * (4 - group.len()));
         bits.to_be_bytes().into_iter().skip(1).take(group.len() * 6 / 8)
     };
     symbols.chunks(4).flat_map(decode).collect()
@@ -252,6 +252,7 @@ mod tests {
         for (escaped, plain) in [
             ("%41%c3%A4%e4z", "Aääz"),
             ("%u0041\\u00e4\\u{1f511}\\ud83d\\udd11", "Aä🔑🔑"),
+            ("\\u0041\\udd11 \\ud83d\\u0041", "A\u{fffd} \u{fffd}A"),
             ("\\x41\\101\\xc3\\xa4", "AAä"),
             ("\\\"\\/\\\\a\\n", "\"/\\a\n"),
             ("&#65;&#x41;&#0065&amp;&quot;&lowbar;", "AAA&\"_"),
