@@ -29,7 +29,7 @@ use tango_token::{Algorithm, DpopKey};
 const CLIENT_SECRET: &str = "Vq7+Zk2x&mZ9=pL4wRb8%sT1nJ6c/Yd3hG0u";
 const PASSWORD: &str = "hY5&tQ1r+Wc8=Nf2sKx%7gB4v/Ej9zM6p?La0";
 const NEXT_CLIENT_SECRET: &str = "Uo3=Bi6y+Ck1&Xr9dTz%4wP7m/Fa2eS5j?Hn8";
-const NEXT_PASSWORD: &str = "Gs8%Dv2q=Lm5+Ot0iRh&6cJ3k/Zy7uA1b?Wx4";
+const NEXT_PASSWORD: &str = "Gs8%Dv2q=Lm5+Tk0iRh&6cJ3k/Zy7uA1b?Wx4";
 const PROXY_PASSWORD: &str = "Nb4+Xe9w=Qy1&Ug6oSf%3lC8t/Ih5rK2a?Pj7";
 
 fn access_token(number: usize) -> String {
