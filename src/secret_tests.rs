@@ -64,6 +64,7 @@ fn secret_that_is_an_ordinary_word_is_found_as_a_value_alone() {
     for text in [
         "wrong",
         " Wrong ",
+        "\n wrong\n",
         "client_secret=wrong",
         "client_secret=wrong&username=name",
         "secret: wrong",
@@ -100,8 +101,14 @@ fn token_that_this_client_does_not_hold_is_not_shown() {
     for text in [format!("already issued: {token}."), STANDARD.encode(&token), format!("x={}", form(&token))] {
         assert!(hides("the-secret", &text), "{text}");
     }
-    let ordinary = "eyJ.b.c at https://auth.example.com/oauth/token/v1.2.3";
-    assert_eq!(redactor("the-secret").clean(ordinary), ordinary);
+    for ordinary in [
+        "eyJ.b.c at https://auth.example.com/oauth/token/v1.2.3",
+        "eyJhbGciOiJIUzI1NiJ9.b.c",
+        "see www.example-company.example-domain",
+        "see monkeyJ.example-company.example-domain",
+    ] {
+        assert_eq!(redactor("the-secret").clean(ordinary), ordinary);
+    }
 }
 
 #[test]
@@ -141,6 +148,24 @@ fn text_with_more_levels_of_escapes_than_are_decoded_is_not_shown() {
     let nest = |levels| (0..levels).fold("%41".to_owned(), |text, _| text.replace('%', "%25"));
     assert!(!hides("the-secret", &nest(2)));
     assert!(hides("the-secret", &nest(MAX_ROUNDS + 1)));
+}
+
+#[test]
+fn secret_without_a_distinctive_part_is_found_as_a_whole() {
+    assert!(hides("passwordpassword", "it was PasswordPassword"));
+    assert!(!hides("passwordpassword", "it was password"));
+}
+
+#[test]
+fn secret_whose_letters_another_encoding_lost_is_found() {
+    assert!(hides("süße-träume-1", "bad s\u{fffd}\u{fffd}e-tr\u{fffd}ume-1"));
+    assert!(!hides("süße-träume-1", "bad s\u{fffd}\u{fffd}e"));
+}
+
+#[test]
+fn short_string_that_a_secret_decodes_to_hides_no_ordinary_string() {
+    assert!(hides("%41%42%43", "bad %41%42%43"));
+    assert!(!hides("%41%42%43", "the ABC of errors"));
 }
 
 #[test]

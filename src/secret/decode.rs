@@ -270,6 +270,14 @@ mod tests {
         assert_eq!(without_line_breaks("<br>a<br/>b<BR />c<wbr>d<b>e<<br"), "abcd<b>e<<br");
     }
 
+    #[test]
+    fn run_of_base64_has_ten_symbols_besides_those_that_are_skipped() {
+        for (length, skipped, is_decoded) in [(9, 0, false), (10, 0, true), (11, 2, false), (12, 2, true)] {
+            let decoded = base64(&"QUJD".repeat(3)[..length], skipped, true);
+            assert_eq!(!decoded.is_empty(), is_decoded, "{length} symbols, {skipped} skipped");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_a_decoder_panic(text in ".{0,40}|[%&\\\\<#xu{};0-9a-f>br/]{0,60}", skipped in 0_usize..4) {
