@@ -164,6 +164,8 @@ int main(void)
     getrusage(RUSAGE_SELF, &usage);
 #ifndef __SANITIZE_ADDRESS__
     CHECK(usage.ru_maxrss - before_kib < MOST_MEMORY_KIB);
+#else
+    (void)before_kib;
 #endif
     free_objects();
     CHECK(releases == releases_due);

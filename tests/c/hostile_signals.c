@@ -11,7 +11,7 @@
 #include "check.h"
 
 static atomic_int handled, handled_by_library, is_over;
-static pid_t program_threads[2];
+static _Atomic pid_t program_threads[2];
 
 static void handle(int signal)
 {
@@ -40,8 +40,10 @@ static void storm(int flags)
     sigaction(SIGALRM, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGUSR2, &action, NULL);
-    is_over = 0;
+    is_over = program_threads[1] = 0;
     CHECK(pthread_create(&blaster, NULL, blast, &here) == 0);
+    while (program_threads[1] == 0)
+        usleep(100);
     CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
     for (int i = 0; i < 3; i++) {
         int before = handled;
