@@ -278,6 +278,11 @@ mod tests {
         }
     }
 
+    #[test]
+    fn bytes_that_are_no_text_are_one_gap() {
+        assert_eq!(base64(&STANDARD.encode(b"ab\xff\xffcd"), 0, false), format!("{GAP}ab{GAP}cd"));
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_a_decoder_panic(text in ".{0,40}|[%&\\\\<#xu{};0-9a-f>br/]{0,60}", skipped in 0_usize..4) {
