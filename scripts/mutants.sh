@@ -43,7 +43,8 @@ mutate() {
     local status=0
     # shellcheck disable=SC2086 # several words
     (cd "$work/$crate" && CARGO_INCREMENTAL=1 CARGO_TARGET_DIR=$work/target cargo mutants --in-place --no-times \
-        --output "$work" "${files[@]}" --cargo-arg=--lib --cargo-arg=--config=profile.dev.debug=0 -- -- $tests) || status=$?
+        --output "$work" "${files[@]}" --cargo-arg=--lib --cargo-arg=--config=profile.dev.debug=0 -- -- $tests) ||
+        status=$?
     # 2 and 3: mutants were missed, or exceeded the time limit.
     case $status in 0 | 2 | 3) ;; *) fail "cargo mutants ended with $status" ;; esac
     local outcome
@@ -56,16 +57,17 @@ is_selected() {
     [ ${#selected[@]} = 0 ] || [[ " ${selected[*]} " == *" $1 "* ]]
 }
 
-# Mutants are made in a copy, so that the sources stay as they are. Its files keep their times, so cargo builds what
-# has changed.
+# Mutants are made in a copy, so that the sources stay as they are. Its files get new times: cargo would otherwise take
+# the last mutant of a run that was interrupted for the copy.
 copy_library() {
-    copy library Cargo.toml Cargo.lock build.rs .cargo src tests/support benches bindings/python examples sandbox
+    copy library Cargo.toml Cargo.lock build.rs .cargo include src tests/support benches bindings/python examples \
+        sandbox
 }
 
 copy_pure() {
     copy pure Cargo.lock .cargo src tests/support/spellings.rs
-    cp --preserve=timestamps scripts/mutants/Cargo.toml "$work/pure/"
-    cp --preserve=timestamps scripts/mutants/pure.rs "$work/pure/src/"
+    cp scripts/mutants/Cargo.toml "$work/pure/"
+    cp scripts/mutants/pure.rs "$work/pure/src/"
 }
 
 copy() {
@@ -73,7 +75,7 @@ copy() {
     shift
     rm -rf "$crate"
     mkdir -p "$crate"
-    cp --recursive --parents --preserve=timestamps "$@" "$crate"
+    cp --recursive --parents "$@" "$crate"
 }
 
 caught=0 missed=0 timeout=0 unviable=0
