@@ -46,13 +46,14 @@ binary() {
 
 # start TARGET SECONDS: its own environment alone configures a target.
 start() {
+    local leaks=1
     local options=(-max_total_time="$2" -max_len="$longest" -timeout=30 -rss_limit_mb=3072 -print_final_stats=1)
     options+=(-artifact_prefix="$findings/$1-")
     [ ! -e "fuzz/dictionaries/$1.txt" ] || options+=(-dict="fuzz/dictionaries/$1.txt")
-    # Threads of the library outlive an input, so only the end of the process tells what they have lost.
-    [ "$1" != c_calls ] || options+=(-detect_leaks=0)
+    # Threads of the library outlive an input and hold memory. The target itself counts what has to be released.
+    [ "$1" != c_calls ] || leaks=0
     mkdir -p "$found/$1" "$findings" "$logs"
-    exec env -i PATH="$PATH" TMPDIR="${TMPDIR:-/tmp}" ASAN_OPTIONS=detect_leaks=1 RUST_BACKTRACE=1 \
+    exec env -i PATH="$PATH" TMPDIR="${TMPDIR:-/tmp}" ASAN_OPTIONS=detect_leaks=$leaks RUST_BACKTRACE=1 \
         "$(binary "$1")" "${options[@]}" "$found/$1" "fuzz/corpus/$1" >"$logs/$1.txt" 2>&1
 }
 
@@ -74,7 +75,7 @@ report() {
     inputs=$(grep -o 'corp: [0-9]*' "$log" | tail -n 1 | grep -o '[0-9]*' || true)
     if [ "$2" != 0 ]; then
         failed+=("$1")
-        tail -n 40 "$log" | cut -c 1-400
+        grep -aE -A 3 'panicked at|ERROR: |SUMMARY: |^Base64: ' "$log" | head -n 30 | cut -c 1-500
         echo "$1: a finding. Its log is $log. Repeat it with: $(binary "$1") $(input_of "$1")"
         return
     fi

@@ -36,9 +36,10 @@ fn valid(header: &str) -> Option<Vec<Refusal>> {
 }
 
 fn refusal(challenge: &ChallengeRef<'_>) -> Option<Refusal> {
-    let parameter = |name: &str| {
-        let mut found = challenge.params.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
-        found.next().map(|(_, value)| value.to_unescaped())
+    let parameter = |name: &str, is_wanted: fn(&String) -> bool| {
+        let values = challenge.params.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        values.map(|(_, value)| value.to_unescaped()).find(is_wanted)
     };
-    Some((parameter("error").filter(|error| !error.is_empty())?, parameter("error_description")))
+    // An empty error code is none.
+    Some((parameter("error", |error| !error.is_empty())?, parameter("error_description", |_| true)))
 }

@@ -1,10 +1,13 @@
 //! The callbacks of a program: a cache, a signer, a log, and the end of an asynchronous call. Each has data of its own,
-//! which is released once; AddressSanitizer notices a second time, and its search for leaks a missing one.
+//! which is released once: AddressSanitizer notices a second time, and `wait_for_release` a missing one.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::slice;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -25,11 +28,25 @@ pub static PUBLIC_JWK: LazyLock<CString> = LazyLock::new(|| {
     CString::new(jwk).expect("JSON has no NUL")
 });
 
+/// The number of behaviours that the library has not released yet.
+static UNRELEASED: AtomicUsize = AtomicUsize::new(0);
+
+/// Waits until the library has released all data, which the last user of a client or key does, on any thread.
+pub fn wait_for_release() {
+    const MAX_WAIT: Duration = Duration::from_secs(20);
+    let start = Instant::now();
+    while UNRELEASED.load(SeqCst) > 0 {
+        assert!(start.elapsed() < MAX_WAIT, "{} callbacks are not released", UNRELEASED.load(SeqCst));
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// How a callback behaves: it works, or fails in one of a few ways.
 pub struct Behaviour(u8);
 
 impl Behaviour {
     pub fn new(how: u8) -> *mut c_void {
+        UNRELEASED.fetch_add(1, SeqCst);
         Box::into_raw(Box::new(Self(how))).cast()
     }
 
@@ -51,6 +68,7 @@ impl Behaviour {
 pub unsafe extern "C" fn release(data: *mut c_void) {
     // SAFETY: `Behaviour::new` made it, and the library releases it once.
     drop(unsafe { Box::from_raw(data.cast::<Behaviour>()) });
+    UNRELEASED.fetch_sub(1, SeqCst);
 }
 
 pub unsafe extern "C" fn sign(data: *mut c_void, from: *const u8, length: usize, to: *mut u8, room: *mut usize) -> i32 {

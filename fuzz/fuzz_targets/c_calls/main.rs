@@ -35,4 +35,6 @@ fuzz_target!(|calls: Vec<(u8, Call)>| {
         }
     });
     session.wait();
+    drop(session);
+    callbacks::wait_for_release();
 });
