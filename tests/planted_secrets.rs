@@ -1,10 +1,12 @@
 //! A server plants secrets, in every spelling, in every field of its responses. None is found in any output.
 
+#[path = "support/request.rs"]
+mod request;
 #[path = "support/spellings.rs"]
 mod spellings;
 
 use std::fmt::{self, Write as _};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -109,15 +111,7 @@ impl Server {
 }
 
 fn respond(stream: &TcpStream, response: &Mutex<Vec<u8>>) -> Option<()> {
-    let mut reader = BufReader::new(stream);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).ok()? == 0 {
-            return None;
-        }
-    }
-    let length = head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())?;
-    reader.read_exact(&mut vec![0; length]).ok()?;
+    request::read(&mut BufReader::new(stream))?;
     let bytes = response.lock().unwrap().clone();
     { stream }.write_all(&bytes).ok()
 }

@@ -54,7 +54,8 @@ fn check_written(seconds: i64) {
 fn check_retry_after(value: &str) {
     let Ok(header) = HeaderValue::from_str(value) else { return };
     let wait = retry_after(&HeaderMap::from_iter([(RETRY_AFTER, header)]));
-    let value = value.trim();
+    // The white space of HTTP (RFC 9110 section 5.6.3), which is less than that of Unicode.
+    let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         assert_eq!(wait, Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX))));
     } else {

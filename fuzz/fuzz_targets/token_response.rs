@@ -9,23 +9,16 @@ use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
+use support::endpoint::{SECRETS, endpoint};
 use support::{check_error, http_message, log, reveal, strings};
 use tango_token::fuzzing::{Endpoint, Issued, Refused};
-use tango_token::{Config, DpopMode, Status};
+use tango_token::{DpopMode, Status};
 
-const SECRETS: [&str; 3] = ["s3cret+of/the&client", "p%41ss-w0rd of me", "held-t0ken.of-the-client"];
 const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 static ENDPOINTS: LazyLock<[Endpoint; 3]> =
     LazyLock::new(|| [DpopMode::Off, DpopMode::Optional, DpopMode::Required].map(endpoint));
-
-fn endpoint(mode: DpopMode) -> Endpoint {
-    let mut config = Config::new();
-    config.token_url("http://127.0.0.1:8080/oauth/token").client_id("client-1").client_secret(SECRETS[0]);
-    config.username("me@example.com").password(SECRETS[1]).dpop(mode).proxy("none");
-    Endpoint::new(&config, SECRETS[2]).expect("the configuration is valid")
-}
 
 fuzz_target!(|data: &[u8]| {
     let (status, headers, body) = http_message::read(data);

@@ -1,5 +1,6 @@
 //! What the targets share: the form of their inputs, and what no message may contain.
 
+pub mod endpoint;
 pub mod http_message;
 pub mod keys;
 pub mod log;

@@ -12,6 +12,7 @@ pub mod programs;
 pub mod proxy;
 pub mod python;
 pub mod redis;
+pub mod request;
 pub mod sandbox;
 pub mod socks;
 pub mod tls;

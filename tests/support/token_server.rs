@@ -1,10 +1,12 @@
 //! A token endpoint of plain HTTP that responds to each request as its test says. It is its own proxy, and can stand
 //! behind TLS.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use super::request;
 
 #[derive(Clone)]
 pub struct TokenServer {
@@ -40,14 +42,7 @@ impl TokenServer {
 
 fn respond(stream: &TcpStream, response: &Mutex<Option<String>>) -> Option<()> {
     let mut reader = BufReader::new(stream);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).ok()? == 0 {
-            return None;
-        }
-    }
-    let length = head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())?;
-    reader.read_exact(&mut vec![0; length]).ok()?;
+    request::read(&mut reader)?;
     let response = response.lock().unwrap().clone();
     match response {
         Some(response) => { stream }.write_all(response.as_bytes()).ok(),
