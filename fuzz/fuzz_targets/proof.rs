@@ -38,7 +38,8 @@ fuzz_target!(|text: &str| {
         Err(error) => {
             assert!(!is_valid && error.status() == Status::InvalidArgument);
             check_error(&error);
-            assert!(token.len() < 24 || !error.message().contains(token), "{error}");
+            // What is short or has spaces can be a part of the message itself.
+            assert!(token.len() < 24 || token.contains(' ') || !error.message().contains(token), "{error}");
         }
     }
 });
