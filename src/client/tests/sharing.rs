@@ -167,11 +167,12 @@ fn clock_of_a_server_is_shared_with_the_token() {
     assert_eq!(fleet.requests(), 1);
 }
 
-/// Makes calls for some minutes, less than the interval of syncs. Returns what they cost the shared cache.
-fn calls_of_some_minutes(fleet: &Fleet, fixture: &Fixture) -> Calls {
+/// Makes calls for two minutes, less than the interval of syncs and the shortest cool-down. Returns what they cost the
+/// shared cache.
+fn calls_of_two_minutes(fleet: &Fleet, fixture: &Fixture) -> Calls {
     fixture.eventually(Fixture::is_idle);
     let before = fleet.memory_store.calls();
-    for _ in 0..12 {
+    for _ in 0..9 {
         fixture.value();
         fixture.eventually(Fixture::is_idle);
         fleet.clock.advance(Duration::from_secs(15));
@@ -186,17 +187,17 @@ fn client_that_has_just_written_or_read_everything_does_not_sync_at_the_next_cal
     let fleet = fleet(|number| if number <= 2 { token(number) } else { quota_refusal() });
     let (one, other) = (fleet.join(), fleet.join());
     one.value();
-    assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after a new token");
+    assert_eq!(calls_of_two_minutes(&fleet, &one), Calls::default(), "after a new token");
     other.value();
-    assert_eq!(calls_of_some_minutes(&fleet, &other), Calls::default(), "after another process's token");
+    assert_eq!(calls_of_two_minutes(&fleet, &other), Calls::default(), "after another process's token");
 
     one.client.invalidate(&one.client.acquire().unwrap());
     one.eventually(|_| fleet.suspects() == 1);
     one.eventually(|one| one.value() == "token-2");
-    assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after a replacement");
+    assert_eq!(calls_of_two_minutes(&fleet, &one), Calls::default(), "after a replacement");
     one.client.invalidate(&one.client.acquire().unwrap());
     one.eventually(|_| fleet.suspects() == 2);
-    assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after a suspicion");
+    assert_eq!(calls_of_two_minutes(&fleet, &one), Calls::default(), "after a suspicion");
     one.client.0.accept(&one.client.acquire().unwrap());
     one.value();
 
@@ -205,18 +206,18 @@ fn client_that_has_just_written_or_read_everything_does_not_sync_at_the_next_cal
     one.client.invalidate(&one.client.acquire().unwrap());
     // On a busy machine the call can get the suspect token before the request is sent.
     one.eventually(|one| one.value() == "token-2" && fleet.requests() == 3);
-    assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after a replacement that the quota refused");
+    assert_eq!(calls_of_two_minutes(&fleet, &one), Calls::default(), "after a replacement that the quota refused");
     assert_eq!(fleet.requests(), 3);
 
     let accepted = one.client.acquire().unwrap();
     one.client.0.accept(&accepted);
     one.value();
     one.eventually(|_| fleet.suspects() == 1);
-    assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after a token that is trusted again");
+    assert_eq!(calls_of_two_minutes(&fleet, &one), Calls::default(), "after a token that is trusted again");
 
     fleet.memory_store.empty();
     sync(&one);
-    assert_eq!(calls_of_some_minutes(&fleet, &one), Calls::default(), "after everything was written again");
+    assert_eq!(calls_of_two_minutes(&fleet, &one), Calls::default(), "after everything was written again");
 }
 
 #[test]
@@ -228,12 +229,12 @@ fn client_whose_write_failed_does_not_sync_at_the_next_calls_after_it_was_made_u
     fleet.memory_store.break_down(false, false);
     fleet.clock.advance(MINUTE);
     fixture.eventually(|_| fleet.memory_store.entries("record").len() == 1);
-    assert_eq!(calls_of_some_minutes(&fleet, &fixture), Calls::default());
+    assert_eq!(calls_of_two_minutes(&fleet, &fixture), Calls::default());
 
     // The suspicion is written at once, and the clock of the replacement starts.
     fixture.client.invalidate(&fixture.client.acquire().unwrap());
     fixture.eventually(Fixture::is_idle);
     fixture.client.0.accept(&fixture.client.0.valid_token().unwrap().token());
     fixture.value();
-    assert_eq!(calls_of_some_minutes(&fleet, &fixture), Calls::default());
+    assert_eq!(calls_of_two_minutes(&fleet, &fixture), Calls::default());
 }
