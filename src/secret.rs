@@ -51,10 +51,11 @@ impl Redactor {
     /// Returns the string in one line as a person may see it, or [`HIDDEN`].
     pub fn clean(&self, string: &str) -> String {
         let text = &string[..string.floor_char_boundary(MAX_EXAMINED)];
-        if self.finds_secret_in(text) {
+        let mut cleaned = visible::text(text).trim().to_owned();
+        // What is shown is searched as well: characters that separate the parts of a secret can have become blanks.
+        if self.finds_secret_in(text) || (cleaned != text && self.finds_secret_in(&cleaned)) {
             return HIDDEN.into();
         }
-        let mut cleaned = visible::text(text).trim().to_owned();
         if cleaned.len() > MAX_LENGTH {
             cleaned.truncate(cleaned.floor_char_boundary(MAX_LENGTH));
             cleaned.push('…');

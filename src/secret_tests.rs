@@ -40,6 +40,15 @@ fn invisible_characters_do_not_hide_a_short_secret_or_the_name_of_a_token() {
 }
 
 #[test]
+fn control_characters_do_not_hide_base64_of_a_part_of_a_secret() {
+    let redactor = Redactor::new([&"S3cretOfTheClient".into()]);
+    for separator in ["\0", "\u{14}", "\u{14}\u{14}\u{14}\u{14}", "\u{85}", "\u{2028}", "\u{200b}"] {
+        let text = format!("error: UzNjcm{separator}V0T2ZUaG");
+        assert_eq!(redactor.clean(&text), HIDDEN, "{text:?}");
+    }
+}
+
+#[test]
 fn long_secret_is_found_although_the_server_shortens_it() {
     for length in [16, 24, 40, 300] {
         let secret: String = (0..length).map(|i: u32| char::from_digit(i * i % 1009 % 36, 36).unwrap()).collect();
