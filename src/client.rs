@@ -98,7 +98,13 @@ impl Client {
     ///
     /// [`Status::WouldBlock`]: crate::Status::WouldBlock
     pub fn acquire(&self) -> Result<Token, Error> {
-        self.0.serve_from_memory().map_or_else(|| self.acquire_slowly(), Ok)
+        self.held().map_or_else(|| self.acquire_slowly(), Ok)
+    }
+
+    /// Returns the held token if it can be served as it is. Takes no lock and makes no system call.
+    #[inline]
+    pub(crate) fn held(&self) -> Option<Token> {
+        self.0.serve_from_memory()
     }
 
     /// Apart from the way of nearly every call, which is to need few instructions.
@@ -147,7 +153,7 @@ impl Client {
     /// Starts the refresh that is due, or the one where no token is held, on the library's thread if that runs already:
     /// the first `acquire` starts it. So asynchronous callers can try this first, and wait where they have to.
     pub fn try_acquire(&self) -> Option<Token> {
-        self.0.serve_from_memory().or_else(|| self.0.look_without_waiting())
+        self.held().or_else(|| self.0.look_without_waiting())
     }
 
     /// Marks `token` as suspect, because an API rejected it as `invalid_token`. Returns whether it was held, and not

@@ -40,9 +40,15 @@ pub use exit::wait_at_exit;
 pub use fork::watch as watch_forks;
 
 /// Runs the body of one function. An error reaches the caller as an object and a status; so does a panic, because
-/// unwinding into C is undefined behaviour.
+/// unwinding into C is undefined behaviour. A thread that is cancelled meanwhile ends after it.
 fn guard(error: *mut *mut ErrorObject, work: impl FnOnce() -> Result<(), Error>) -> Status {
     let _uncancellable = Uncancellable::enter();
+    guard_without_blocking(error, work)
+}
+
+/// The same for a body that calls nothing that blocks.
+#[inline]
+fn guard_without_blocking(error: *mut *mut ErrorObject, work: impl FnOnce() -> Result<(), Error>) -> Status {
     // Unwind safe: state is changed as a whole or under a lock, and a poisoned lock is taken over.
     match catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked())) {
         Ok(()) => Status::Ok,

@@ -5,15 +5,24 @@ use std::sync::Arc;
 
 use libc::c_char;
 
+use super::cancellation::Uncancellable;
 use super::dpop_key::KeyObject;
 use super::error::ErrorObject;
-use super::{Out, guard, required};
+use super::{Out, guard_without_blocking, required};
 use crate::client::Client;
 use crate::error::Status;
 use crate::token::{Replica, Token};
 
 pub(super) fn into_raw(token: Token) -> *mut Replica {
     Arc::into_raw(token.into_replica()).cast_mut()
+}
+
+/// Apart from the way of nearly every call, which has a token and needs few instructions.
+#[cold]
+#[inline(never)]
+fn uncancellable<T>(work: impl FnOnce() -> T) -> T {
+    let _uncancellable = Uncancellable::enter();
+    work()
 }
 
 /// Takes another reference to the token behind a handle.
@@ -41,10 +50,11 @@ pub unsafe extern "C" fn tango_token_acquire(
     token: *mut *mut Replica,
     error: *mut *mut ErrorObject,
 ) -> Status {
-    guard(error, || {
+    guard_without_blocking(error, || {
         // SAFETY: the header's contract for out-parameters.
         let out = unsafe { Out::new(token, "token") }?;
-        out.give(into_raw(required(client, "client")?.acquire()?));
+        let client = required(client, "client")?;
+        out.give(into_raw(client.held().map_or_else(|| uncancellable(|| client.acquire()), Ok)?));
         Ok(())
     })
 }
@@ -60,10 +70,12 @@ pub unsafe extern "C" fn tango_token_try_acquire(
     token: *mut *mut Replica,
     error: *mut *mut ErrorObject,
 ) -> Status {
-    guard(error, || {
+    guard_without_blocking(error, || {
         // SAFETY: the header's contract for out-parameters.
         let out = unsafe { Out::new(token, "token") }?;
-        out.give(required(client, "client")?.try_acquire().map_or(ptr::null_mut(), into_raw));
+        let client = required(client, "client")?;
+        let token = client.held().or_else(|| uncancellable(|| client.try_acquire()));
+        out.give(token.map_or(ptr::null_mut(), into_raw));
         Ok(())
     })
 }
