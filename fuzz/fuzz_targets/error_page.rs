@@ -87,7 +87,10 @@ fn check_json(text: &str) {
         let has_control = text.contains(char::is_control);
         assert!(has_control || serde_json::from_str::<Value>(&repaired).ok() == Some(value));
     } else if let Some((value, true)) = read {
-        assert_eq!(read_json(&value.to_string()), Some((value, false)));
+        // A number can change in its last digit when it is printed, so both sides read what was printed.
+        let printed = value.to_string();
+        let reread = serde_json::from_str(&printed).expect("printed by the same crate");
+        assert_eq!(read_json(&printed), Some((reread, false)));
     }
 }
 
