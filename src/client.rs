@@ -254,3 +254,5 @@ impl fmt::Debug for Client {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::local::Local;

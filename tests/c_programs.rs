@@ -9,9 +9,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::programs::{EVERY_TOOL, Program, Source, Under};
+use support::programs::{Program, Source, Under, every_tool};
 use support::sandbox::Sandbox;
 use support::{fresh_directory, root, succeed};
+
+const ALONE_AND_VALGRIND: [Under; 2] = [Under::Nothing, Under::Valgrind];
 
 fn printed(output: &std::process::Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
@@ -19,7 +21,7 @@ fn printed(output: &std::process::Output) -> String {
 
 #[test]
 fn sixty_four_threads_on_an_empty_client_send_one_token_request() {
-    for under in EVERY_TOOL {
+    for &under in every_tool() {
         let sandbox = Sandbox::start(&["--latency-ms", "50"]);
         let output = Program::build("tests/c/threads.c", under).run(&sandbox);
         assert_eq!(printed(&output), "one token for all\n", "{under:?}");
@@ -29,7 +31,7 @@ fn sixty_four_threads_on_an_empty_client_send_one_token_request() {
 
 #[test]
 fn each_asynchronous_request_completes_once() {
-    for under in EVERY_TOOL {
+    for &under in every_tool() {
         let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
         let printed = Program::build("tests/c/async.c", under).run_at_gate(&sandbox);
         assert_eq!(printed, "each request completed once\n", "{under:?}");
@@ -40,7 +42,7 @@ fn each_asynchronous_request_completes_once() {
 #[test]
 fn bad_input_returns_a_status_and_a_message() {
     let sandbox = Sandbox::start(&[]);
-    for under in EVERY_TOOL {
+    for &under in every_tool() {
         let output = Program::build("tests/c/bad_input.c", under).run(&sandbox);
         assert_eq!(printed(&output), "every bad input is an invalid argument\n", "{under:?}");
     }
@@ -49,7 +51,7 @@ fn bad_input_returns_a_status_and_a_message() {
 
 #[test]
 fn clients_with_one_custom_cache_send_one_token_request() {
-    for under in EVERY_TOOL {
+    for &under in every_tool() {
         let sandbox = Sandbox::start(&[]);
         let output = Program::build("tests/c/cache_callbacks.c", under).run(&sandbox);
         assert_eq!(printed(&output), "one token through the custom cache\n", "{under:?}");
@@ -59,24 +61,28 @@ fn clients_with_one_custom_cache_send_one_token_request() {
 
 #[test]
 fn forked_children_work_while_threads_of_the_parent_use_the_library() {
-    // Runs alone: valgrind reports memory that a child leaves behind on purpose, and the allocator of gcc 12's
-    // sanitizers does not survive a fork beside busy threads (its spin lock stays held in the child).
-    let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
-    let output = Program::build("tests/c/fork.c", Under::Nothing).run(&sandbox);
-    assert_eq!(printed(&output), "every child worked\n");
+    // Not under gcc 12's sanitizers: their allocator does not survive a fork beside busy threads (its spin lock stays
+    // held in the child). That of scripts/sanitize.sh does.
+    for under in ALONE_AND_VALGRIND {
+        let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
+        let output = Program::build("tests/c/fork.c", under).leaving_memory().run(&sandbox);
+        assert_eq!(printed(&output), "every child worked\n", "{under:?}");
+    }
 }
 
 #[test]
 fn forked_child_with_the_process_id_of_its_parent_works() {
-    let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
-    let output = Program::build("tests/c/same_pid.c", Under::Nothing).run(&sandbox);
-    assert_eq!(printed(&output), "the child with its parent's process ID worked\n");
+    for under in ALONE_AND_VALGRIND {
+        let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
+        let output = Program::build("tests/c/same_pid.c", under).leaving_memory().run(&sandbox);
+        assert_eq!(printed(&output), "the child with its parent's process ID worked\n", "{under:?}");
+    }
 }
 
 #[test]
 fn keys_of_every_algorithm_are_written_read_and_sign_proofs() {
     let sandbox = Sandbox::start(&[]);
-    for under in EVERY_TOOL {
+    for &under in every_tool() {
         let lines = printed(&Program::build("tests/c/dpop.c", under).run(&sandbox));
         let algorithms: Vec<_> = lines.lines().map(|line| line.split(' ').next().unwrap()).collect();
         assert_eq!(algorithms, ["ES256", "ES384", "EdDSA", "RS256", "PS256"], "{under:?}");
@@ -85,14 +91,14 @@ fn keys_of_every_algorithm_are_written_read_and_sign_proofs() {
 
 #[test]
 fn examples_get_a_token() {
-    for under in EVERY_TOOL {
+    for &under in every_tool() {
         let sandbox = Sandbox::start(&[]);
         let acquire = Program::build("examples/c/acquire.c", under);
         let lines = String::from_utf8(acquire.run(&sandbox).stderr).unwrap();
         assert_eq!(lines.matches("Bearer token for raas.all, good for 86").count(), 2, "{under:?}: {lines}");
         assert_eq!(sandbox.token_requests(), 1, "{under:?}: the second is served from memory");
     }
-    for under in EVERY_TOOL {
+    for &under in every_tool() {
         let sandbox = Sandbox::start(&[]);
         let output = Program::build("examples/c/event_loop.c", under).run(&sandbox);
         assert!(printed(&output).starts_with("Bearer token, good for 86"), "{under:?}");
@@ -101,20 +107,24 @@ fn examples_get_a_token() {
 
 #[test]
 fn example_explains_a_wrong_password_without_showing_it() {
-    let sandbox = Sandbox::start(&[]);
-    let mut acquire = Program::build("examples/c/acquire.c", Under::Nothing).command(&sandbox);
-    let output = acquire.env("TANGO_PASSWORD", "not-this-one").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(said.contains("TANGO_STATUS_CREDENTIALS_REFUSED") && said.contains("request ID"), "{said}");
-    assert!(!said.contains("not-this-one"), "{said}");
+    for &under in every_tool() {
+        let sandbox = Sandbox::start(&[]);
+        let mut acquire = Program::build("examples/c/acquire.c", under).command(&sandbox);
+        let output = acquire.env("TANGO_PASSWORD", "not-this-one").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{under:?}: {said}");
+        assert!(said.contains("TANGO_STATUS_CREDENTIALS_REFUSED") && said.contains("request ID"), "{under:?}: {said}");
+        assert!(!said.contains("not-this-one"), "{under:?}: {said}");
+    }
 }
 
 #[test]
 fn client_has_no_thread_and_no_socket_before_its_first_token_and_one_thread_after() {
-    let sandbox = Sandbox::start(&[]);
-    let output = Program::build("tests/c/quiet.c", Under::Nothing).run(&sandbox);
-    assert_eq!(printed(&output), "client: 1 threads, 0 sockets\ntoken: 2 threads\n");
+    for &under in every_tool() {
+        let sandbox = Sandbox::start(&[]);
+        let output = Program::build("tests/c/quiet.c", under).run(&sandbox);
+        assert_eq!(printed(&output), "client: 1 threads, 0 sockets\ntoken: 2 threads\n", "{under:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::json;
-use support::programs::{EVERY_TOOL, Program, Source, Under, linked};
+use support::programs::{Program, Source, Under, every_tool, linked, runtime};
 use support::sandbox::Sandbox;
 use support::{fresh_directory, installed_prefix, root, succeed};
 
@@ -33,7 +33,7 @@ fn printed(output: &Output) -> String {
 /// Runs the check under all tools at the same time, because it mostly waits.
 fn under_every_tool(check: impl Fn(Under) + Sync) {
     std::thread::scope(|scope| {
-        for under in EVERY_TOOL {
+        for &under in every_tool() {
             let check = &check;
             scope.spawn(move || check(under));
         }
@@ -389,6 +389,7 @@ fn examples_call_the_api() {
     let mut configure = Command::new("cmake");
     configure.arg("-S").arg(root().join("examples/cpp")).arg("-B").arg(&build);
     configure.arg(format!("-DCMAKE_PREFIX_PATH={}", installed_prefix().display()));
+    configure.arg(format!("-DCMAKE_EXE_LINKER_FLAGS={}", runtime().join(" ")));
     succeed(configure.arg(format!("-DCMAKE_CXX_FLAGS={}", STRICT.join(" "))));
     succeed(Command::new("cmake").arg("--build").arg(&build));
 

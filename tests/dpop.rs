@@ -10,7 +10,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 use support::api::Caller;
-use support::programs::{EVERY_TOOL, Program, Under};
+use support::programs::{Program, Under, every_tool};
 use support::root;
 use support::sandbox::Sandbox;
 use tango_token::{Client, DpopMode, Status, Verdict};
@@ -139,7 +139,7 @@ fn calls_on_eight_threads_succeed_while_nonces_rotate() {
 
 #[test]
 fn headers_in_c_follow_the_responses() {
-    for under in EVERY_TOOL {
+    for &under in every_tool() {
         let sandbox = Sandbox::start(&["--dpop", "strict"]);
         let output = Program::build("tests/c/authorize.c", under).run(&sandbox);
         assert_eq!(String::from_utf8_lossy(&output.stdout), "the headers follow the responses\n", "{under:?}");

@@ -6,8 +6,9 @@ mod support;
 use std::io::Read;
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
+use std::sync::OnceLock;
 
-use support::programs::{EVERY_TOOL, Program, Source, Under};
+use support::programs::{Program, Source, Under, every_tool};
 use support::sandbox::Sandbox;
 use support::{fresh_directory, hostile_calls, installed_prefix, root, succeed};
 
@@ -19,12 +20,13 @@ fn printed(output: &std::process::Output) -> String {
 
 #[test]
 fn every_function_refuses_every_wrong_argument() {
+    static INCLUDE: OnceLock<String> = OnceLock::new();
     let directory = fresh_directory("hostile-calls");
     let json = std::fs::read_to_string(root().join("include/tango_token.json")).unwrap();
     let calls = hostile_calls::source(&serde_json::from_str(&json).unwrap());
     std::fs::write(directory.join("hostile_calls.h"), calls).unwrap();
-    let include: &'static str = Box::leak(format!("-I{}", directory.display()).into_boxed_str());
-    for under in EVERY_TOOL {
+    let include = INCLUDE.get_or_init(|| format!("-I{}", directory.display()));
+    for &under in every_tool() {
         let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
         let program = Source::new("tests/c/hostile_arguments.c").options(&["-D_DEFAULT_SOURCE", include]).build(under);
         let line = printed(&program.run(&sandbox));
@@ -49,13 +51,13 @@ const SLOW: &[&str] = &["--quota-window-seconds", "0", "--latency-ms", "300"];
 #[test]
 fn callbacks_may_free_their_objects_and_call_again() {
     let line = "10 rounds of callbacks that free and call again, none hung";
-    succeeds("callbacks", &EVERY_TOOL, WITHOUT_LIMIT, line);
+    succeeds("callbacks", every_tool(), WITHOUT_LIMIT, line);
 }
 
 #[test]
 fn requests_cancelled_by_many_threads_at_once_complete_once() {
     let line = "4000 requests cancelled by 8 threads at once, each completed once";
-    succeeds("cancel", &EVERY_TOOL, WITHOUT_LIMIT, line);
+    succeeds("cancel", every_tool(), WITHOUT_LIMIT, line);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod dpop;
 mod fortnight;
 mod held_up;
 mod leases;
+pub(crate) mod local;
 mod memory_store;
 mod modes;
 mod outages;

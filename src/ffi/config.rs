@@ -34,7 +34,7 @@ pub unsafe extern "C" fn tango_config_load_env(config: Option<&mut Config>, erro
     guard(error, || required(config, "config")?.load_env())
 }
 
-mod setters;
+pub(super) mod setters;
 
 /// Sets an option to a string.
 ///

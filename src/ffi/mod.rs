@@ -149,3 +149,6 @@ impl<T> Out<T> {
         unsafe { self.0.write(object) };
     }
 }
+
+#[cfg(test)]
+mod tests;

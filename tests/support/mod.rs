@@ -22,10 +22,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// Installs this checkout once, with the command that users call, and returns the prefix.
+/// Installs this checkout once, with the command that users call, and returns the prefix. `INSTALLED_PREFIX` names
+/// another installation, such as that of an instrumented library.
 pub fn installed_prefix() -> &'static Path {
     static PREFIX: OnceLock<PathBuf> = OnceLock::new();
     PREFIX.get_or_init(|| {
+        if let Some(prefix) = std::env::var_os("INSTALLED_PREFIX") {
+            return prefix.into();
+        }
         let prefix = scratch().join("prefix");
         succeed(Command::new("make").arg("install").arg(format!("PREFIX={}", prefix.display())).current_dir(root()));
         prefix

@@ -1,5 +1,8 @@
 //! Builds C and C++ programs with the installed headers and library, and runs them alone and under tools that find
 //! memory errors.
+//!
+//! `scripts/sanitize.sh` runs the same tests with a library that rustc has instrumented for a sanitizer. Programs are
+//! then compiled for that sanitizer, and run under nothing else.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -16,11 +19,39 @@ use super::{installed_prefix, root, scratch, succeed};
 pub enum Under {
     Nothing,
     Valgrind,
-    /// gcc's address, leak and undefined-behaviour sanitizers.
+    /// gcc's address, leak and undefined-behaviour sanitizers. They see the program, not the library.
     Sanitizers,
 }
 
-pub const EVERY_TOOL: [Under; 3] = [Under::Nothing, Under::Valgrind, Under::Sanitizers];
+/// Returns the tools that a program is tested under.
+pub fn every_tool() -> &'static [Under] {
+    match instrumentation() {
+        None => &[Under::Nothing, Under::Valgrind, Under::Sanitizers],
+        Some(_) => &[Under::Nothing],
+    }
+}
+
+/// The sanitizer that the installed library is built for.
+pub struct Instrumentation {
+    /// The option that compiles a program for it.
+    option: &'static str,
+    /// rustc's static library of the sanitizer's run-time functions, which the executable has to contain.
+    runtime: String,
+}
+
+/// Returns the sanitizer that the installed library is built for, which `SANITIZER` names; usually none.
+pub fn instrumentation() -> Option<&'static Instrumentation> {
+    static INSTRUMENTATION: OnceLock<Option<Instrumentation>> = OnceLock::new();
+    let read = || {
+        let option = match std::env::var("SANITIZER").ok()?.as_str() {
+            "address" => "-fsanitize=address",
+            "thread" => "-fsanitize=thread",
+            other => panic!("SANITIZER is {other}"),
+        };
+        Some(Instrumentation { option, runtime: std::env::var("SANITIZER_RUNTIME").expect("it belongs to SANITIZER") })
+    };
+    INSTRUMENTATION.get_or_init(read).as_ref()
+}
 
 /// All warnings are errors.
 const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-pedantic", "-Werror"];
@@ -76,28 +107,44 @@ impl Source {
     /// Builds the program, once in each test process for each set of options: a file that another test runs cannot be
     /// written.
     pub fn build(&self, under: Under) -> Program {
-        let ways = [&self.options[..], &self.libraries, debugging(under)].concat().concat();
+        let under = if instrumentation().is_some() { Under::Nothing } else { under };
+        let ways = [&self.options[..], &self.libraries, &debugging(under)].concat().concat();
         let name = format!("{}-{}-{}{ways}", self.file, self.compiler, self.standard);
         let executable = scratch().join(name.replace(['/', '.', ',', '='], "-"));
         once(&executable, || {
-            succeed(self.compile(under).arg("-o").arg(&executable).args(linked()).args(&self.libraries));
+            let object = executable.with_extension("o");
+            succeed(self.compile(under).arg("-c").arg("-o").arg(&object));
+            let mut link = Command::new(self.compiler);
+            link.args(if instrumentation().is_some() { Vec::new() } else { debugging(under) });
+            succeed(link.arg("-o").arg(&executable).arg(&object).args(linked()).args(&self.libraries));
         });
-        Program { executable, under }
+        Program { executable, under, leaves_memory: false }
     }
 }
 
 /// Options that let a tool report line numbers. Valgrind runs the same executable that runs alone.
-fn debugging(under: Under) -> &'static [&'static str] {
-    match under {
-        Under::Sanitizers => &["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover"],
-        Under::Nothing | Under::Valgrind => &["-g"],
+fn debugging(under: Under) -> Vec<&'static str> {
+    match (instrumentation(), under) {
+        (Some(sanitizer), _) => vec!["-g", sanitizer.option],
+        (None, Under::Sanitizers) => vec!["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover"],
+        (None, Under::Nothing | Under::Valgrind) => vec!["-g"],
     }
 }
 
 /// Linker options, which come after all objects.
 pub fn linked() -> Vec<String> {
     let library = installed_prefix().join("lib").display().to_string();
-    vec![format!("-L{library}"), "-ltango_token".into(), "-pthread".into(), format!("-Wl,-rpath,{library}")]
+    let mut options = vec![format!("-L{library}"), "-ltango_token".into(), "-pthread".into()];
+    options.push(format!("-Wl,-rpath,{library}"));
+    options.extend(runtime());
+    options
+}
+
+/// Linker options that put the run-time functions of rustc's sanitizer into a program, and let its libraries find them.
+/// The compiler's own are for its own libraries: a program can have one set only.
+pub fn runtime() -> Vec<String> {
+    let Some(Instrumentation { runtime, .. }) = instrumentation() else { return Vec::new() };
+    vec![format!("-Wl,--export-dynamic,--whole-archive,{runtime},--no-whole-archive"), "-lm".into(), "-ldl".into()]
 }
 
 /// Does the work for a file once. Other threads that need the file wait until it is done.
@@ -110,6 +157,7 @@ fn once(file: &Path, work: impl FnOnce()) {
 pub struct Program {
     executable: PathBuf,
     under: Under,
+    leaves_memory: bool,
 }
 
 impl Program {
@@ -125,7 +173,12 @@ impl Program {
 
     /// A program that the test built itself.
     pub fn of(executable: PathBuf) -> Self {
-        Self { executable, under: Under::Nothing }
+        Self { executable, under: Under::Nothing, leaves_memory: false }
+    }
+
+    /// Allows that memory is left behind, as a forked child leaves what belongs to threads of its parent.
+    pub fn leaving_memory(self) -> Self {
+        Self { leaves_memory: true, ..self }
     }
 
     /// Returns the command that runs the program, with the sandbox's TANGO_* variables and no others.
@@ -134,7 +187,8 @@ impl Program {
             Under::Nothing | Under::Sanitizers => Command::new(&self.executable),
             Under::Valgrind => {
                 let mut valgrind = Command::new("valgrind");
-                valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--num-callers=30"]);
+                valgrind.args(["--quiet", "--error-exitcode=99", "--num-callers=30"]);
+                valgrind.arg(if self.leaves_memory { "--leak-check=no" } else { "--leak-check=full" });
                 // Without "possibly lost": valgrind counts memory as that if all pointers to it lead to its middle, as
                 // to the reference-counted objects of the library's thread, which runs until the process ends.
                 valgrind.args(["--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect"]);
@@ -142,6 +196,10 @@ impl Program {
                 valgrind
             }
         };
+        if self.leaves_memory {
+            let options = std::env::var("LSAN_OPTIONS").unwrap_or_default();
+            command.env("LSAN_OPTIONS", format!("{options}:detect_leaks=0"));
+        }
         sandbox.configure(&mut command);
         command
     }
