@@ -50,6 +50,8 @@ if [ "$sanitizer" = thread ]; then
         client_has_no_thread
         # It closes the files that the sanitizer has open.
         program_closed_descriptors
+        # It replaces `operator delete`, of which gcc 12 then warns wherever the sanitizer keeps it from being inlined.
+        cached_acquire_allocates_nothing
     )
 fi
 
