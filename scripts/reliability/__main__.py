@@ -87,7 +87,7 @@ def run_faults(form: str, names: list[str]) -> str | None:
             say(f"== {fault.file.stem}: {fault.fault}\n   {fault.check}")
             copy.apply(fault)
             log = results.DIRECTORY / form / f"{fault.file.stem}.log"
-            ran = results.run(fault.check, log, LIMIT_SECONDS[form], copy.directory)
+            ran = results.run(fault.check, log, LIMIT_SECONDS[form], copy.directory, fault.settings)
             problem = faults.is_found(fault, ran.status, ran.log)
             missed += problem is not None
             outcome = "NOT FOUND" if problem else "found"

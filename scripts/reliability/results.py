@@ -34,7 +34,9 @@ class Result:
     commit: str
 
 
-def run(command: str, log: Path, limit_seconds: float, directory: Path | None = None) -> Run:
+def run(
+    command: str, log: Path, limit_seconds: float, directory: Path | None = None, settings: dict[str, str] | None = None
+) -> Run:
     """Runs a command by bash. Its stdout stays in `log`, and its stderr is appended there at the end.
 
     Both go to files, because a process that it leaves behind would keep a pipe open.
@@ -42,7 +44,7 @@ def run(command: str, log: Path, limit_seconds: float, directory: Path | None = 
     log.parent.mkdir(parents=True, exist_ok=True)
     errors = log.with_suffix(".stderr")
     environment = {name: value for name, value in os.environ.items() if not directory or name != "CARGO_TARGET_DIR"}
-    environment |= {"CARGO_INCREMENTAL": "0"}
+    environment |= {"CARGO_INCREMENTAL": "0"} | (settings or {})
     start = time.monotonic()
     with log.open("wb") as stdout, errors.open("wb") as stderr:
         # A session of its own, so that all of it can be killed.
