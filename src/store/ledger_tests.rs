@@ -100,6 +100,16 @@ fn text_of_a_ledger_that_contains_a_secret_is_not_shown() {
 }
 
 #[test]
+fn empty_string_of_a_server_in_a_ledger_counts_as_missing() {
+    let (clock, bytes) = written(|file, _| {
+        let empty = ServerResponse { request_id: Some(String::new()), ..ServerResponse::default() };
+        file.failure = Some(Error::new(Status::ServerError, "it failed").with_response(empty));
+    });
+    let failure = read_by("me", &clock, &bytes).unwrap().failure.unwrap();
+    assert_eq!((failure.message(), failure.request_id()), ("it failed", None));
+}
+
+#[test]
 fn other_bytes_count_as_missing_and_invalid_fields_are_ignored() {
     let clock = ManualClock::new();
     for bytes in [&b""[..], b"{", b"[]", b"{}", br#"{"format":0}"#, b"\xff\xfe"] {

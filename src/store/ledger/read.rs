@@ -116,14 +116,15 @@ fn hashes(value: Option<&Value>) -> Vec<TokenHash> {
 /// them.
 fn error(fields: &Map<String, Value>, redactor: &Redactor) -> Option<Error> {
     let string = |name: &str| Some(redactor.clean(fields.get(name)?.as_str()?));
+    let from_server = |name: &str| string(name).filter(|string| !string.is_empty());
     let status = Status::from_number(fields.get("status")?.as_i64()?.try_into().ok()?)?;
     Some(Error::new(status, string("message")?).with_response(ServerResponse {
         http_status: fields.get("http_status").and_then(Value::as_u64).and_then(|number| number.try_into().ok()),
-        oauth_error: string("oauth_error"),
-        oauth_error_description: string("oauth_error_description"),
-        i18n_key: string("i18n_key"),
-        server_message: string("server_message"),
-        request_id: string("request_id"),
+        oauth_error: from_server("oauth_error"),
+        oauth_error_description: from_server("oauth_error_description"),
+        i18n_key: from_server("i18n_key"),
+        server_message: from_server("server_message"),
+        request_id: from_server("request_id"),
     }))
 }
 
