@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Tests the Go binding: format, vet, staticcheck, and its tests with the race detector and without cgo.
 #
+#     scripts/test-go.sh [OPTION OF GO TEST...]
+#
+# Options, such as `-run Leak`, select tests, which run without cgo, and nothing else is checked.
+#
 # TANGO_TOKEN_LIBRARY and TANGO_SANDBOX can name a library and a sandbox; those that they do not name are built here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,6 +26,10 @@ formatted() {
 in_example() { (cd ../../examples/go && "$@"); }
 
 cd bindings/go
+if [ $# -gt 0 ]; then
+    env CGO_ENABLED=0 go test -count=1 "$@" ./...
+    exit
+fi
 step "Go: format"
 formatted
 step "Go: modules"

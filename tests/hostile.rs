@@ -115,6 +115,23 @@ fn library_is_loaded_by_many_threads_and_twice_and_used_after_dlclose() {
 }
 
 #[test]
+fn copy_linked_statically_and_two_shared_ones_are_used_at_once_and_in_children() {
+    let directory = fresh_directory("hostile-copies");
+    let (library, copy) = (installed_prefix().join("lib/libtango_token.so"), directory.join("copy.so"));
+    std::fs::copy(&library, &copy).unwrap();
+    let libraries = installed_prefix().join("lib");
+    let executable = directory.join("copies");
+    let mut compile = Source::new("tests/c/hostile_copies.c").compile(Under::Nothing);
+    compile.arg("-o").arg(&executable).arg(libraries.join("libtango_token.a"));
+    succeed(compile.args(["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"]));
+    let sandbox = Sandbox::start(WITHOUT_LIMIT);
+    let output = succeed(Program::of(executable).command(&sandbox).arg(library).arg(copy).arg("40"));
+    let line = "3 copies were used at once, and no child of 40 hung";
+    assert_eq!(printed(&output), format!("{line}\n"));
+    println!("Figure: {line}");
+}
+
+#[test]
 fn process_ends_in_every_way_while_a_request_is_in_flight() {
     let program = Program::build("tests/c/hostile_exit.c", Under::Nothing);
     let ways = [

@@ -14,6 +14,13 @@ import (
 // TestMain runs all tests against the real library and real sandboxes. The environment variables are those of one
 // sandbox, for the examples, which read them as programs do. At the end, no object of the library may be left.
 func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		if err := useInChild(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	server, err := sandbox.Start("--quota-window-seconds", "0")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

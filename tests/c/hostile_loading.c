@@ -2,22 +2,9 @@
  *
  *     hostile_loading LIBRARY COPY */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <pthread.h>
-#include <stdatomic.h>
 
-#include "check.h"
-
-#define FUNCTIONS(X)                                                                                                   \
-    X(tango_config_new) X(tango_config_load_env) X(tango_config_free) X(tango_client_new) X(tango_client_free)         \
-    X(tango_token_acquire) X(tango_token_free) X(tango_log_set_callback) X(tango_token_value)
-
-struct library {
-#define FIELD(name) __typeof__(name) *name;
-    FUNCTIONS(FIELD)
-    void *handle;
-    atomic_int lines;
-};
+#include "functions.h"
 
 enum { THREADS = 8 };
 
@@ -29,23 +16,7 @@ static void load(struct library *library, const char *path)
     if (library->handle == NULL)
         fprintf(stderr, "%s\n", dlerror());
     CHECK(library->handle != NULL);
-#define FIND(name) *(void **)&library->name = dlsym(library->handle, #name);
-    FUNCTIONS(FIND)
-    CHECK(library->tango_token_value != NULL);
-}
-
-static void get_token(struct library *library)
-{
-    tango_config *config = library->tango_config_new();
-    tango_client *client = NULL;
-    tango_token *token = NULL;
-    CHECK(library->tango_config_load_env(config, NULL) == TANGO_STATUS_OK);
-    CHECK(library->tango_client_new(config, &client, NULL) == TANGO_STATUS_OK);
-    CHECK(library->tango_token_acquire(client, &token, NULL) == TANGO_STATUS_OK);
-    CHECK(strlen(library->tango_token_value(token)) > 0);
-    library->tango_token_free(token);
-    library->tango_client_free(client);
-    library->tango_config_free(config);
+    find_functions(library);
 }
 
 static void *load_and_use(void *path)
@@ -53,10 +24,10 @@ static void *load_and_use(void *path)
     struct library library = {0};
     pthread_barrier_wait(&ready);
     load(&library, path);
-    get_token(&library);
+    get_token_of(&library);
     CHECK(dlclose(library.handle) == 0);
     /* Its threads run its code, so it stays. */
-    get_token(&library);
+    get_token_of(&library);
     return NULL;
 }
 
@@ -75,7 +46,7 @@ static void two_copies(const char *path, const char *copy)
     for (int i = 0; i < 2; i++)
         CHECK(both[i].tango_log_set_callback(TANGO_LOG_LEVEL_DEBUG, logged, &both[i].lines, NULL) == TANGO_STATUS_OK);
     for (int i = 0; i < 2; i++)
-        get_token(&both[i]);
+        get_token_of(&both[i]);
     for (int i = 0; i < 2; i++) {
         CHECK(both[i].tango_log_set_callback(TANGO_LOG_LEVEL_DEBUG, NULL, NULL, NULL) == TANGO_STATUS_OK);
         CHECK(both[i].lines > 0);
