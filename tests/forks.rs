@@ -99,6 +99,22 @@ fn no_child_hangs_that_was_forked_while_redis_is_the_cache() {
     });
 }
 
+/// Not only those that a child would wait for today: none at all.
+#[test]
+fn no_child_inherits_a_lock_that_is_held() {
+    let directory = fresh_directory("forks-locks");
+    let redis = Redis::start_with_tls_and_a_user("forks-locks:");
+    let file = vec![("TANGO_CACHE", format!("file:{}", directory.display()))];
+    for variables in [file, redis.variables("forks-locks:")] {
+        let children = many(500);
+        let mut command = program("tests/c/fork_locks.c").command(&sandbox());
+        command.arg(children.to_string()).env("TANGO_DPOP", "required").envs(variables);
+        let printed = String::from_utf8(succeed(&mut command).stdout).unwrap();
+        assert!(printed.starts_with(&format!("{children} children inherited none of ")), "{printed}");
+        eprintln!("locks: {printed}");
+    }
+}
+
 #[test]
 fn child_that_was_forked_in_a_callback_works() {
     let output = succeed(program("tests/c/fork_callbacks.c").command(&sandbox()).arg(many(100).to_string()));

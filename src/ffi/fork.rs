@@ -94,7 +94,7 @@ fn hold_at_thread_end() {
         section::at_thread_end(|| set_round(1));
     }
     // aws-lc creates its key with the first random number. Later, another library could have freed one that precedes.
-    section::draw();
+    section::initialize();
 }
 
 /// Lets `at_thread_end` run with this number, in the next round if the thread is ending.

@@ -12,7 +12,8 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use aws_lc_rs::rand;
+use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, TlsProtocolId, TlsRecordSealingKey, UnboundKey};
+use aws_lc_rs::{hmac, rand};
 
 use super::gate::{DEPTH, GATE};
 use super::id::ProcessId;
@@ -96,11 +97,20 @@ pub(crate) fn release() {
     IS_ARRANGED.set(false);
 }
 
-/// Draws a random number, so that what the generator does once is done.
-pub(crate) fn draw() {
+/// Lets aws-lc do what it does once in a process: for the generator, and for algorithms that are later used outside of
+/// sections. A failure is found by those that need them.
+pub(crate) fn initialize() {
     if let Ok(_section) = enter() {
-        // A failure is found by those that need random numbers.
         let _ = rand::fill(&mut [0; 8]);
+        let key = [0; 32];
+        // HMAC initializes all digests.
+        let _ = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), &[]);
+        for algorithm in [&AES_128_GCM, &AES_256_GCM] {
+            let key = &key[..algorithm.key_len()];
+            let _ = UnboundKey::new(algorithm, key);
+            let _ = TlsRecordSealingKey::new(algorithm, TlsProtocolId::TLS12, key);
+            let _ = TlsRecordSealingKey::new(algorithm, TlsProtocolId::TLS13, key);
+        }
     }
 }
 
