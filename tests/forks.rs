@@ -106,8 +106,8 @@ fn no_child_inherits_a_lock_that_is_held() {
     let redis = Redis::start_with_tls_and_a_user("forks-locks:");
     let file = vec![("TANGO_CACHE", format!("file:{}", directory.display()))];
     for variables in [file, redis.variables("forks-locks:")] {
-        let children = many(500);
-        let mut command = program("tests/c/fork_locks.c").command(&sandbox());
+        let (children, sandbox) = (many(500), sandbox());
+        let mut command = program("tests/c/fork_locks.c").command(&sandbox);
         command.arg(children.to_string()).env("TANGO_DPOP", "required").envs(variables);
         let printed = String::from_utf8(succeed(&mut command).stdout).unwrap();
         assert!(printed.starts_with(&format!("{children} children inherited none of ")), "{printed}");

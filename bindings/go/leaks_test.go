@@ -77,7 +77,7 @@ func leakKinds(t *testing.T) map[string]func() error {
 	token, url, all := acquire(t, client), config.APIURL+"/accounts", context.Background()
 	key, err := tangotoken.GenerateKey(tangotoken.AlgorithmES256)
 	check(t, err)
-	answered, err := bound.Authorize(all, "GET", url)
+	authorization, err := bound.Authorize(all, "GET", url)
 	check(t, err)
 	cancelled, cancel := context.WithCancel(all)
 	cancel()
@@ -94,7 +94,7 @@ func leakKinds(t *testing.T) map[string]func() error {
 		"token":     func() error { _ = fmt.Sprint(token, token.ExpiresIn(), token.Scope()); return nil },
 		"authorize": func() error { _, err := client.Authorize(all, "GET", url); return err },
 		"bound":     func() error { _, err := bound.Authorize(all, "GET", url); return err },
-		"observe":   func() error { _, err := bound.Observe(answered, 200, header); return err },
+		"observe":   func() error { _, err := bound.Observe(authorization, 200, header); return err },
 		"proof":     func() error { _, err := key.Proof("GET", url, "token", "nonce"); return err },
 		"key":       func() error { _ = key.PublicJWK() + key.Thumbprint(); return nil },
 		"error": func() error {

@@ -1,95 +1,11 @@
 /* Records the locks of pthread that this library and its cryptography hold, and creates children while threads do all
- * kinds of work. No child may inherit a lock that is held, or a pthread_once whose function is running. Both last longer
- * here, so that a fork does not miss them.
+ * kinds of work. No child may inherit a lock that is held, or a pthread_once whose function is running.
  *
  *     fork_locks CHILDREN */
-#include <dlfcn.h>
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "children.h"
+#include "locks.h"
 
-enum { SLOTS = 256, THREADS_OF_EACH = 2 };
-
-/* The locks that are held: which, by which thread, and from where it was taken. */
-static struct {
-    _Atomic(void *) lock;
-    pthread_t thread;
-    void *caller;
-} held[SLOTS];
-static atomic_long taken;
-static __thread void (*once_function)(void);
-static __thread pthread_once_t *running_once;
-
-static void note_lock(void *lock, void *caller)
-{
-    void *nothing;
-    taken++;
-    for (int i = 0; i < SLOTS; i++) {
-        nothing = NULL;
-        if (atomic_compare_exchange_strong(&held[i].lock, &nothing, lock)) {
-            held[i].thread = pthread_self();
-            held[i].caller = caller;
-            break;
-        }
-    }
-    sched_yield();
-}
-
-static void note_unlock(void *lock)
-{
-    for (int i = 0; i < SLOTS; i++)
-        if (held[i].lock == lock && pthread_equal(held[i].thread, pthread_self())) {
-            held[i].lock = NULL;
-            break;
-        }
-}
-
-#define REAL(name)                                                                                                     \
-    static __typeof__(name) *real;                                                                                     \
-    if (real == NULL)                                                                                                  \
-        *(void **)&real = dlsym(RTLD_NEXT, #name);
-
-/* In the place of the C library's, for everything that calls them but itself. */
-#define LOCK(name, type)                                                                                               \
-    int name(type *lock)                                                                                               \
-    {                                                                                                                  \
-        REAL(name)                                                                                                     \
-        int result = real(lock);                                                                                       \
-        note_lock(lock, __builtin_return_address(0));                                                                  \
-        return result;                                                                                                 \
-    }
-#define UNLOCK(name, type)                                                                                             \
-    int name(type *lock)                                                                                               \
-    {                                                                                                                  \
-        REAL(name)                                                                                                     \
-        note_unlock(lock);                                                                                             \
-        return real(lock);                                                                                             \
-    }
-LOCK(pthread_mutex_lock, pthread_mutex_t)
-UNLOCK(pthread_mutex_unlock, pthread_mutex_t)
-LOCK(pthread_rwlock_rdlock, pthread_rwlock_t)
-LOCK(pthread_rwlock_wrlock, pthread_rwlock_t)
-UNLOCK(pthread_rwlock_unlock, pthread_rwlock_t)
-
-static void run_slowly(void)
-{
-    void (*function)(void) = once_function;
-    pthread_once_t *once = running_once;
-    note_lock(once, *(void **)&function);
-    usleep(5000);
-    function();
-    note_unlock(once);
-}
-
-/* That it is called is no matter, once its function has run. */
-int pthread_once(pthread_once_t *once, void (*function)(void))
-{
-    REAL(pthread_once)
-    running_once = once;
-    once_function = function;
-    return real(once, run_slowly);
-}
+enum { THREADS_OF_EACH = 2 };
 
 static atomic_int stop;
 static tango_client *client;
@@ -160,20 +76,6 @@ static void *keep_busy(void *number)
     return NULL;
 }
 
-static int inherited_locks(void)
-{
-    int count = 0;
-    for (int i = 0; i < SLOTS; i++)
-        if (held[i].lock != NULL) {
-            Dl_info in = {0};
-            dladdr(held[i].caller, &in);
-            fprintf(stderr, "a lock is held that was taken at %s + %#tx\n", in.dli_fname,
-                    (char *)held[i].caller - (char *)in.dli_fbase);
-            count++;
-        }
-    return count;
-}
-
 int main(int argc, char **argv)
 {
     CHECK(argc == 2);
@@ -185,7 +87,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < children; i++) {
         pid_t child = create_child("fork");
         if (child == 0)
-            _exit(inherited_locks() != 0);
+            _exit(inherited_locks("libtango_token") != 0);
         CHECK(!has_hung(child));
         usleep((useconds_t)(i * 37 % 1500));
     }

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.programs import run
-from support.sandbox import Sandbox
+from support.sandbox import ROOT, Sandbox
 
 # Newer Pythons warn about a fork in a program with threads, which is what these tests do.
 QUIET = ("-W", "ignore::DeprecationWarning")
@@ -103,6 +103,16 @@ main()
 )
 
 
+@pytest.fixture(scope="module")
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A library that ends each child that inherits a lock held by this package: a few in thousands would hang."""
+    library = tmp_path_factory.mktemp("recorder") / "locks.so"
+    source = ROOT / "tests/c/preload_locks.c"
+    command: list[str | Path] = [os.environ.get("CC", "cc"), "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"]
+    subprocess.run(command, check=True)
+    return str(library)
+
+
 @contextmanager
 def redis(directory: Path) -> Iterator[str]:
     """A Redis server that keeps nothing. Yields its URL."""
@@ -153,6 +163,12 @@ def test_children_forked_while_a_directory_is_the_cache_work(sandbox: Sandbox, t
 def test_children_forked_while_redis_is_the_cache_work(sandbox: Sandbox, tmp_path: Path) -> None:
     with redis(tmp_path) as url:
         create_children(sandbox, "fetch authorize", 50, TANGO_CACHE=url)
+
+
+@pytest.mark.parametrize("work", ["prove sign generate", "fetch authorize"])
+def test_children_inherit_no_lock_that_is_held(work: str, recorder: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    variables = {"TANGO_DPOP": "required", "TANGO_CACHE": f"file:{tmp_path}/cache", "LD_PRELOAD": recorder}
+    create_children(sandbox, work, 100, **variables)
 
 
 def test_workers_of_multiprocessing_that_are_forked_during_calls_work(sandbox: Sandbox) -> None:
