@@ -138,7 +138,7 @@ func checkDoesNotGrow(t *testing.T, calls, rounds int, work func() error) {
 			return
 		}
 	}
-	t.Errorf("%d calls leaked: %+v", calls, least)
+	t.Fatalf("%d calls leaked: %+v", calls, least)
 }
 
 func TestCallsLeakNothing(t *testing.T) {
