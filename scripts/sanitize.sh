@@ -4,8 +4,8 @@
 #
 #     scripts/sanitize.sh address|thread [--short]
 #
-# `address` finds accesses to freed or foreign memory, and leaks; `thread` finds data races. --short, for CI, leaves out
-# what the other tests repeat.
+# `address` finds accesses to freed or foreign memory, and leaks; `thread` finds data races. --short, for CI, runs the
+# hostile programs, those in C, and the unit tests of pointers, locks and atomics.
 #
 # The tests themselves compile the programs for the same sanitizer (tests/support/programs.rs). aws-lc is instrumented
 # as well, except for its assembly.
@@ -25,9 +25,14 @@ readonly built=$target/sanitize-$sanitizer
 readonly reports=$built/reports
 readonly prefix=$built/prefix
 
-# The test targets with C and C++ programs, and of `conformance` the cases in these two languages.
-targets=(c_programs cpp_programs error_table hostile threads dpop)
-[ "$form" = --short ] || targets+=(conformance)
+# The test targets with C and C++ programs, and of `conformance` the cases in these two languages. All unit tests, or
+# those whose names contain one of these.
+targets=(c_programs cpp_programs error_table hostile threads dpop conformance)
+unit_tests=()
+if [ "$form" = --short ]; then
+    targets=(c_programs hostile threads)
+    unit_tests=(ffi:: process:: single_flight:: token::)
+fi
 
 # Names of tests that are left out.
 skipped=(
@@ -144,7 +149,7 @@ export TSAN_OPTIONS=$common:halt_on_error=0:second_deadlock_stack=1:die_after_fo
 
 passed=0
 step "unit tests"
-run tango_token
+run tango_token "${unit_tests[@]}"
 unit=$passed
 passed=0
 for name in "${targets[@]}"; do
