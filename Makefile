@@ -32,7 +32,7 @@ help:
 	@echo 'make                  builds the library and the sandbox, as released'
 	@echo 'make demo             builds both and shows them at work: a local server, a token, an API call'
 	@echo 'make test             runs every test; installs what it needs (Debian, as root) or names it'
-	@echo 'make test-core        the core and the sandbox; needs Rust and a C compiler'
+	@echo 'make test-core        the core and the sandbox'
 	@echo 'make test-c           C and C++ programs, valgrind, sanitizers, the installed files'
 	@echo 'make test-fleet       processes that share a directory or Redis'
 	@echo 'make test-interop     third-party authorization servers and proof verifiers'

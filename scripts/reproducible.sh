@@ -4,7 +4,7 @@
 # network, and compares the files byte for byte with those that `make` built here.
 #
 #     scripts/reproducible.sh            both builds: minutes
-#     scripts/reproducible.sh --paths    only looks into the files built here for paths of this machine: a second
+#     scripts/reproducible.sh --paths    only builds here, and looks into the files for paths of this machine
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh

@@ -32,8 +32,8 @@ other_targets() {
 test_core() {
     local targets
     need_compiler
-    # For tests/key_formats.rs, which makes keys of every kind.
-    need openssl=openssl ssh-keygen=openssh-client
+    # openssl and ssh-keygen are for tests/key_formats.rs, which makes keys of every kind.
+    need openssl=openssl ssh-keygen=openssh-client redis-server=redis-server valgrind=valgrind unshare=util-linux
     mapfile -t targets < <(other_targets)
     cargo test --workspace --lib --bins "${targets[@]/#/--test=}"
     cargo test --workspace --doc

@@ -1,5 +1,5 @@
-//! What becomes of a program that uses the C interface wrongly, or in a hostile environment: it gets a status, never a
-//! crash.
+//! Programs that use the C interface wrongly, or in a hostile environment, get a status and do not crash. The exception
+//! is a callback that throws or ends its thread: the library ends the process and says why.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! Calls under the limits of the system. Each ends with a token or says why there is none, the next one works when the
-//! limit is lifted, and the shared cache stays whole. Memory is the exception: a process that runs out of it may be
+//! Calls under the limits of the system. Each ends with a token or says why there is none, calls work again within 20
+//! seconds after the limit is lifted, and the shared cache stays whole. Memory is the exception: a process that runs out of it may be
 //! aborted, and then says so.
 
 mod support;

@@ -145,7 +145,7 @@ func TestCallsLeakNothing(t *testing.T) {
 	for name, work := range leakKinds(t) {
 		t.Run(name, func(t *testing.T) {
 			checkDoesNotGrow(t, 100_000, 3, work)
-			t.Log("Figure: 100,000 calls of one kind in Go left nothing behind")
+			t.Log("Figure: 100,000 calls in Go left nothing behind")
 		})
 	}
 }

@@ -87,7 +87,7 @@ func startChildren(t *testing.T, config tangotoken.Config, children int, child f
 	close(numbers)
 	all.Wait()
 	stop()
-	// The library did not take this process for a child: a child would still hold the token, but no parent loses it.
+	// The parent still has its token, so the library did not take it for a child.
 	if token := acquire(t, client); token.Value() != held.Value() {
 		t.Error("the token that was held is gone")
 	}

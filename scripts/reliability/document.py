@@ -38,8 +38,8 @@ def tables(rows: dict[Row, Result | None], faults: dict[Fault, Result | None], m
         lines.append(line(row.area, row.tried, outcome[0], code(row.command), outcome[1]))
     lines += ["", "## Faults put in on purpose", ""]
     lines += ["`make reliability-faults` puts each of these into a copy of the source and runs the check, which has to",
-              "fail with the words. The patches are in [scripts/reliability/faults](../scripts/reliability/faults).", ""]
-    lines += ["| fault | check that finds it | words in its output | result |", "| --- | --- | --- | --- |"]
+              "fail with an output that matches the pattern. The patches are in [scripts/reliability/faults](../scripts/reliability/faults).", ""]
+    lines += ["| fault | check that finds it | pattern in its output | result |", "| --- | --- | --- | --- |"]
     for fault, result in faults.items():
         outcome = result.result if result else "not run yet"
         lines.append(line(fault.fault, code(fault.check), code(fault.expect), outcome))

@@ -15,7 +15,7 @@ use std::time::Duration;
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, TlsProtocolId, TlsRecordSealingKey, UnboundKey};
 use aws_lc_rs::{hmac, rand};
 
-use super::gate::{DEPTH, GATE};
+use super::gate::{DEPTH, GATE, Gate};
 use super::id::ProcessId;
 use crate::error::{Error, Status};
 
@@ -30,15 +30,16 @@ static AT_THREAD_END: OnceLock<fn()> = OnceLock::new();
 /// Proof that the thread is inside a section, which ends when it is dropped.
 pub(crate) struct Section(PhantomData<*const ()>);
 
-/// This process was created without `fork`, and inherited a lock of the generator that nobody will unlock.
+/// The generator may be locked for ever in this process, or could not be tried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GeneratorLocked;
 
 impl fmt::Display for GeneratorLocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "this process was created by _Fork or clone, or by a signal handler, while another thread of its parent \
-             drew random numbers, and it inherited their lock; create it with fork",
+            "this process may have inherited a lock of the random number generator that nobody unlocks: it was created \
+             by _Fork or clone, by a signal handler, or by a fork that waited for ten seconds in vain, or no thread can \
+             be started to try the generator; create it with fork",
         )
     }
 }
@@ -60,7 +61,7 @@ pub(crate) fn enter() -> Result<Section, GeneratorLocked> {
     ProcessId::current();
     let is_sure = DEPTH.with(|depth| GATE.enter(depth));
     let section = Section(PhantomData);
-    if !is_sure && !try_generator() {
+    if !is_sure && !try_generator(&GATE) {
         return Err(GeneratorLocked);
     }
     if !IS_ARRANGED.get()
@@ -129,18 +130,18 @@ const TRIAL_LIMIT: Duration = Duration::from_secs(2);
 
 /// Returns whether the generator works in a child that may have inherited its locks. A thread tries it: if the
 /// generator is locked, only that thread waits for ever.
-fn try_generator() -> bool {
-    if GATE.begin_trial() {
+fn try_generator(gate: &'static Gate) -> bool {
+    if gate.begin_trial() {
         let trial = || {
             // A failure is one that the generator reports, so it works.
             let _ = rand::fill(&mut [0; 8]);
-            GATE.end_trial(true);
+            gate.end_trial(true);
         };
         if thread::Builder::new().name("tango-trial".into()).spawn(trial).is_err() {
-            GATE.end_trial(false);
+            gate.end_trial(false);
         }
     }
-    GATE.await_trial(TRIAL_LIMIT)
+    gate.await_trial(TRIAL_LIMIT)
 }
 
 #[cfg(test)]
@@ -158,6 +159,10 @@ mod tests {
 
     #[test]
     fn trial_finds_that_the_generator_works() {
-        assert!(try_generator());
+        static UNSURE: Gate = Gate::new();
+        UNSURE.enter(&Cell::new(0));
+        UNSURE.reset_in_child(0);
+        assert!(try_generator(&UNSURE));
+        assert!(UNSURE.enter(&Cell::new(0)), "the process is sure");
     }
 }

@@ -2,10 +2,11 @@
  *
  *     hostile_limits memory KIB | processes COUNT | descriptors COUNT | file BYTES
  *
- * The number is how much more than now there may be; that of `file` is the size of the largest file. */
-#define _DEFAULT_SOURCE
+ * The number is added to what is in use now; for `file` it is the largest size of a file. */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -22,12 +23,15 @@ static long address_space(void)
     return pages * sysconf(_SC_PAGESIZE);
 }
 
-/* The limit for processes is not for root, nor for one who may exceed limits: this process becomes neither. */
+/* The kernel applies RLIMIT_NPROC neither to root nor to a process with one of two capabilities, so root gives these up.
+ * It counts all threads of a user, so anybody else becomes the first one of a new user namespace. */
 static void be_limited(void)
 {
     enum { NOBODY_ELSE = 987654 };
-    if (getuid() != 0)
+    if (getuid() != 0) {
+        CHECK(unshare(CLONE_NEWUSER) == 0);
         return;
+    }
     CHECK(syscall(SYS_setresuid, NOBODY_ELSE, 0, 0) == 0);
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2];
