@@ -511,6 +511,22 @@ tango_status tango_client_authorize(const tango_client *client,
                                     tango_error **error);
 
 /**
+ * Makes the headers for one request to the API with the token that the client holds, or writes NULL if it holds none,
+ * and waits for no token. This is the fast path of asynchronous callers, which start an acquire if `*authorization` is
+ * NULL.
+ *
+ * Method and URL are checked before anything else, and a refresh that is due is started as by
+ * `tango_token_try_acquire`. A token that is bound to a key is signed for on this thread. The caller owns
+ * `*authorization` and frees it with `tango_authorization_free`. INVALID_ARGUMENT for the same arguments as with
+ * `tango_client_authorize`; SIGNING_FAILED if the key makes no signature.
+ */
+tango_status tango_client_try_authorize(const tango_client *client,
+                                        const char *method,
+                                        const char *url,
+                                        tango_authorization **authorization,
+                                        tango_error **error);
+
+/**
  * Makes the headers for sending the same request once more, after `TANGO_VERDICT_RETRY`.
  *
  * The caller owns `*authorization` and frees it with `tango_authorization_free`; `rejected`, the authorization that

@@ -109,6 +109,15 @@ impl Client {
         self.authorization(method, url, None)
     }
 
+    /// Returns the headers of one API call if a token is held, otherwise `None`: never waits for a token.
+    ///
+    /// Method and URL are checked first, so a URL whose origin may get no token is refused before anything is sent.
+    /// [`try_acquire`](Self::try_acquire) says which refresh this starts.
+    pub fn try_authorize(&self, method: &str, url: &str) -> Result<Option<Authorization>, Error> {
+        let origin = self.destination(method, url)?;
+        self.try_acquire().map(|token| self.headers(origin, method, url, token, None)).transpose()
+    }
+
     /// Returns the headers for sending the same request once more, after [`Verdict::Retry`]. Go on while that is the
     /// verdict: it ends, usually after one retry, and after a few if other requests use up the API's nonces meanwhile.
     /// A nonce, a clock and a token are different reasons, and count once each.

@@ -34,6 +34,32 @@ pub unsafe extern "C" fn tango_client_authorize(
     })
 }
 
+/// Makes the headers for one request to the API with the token that the client holds, or writes NULL if it holds none,
+/// and waits for no token. This is the fast path of asynchronous callers, which start an acquire if `*authorization` is
+/// NULL.
+///
+/// Method and URL are checked before anything else, and a refresh that is due is started as by
+/// `tango_token_try_acquire`. A token that is bound to a key is signed for on this thread. The caller owns
+/// `*authorization` and frees it with `tango_authorization_free`. INVALID_ARGUMENT for the same arguments as with
+/// `tango_client_authorize`; SIGNING_FAILED if the key makes no signature.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tango_client_try_authorize(
+    client: Option<&Client>,
+    method: *const c_char,
+    url: *const c_char,
+    authorization: *mut *mut Authorization,
+    error: *mut *mut ErrorObject,
+) -> Status {
+    guard(error, || {
+        // SAFETY: the header's contract for out-parameters and strings.
+        let (out, method, url) =
+            unsafe { (Out::new(authorization, "authorization")?, string(method, "method")?, string(url, "url")?) };
+        let made = required(client, "client")?.try_authorize(method, url)?;
+        out.give(made.map_or(ptr::null_mut(), |made| Box::into_raw(Box::new(made))));
+        Ok(())
+    })
+}
+
 /// Makes the headers for sending the same request once more, after `TANGO_VERDICT_RETRY`.
 ///
 /// The caller owns `*authorization` and frees it with `tango_authorization_free`; `rejected`, the authorization that

@@ -8,6 +8,7 @@ const ABIVersion = 1
 // Library is the functions of the library that was loaded. tango_token.h says what each does.
 type Library struct {
 	ClientAuthorize                 func(client Client, method *byte, url *byte, authorization *Authorization, failure *Error) int32
+	ClientTryAuthorize              func(client Client, method *byte, url *byte, authorization *Authorization, failure *Error) int32
 	ClientAuthorizeAgain            func(client Client, rejected Authorization, authorization *Authorization, failure *Error) int32
 	ClientObserve                   func(client Client, authorization Authorization, httpStatus int32, dpopNonce *byte, wwwAuthenticate *byte, date *byte, verdict *int32, failure *Error) int32
 	AuthorizationValue              func(authorization Authorization) *byte
@@ -97,6 +98,7 @@ type symbol struct {
 func (l *Library) symbols() []symbol {
 	return []symbol{
 		{"tango_client_authorize", &l.ClientAuthorize},
+		{"tango_client_try_authorize", &l.ClientTryAuthorize},
 		{"tango_client_authorize_again", &l.ClientAuthorizeAgain},
 		{"tango_client_observe", &l.ClientObserve},
 		{"tango_authorization_value", &l.AuthorizationValue},

@@ -1,0 +1,175 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+[assembly: DefaultDllImportSearchPaths(DllImportSearchPath.AssemblyDirectory | DllImportSearchPath.SafeDirectories)]
+
+namespace TangoToken.Native;
+
+/// <summary>
+/// Finds the native library before its first use, and says what to do if it cannot be loaded.
+/// </summary>
+/// <remarks>
+/// If <c>TANGO_TOKEN_LIBRARY</c> names a file, that one is loaded. Otherwise the runtime searches as for every import: in
+/// the package's <c>runtimes/RID/native</c>, in the directory of the assembly and of the program, and where the loader of
+/// the system searches. A program that has set a resolver for this assembly is in charge instead.
+/// </remarks>
+internal static class NativeLibraryLoader
+{
+    private const string Variable = "TANGO_TOKEN_LIBRARY";
+    private static readonly object Gate = new();
+    private static volatile bool isLoaded;
+    private static bool isResolverSet;
+    private static string? loadedFrom;
+
+    /// <summary>Loads the library, if that was not done before.</summary>
+    /// <exception cref="DllNotFoundException">There is no library, or it is not the one that this assembly needs.</exception>
+    /// <exception cref="PlatformNotSupportedException">There is none for this system.</exception>
+    internal static void Load()
+    {
+        if (isLoaded)
+            return;
+        lock (Gate)
+        {
+            if (isLoaded)
+                return;
+            SetResolver();
+            RequireAbiVersion(ReadAbiVersion());
+            isLoaded = true;
+        }
+    }
+
+    private static void SetResolver()
+    {
+        if (isResolverSet)
+            return;
+        try
+        {
+            NativeLibrary.SetDllImportResolver(typeof(NativeMethods).Assembly, Resolve);
+        }
+        catch (InvalidOperationException)
+        {
+            // There is one resolver for each assembly: the program has set its own.
+            loadedFrom = "the file that the program's own resolver returned";
+        }
+        isResolverSet = true;
+    }
+
+    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? search)
+    {
+        if (name != NativeMethods.Library)
+            return 0;
+        string? named = Environment.GetEnvironmentVariable(Variable);
+        if (!string.IsNullOrEmpty(named))
+        {
+            loadedFrom = named;
+            return NativeLibrary.Load(named);
+        }
+        if (NativeLibrary.TryLoad(name, assembly, search, out nint library))
+            return library;
+        // What an assembly that was loaded by its path has beside it in a package, and what the runtime does not search.
+        return Candidates().Select(file => NativeLibrary.TryLoad(file, out nint found) ? found : 0)
+            .FirstOrDefault(found => found != 0);
+    }
+
+    private static int ReadAbiVersion()
+    {
+        try
+        {
+            return NativeMethods.tango_abi_version();
+        }
+        catch (DllNotFoundException cause)
+        {
+            throw NotLoaded(cause);
+        }
+        catch (BadImageFormatException cause)
+        {
+            throw NotLoaded(cause);
+        }
+        catch (EntryPointNotFoundException cause)
+        {
+            throw new DllNotFoundException(
+                $"{loadedFrom ?? FileName} is a library, but not that of TangoToken: it has no function tango_abi_version. "
+                + NextStep, cause);
+        }
+    }
+
+    private static void RequireAbiVersion(int found)
+    {
+        if (found != NativeMethods.AbiVersion)
+            throw new DllNotFoundException(
+                $"{loadedFrom ?? FileName}, version {NativeMethods.tango_version()}, has ABI version {found}, and this "
+                + $"assembly needs version {NativeMethods.AbiVersion}. Install TangoToken and its native library from the "
+                + "same release.");
+    }
+
+    private static Exception NotLoaded(Exception cause)
+    {
+        if (loadedFrom is not null)
+            return new DllNotFoundException(
+                $"The native library cannot be loaded from {loadedFrom}: {ReasonOf(loadedFrom, cause)} "
+                + (loadedFrom == Environment.GetEnvironmentVariable(Variable)
+                    ? $"Correct {Variable}, or remove it to search for the library."
+                    : NextStep), cause);
+        string? unusable = Candidates().FirstOrDefault(File.Exists);
+        if (unusable is not null)
+            return new DllNotFoundException(
+                $"The native library cannot be loaded from {unusable}: {ReasonOf(unusable, cause)} {NextStep}", cause);
+        string reason = $"{FileName} was not found in {string.Join(", ", Directories())}, nor where the loader of the "
+            + $"system searches. {NextStep}";
+        return IsBuiltForThisSystem
+            ? new DllNotFoundException(reason, cause)
+            : new PlatformNotSupportedException(
+                $"TangoToken has no native library for {RuntimeInformation.RuntimeIdentifier}. {reason}", cause);
+    }
+
+    /// <summary>What the system's loader says of one file.</summary>
+    private static string ReasonOf(string file, Exception otherwise)
+    {
+        if (!File.Exists(file))
+            return File.Exists(Path.GetDirectoryName(file)) || !Path.IsPathRooted(file)
+                ? Ended(otherwise.Message) : "there is no such file.";
+        try
+        {
+            NativeLibrary.Free(NativeLibrary.Load(file));
+            return Ended(otherwise.Message);
+        }
+        catch (Exception cause) when (cause is DllNotFoundException or BadImageFormatException)
+        {
+            return Ended(cause.Message.ReplaceLineEndings(" ").Trim());
+        }
+    }
+
+    private static string Ended(string sentence) => sentence.EndsWith('.') ? sentence : sentence + ".";
+
+    private static IEnumerable<string> Candidates() => Directories().Select(directory => Path.Combine(directory, FileName));
+
+    private static IEnumerable<string> Directories()
+    {
+        string rid = RuntimeInformation.RuntimeIdentifier;
+        string[] roots = [AssemblyDirectory, AppContext.BaseDirectory];
+        string[] searched = (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "")
+            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
+        return roots.Where(root => root.Length > 0)
+            .SelectMany(root => new[] { root, Path.Combine(root, "runtimes", rid, "native") })
+            .Concat(searched)
+            .Select(directory => Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)))
+            .Distinct();
+    }
+
+    // Empty in a single file, whose libraries lie in the directory of the program.
+#pragma warning disable IL3000
+    private static string AssemblyDirectory => Path.GetDirectoryName(typeof(NativeMethods).Assembly.Location) ?? "";
+#pragma warning restore IL3000
+
+    private static bool IsBuiltForThisSystem =>
+        OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture is Architecture.X64 or Architecture.Arm64;
+
+    private static string FileName =>
+        OperatingSystem.IsWindows() ? "tango_token.dll"
+            : OperatingSystem.IsMacOS() ? "libtango_token.dylib"
+            : "libtango_token.so";
+
+    private static string NextStep =>
+        $"Reference the NuGet package TangoToken, which contains the library, put {FileName} into the directory of the "
+        + $"program, or name the file in the environment variable {Variable}.";
+}

@@ -1,0 +1,472 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net.Http.Headers;
+using System.Text;
+using TangoToken.Http;
+using TangoToken.Native;
+
+namespace TangoToken;
+
+/// <summary>
+/// Gets tokens for one set of credentials, and keeps the current one for all callers in the process.
+/// </summary>
+/// <remarks>
+/// Create one client for each set of credentials and share it between threads. Only log receivers, custom signers and
+/// custom caches run on the library's threads. After Dispose, calls throw <see cref="ObjectDisposedException"/>; tokens
+/// and authorizations stay usable, and calls that are pending still complete. A test derives from this class, or lets a
+/// library do it, and overrides what it needs.
+/// </remarks>
+/// <example>
+/// <code>
+/// using TangoTokenClient client = TangoTokenClient.FromEnvironment();
+/// using var http = new HttpClient(new TangoTokenHandler(client, new SocketsHttpHandler { AllowAutoRedirect = false }));
+/// string accounts = await http.GetStringAsync("https://integration-api.tangocard.com/raas/v2/accounts");
+/// </code>
+/// </example>
+public class TangoTokenClient : IDisposable
+{
+    private readonly ClientHandles? handles;
+    private readonly CallbackFailures failures;
+    private readonly bool hasCustomSigner;
+    private readonly object gate = new();
+    private TangoAccessToken? lastToken;
+
+    /// <summary>Initializes a client for tests, which neither has credentials nor touches the native library.</summary>
+    protected TangoTokenClient() => failures = new CallbackFailures(null, null);
+
+    /// <summary>
+    /// Initializes a client. Reads the files that the options name, starts no thread and sends nothing.
+    /// </summary>
+    /// <param name="options">The options, which are copied.</param>
+    /// <param name="dpopKey">
+    /// The key to which tokens are bound, if <see cref="TangoTokenClientOptions.Dpop"/> is set. The caller may dispose it
+    /// once the client is created.
+    /// </param>
+    /// <param name="cache">A custom cache, instead of <see cref="TangoTokenClientOptions.Cache"/>.</param>
+    /// <exception cref="TangoTokenException">
+    /// <see cref="TangoTokenErrorCode.InvalidConfiguration"/>: settings are missing or wrong; the message names all of
+    /// them. <see cref="TangoTokenErrorCode.KeyRejected"/>: the DPoP key cannot be used.
+    /// </exception>
+    /// <exception cref="ArgumentException">A property has a value that no setting can have.</exception>
+    /// <exception cref="DllNotFoundException">The native library cannot be loaded; the message says what to do.</exception>
+    /// <exception cref="PlatformNotSupportedException">There is no native library for this system.</exception>
+    public TangoTokenClient(TangoTokenClientOptions options, DpopKey? dpopKey = null, ITangoTokenCache? cache = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        NativeLibraryLoader.Load();
+        CacheCallbacks? callbacks = cache is null ? null : new CacheCallbacks(cache);
+        failures = new CallbackFailures(dpopKey?.Signer, callbacks);
+        hasCustomSigner = dpopKey?.Signer is not null;
+        handles = new ClientHandles(NativeConfig.CreateClient(options, dpopKey?.Handle, callbacks, failures));
+    }
+
+    /// <summary>
+    /// Creates a client from the <c>TANGO_*</c> variables of the environment with which the process was started.
+    /// </summary>
+    /// <param name="dpopKey">The key to which tokens are bound, if <c>TANGO_DPOP</c> is set.</param>
+    /// <param name="cache">A custom cache, instead of <c>TANGO_CACHE</c>.</param>
+    /// <returns>The client, which the caller disposes.</returns>
+    /// <exception cref="TangoTokenException">
+    /// <see cref="TangoTokenErrorCode.InvalidConfiguration"/>: variables are missing or wrong; the message names them.
+    /// </exception>
+    public static TangoTokenClient FromEnvironment(DpopKey? dpopKey = null, ITangoTokenCache? cache = null) =>
+        new(new TangoTokenClientOptions { UseEnvironmentVariables = true }, dpopKey, cache);
+
+    /// <summary>
+    /// Gets a valid token: the held one at once, otherwise the result of one refresh that all callers share. Blocks for at
+    /// most <see cref="TangoTokenClientOptions.TotalTimeout"/>.
+    /// </summary>
+    /// <param name="cancellationToken">
+    /// Ends the wait of this caller. It affects neither other callers nor the refresh that they share.
+    /// </param>
+    /// <returns>The token, the same object as long as the client holds the same token.</returns>
+    /// <exception cref="TangoTokenException">
+    /// There is no token; <see cref="TangoTokenException.ErrorCode"/> says why.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The caller cancelled the wait.</exception>
+    public virtual TangoAccessToken GetToken(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ClientHandle client = Handle;
+        if (GetHeldToken(client) is { } held)
+            return held;
+        if (cancellationToken.CanBeCanceled && !CallbackScope.IsInside)
+            return Share(PendingAcquire.Run(client, failures, cancellationToken));
+        NativeMethods.tango_token_acquire(client, out nint token, out nint error).ThrowIfFailed(error, failures);
+        return Share(new TokenHandle(token));
+    }
+
+    /// <summary>Gets a valid token as <see cref="GetToken"/> does, without blocking.</summary>
+    /// <param name="cancellationToken">
+    /// Ends the wait of this caller. It affects neither other callers nor the refresh that they share.
+    /// </param>
+    /// <returns>The token, the same object as long as the client holds the same token.</returns>
+    /// <exception cref="TangoTokenException">See <see cref="GetToken"/>.</exception>
+    /// <exception cref="OperationCanceledException">The caller cancelled the wait.</exception>
+    public virtual ValueTask<TangoAccessToken> GetTokenAsync(CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<TangoAccessToken>(cancellationToken);
+        ClientHandle client = Handle;
+        return GetHeldToken(client) is { } held
+            ? new ValueTask<TangoAccessToken>(held)
+            : new ValueTask<TangoAccessToken>(AcquireAsync(client, cancellationToken));
+    }
+
+    /// <summary>
+    /// Gets the token that the client holds, and never waits. Starts a refresh that is due, but the first call of
+    /// <see cref="GetToken"/> or <see cref="GetTokenAsync"/> has to start the library's thread. For readiness checks, which
+    /// must not use up a token.
+    /// </summary>
+    /// <param name="token">The token; <c>null</c> if none is held.</param>
+    /// <returns>Whether a token is held.</returns>
+    public virtual bool TryGetToken([NotNullWhen(true)] out TangoAccessToken? token)
+    {
+        token = GetHeldToken(Handle);
+        return token is not null;
+    }
+
+    /// <summary>
+    /// Marks a token as suspect, because an API rejected it with 401 and <c>invalid_token</c> (RFC 6750 section 3.1).
+    /// <see cref="ShouldRetry(RequestAuthorization, HttpResponseMessage)"/> does this by itself.
+    /// </summary>
+    /// <remarks>
+    /// The next call requests one replacement. While there can be none, because the daily limit refuses it or the token is
+    /// itself a replacement, the suspect token is served again: an API can reject a good token.
+    /// </remarks>
+    /// <param name="token">The rejected token.</param>
+    /// <exception cref="ArgumentException">The token was not returned by a client.</exception>
+    public virtual void Invalidate(TangoAccessToken token)
+    {
+        ArgumentNullException.ThrowIfNull(token);
+        ClientHandle client = Handle;
+        if (token.Handle is null)
+            throw new ArgumentException("The token was not returned by a client.", nameof(token));
+        NativeMethods.tango_client_invalidate(client, token.Handle, out nint error).ThrowIfFailed(error);
+    }
+
+    /// <summary>
+    /// Replaces the client ID and secret, for a rotation without a restart. The held token is served until a token for new
+    /// credentials arrives; a new secret for the same client ID needs no new token.
+    /// </summary>
+    /// <param name="clientId">The client ID.</param>
+    /// <param name="clientSecret">The client secret.</param>
+    public virtual void SetClientCredentials(string clientId, string clientSecret)
+    {
+        RequireCredential(clientId, nameof(clientId));
+        RequireCredential(clientSecret, nameof(clientSecret));
+        NativeMethods.tango_client_set_credentials(Handle, clientId, clientSecret, null, null, out nint error)
+            .ThrowIfFailed(error);
+    }
+
+    /// <summary>
+    /// Replaces the service account, for a rotation without a restart. The held token is served until a token for the new
+    /// account arrives; a new password of the same account needs no new token.
+    /// </summary>
+    /// <param name="username">The user name of the service account.</param>
+    /// <param name="password">The password of the service account.</param>
+    public virtual void SetServiceAccount(string username, string password)
+    {
+        RequireCredential(username, nameof(username));
+        RequireCredential(password, nameof(password));
+        NativeMethods.tango_client_set_credentials(Handle, null, null, username, password, out nint error)
+            .ThrowIfFailed(error);
+    }
+
+    /// <summary>
+    /// Makes the headers of one request to the API: gets a token, and makes a proof if the token is bound to a key (RFC 9449
+    /// section 7). Blocks as <see cref="GetToken"/> does.
+    /// </summary>
+    /// <param name="method">The HTTP method.</param>
+    /// <param name="uri">
+    /// The URL of the request. Its origin has to be the API's or one of
+    /// <see cref="TangoTokenClientOptions.AllowedOrigins"/>, so that no token reaches a wrong host by mistake. This is
+    /// checked before anything is sent.
+    /// </param>
+    /// <param name="cancellationToken">Ends the wait for a token, or for a custom signer.</param>
+    /// <returns>The headers, which are good for one request.</returns>
+    /// <exception cref="TangoTokenException">
+    /// <see cref="TangoTokenErrorCode.InvalidArgument"/>: the origin must not receive tokens.
+    /// <see cref="TangoTokenErrorCode.SigningFailed"/>: the key made no signature. Otherwise see <see cref="GetToken"/>.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The caller cancelled the wait.</exception>
+    public virtual RequestAuthorization Authorize(
+        HttpMethod method, Uri uri, CancellationToken cancellationToken = default)
+    {
+        (string sentMethod, string url) = RequestTarget.Of(method, uri);
+        cancellationToken.ThrowIfCancellationRequested();
+        ClientHandle client = Handle;
+        if (!cancellationToken.CanBeCanceled || CallbackScope.IsInside)
+            return MakeAuthorization(client, sentMethod, url);
+        if (SignHere(() => TryMakeAuthorization(client, sentMethod, url), cancellationToken) is { } made)
+            return made;
+        GetToken(cancellationToken);
+        return SignHere(() => MakeAuthorization(client, sentMethod, url), cancellationToken);
+    }
+
+    /// <summary>Makes the headers as <see cref="Authorize"/> does, without blocking.</summary>
+    /// <param name="method">The HTTP method.</param>
+    /// <param name="uri">The URL of the request; see <see cref="Authorize"/>.</param>
+    /// <param name="cancellationToken">Ends the wait for a token, or for a custom signer.</param>
+    /// <returns>The headers, which are good for one request.</returns>
+    /// <exception cref="TangoTokenException">See <see cref="Authorize"/>.</exception>
+    /// <exception cref="OperationCanceledException">The caller cancelled the wait.</exception>
+    public virtual ValueTask<RequestAuthorization> AuthorizeAsync(
+        HttpMethod method, Uri uri, CancellationToken cancellationToken = default)
+    {
+        (string sentMethod, string url) = RequestTarget.Of(method, uri);
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<RequestAuthorization>(cancellationToken);
+        ClientHandle client = Handle;
+        if (hasCustomSigner)
+            return new(SignAndAuthorizeAsync(client, sentMethod, url, cancellationToken));
+        try
+        {
+            return TryMakeAuthorization(client, sentMethod, url) is { } made
+                ? new ValueTask<RequestAuthorization>(made)
+                : new(AuthorizeAfterTokenAsync(client, sentMethod, url, cancellationToken));
+        }
+        catch (TangoTokenException exception)
+        {
+            return ValueTask.FromException<RequestAuthorization>(exception);
+        }
+    }
+
+    /// <summary>
+    /// Learns from a response of the API (nonces of RFC 9449 section 8.2, the API's clock, a rejected token), and says
+    /// whether to send the request again with the headers of <see cref="AuthorizeRetryAsync"/>. Call it for every response,
+    /// including successful ones, and go on while it returns <c>true</c>: that ends, usually after one retry.
+    /// </summary>
+    /// <remarks>
+    /// Nothing is learned from the response to a request that no longer carries the authorization, because a handler
+    /// followed a redirect.
+    /// </remarks>
+    /// <param name="authorization">The authorization that the request was sent with.</param>
+    /// <param name="response">The response, which stays the caller's and is not read.</param>
+    /// <returns>Whether to send the request again.</returns>
+    /// <exception cref="TangoTokenException">
+    /// <see cref="TangoTokenErrorCode.ProofRefused"/> or <see cref="TangoTokenErrorCode.TokenRefused"/>: the API refuses the
+    /// request, and would refuse it again; the message says why.
+    /// </exception>
+    public virtual bool ShouldRetry(RequestAuthorization authorization, HttpResponseMessage response)
+    {
+        ArgumentNullException.ThrowIfNull(authorization);
+        ArgumentNullException.ThrowIfNull(response);
+        if (response.RequestMessage is { } request && !SentRequest.Carries(request, authorization))
+            return false;
+        return ShouldRetry(
+            authorization,
+            (int)response.StatusCode,
+            ResponseHeaders.Read(response, "DPoP-Nonce"),
+            ResponseHeaders.Read(response, "WWW-Authenticate"),
+            ResponseHeaders.Read(response, "Date"));
+    }
+
+    /// <summary>
+    /// Learns from a response of the API, as <see cref="ShouldRetry(RequestAuthorization, HttpResponseMessage)"/> does, for
+    /// other HTTP clients.
+    /// </summary>
+    /// <param name="authorization">The authorization that the request was sent with.</param>
+    /// <param name="statusCode">The HTTP status; also one that HTTP does not have.</param>
+    /// <param name="dpopNonce">The <c>DPoP-Nonce</c> header; <c>null</c> if there is none.</param>
+    /// <param name="wwwAuthenticate">
+    /// The <c>WWW-Authenticate</c> headers, joined by <c>, </c> (RFC 9110 section 5.3); <c>null</c> if there is none.
+    /// </param>
+    /// <param name="date">The <c>Date</c> header; <c>null</c> if there is none.</param>
+    /// <returns>Whether to send the request again.</returns>
+    /// <exception cref="TangoTokenException">
+    /// See <see cref="ShouldRetry(RequestAuthorization, HttpResponseMessage)"/>.
+    /// </exception>
+    public virtual bool ShouldRetry(
+        RequestAuthorization authorization, int statusCode, string? dpopNonce, string? wwwAuthenticate, string? date)
+    {
+        AuthorizationHandle handle = HandleOf(authorization, nameof(authorization));
+        NativeMethods.tango_client_observe(
+            handle.Client, handle, statusCode, ResponseHeaders.Bound(dpopNonce), ResponseHeaders.Bound(wwwAuthenticate),
+            ResponseHeaders.Bound(date), out int verdict, out nint error).ThrowIfFailed(error, failures);
+        return verdict == (int)Verdict.Retry;
+    }
+
+    /// <summary>
+    /// Makes the headers for sending the same request again, after
+    /// <see cref="ShouldRetry(RequestAuthorization, HttpResponseMessage)"/> returned <c>true</c>. Blocks as
+    /// <see cref="GetToken"/> does.
+    /// </summary>
+    /// <param name="rejected">The authorization that the API rejected.</param>
+    /// <param name="cancellationToken">Ends the wait for a token, or for a custom signer.</param>
+    /// <returns>The headers, which are good for one request.</returns>
+    /// <exception cref="TangoTokenException">See <see cref="Authorize"/>.</exception>
+    /// <exception cref="OperationCanceledException">The caller cancelled the wait.</exception>
+    public virtual RequestAuthorization AuthorizeRetry(
+        RequestAuthorization rejected, CancellationToken cancellationToken = default)
+    {
+        AuthorizationHandle handle = HandleOf(rejected, nameof(rejected));
+        cancellationToken.ThrowIfCancellationRequested();
+        if (!cancellationToken.CanBeCanceled || CallbackScope.IsInside)
+            return MakeRetry(handle);
+        using (ClientHandle client = handle.CloneClient())
+            if (GetHeldToken(client) is null)
+                Share(PendingAcquire.Run(client, failures, cancellationToken));
+        return SignHere(() => MakeRetry(handle), cancellationToken);
+    }
+
+    /// <summary>Makes the headers as <see cref="AuthorizeRetry"/> does, without blocking.</summary>
+    /// <param name="rejected">The authorization that the API rejected.</param>
+    /// <param name="cancellationToken">Ends the wait for a token, or for a custom signer.</param>
+    /// <returns>The headers, which are good for one request.</returns>
+    /// <exception cref="TangoTokenException">See <see cref="Authorize"/>.</exception>
+    /// <exception cref="OperationCanceledException">The caller cancelled the wait.</exception>
+    public virtual async ValueTask<RequestAuthorization> AuthorizeRetryAsync(
+        RequestAuthorization rejected, CancellationToken cancellationToken = default)
+    {
+        AuthorizationHandle handle = HandleOf(rejected, nameof(rejected));
+        cancellationToken.ThrowIfCancellationRequested();
+        using (ClientHandle client = handle.CloneClient())
+            if (GetHeldToken(client) is null)
+                await AcquireAsync(client, cancellationToken).ConfigureAwait(false);
+        return await SignAsync(() => MakeRetry(handle), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Closes this client. Can be called more than once.</summary>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Closes this client.</summary>
+    /// <param name="disposing">Whether this is called by <see cref="Dispose()"/>.</param>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing)
+            handles?.Dispose();
+    }
+
+    private ClientHandle Handle => handles?.Mine ?? throw new InvalidOperationException(
+        "This client was made by its protected constructor, for a test that has to override this member.");
+
+    private TangoAccessToken? GetHeldToken(ClientHandle client)
+    {
+        NativeMethods.tango_token_try_acquire(client, out nint token, out nint error).ThrowIfFailed(error, failures);
+        if (token == 0)
+            return null;
+        TangoAccessToken? last = Volatile.Read(ref lastToken);
+        if (last?.Handle!.ValueAddress != NativeMethods.ValueAddress(token))
+            return Share(new TokenHandle(token));
+        NativeMethods.tango_token_free(token);
+        return last;
+    }
+
+    /// <summary>
+    /// Returns one object for each token. The handle of the last one stays open, so that no other token has its address.
+    /// </summary>
+    private TangoAccessToken Share(TokenHandle token)
+    {
+        lock (gate)
+        {
+            if (lastToken?.Handle!.ValueAddress == token.ValueAddress)
+            {
+                token.Dispose();
+                return lastToken;
+            }
+            var shared = new TangoAccessToken(token);
+            Volatile.Write(ref lastToken, shared);
+            return shared;
+        }
+    }
+
+    private async Task<TangoAccessToken> AcquireAsync(ClientHandle client, CancellationToken cancellationToken) =>
+        Share(await PendingAcquire.RunAsync(client, failures, cancellationToken).ConfigureAwait(false));
+
+    private async Task<RequestAuthorization> SignAndAuthorizeAsync(
+        ClientHandle client, string method, string url, CancellationToken cancellationToken)
+    {
+        RequestAuthorization? made = await SignAsync(() => TryMakeAuthorization(client, method, url), cancellationToken)
+            .ConfigureAwait(false);
+        return made ?? await AuthorizeAfterTokenAsync(client, method, url, cancellationToken).ConfigureAwait(false);
+    }
+
+    // The second call does not block while a token is held. If the API rejects that token at this very moment, it waits for
+    // the next one, for the total timeout at most.
+    private async Task<RequestAuthorization> AuthorizeAfterTokenAsync(
+        ClientHandle client, string method, string url, CancellationToken cancellationToken)
+    {
+        await AcquireAsync(client, cancellationToken).ConfigureAwait(false);
+        return await SignAsync(() => MakeAuthorization(client, method, url), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Leaves a custom signer, which may take seconds, to a thread of the pool.</summary>
+    private async ValueTask<T> SignAsync<T>(Func<T> make, CancellationToken cancellationToken) => hasCustomSigner
+        ? await Task.Run(make, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false)
+        : make();
+
+    /// <summary>Leaves a custom signer to a thread of its own, so that the caller can give up.</summary>
+    private T SignHere<T>(Func<T> make, CancellationToken cancellationToken) => hasCustomSigner
+        ? Task.Factory.StartNew(make, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)
+            .WaitAsync(cancellationToken).GetAwaiter().GetResult()
+        : make();
+
+    private RequestAuthorization MakeAuthorization(ClientHandle client, string method, string url)
+    {
+        var handle = new AuthorizationHandle(client);
+        TangoTokenErrorCode status = NativeMethods.tango_client_authorize(
+            handle.Client, method, url, out nint authorization, out nint error);
+        return Received(handle, status, authorization, error)!;
+    }
+
+    private RequestAuthorization? TryMakeAuthorization(ClientHandle client, string method, string url)
+    {
+        var handle = new AuthorizationHandle(client);
+        TangoTokenErrorCode status = NativeMethods.tango_client_try_authorize(
+            handle.Client, method, url, out nint authorization, out nint error);
+        return Received(handle, status, authorization, error);
+    }
+
+    private RequestAuthorization MakeRetry(AuthorizationHandle rejected)
+    {
+        using ClientHandle client = rejected.CloneClient();
+        var handle = new AuthorizationHandle(client);
+        TangoTokenErrorCode status = NativeMethods.tango_client_authorize_again(
+            handle.Client, rejected, out nint authorization, out nint error);
+        return Received(handle, status, authorization, error)!;
+    }
+
+    private unsafe RequestAuthorization? Received(
+        AuthorizationHandle handle, TangoTokenErrorCode status, nint authorization, nint error)
+    {
+        if (status != TangoTokenErrorCode.None || authorization == 0)
+        {
+            handle.Dispose();
+            status.ThrowIfFailed(error, failures);
+            return null;
+        }
+        handle.Receive(authorization);
+        AuthenticationHeaderValue header = HeaderOf(Utf8StringMarshaller.Span(NativeMethods.AuthorizationValue(authorization)));
+        string? dpop = Utf8StringMarshaller.ConvertToManaged(NativeMethods.AuthorizationDpop(authorization));
+        return new RequestAuthorization(handle, header, dpop);
+    }
+
+    /// <summary>Returns the header of the last token, if it is the same, otherwise a copy.</summary>
+    private AuthenticationHeaderValue HeaderOf(ReadOnlySpan<byte> value)
+    {
+        int space = value.IndexOf((byte)' ');
+        ReadOnlySpan<byte> scheme = value[..space];
+        ReadOnlySpan<byte> parameter = value[(space + 1)..];
+        return Volatile.Read(ref lastToken) is { } last
+            && Ascii.Equals(scheme, last.TokenType) && Ascii.Equals(parameter, last.Value)
+            ? last.Header
+            : new AuthenticationHeaderValue(Encoding.ASCII.GetString(scheme), Encoding.ASCII.GetString(parameter));
+    }
+
+    private static AuthorizationHandle HandleOf(RequestAuthorization authorization, string name)
+    {
+        ArgumentNullException.ThrowIfNull(authorization, name);
+        return authorization.Handle
+            ?? throw new ArgumentException("The authorization was not made by a client.", name);
+    }
+
+    private static void RequireCredential(string value, string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(value, name);
+        Utf8StringMarshaller.Require(value, name);
+    }
+}
