@@ -29,6 +29,7 @@ public class TangoTokenClient : IDisposable
     private readonly bool hasCustomSigner;
     private readonly object gate = new();
     private TangoAccessToken? lastToken;
+    private volatile bool isDisposed;
 
     /// <summary>Initializes a client for tests, which neither has credentials nor touches the native library.</summary>
     protected TangoTokenClient() => failures = new CallbackFailures(null, null);
@@ -337,12 +338,20 @@ public class TangoTokenClient : IDisposable
     /// <param name="disposing">Whether this is called by <see cref="Dispose()"/>.</param>
     protected virtual void Dispose(bool disposing)
     {
+        isDisposed = true;
         if (disposing)
             handles?.Dispose();
     }
 
-    private ClientHandle Handle => handles?.Mine ?? throw new InvalidOperationException(
-        "This client was made by its protected constructor, for a test that has to override this member.");
+    private ClientHandle Handle
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(isDisposed, this);
+            return handles?.Mine ?? throw new InvalidOperationException(
+                "This client was made by its protected constructor, for a test that has to override this member.");
+        }
+    }
 
     private TangoAccessToken? GetHeldToken(ClientHandle client)
     {

@@ -10,8 +10,8 @@ internal sealed unsafe class CacheCallbacks(ITangoTokenCache cache)
     private const int LockedByAnother = 1;
     private const int Failed = 2;
 
-    /// <summary>What the cache threw last, or what was wrong with its result.</summary>
-    internal Exception? LastFailure { get; private set; }
+    /// <summary>What the cache threw, or what was wrong with its result.</summary>
+    internal LastFailure Failures { get; } = new();
 
     /// <summary>Makes a configuration use the cache.</summary>
     internal void AddTo(ConfigHandle config)
@@ -31,7 +31,8 @@ internal sealed unsafe class CacheCallbacks(ITangoTokenCache cache)
         {
             byte[] found = cache.Get(key) ?? [];
             if ((nuint)found.Length > size)
-                throw new InvalidOperationException($"The cache returned {found.Length} bytes, more than the {size} of any value.");
+                throw new InvalidOperationException(
+                    $"The cache returned {found.Length} bytes, and no value has more than {size}.");
             found.CopyTo(new Span<byte>(value, found.Length));
             length = found.Length;
             return Done;
@@ -70,18 +71,17 @@ internal sealed unsafe class CacheCallbacks(ITangoTokenCache cache)
     private static int Call(nint userData, byte* name, Func<ITangoTokenCache, string, int> call)
     {
         using CallbackScope scope = CallbackScope.Enter();
-        CacheCallbacks? callbacks = null;
+        CacheCallbacks callbacks = UserData.Get<CacheCallbacks>(userData);
         try
         {
-            callbacks = UserData.Get<CacheCallbacks>(userData);
-            return call(callbacks.Cache, Utf8StringMarshaller.ConvertToManaged(name)!);
+            int result = call(callbacks.Cache, Utf8StringMarshaller.ConvertToManaged(name)!);
+            callbacks.Failures.Clear();
+            return result;
         }
         catch (Exception exception)
         {
             // No exception may leave a callback: the cache is unavailable, with this inner exception.
-            if (callbacks is not null)
-                callbacks.LastFailure = exception;
-            CallbackReason.Report(exception);
+            callbacks.Failures.Report(exception);
             return Failed;
         }
     }

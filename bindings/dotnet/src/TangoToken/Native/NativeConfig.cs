@@ -27,14 +27,26 @@ internal static partial class NativeConfig
         return new ClientHandle(client);
     }
 
-    /// <summary>Names the properties of .NET where a message of the library names the options of C.</summary>
-    internal static string WithPropertyNames(string message) =>
-        OptionName().Replace(message, static found => Properties.GetValueOrDefault(found.Value, found.Value));
+    /// <summary>Uses the names of .NET where a message of the library names options and functions of C.</summary>
+    internal static string WithPropertyNames(string message)
+    {
+        message = OptionName().Replace(message, static found => Properties.GetValueOrDefault(found.Value, found.Value));
+        return CacheFunction().Replace(message, static found => $"ITangoTokenCache.{found.Groups[1].Value switch
+        {
+            "load" => nameof(ITangoTokenCache.Get),
+            "save" => nameof(ITangoTokenCache.Set),
+            "lock" => nameof(ITangoTokenCache.TryLock),
+            _ => nameof(ITangoTokenCache.Unlock),
+        }}");
+    }
 
-    // A name of several words anywhere, one of a single word only where the library names what is wrong: `scope` is an
+    // A name of several words anywhere, one of a single word only where the library names what to change: `scope` is an
     // English word as well.
-    [GeneratedRegex(@"(?<![\w/.-])[a-z]+(_[a-z]+)+(?![\w-])|(?<=^|[:;] )[a-z]+(?=[ :])")]
+    [GeneratedRegex(@"(?<![\w/.-])[a-z]+(_[a-z]+)+(?![\w-])|(?<=^|[:;] )[a-z]+(?=[ :])|(?<=\(set |check |token_url, |, audience, )[a-z]+")]
     private static partial Regex OptionName();
+
+    [GeneratedRegex(@"the program's function (load|save|lock|unlock)\b")]
+    private static partial Regex CacheFunction();
 
     private static void Set(ConfigHandle config, string? value, string name, StringSetter set)
     {

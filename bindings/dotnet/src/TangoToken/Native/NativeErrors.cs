@@ -21,8 +21,8 @@ internal static class NativeErrors
         TangoTokenErrorCode code = NativeMethods.tango_error_status(handle);
         int httpStatus = NativeMethods.tango_error_http_status(handle);
         long seconds = NativeMethods.tango_error_retry_after_seconds(handle);
-        string message = Sentence(NativeMethods.tango_error_message(handle));
-        return new TangoTokenException(WithPropertyNames(message, code), failures?.CauseOf(code))
+        string message = Sentence(NativeConfig.WithPropertyNames(NativeMethods.tango_error_message(handle) ?? ""));
+        return new TangoTokenException(message, failures?.CauseOf(code, message))
         {
             ErrorCode = code,
             StatusCode = httpStatus == 0 ? null : (HttpStatusCode)httpStatus,
@@ -36,10 +36,13 @@ internal static class NativeErrors
     }
 
     /// <summary>The message as .NET writes one: with a capital letter and a full stop.</summary>
-    private static string Sentence(string? message)
+    private static string Sentence(string message)
     {
-        if (string.IsNullOrEmpty(message))
+        if (message.Length == 0)
             return "The native library reported an error without a message.";
+        // The parameters of C.
+        message = message.StartsWith("url ", StringComparison.Ordinal) || message.StartsWith("method ", StringComparison.Ordinal)
+            ? "the " + message.Replace("url ", "URL ", StringComparison.Ordinal) : message;
         // A name, such as client_secret or https://host, stays as it is.
         int end = message.AsSpan().IndexOf(' ');
         bool isWord = end > 0 && message.AsSpan(0, end).ContainsAnyExceptInRange('a', 'z') is false;
@@ -48,11 +51,4 @@ internal static class NativeErrors
             sentence[0] = char.ToUpperInvariant(message[0]);
         return message[^1] is '.' or '!' or '?' ? sentence.ToString() : sentence.Append('.').ToString();
     }
-
-    /// <summary>Names the properties of .NET where the library names the options of C.</summary>
-    private static string WithPropertyNames(string message, TangoTokenErrorCode code) =>
-        code is TangoTokenErrorCode.InvalidConfiguration or TangoTokenErrorCode.KeyRejected
-            or TangoTokenErrorCode.InvalidArgument
-            ? NativeConfig.WithPropertyNames(message)
-            : message;
 }

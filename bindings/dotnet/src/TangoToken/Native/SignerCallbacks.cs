@@ -8,8 +8,8 @@ internal sealed unsafe class SignerCallbacks(Func<byte[], byte[]> sign)
 {
     private const int Failed = 1;
 
-    /// <summary>What the signer threw last, or what was wrong with its result.</summary>
-    internal Exception? LastFailure { get; private set; }
+    /// <summary>What the signer threw, or what was wrong with its result.</summary>
+    internal LastFailure Failures { get; } = new();
 
     /// <summary>Makes a key of the native library that signs with these callbacks.</summary>
     internal DpopKeyHandle CreateKey(DpopAlgorithm algorithm, string publicJwk)
@@ -36,22 +36,20 @@ internal sealed unsafe class SignerCallbacks(Func<byte[], byte[]> sign)
         nint userData, byte* message, nuint messageLength, byte* signature, nuint* signatureLength)
     {
         using CallbackScope scope = CallbackScope.Enter();
-        SignerCallbacks? callbacks = null;
+        SignerCallbacks callbacks = UserData.Get<SignerCallbacks>(userData);
         try
         {
-            callbacks = UserData.Get<SignerCallbacks>(userData);
             byte[] bytes = new ReadOnlySpan<byte>(message, checked((int)messageLength)).ToArray();
             byte[] signed = callbacks.Signature(bytes, *signatureLength);
             signed.CopyTo(new Span<byte>(signature, signed.Length));
             *signatureLength = (nuint)signed.Length;
+            callbacks.Failures.Clear();
             return 0;
         }
         catch (Exception exception)
         {
             // No exception may leave a callback: the caller gets SigningFailed with this inner exception.
-            if (callbacks is not null)
-                callbacks.LastFailure = exception;
-            CallbackReason.Report(exception);
+            callbacks.Failures.Report(exception);
             return Failed;
         }
     }
@@ -64,7 +62,8 @@ internal sealed unsafe class SignerCallbacks(Func<byte[], byte[]> sign)
         if (signed.Length == 0)
             throw new InvalidOperationException("The signer returned an empty signature.");
         if ((nuint)signed.Length > limit)
-            throw new InvalidOperationException($"The signer returned {signed.Length} bytes, more than the {limit} of any signature.");
+            throw new InvalidOperationException(
+                $"The signer returned {signed.Length} bytes, and no signature has more than {limit}.");
         return signed;
     }
 
