@@ -31,7 +31,7 @@ internal static partial class NativeConfig
     internal static string WithPropertyNames(string message)
     {
         message = OptionName().Replace(message, static found => Properties.GetValueOrDefault(found.Value, found.Value));
-        return CacheFunction().Replace(message, static found => $"ITangoTokenCache.{found.Groups[1].Value switch
+        return CacheFunction().Replace(message, static found => $"{nameof(ITangoTokenCache)}.{found.Groups[1].Value switch
         {
             "load" => nameof(ITangoTokenCache.Get),
             "save" => nameof(ITangoTokenCache.Set),
@@ -45,7 +45,7 @@ internal static partial class NativeConfig
     [GeneratedRegex(@"(?<![\w/.-])[a-z]+(_[a-z]+)+(?![\w-])|(?<=^|[:;] )[a-z]+(?=[ :])|(?<=\(set |check |token_url, |, audience, )[a-z]+")]
     private static partial Regex OptionName();
 
-    [GeneratedRegex(@"the program's function (load|save|lock|unlock)\b")]
+    [GeneratedRegex(@"(?:the program's|its) function (load|save|lock|unlock)\b")]
     private static partial Regex CacheFunction();
 
     private static void Set(ConfigHandle config, string? value, string name, StringSetter set)

@@ -19,6 +19,7 @@ internal static class NativeLibraryLoader
     private static readonly object Gate = new();
     private static volatile bool isLoaded;
     private static bool isResolverSet;
+    private static bool hasProgramResolver;
     private static string? loadedFrom;
 
     /// <summary>Loads the library, if that was not done before.</summary>
@@ -49,7 +50,7 @@ internal static class NativeLibraryLoader
         catch (InvalidOperationException)
         {
             // There is one resolver for each assembly: the program has set its own.
-            loadedFrom = "the file that the program's own resolver returned";
+            hasProgramResolver = true;
         }
         isResolverSet = true;
     }
@@ -88,7 +89,7 @@ internal static class NativeLibraryLoader
         catch (EntryPointNotFoundException cause)
         {
             throw new DllNotFoundException(
-                $"{loadedFrom ?? FileName} is a library, but not that of TangoToken: it has no function tango_abi_version. "
+                $"{LoadedFrom} is a library, but not that of TangoToken: it has no function tango_abi_version. "
                 + NextStep, cause);
         }
     }
@@ -97,7 +98,7 @@ internal static class NativeLibraryLoader
     {
         if (found != NativeMethods.AbiVersion)
             throw new DllNotFoundException(
-                $"{loadedFrom ?? FileName}, version {NativeMethods.tango_version()}, has ABI version {found}, and this "
+                $"{LoadedFrom}, version {NativeMethods.tango_version()}, has ABI version {found}, and this "
                 + $"assembly needs version {NativeMethods.AbiVersion}. Install TangoToken and its native library from the "
                 + "same release.");
     }
@@ -106,40 +107,45 @@ internal static class NativeLibraryLoader
     {
         if (loadedFrom is not null)
             return new DllNotFoundException(
-                $"The native library cannot be loaded from {loadedFrom}: {ReasonOf(loadedFrom, cause)} "
-                + (loadedFrom == Environment.GetEnvironmentVariable(Variable)
-                    ? $"Correct {Variable}, or remove it to search for the library."
-                    : NextStep), cause);
+                $"The native library cannot be loaded from {loadedFrom}, which {Variable} names: "
+                + $"{ReasonOf(loadedFrom, cause)} Correct {Variable}, or remove it to search for the library.", cause);
+        string resolver = hasProgramResolver ? "The program's own resolver for this assembly returned no library. " : "";
         string? unusable = Candidates().FirstOrDefault(File.Exists);
         if (unusable is not null)
             return new DllNotFoundException(
-                $"The native library cannot be loaded from {unusable}: {ReasonOf(unusable, cause)} {NextStep}", cause);
-        string reason = $"{FileName} was not found in {string.Join(", ", Directories())}, nor where the loader of the "
-            + $"system searches. {NextStep}";
+                $"{resolver}The native library cannot be loaded from {unusable}: {ReasonOf(unusable, cause)} {NextStep}", cause);
+        string problem = $"{resolver}{FileName} was not found in {string.Join(", ", Directories())}, nor where the loader of "
+            + $"the system searches. {NextStep}";
         return IsBuiltForThisSystem
-            ? new DllNotFoundException(reason, cause)
+            ? new DllNotFoundException(problem, cause)
             : new PlatformNotSupportedException(
-                $"TangoToken has no native library for {RuntimeInformation.RuntimeIdentifier}. {reason}", cause);
+                $"TangoToken has no native library for {RuntimeInformation.RuntimeIdentifier}. {problem}", cause);
     }
 
-    /// <summary>What the system's loader says of one file.</summary>
+    /// <summary>Returns what the system's loader says of one file.</summary>
     private static string ReasonOf(string file, Exception otherwise)
     {
-        if (!File.Exists(file))
-            return File.Exists(Path.GetDirectoryName(file)) || !Path.IsPathRooted(file)
-                ? Ended(otherwise.Message) : "there is no such file.";
+        if (Path.IsPathRooted(file) && !File.Exists(file))
+            return "There is no such file.";
         try
         {
             NativeLibrary.Free(NativeLibrary.Load(file));
-            return Ended(otherwise.Message);
+            return Sentence(otherwise.Message);
         }
         catch (Exception cause) when (cause is DllNotFoundException or BadImageFormatException)
         {
-            return Ended(cause.Message.ReplaceLineEndings(" ").Trim());
+            return Sentence(cause.Message);
         }
     }
 
-    private static string Ended(string sentence) => sentence.EndsWith('.') ? sentence : sentence + ".";
+    /// <summary>Leaves out how .NET advises to search for the cause, because the cause follows.</summary>
+    private static string Sentence(string message)
+    {
+        const string Advice = "LD_DEBUG environment variable:";
+        int cause = message.IndexOf(Advice, StringComparison.Ordinal);
+        string sentence = (cause < 0 ? message : message[(cause + Advice.Length)..]).ReplaceLineEndings(" ").Trim();
+        return sentence.EndsWith('.') ? sentence : sentence + ".";
+    }
 
     private static IEnumerable<string> Candidates() => Directories().Select(directory => Path.Combine(directory, FileName));
 
@@ -155,6 +161,9 @@ internal static class NativeLibraryLoader
             .Select(directory => Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)))
             .Distinct();
     }
+
+    private static string LoadedFrom =>
+        loadedFrom ?? (hasProgramResolver ? "The file that the program's own resolver returned" : FileName);
 
     // Empty in a single file, whose libraries lie in the directory of the program.
 #pragma warning disable IL3000
