@@ -57,8 +57,12 @@ internal sealed class LogForwarder : IDisposable
         return null;
     }
 
-    private void Receive(TangoTokenLogLevel level, string line) =>
-        logger.Log(LevelOf(level), default, LogLine.Parse(line), null, static (line, _) => line.ToString());
+    private void Receive(TangoTokenLogLevel level, string line)
+    {
+        LogLevel converted = LevelOf(level);
+        if (logger.IsEnabled(converted))
+            logger.Log(converted, default, LogLine.Parse(line), null, static (state, _) => state.ToString());
+    }
 
     private static LogLevel LevelOf(TangoTokenLogLevel level) => level switch
     {
