@@ -28,7 +28,7 @@ internal sealed partial class LogLine : IReadOnlyList<KeyValuePair<string, objec
         var fields = new List<KeyValuePair<string, object?>>(names.Count + 1);
         // A template names the fields in braces, so those of the sentence are doubled.
         var template = new StringBuilder(line[..match.Index]).Replace("{", "{{").Replace("}", "}}");
-        for (int i = 0; i < names.Count; i++)
+        for (int i = names.Count - 1; i >= 0; i--)
         {
             fields.Add(new(names[i].Value, ValueOf(values[i].Value)));
             template.Append(' ').Append(names[i].Value).Append("={").Append(names[i].Value).Append('}');
@@ -69,7 +69,9 @@ internal sealed partial class LogLine : IReadOnlyList<KeyValuePair<string, objec
         string other => other,
     };
 
-    [GeneratedRegex("""(?: (?<name>[a-z_]+)=(?<value>"(?:[^"\\]|\\.)*"|[^\s"]+))*$""", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+    // From the right, where the fields are: a long line without fields then costs nothing.
+    [GeneratedRegex("""(?: (?<name>[a-z_]+)=(?<value>"(?:[^"\\]|\\.)*"|[^\s"]+))*$""",
+        RegexOptions.RightToLeft | RegexOptions.ExplicitCapture)]
     private static partial Regex Fields();
 
     [GeneratedRegex("""\\(?:u\{[0-9a-f]{1,6}\}|.)""")]
