@@ -28,7 +28,7 @@ internal sealed class ClientFactory
         string name = registration.Name;
         TangoTokenClientOptions options = monitor.Get(name);
         if (registration.Environment)
-            RefuseOtherAccount(options);
+            RefuseOtherAccount(registration, options);
         TangoTokenClient client;
         try
         {
@@ -37,23 +37,23 @@ internal sealed class ClientFactory
         catch (TangoTokenException error) when (
             error.ErrorCode is TangoTokenErrorCode.InvalidConfiguration or TangoTokenErrorCode.KeyRejected)
         {
-            throw Refused(name, error.Message);
+            throw Refused(registration, error.Message);
         }
         catch (ArgumentException error)
         {
-            throw Refused(name, error.Message);
+            throw Refused(registration, error.Message);
         }
         updates.Follow(client, name, options);
         return client;
     }
 
     /// <summary>Refuses credentials of the environment that would be mixed with those of another account.</summary>
-    private static void RefuseOtherAccount(TangoTokenClientOptions options)
+    private static void RefuseOtherAccount(ClientRegistration registration, TangoTokenClientOptions options)
     {
         if (options is { ClientId: null, ClientSecret: null, Username: null, Password: null })
             return;
         throw Refused(
-            Options.DefaultName,
+            registration,
             "AddTangoToken() takes the account from the environment variables, and another part of the application sets "
             + $"credentials in {nameof(TangoTokenClientOptions)} as well. Call AddTangoToken(section) or "
             + "AddTangoToken(options => ...) to use those; the environment variables complete them if "
@@ -68,10 +68,12 @@ internal sealed class ClientFactory
         where T : class =>
         (name.Length == 0 ? null : provider.GetKeyedService<T>(name)) ?? provider.GetService<T>();
 
-    private static OptionsValidationException Refused(string name, string reason)
+    private static OptionsValidationException Refused(ClientRegistration registration, string reason)
     {
-        string client = name.Length == 0 ? "The Tango token client" : $"The Tango token client \"{name}\"";
+        string client = registration.Name.Length == 0 ? "The Tango token client" : $"The Tango token client \"{registration.Name}\"";
         return new OptionsValidationException(
-            name, typeof(TangoTokenClientOptions), [$"{client} cannot be created: {reason}"]);
+            registration.Name,
+            typeof(TangoTokenClientOptions),
+            [$"{client}, whose settings are {registration.Source}, cannot be created: {reason}"]);
     }
 }

@@ -32,11 +32,12 @@ internal sealed record ClientRegistration(
             + "AddTangoTokenHandler(\"rewards\").");
     }
 
-    private string Source => Environment
+    /// <summary>Where the settings are, for messages.</summary>
+    internal string Source => Environment
         ? "the environment variables"
         : Configuration switch
         {
-            null => "a delegate",
+            null => "those of a delegate",
             IConfigurationSection section => $"the section {section.Path} of the configuration",
             _ => "the configuration",
         };

@@ -90,7 +90,7 @@ public class TangoTokenClient : IDisposable
         ClientHandle client = Handle;
         if (GetHeldToken(client) is { } held)
             return held;
-        if (cancellationToken.CanBeCanceled && !CallbackScope.IsInside)
+        if (!CanBlockInLibrary(cancellationToken))
             return Share(PendingAcquire.Run(client, failures, cancellationToken));
         NativeMethods.tango_token_acquire(client, out nint token, out nint error).ThrowIfFailed(error, failures);
         return Share(new TokenHandle(token));
@@ -196,7 +196,7 @@ public class TangoTokenClient : IDisposable
         (string sentMethod, string url) = RequestTarget.Of(method, uri);
         cancellationToken.ThrowIfCancellationRequested();
         ClientHandle client = Handle;
-        if (!cancellationToken.CanBeCanceled || CallbackScope.IsInside)
+        if (CanBlockInLibrary(cancellationToken))
             return MakeAuthorization(client, sentMethod, url);
         if (SignHere(() => TryMakeAuthorization(client, sentMethod, url), cancellationToken) is { } made)
             return made;
@@ -302,7 +302,7 @@ public class TangoTokenClient : IDisposable
     {
         AuthorizationHandle handle = HandleOf(rejected, nameof(rejected));
         cancellationToken.ThrowIfCancellationRequested();
-        if (!cancellationToken.CanBeCanceled || CallbackScope.IsInside)
+        if (CanBlockInLibrary(cancellationToken))
             return MakeRetry(handle);
         using (ClientHandle client = handle.CloneClient())
             if (GetHeldToken(client) is null)
@@ -352,6 +352,10 @@ public class TangoTokenClient : IDisposable
                 "This client was made by its protected constructor, for a test that has to override this member.");
         }
     }
+
+    // A wait that is cancelled or observed has to begin here. In a callback of the library no call may wait.
+    private static bool CanBlockInLibrary(CancellationToken cancellationToken) =>
+        CallbackScope.IsInside || (!cancellationToken.CanBeCanceled && !TokenWait.IsObserved);
 
     private TangoAccessToken? GetHeldToken(ClientHandle client)
     {

@@ -24,6 +24,7 @@ public sealed class HostTests
         Assert.Equal(typeof(TangoTokenClientOptions), error.OptionsType);
         Assert.Contains("ClientSecret", error.Message);
         Assert.Contains("Password", error.Message);
+        Assert.Contains("the section Tango of the configuration", error.Message);
         Assert.DoesNotContain("client_secret", error.Message);
         Assert.Equal(0, await sandbox.Count("connections"));
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -24,20 +25,36 @@ internal sealed class PendingAcquire : TaskCompletionSource<TokenHandle>
         ClientHandle client, CallbackFailures failures, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var pending = new PendingAcquire(failures, cancellationToken);
-        using RequestHandle request = pending.Start(client);
-        using (cancellationToken.UnsafeRegister(static request => Cancel((RequestHandle)request!), request))
-            return await pending.Task.ConfigureAwait(false);
+        using Activity? span = TokenWait.Start();
+        try
+        {
+            var pending = new PendingAcquire(failures, cancellationToken);
+            using RequestHandle request = pending.Start(client);
+            using (cancellationToken.UnsafeRegister(static request => Cancel((RequestHandle)request!), request))
+                return await pending.Task.ConfigureAwait(false);
+        }
+        catch (Exception error) when (TokenWait.Fail(span, error))
+        {
+            throw;
+        }
     }
 
     /// <summary>Blocks until there is a token, or until the cancellation.</summary>
     internal static TokenHandle Run(
         ClientHandle client, CallbackFailures failures, CancellationToken cancellationToken)
     {
-        var pending = new PendingAcquire(failures, cancellationToken);
-        using RequestHandle request = pending.Start(client);
-        using (cancellationToken.UnsafeRegister(static request => Cancel((RequestHandle)request!), request))
-            return pending.Task.GetAwaiter().GetResult();
+        using Activity? span = TokenWait.Start();
+        try
+        {
+            var pending = new PendingAcquire(failures, cancellationToken);
+            using RequestHandle request = pending.Start(client);
+            using (cancellationToken.UnsafeRegister(static request => Cancel((RequestHandle)request!), request))
+                return pending.Task.GetAwaiter().GetResult();
+        }
+        catch (Exception error) when (TokenWait.Fail(span, error))
+        {
+            throw;
+        }
     }
 
     private static void Cancel(RequestHandle request) => NativeMethods.tango_request_cancel(request);
