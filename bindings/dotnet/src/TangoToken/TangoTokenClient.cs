@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Net.Http.Headers;
 using System.Text;
@@ -88,12 +89,7 @@ public class TangoTokenClient : IDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         ClientHandle client = Handle;
-        if (GetHeldToken(client) is { } held)
-            return held;
-        if (!CanBlockInLibrary(cancellationToken))
-            return Share(PendingAcquire.Run(client, failures, cancellationToken));
-        NativeMethods.tango_token_acquire(client, out nint token, out nint error).ThrowIfFailed(error, failures);
-        return Share(new TokenHandle(token));
+        return GetHeldToken(client) ?? WaitForToken(client, cancellationToken);
     }
 
     /// <summary>Gets a valid token as <see cref="GetToken"/> does, without blocking.</summary>
@@ -196,12 +192,16 @@ public class TangoTokenClient : IDisposable
         (string sentMethod, string url) = RequestTarget.Of(method, uri);
         cancellationToken.ThrowIfCancellationRequested();
         ClientHandle client = Handle;
-        if (CanBlockInLibrary(cancellationToken))
-            return MakeAuthorization(client, sentMethod, url);
-        if (SignHere(() => TryMakeAuthorization(client, sentMethod, url), cancellationToken) is { } made)
+        bool isLeft = IsSigningLeft(cancellationToken);
+        RequestAuthorization? made = isLeft
+            ? SignOnThread(client, sentMethod, url, mayWait: false, cancellationToken)
+            : TryMakeAuthorization(client, sentMethod, url);
+        if (made is not null)
             return made;
-        GetToken(cancellationToken);
-        return SignHere(() => MakeAuthorization(client, sentMethod, url), cancellationToken);
+        WaitForToken(client, cancellationToken);
+        return isLeft
+            ? SignOnThread(client, sentMethod, url, mayWait: true, cancellationToken)!
+            : MakeAuthorization(client, sentMethod, url);
     }
 
     /// <summary>Makes the headers as <see cref="Authorize"/> does, without blocking.</summary>
@@ -302,12 +302,14 @@ public class TangoTokenClient : IDisposable
     {
         AuthorizationHandle handle = HandleOf(rejected, nameof(rejected));
         cancellationToken.ThrowIfCancellationRequested();
-        if (CanBlockInLibrary(cancellationToken))
-            return MakeRetry(handle);
         using (ClientHandle client = handle.CloneClient())
+        {
             if (GetHeldToken(client) is null)
-                Share(PendingAcquire.Run(client, failures, cancellationToken));
-        return SignHere(() => MakeRetry(handle), cancellationToken);
+                WaitForToken(client, cancellationToken);
+        }
+        return IsSigningLeft(cancellationToken)
+            ? OnThread(() => MakeRetry(handle), cancellationToken)
+            : MakeRetry(handle);
     }
 
     /// <summary>Makes the headers as <see cref="AuthorizeRetry"/> does, without blocking.</summary>
@@ -322,8 +324,10 @@ public class TangoTokenClient : IDisposable
         AuthorizationHandle handle = HandleOf(rejected, nameof(rejected));
         cancellationToken.ThrowIfCancellationRequested();
         using (ClientHandle client = handle.CloneClient())
+        {
             if (GetHeldToken(client) is null)
                 await AcquireAsync(client, cancellationToken).ConfigureAwait(false);
+        }
         return await SignAsync(() => MakeRetry(handle), cancellationToken).ConfigureAwait(false);
     }
 
@@ -352,10 +356,6 @@ public class TangoTokenClient : IDisposable
                 "This client was made by its protected constructor, for a test that has to override this member.");
         }
     }
-
-    // A wait that is cancelled or observed has to begin here. In a callback of the library no call may wait.
-    private static bool CanBlockInLibrary(CancellationToken cancellationToken) =>
-        CallbackScope.IsInside || (!cancellationToken.CanBeCanceled && !TokenWait.IsObserved);
 
     private TangoAccessToken? GetHeldToken(ClientHandle client)
     {
@@ -390,6 +390,23 @@ public class TangoTokenClient : IDisposable
     private async Task<TangoAccessToken> AcquireAsync(ClientHandle client, CancellationToken cancellationToken) =>
         Share(await PendingAcquire.RunAsync(client, failures, cancellationToken).ConfigureAwait(false));
 
+    // Inside a callback the library decides whether the wait would be a deadlock, and then refuses it.
+    private TangoAccessToken WaitForToken(ClientHandle client, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.CanBeCanceled && !CallbackScope.IsInside)
+            return Share(PendingAcquire.Run(client, failures, cancellationToken));
+        using Activity? span = TokenWait.Start();
+        try
+        {
+            NativeMethods.tango_token_acquire(client, out nint token, out nint error).ThrowIfFailed(error, failures);
+            return Share(new TokenHandle(token));
+        }
+        catch (Exception error) when (TokenWait.Fail(span, error))
+        {
+            throw;
+        }
+    }
+
     private async Task<RequestAuthorization> SignAndAuthorizeAsync(
         ClientHandle client, string method, string url, CancellationToken cancellationToken)
     {
@@ -412,11 +429,20 @@ public class TangoTokenClient : IDisposable
         ? await Task.Run(make, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false)
         : make();
 
-    /// <summary>Leaves a custom signer to a thread of its own, so that the caller can give up.</summary>
-    private T SignHere<T>(Func<T> make, CancellationToken cancellationToken) => hasCustomSigner
-        ? Task.Factory.StartNew(make, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)
-            .WaitAsync(cancellationToken).GetAwaiter().GetResult()
-        : make();
+    /// <summary>Whether a custom signer is left to another thread, so that the caller can give up.</summary>
+    private bool IsSigningLeft(CancellationToken cancellationToken) =>
+        hasCustomSigner && cancellationToken.CanBeCanceled && !CallbackScope.IsInside;
+
+    private RequestAuthorization? SignOnThread(
+        ClientHandle client, string method, string url, bool mayWait, CancellationToken cancellationToken) =>
+        OnThread(
+            () => mayWait ? MakeAuthorization(client, method, url) : TryMakeAuthorization(client, method, url),
+            cancellationToken);
+
+    // A thread of its own: a blocking caller may hold the last one of the pool.
+    private static T OnThread<T>(Func<T> make, CancellationToken cancellationToken) => Task.Factory
+        .StartNew(make, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)
+        .WaitAsync(cancellationToken).GetAwaiter().GetResult();
 
     private RequestAuthorization MakeAuthorization(ClientHandle client, string method, string url)
     {

@@ -32,6 +32,10 @@ namespace TangoToken;
 /// changed, and a token that is bound to a key is not sent.
 /// </para>
 /// <para>
+/// If the inner handler limits its connections (<c>MaxConnectionsPerServer</c>), requests with a proof wait here for one of
+/// them: a proof is made when the request can be sent at once, because it gets old while it waits. This is so for HTTP/1.1.
+/// </para>
+/// <para>
 /// A handler that sends a request again by itself, such as one for resilience, belongs outside this one: inside, it would
 /// send the same proof twice.
 /// </para>
@@ -47,6 +51,8 @@ public sealed class TangoTokenHandler : DelegatingHandler
 {
     private readonly TangoTokenClient client;
     private RedirectPolicy redirects;
+    private ConnectionGate? gate;
+    private volatile bool isBearer;
 
     /// <summary>
     /// Initializes a handler whose inner handler is set later, for example by an HTTP client factory.
@@ -88,8 +94,27 @@ public sealed class TangoTokenHandler : DelegatingHandler
         if (request.RequestUri is not { IsAbsoluteUri: true } uri)
             throw new InvalidOperationException("The request has no absolute URI, and HttpClient has no BaseAddress.");
         if (redirects == default)
+        {
+            gate = ConnectionGate.Of(InnerHandler);
             redirects = Redirects.SwitchOff(InnerHandler);
+        }
         await RepeatableContent.BufferAsync(request.Content, isAsync, cancellationToken).ConfigureAwait(false);
+        SemaphoreSlim? turn = gate is not null && !isBearer
+            ? await gate.EnterAsync(request, uri, isAsync, cancellationToken).ConfigureAwait(false)
+            : null;
+        try
+        {
+            return await AuthorizeAndSendAsync(request, uri, isAsync, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            turn?.Release();
+        }
+    }
+
+    private async ValueTask<HttpResponseMessage> AuthorizeAndSendAsync(
+        HttpRequestMessage request, Uri uri, bool isAsync, CancellationToken cancellationToken)
+    {
         RequestAuthorization authorization = isAsync
             ? await client.AuthorizeAsync(request.Method, uri, cancellationToken).ConfigureAwait(false)
             : client.Authorize(request.Method, uri, cancellationToken);
@@ -97,7 +122,10 @@ public sealed class TangoTokenHandler : DelegatingHandler
         {
             while (true)
             {
-                if (redirects == RedirectPolicy.Followed && authorization.Dpop is not null)
+                bool hasProof = authorization.Dpop is not null;
+                if (isBearer == hasProof)
+                    isBearer = !hasProof;
+                if (hasProof && redirects == RedirectPolicy.Followed)
                     throw new InvalidOperationException(Redirects.Followed);
                 (HttpResponseMessage response, bool isRetry) =
                     await SendAsync(request, uri, authorization, isAsync, cancellationToken).ConfigureAwait(false);

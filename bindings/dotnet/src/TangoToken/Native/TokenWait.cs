@@ -10,9 +10,6 @@ internal static class TokenWait
     private static readonly ActivitySource Source = new(
         "TangoToken", typeof(TokenWait).Assembly.GetName().Version!.ToString(3));
 
-    /// <summary>Whether the program collects the spans.</summary>
-    internal static bool IsObserved => Source.HasListeners();
-
     /// <summary>Starts a span; <c>null</c> if nothing collects it.</summary>
     internal static Activity? Start() => Source.StartActivity("TangoToken.WaitForToken");
 
