@@ -1104,6 +1104,15 @@ public:
                                            detail::string("url", url));
     }
 
+    /// Makes the headers with the token that the client holds (`tango_client_try_authorize`), or returns an empty object if
+    /// it holds none, and waits for no token. A URL that may get no token is refused before anything is sent, so
+    /// asynchronous callers try this first, and then start an acquire.
+    result<authorization> try_authorize_held(std::string_view method, std::string_view url) const
+    {
+        return detail::made<authorization>(tango_client_try_authorize, native(), detail::string("method", method),
+                                           detail::string("url", url));
+    }
+
     /// Makes the headers for sending the same request once more, after `TANGO_VERDICT_RETRY`.
     result<authorization> try_authorize_again(const authorization &rejected) const
     {
@@ -1157,6 +1166,10 @@ public:
     [[nodiscard]] authorization authorize(std::string_view method, std::string_view url) const
     {
         return try_authorize(method, url).value();
+    }
+    [[nodiscard]] authorization authorize_held(std::string_view method, std::string_view url) const
+    {
+        return try_authorize_held(method, url).value();
     }
     [[nodiscard]] authorization authorize_again(const authorization &rejected) const
     {

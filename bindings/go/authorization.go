@@ -54,6 +54,16 @@ func (a *Authorization) String() string {
 // The method and the URL are those of the request. The URL's origin has to be the API's or one of AllowedOrigins;
 // another one fails with [ErrInvalidArgument], so that no token reaches a wrong host by mistake.
 func (c *Client) Authorize(ctx context.Context, method, url string) (*Authorization, error) {
+	authorization, err := c.authorize(ctx, func(client native.Client, made *native.Authorization, failure *native.Error) {
+		c.library.ClientTryAuthorize(client, native.CString(method), native.CString(url), made, failure)
+	})
+	if authorization != nil || err != nil {
+		return authorization, err
+	}
+	// No token is held, and the library has checked the arguments: a wrong one does not cost a token.
+	if _, err := c.Token(ctx); err != nil {
+		return nil, err
+	}
 	return c.authorize(ctx, func(client native.Client, made *native.Authorization, failure *native.Error) {
 		c.library.ClientAuthorize(client, native.CString(method), native.CString(url), made, failure)
 	})
@@ -61,6 +71,12 @@ func (c *Client) Authorize(ctx context.Context, method, url string) (*Authorizat
 
 // AuthorizeAgain returns the headers for sending the same request again, after [VerdictRetry].
 func (c *Client) AuthorizeAgain(ctx context.Context, refused *Authorization) (*Authorization, error) {
+	if ctx.Err() != nil {
+		return nil, contextError(ctx)
+	}
+	if _, err := c.Token(ctx); err != nil {
+		return nil, err
+	}
 	return c.authorize(ctx, func(client native.Client, made *native.Authorization, failure *native.Error) {
 		defer runtime.KeepAlive(refused)
 		raw, done := lend(refused.handleOf())
@@ -99,19 +115,11 @@ func httpStatus(status int) int32 {
 	return int32(status)
 }
 
-// authorize calls a function of the library that blocks an OS thread while it waits for a token.
-//
-// So callers get a token asynchronously first. If the client holds none, one caller at a time goes to the library
-// directly: the library checks the arguments before it fetches, so that a wrong argument does not cost a token.
+// authorize calls a function of the library on another goroutine, because a custom signer takes its time, and because
+// the library waits for a token if an API has rejected the held one at this very moment.
 func (c *Client) authorize(ctx context.Context, sign authorizing) (*Authorization, error) {
 	if ctx.Err() != nil {
 		return nil, contextError(ctx)
-	}
-	isFirst := c.cached.load() == nil && c.first.TryLock()
-	if !isFirst {
-		if _, err := c.Token(ctx); err != nil {
-			return nil, err
-		}
 	}
 	type result struct {
 		authorization *Authorization
@@ -120,9 +128,6 @@ func (c *Client) authorize(ctx context.Context, sign authorizing) (*Authorizatio
 	finished := make(chan result, 1)
 	go func() {
 		authorization, err := c.authorizeNow(sign)
-		if isFirst {
-			c.first.Unlock()
-		}
 		finished <- result{authorization, err}
 	}()
 	select {
@@ -135,13 +140,13 @@ func (c *Client) authorize(ctx context.Context, sign authorizing) (*Authorizatio
 	}
 }
 
-// authorizing is a call of the library that makes an authorization.
+// authorizing is a call of the library that makes an authorization, or none if it does not wait for a token.
 type authorizing func(client native.Client, made *native.Authorization, failure *native.Error)
 
 func (c *Client) authorizeNow(sign authorizing) (*Authorization, error) {
 	var raw native.Authorization
 	err := c.call(func(client native.Client, failure *native.Error) { sign(client, &raw, failure) })
-	if err != nil {
+	if err != nil || raw == 0 {
 		return nil, err
 	}
 	authorization := &Authorization{

@@ -15,7 +15,6 @@ type Client struct {
 	library *native.Library
 	handle  *native.Handle[native.Client]
 	cached  tokenCache
-	first   sync.Mutex // locked by the one call of authorize that may wait inside the library
 	closing chan struct{}
 	close   func()
 }

@@ -234,6 +234,23 @@ func TestInvalidatedTokenIsReplaced(t *testing.T) {
 	}
 }
 
+func TestForeignOriginsCostNoTokenAlsoConcurrently(t *testing.T) {
+	server := start(t)
+	client := newClient(t, configOf(server))
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() {
+			if _, err := client.Authorize(t.Context(), "GET", "https://other.example/"); !errors.Is(err, tangotoken.ErrInvalidArgument) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	group.Wait()
+	if requests := server.Statistic("token_requests"); requests != 0 {
+		t.Errorf("%d token requests", requests)
+	}
+}
+
 func TestAuthorizeFetchesNoTokenForAWrongURL(t *testing.T) {
 	server := start(t)
 	client := newClient(t, configOf(server))

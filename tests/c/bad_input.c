@@ -114,6 +114,11 @@ static void calls(tango_config *config)
     INVALID("url", tango_client_authorize, client, "GET", NOT_UTF8, &authorization);
     INVALID("url", tango_client_authorize, client, "GET", "https://other.example/", &authorization);
     INVALID("authorization", tango_client_authorize, client, "GET", "https://h/", NULL);
+    INVALID("client", tango_client_try_authorize, NULL, "GET", "https://h/", &authorization);
+    INVALID("method", tango_client_try_authorize, client, NULL, "https://h/", &authorization);
+    INVALID("url", tango_client_try_authorize, client, "GET", NOT_UTF8, &authorization);
+    INVALID("url", tango_client_try_authorize, client, "GET", "https://other.example/", &authorization);
+    INVALID("authorization", tango_client_try_authorize, client, "GET", "https://h/", NULL);
     INVALID("rejected", tango_client_authorize_again, client, NULL, &authorization);
     INVALID("client", tango_client_observe, NULL, authorization, 200, NULL, NULL, NULL, &verdict);
     INVALID("authorization", tango_client_observe, client, NULL, 200, NULL, NULL, NULL, &verdict);

@@ -1,5 +1,7 @@
-/* Asks for the held token without waiting: none at first, then the one that an acquire or this call itself has started. */
+/* Asks for the held token, and for headers with it, without waiting: none at first, then those of the token that an
+ * acquire or this call itself has started. */
 #include <semaphore.h>
+#include <stdbool.h>
 #include <time.h>
 
 #include "check.h"
@@ -21,13 +23,34 @@ static tango_token *held(const tango_client *client)
     return token;
 }
 
+static bool has_headers(const tango_client *client)
+{
+    tango_authorization *authorization = NULL;
+    CHECK(tango_client_try_authorize(client, "GET", getenv("TANGO_API_URL"), &authorization, NULL) == TANGO_STATUS_OK);
+    bool made = authorization != NULL;
+    CHECK(!made || strncmp(tango_authorization_value(authorization), "Bearer ", 7) == 0);
+    tango_authorization_free(authorization);
+    return made;
+}
+
+static void foreign_origin_is_refused(const tango_client *client)
+{
+    tango_authorization *authorization = NULL;
+    CHECK(tango_client_try_authorize(client, "GET", "https://other.example/", &authorization, NULL) ==
+          TANGO_STATUS_INVALID_ARGUMENT);
+    CHECK(authorization == NULL);
+}
+
 int main(void)
 {
     CHECK(sem_init(&ended, 0, 0) == 0);
     tango_client *client = client_from_env();
-    CHECK(held(client) == NULL);
+    foreign_origin_is_refused(client);
+    CHECK(held(client) == NULL && !has_headers(client));
     CHECK(tango_token_acquire_start(client, done, NULL, NULL, NULL) == TANGO_STATUS_OK);
     CHECK(sem_wait(&ended) == 0);
+    foreign_origin_is_refused(client);
+    CHECK(has_headers(client));
     tango_token *token = held(client), *same = acquire(client);
     CHECK(token != NULL && strcmp(tango_token_value(token), tango_token_value(same)) == 0);
 

@@ -155,6 +155,9 @@ static void headers_follow_the_responses(const tango::client &client, const std:
     CHECK(!failure && failure.error().status() == TANGO_STATUS_PROOF_REFUSED);
     CHECK(failure.error().http_status() == 401);
 
+    const tango::authorization held = client.authorize_held("GET", url);
+    CHECK(held.value() == first.value() && held.dpop());
+    CHECK(client.try_authorize_held("GET", "https://other.example/").error().status() == TANGO_STATUS_INVALID_ARGUMENT);
     CHECK(client.try_authorize("GET", "https://other.example/").error().status() == TANGO_STATUS_INVALID_ARGUMENT);
 }
 

@@ -49,6 +49,18 @@ impl Fixture {
 }
 
 #[test]
+fn try_authorize_waits_for_no_token_and_refuses_a_foreign_origin_before_one_is_requested() {
+    let fixture = api_fixture(DpopMode::Required);
+    let foreign = fixture.client.try_authorize("GET", "https://other.example/").unwrap_err();
+    assert_eq!(foreign.status(), Status::InvalidArgument);
+    assert!(fixture.client.try_authorize("GET", ORDERS).unwrap().is_none());
+    fixture.client.acquire().unwrap();
+    let authorization = fixture.client.try_authorize("GET", ORDERS).unwrap().unwrap();
+    assert_eq!(authorization.authorization(), "DPoP token-1");
+    assert_eq!(claims(&authorization)["htm"], "GET");
+}
+
+#[test]
 fn bound_token_is_sent_with_a_proof_and_a_bearer_token_without() {
     let bearer = api_fixture(DpopMode::Off);
     let authorization = bearer.authorize();
