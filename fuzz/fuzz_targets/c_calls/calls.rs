@@ -263,9 +263,6 @@ impl Session {
                     self.make(&self.authorizations, authorization, |out, error| {
                         tango_client_authorize(client, method, url, out, error)
                     });
-                    self.make(&self.authorizations, authorization, |out, error| {
-                        tango_client_try_authorize(client, method, url, out, error)
-                    });
                 }),
                 Call::AuthorizeAgain { client, authorization, to } => self.authorizations.with(authorization, |one| {
                     self.clients.with(client, |client| {
