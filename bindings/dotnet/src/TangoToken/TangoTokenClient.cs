@@ -1,7 +1,4 @@
-using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
-using System.Net.Http.Headers;
-using System.Text;
 using TangoToken.Http;
 using TangoToken.Native;
 
@@ -25,15 +22,10 @@ namespace TangoToken;
 /// </example>
 public class TangoTokenClient : IDisposable
 {
-    private readonly ClientHandles? handles;
-    private readonly CallbackFailures failures;
-    private readonly bool hasCustomSigner;
-    private readonly object gate = new();
-    private TangoAccessToken? lastToken;
-    private volatile bool isDisposed;
+    private readonly NativeClient? client;
 
     /// <summary>Initializes a client for tests, which neither has credentials nor touches the native library.</summary>
-    protected TangoTokenClient() => failures = new CallbackFailures(null, null);
+    protected TangoTokenClient() { }
 
     /// <summary>
     /// Initializes a client. Reads the files that the options name, starts no thread and sends nothing.
@@ -55,10 +47,7 @@ public class TangoTokenClient : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         NativeLibraryLoader.Load();
-        CacheCallbacks? callbacks = cache is null ? null : new CacheCallbacks(cache);
-        failures = new CallbackFailures(dpopKey?.Signer, callbacks);
-        hasCustomSigner = dpopKey?.Signer is not null;
-        handles = new ClientHandles(NativeConfig.CreateClient(options, dpopKey?.Handle, callbacks, failures));
+        client = new NativeClient(options, dpopKey, cache);
     }
 
     /// <summary>
@@ -88,8 +77,7 @@ public class TangoTokenClient : IDisposable
     public virtual TangoAccessToken GetToken(CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        ClientHandle client = Handle;
-        return GetHeldToken(client) ?? WaitForToken(client, cancellationToken);
+        return Native.GetHeldToken() ?? Native.WaitForToken(cancellationToken);
     }
 
     /// <summary>Gets a valid token as <see cref="GetToken"/> does, without blocking.</summary>
@@ -103,10 +91,9 @@ public class TangoTokenClient : IDisposable
     {
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<TangoAccessToken>(cancellationToken);
-        ClientHandle client = Handle;
-        return GetHeldToken(client) is { } held
+        return Native.GetHeldToken() is { } held
             ? new ValueTask<TangoAccessToken>(held)
-            : new ValueTask<TangoAccessToken>(AcquireAsync(client, cancellationToken));
+            : new ValueTask<TangoAccessToken>(Native.WaitForTokenAsync(cancellationToken));
     }
 
     /// <summary>
@@ -118,7 +105,7 @@ public class TangoTokenClient : IDisposable
     /// <returns>Whether a token is held.</returns>
     public virtual bool TryGetToken([NotNullWhen(true)] out TangoAccessToken? token)
     {
-        token = GetHeldToken(Handle);
+        token = Native.GetHeldToken();
         return token is not null;
     }
 
@@ -135,10 +122,8 @@ public class TangoTokenClient : IDisposable
     public virtual void Invalidate(TangoAccessToken token)
     {
         ArgumentNullException.ThrowIfNull(token);
-        ClientHandle client = Handle;
-        if (token.Handle is null)
-            throw new ArgumentException("The token was not returned by a client.", nameof(token));
-        NativeMethods.tango_client_invalidate(client, token.Handle, out nint error).ThrowIfFailed(error);
+        Native.Invalidate(
+            token.Handle ?? throw new ArgumentException("The token was not returned by a client.", nameof(token)));
     }
 
     /// <summary>
@@ -151,8 +136,7 @@ public class TangoTokenClient : IDisposable
     {
         RequireCredential(clientId, nameof(clientId));
         RequireCredential(clientSecret, nameof(clientSecret));
-        NativeMethods.tango_client_set_credentials(Handle, clientId, clientSecret, null, null, out nint error)
-            .ThrowIfFailed(error);
+        Native.SetCredentials(clientId, clientSecret, username: null, password: null);
     }
 
     /// <summary>
@@ -165,8 +149,7 @@ public class TangoTokenClient : IDisposable
     {
         RequireCredential(username, nameof(username));
         RequireCredential(password, nameof(password));
-        NativeMethods.tango_client_set_credentials(Handle, null, null, username, password, out nint error)
-            .ThrowIfFailed(error);
+        Native.SetCredentials(clientId: null, clientSecret: null, username, password);
     }
 
     /// <summary>
@@ -189,19 +172,9 @@ public class TangoTokenClient : IDisposable
     public virtual RequestAuthorization Authorize(
         HttpMethod method, Uri uri, CancellationToken cancellationToken = default)
     {
-        (string sentMethod, string url) = RequestTarget.Of(method, uri);
+        var target = RequestTarget.Of(method, uri);
         cancellationToken.ThrowIfCancellationRequested();
-        ClientHandle client = Handle;
-        bool isLeft = IsSigningLeft(cancellationToken);
-        RequestAuthorization? made = isLeft
-            ? SignOnThread(client, sentMethod, url, mayWait: false, cancellationToken)
-            : TryMakeAuthorization(client, sentMethod, url);
-        if (made is not null)
-            return made;
-        WaitForToken(client, cancellationToken);
-        return isLeft
-            ? SignOnThread(client, sentMethod, url, mayWait: true, cancellationToken)!
-            : MakeAuthorization(client, sentMethod, url);
+        return Native.Authorize(target, cancellationToken);
     }
 
     /// <summary>Makes the headers as <see cref="Authorize"/> does, without blocking.</summary>
@@ -214,22 +187,10 @@ public class TangoTokenClient : IDisposable
     public virtual ValueTask<RequestAuthorization> AuthorizeAsync(
         HttpMethod method, Uri uri, CancellationToken cancellationToken = default)
     {
-        (string sentMethod, string url) = RequestTarget.Of(method, uri);
-        if (cancellationToken.IsCancellationRequested)
-            return ValueTask.FromCanceled<RequestAuthorization>(cancellationToken);
-        ClientHandle client = Handle;
-        if (hasCustomSigner)
-            return new(SignAndAuthorizeAsync(client, sentMethod, url, cancellationToken));
-        try
-        {
-            return TryMakeAuthorization(client, sentMethod, url) is { } made
-                ? new ValueTask<RequestAuthorization>(made)
-                : new(AuthorizeAfterTokenAsync(client, sentMethod, url, cancellationToken));
-        }
-        catch (TangoTokenException exception)
-        {
-            return ValueTask.FromException<RequestAuthorization>(exception);
-        }
+        var target = RequestTarget.Of(method, uri);
+        return cancellationToken.IsCancellationRequested
+            ? ValueTask.FromCanceled<RequestAuthorization>(cancellationToken)
+            : Native.AuthorizeAsync(target, cancellationToken);
     }
 
     /// <summary>
@@ -281,10 +242,7 @@ public class TangoTokenClient : IDisposable
         RequestAuthorization authorization, int statusCode, string? dpopNonce, string? wwwAuthenticate, string? date)
     {
         AuthorizationHandle handle = HandleOf(authorization, nameof(authorization));
-        NativeMethods.tango_client_observe(
-            handle.Client, handle, statusCode, ResponseHeaders.Bound(dpopNonce), ResponseHeaders.Bound(wwwAuthenticate),
-            ResponseHeaders.Bound(date), out int verdict, out nint error).ThrowIfFailed(error, failures);
-        return verdict == (int)Verdict.Retry;
+        return handle.Owner.Observe(handle, statusCode, dpopNonce, wwwAuthenticate, date);
     }
 
     /// <summary>
@@ -302,14 +260,7 @@ public class TangoTokenClient : IDisposable
     {
         AuthorizationHandle handle = HandleOf(rejected, nameof(rejected));
         cancellationToken.ThrowIfCancellationRequested();
-        using (ClientHandle client = handle.CloneClient())
-        {
-            if (GetHeldToken(client) is null)
-                WaitForToken(client, cancellationToken);
-        }
-        return IsSigningLeft(cancellationToken)
-            ? OnThread(() => MakeRetry(handle), cancellationToken)
-            : MakeRetry(handle);
+        return handle.Owner.AuthorizeRetry(handle, cancellationToken);
     }
 
     /// <summary>Makes the headers as <see cref="AuthorizeRetry"/> does, without blocking.</summary>
@@ -318,17 +269,13 @@ public class TangoTokenClient : IDisposable
     /// <returns>The headers, which are good for one request.</returns>
     /// <exception cref="TangoTokenException">See <see cref="Authorize"/>.</exception>
     /// <exception cref="OperationCanceledException">The caller cancelled the wait.</exception>
-    public virtual async ValueTask<RequestAuthorization> AuthorizeRetryAsync(
+    public virtual ValueTask<RequestAuthorization> AuthorizeRetryAsync(
         RequestAuthorization rejected, CancellationToken cancellationToken = default)
     {
         AuthorizationHandle handle = HandleOf(rejected, nameof(rejected));
-        cancellationToken.ThrowIfCancellationRequested();
-        using (ClientHandle client = handle.CloneClient())
-        {
-            if (GetHeldToken(client) is null)
-                await AcquireAsync(client, cancellationToken).ConfigureAwait(false);
-        }
-        return await SignAsync(() => MakeRetry(handle), cancellationToken).ConfigureAwait(false);
+        return cancellationToken.IsCancellationRequested
+            ? ValueTask.FromCanceled<RequestAuthorization>(cancellationToken)
+            : handle.Owner.AuthorizeRetryAsync(handle, cancellationToken);
     }
 
     /// <summary>Closes this client. Can be called more than once.</summary>
@@ -342,158 +289,18 @@ public class TangoTokenClient : IDisposable
     /// <param name="disposing">Whether this is called by <see cref="Dispose()"/>.</param>
     protected virtual void Dispose(bool disposing)
     {
-        isDisposed = true;
         if (disposing)
-            handles?.Dispose();
+            client?.Dispose();
     }
 
-    private ClientHandle Handle
+    private NativeClient Native
     {
         get
         {
-            ObjectDisposedException.ThrowIf(isDisposed, this);
-            return handles?.Mine ?? throw new InvalidOperationException(
+            ObjectDisposedException.ThrowIf(client is { IsDisposed: true }, this);
+            return client ?? throw new InvalidOperationException(
                 "This client was made by its protected constructor, for a test that has to override this member.");
         }
-    }
-
-    private TangoAccessToken? GetHeldToken(ClientHandle client)
-    {
-        NativeMethods.tango_token_try_acquire(client, out nint token, out nint error).ThrowIfFailed(error, failures);
-        if (token == 0)
-            return null;
-        TangoAccessToken? last = Volatile.Read(ref lastToken);
-        if (last?.Handle!.ValueAddress != NativeMethods.ValueAddress(token))
-            return Share(new TokenHandle(token));
-        NativeMethods.tango_token_free(token);
-        return last;
-    }
-
-    /// <summary>
-    /// Returns one object for each token. The handle of the last one stays open, so that no other token has its address.
-    /// </summary>
-    private TangoAccessToken Share(TokenHandle token)
-    {
-        lock (gate)
-        {
-            if (lastToken?.Handle!.ValueAddress == token.ValueAddress)
-            {
-                token.Dispose();
-                return lastToken;
-            }
-            var shared = new TangoAccessToken(token);
-            Volatile.Write(ref lastToken, shared);
-            return shared;
-        }
-    }
-
-    private async Task<TangoAccessToken> AcquireAsync(ClientHandle client, CancellationToken cancellationToken) =>
-        Share(await PendingAcquire.RunAsync(client, failures, cancellationToken).ConfigureAwait(false));
-
-    // Inside a callback the library decides whether the wait would be a deadlock, and then refuses it.
-    private TangoAccessToken WaitForToken(ClientHandle client, CancellationToken cancellationToken)
-    {
-        if (cancellationToken.CanBeCanceled && !CallbackScope.IsInside)
-            return Share(PendingAcquire.Run(client, failures, cancellationToken));
-        using Activity? span = TokenWait.Start();
-        try
-        {
-            NativeMethods.tango_token_acquire(client, out nint token, out nint error).ThrowIfFailed(error, failures);
-            return Share(new TokenHandle(token));
-        }
-        catch (Exception error) when (TokenWait.Fail(span, error))
-        {
-            throw;
-        }
-    }
-
-    private async Task<RequestAuthorization> SignAndAuthorizeAsync(
-        ClientHandle client, string method, string url, CancellationToken cancellationToken)
-    {
-        RequestAuthorization? made = await SignAsync(() => TryMakeAuthorization(client, method, url), cancellationToken)
-            .ConfigureAwait(false);
-        return made ?? await AuthorizeAfterTokenAsync(client, method, url, cancellationToken).ConfigureAwait(false);
-    }
-
-    // The second call does not block while a token is held. If the API rejects that token at this very moment, it waits for
-    // the next one, for the total timeout at most.
-    private async Task<RequestAuthorization> AuthorizeAfterTokenAsync(
-        ClientHandle client, string method, string url, CancellationToken cancellationToken)
-    {
-        await AcquireAsync(client, cancellationToken).ConfigureAwait(false);
-        return await SignAsync(() => MakeAuthorization(client, method, url), cancellationToken).ConfigureAwait(false);
-    }
-
-    /// <summary>Leaves a custom signer, which may take seconds, to a thread of the pool.</summary>
-    private async ValueTask<T> SignAsync<T>(Func<T> make, CancellationToken cancellationToken) => hasCustomSigner
-        ? await Task.Run(make, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false)
-        : make();
-
-    /// <summary>Whether a custom signer is left to another thread, so that the caller can give up.</summary>
-    private bool IsSigningLeft(CancellationToken cancellationToken) =>
-        hasCustomSigner && cancellationToken.CanBeCanceled && !CallbackScope.IsInside;
-
-    private RequestAuthorization? SignOnThread(
-        ClientHandle client, string method, string url, bool mayWait, CancellationToken cancellationToken) =>
-        OnThread(
-            () => mayWait ? MakeAuthorization(client, method, url) : TryMakeAuthorization(client, method, url),
-            cancellationToken);
-
-    // A thread of its own: a blocking caller may hold the last one of the pool.
-    private static T OnThread<T>(Func<T> make, CancellationToken cancellationToken) => Task.Factory
-        .StartNew(make, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)
-        .WaitAsync(cancellationToken).GetAwaiter().GetResult();
-
-    private RequestAuthorization MakeAuthorization(ClientHandle client, string method, string url)
-    {
-        var handle = new AuthorizationHandle(client);
-        TangoTokenErrorCode status = NativeMethods.tango_client_authorize(
-            handle.Client, method, url, out nint authorization, out nint error);
-        return Received(handle, status, authorization, error)!;
-    }
-
-    private RequestAuthorization? TryMakeAuthorization(ClientHandle client, string method, string url)
-    {
-        var handle = new AuthorizationHandle(client);
-        TangoTokenErrorCode status = NativeMethods.tango_client_try_authorize(
-            handle.Client, method, url, out nint authorization, out nint error);
-        return Received(handle, status, authorization, error);
-    }
-
-    private RequestAuthorization MakeRetry(AuthorizationHandle rejected)
-    {
-        using ClientHandle client = rejected.CloneClient();
-        var handle = new AuthorizationHandle(client);
-        TangoTokenErrorCode status = NativeMethods.tango_client_authorize_again(
-            handle.Client, rejected, out nint authorization, out nint error);
-        return Received(handle, status, authorization, error)!;
-    }
-
-    private unsafe RequestAuthorization? Received(
-        AuthorizationHandle handle, TangoTokenErrorCode status, nint authorization, nint error)
-    {
-        if (status != TangoTokenErrorCode.None || authorization == 0)
-        {
-            handle.Dispose();
-            status.ThrowIfFailed(error, failures);
-            return null;
-        }
-        handle.Receive(authorization);
-        AuthenticationHeaderValue header = HeaderOf(Utf8StringMarshaller.Span(NativeMethods.AuthorizationValue(authorization)));
-        string? dpop = Utf8StringMarshaller.ConvertToManaged(NativeMethods.AuthorizationDpop(authorization));
-        return new RequestAuthorization(handle, header, dpop);
-    }
-
-    /// <summary>Returns the header of the last token, if it is the same, otherwise a copy.</summary>
-    private AuthenticationHeaderValue HeaderOf(ReadOnlySpan<byte> value)
-    {
-        int space = value.IndexOf((byte)' ');
-        ReadOnlySpan<byte> scheme = value[..space];
-        ReadOnlySpan<byte> parameter = value[(space + 1)..];
-        return Volatile.Read(ref lastToken) is { } last
-            && Ascii.Equals(scheme, last.TokenType) && Ascii.Equals(parameter, last.Value)
-            ? last.Header
-            : new AuthenticationHeaderValue(Encoding.ASCII.GetString(scheme), Encoding.ASCII.GetString(parameter));
     }
 
     private static AuthorizationHandle HandleOf(RequestAuthorization authorization, string name)

@@ -23,7 +23,7 @@ internal sealed class ClientHandles : IDisposable
         {
             // Objects that are allocated one after the other stay neighbours: the padding keeps the handles apart.
             padding[i] = new Padding();
-            handles[i] = new ClientHandle(NativeMethods.tango_client_clone(first));
+            handles[i] = first.Clone();
         }
     }
 

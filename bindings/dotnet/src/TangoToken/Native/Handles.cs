@@ -52,6 +52,9 @@ internal sealed class ConfigHandle(nint owned) : NativeHandle(owned)
 
 internal sealed class ClientHandle(nint owned) : NativeHandle(owned)
 {
+    /// <summary>Another handle of the client, for an operation that goes on if this one is disposed meanwhile.</summary>
+    internal ClientHandle Clone() => new(NativeMethods.tango_client_clone(this));
+
     protected override void Free(nint owned) => NativeMethods.tango_client_free(owned);
 }
 
@@ -70,8 +73,9 @@ internal sealed class AuthorizationHandle : NativeHandle
 
     /// <summary>Takes a reference to the client, before the call that makes the authorization.</summary>
     /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
-    internal AuthorizationHandle(ClientHandle client) : base(0)
+    internal AuthorizationHandle(NativeClient owner, ClientHandle client) : base(0)
     {
+        Owner = owner;
         this.client = client;
         bool isAdded = false;
         try
@@ -85,6 +89,8 @@ internal sealed class AuthorizationHandle : NativeHandle
             throw;
         }
     }
+
+    internal NativeClient Owner { get; }
 
     /// <summary>The client's pointer, valid while this handle is open.</summary>
     internal nint Client => client.DangerousGetHandle();

@@ -1,15 +1,15 @@
 namespace TangoToken.Native;
 
 /// <summary>The method and the URL of a request, as they are sent and as a proof names them.</summary>
-internal static class RequestTarget
+internal readonly record struct RequestTarget(string Method, string Url)
 {
-    internal static (string Method, string Url) Of(HttpMethod method, Uri uri)
+    internal static RequestTarget Of(HttpMethod method, Uri uri)
     {
         ArgumentNullException.ThrowIfNull(method);
         ArgumentNullException.ThrowIfNull(uri);
         if (!uri.IsAbsoluteUri)
             throw new ArgumentException("The URI has to be absolute.", nameof(uri));
-        return (AsSent(method), uri.AbsoluteUri);
+        return new RequestTarget(AsSent(method), uri.AbsoluteUri);
     }
 
     // HttpClient sends the methods that it knows in capital letters, however they are written, and others as they are.
