@@ -1,91 +1,61 @@
-using System;
-using System.Net.Http;
-#if NET8_0_OR_GREATER
+// Calls the Tango API twice with HttpClient: `Example URL`. The TANGO_* environment variables configure it; with
+// TANGO_DPOP=required the token is bound to a key.
+
 using System.Security.Cryptography.X509Certificates;
-#endif
-using System.Threading;
-using System.Threading.Tasks;
 using TangoToken;
 
-/// <summary>
-/// Calls the Tango API twice with HttpClient: `Example URL`. The TANGO_* environment variables configure it; with
-/// TANGO_DPOP=required the token is bound to a key.
-/// </summary>
-public static class Example
+if (args is not [var url])
 {
-    public static int Main(string[] arguments)
-    {
-        if (arguments.Length != 1)
-        {
-            Console.Error.WriteLine("usage: Example URL");
-            return 2;
-        }
-        try
-        {
-            Run(arguments[0]).GetAwaiter().GetResult();
-            return 0;
-        }
-        catch (TangoTokenException error)
-        {
-            return Report(error);
-        }
-        catch (OperationCanceledException)
-        {
-            Console.Error.WriteLine("cancelled");
-            return 1;
-        }
-    }
+    Console.Error.WriteLine("usage: Example URL");
+    return 2;
+}
 
-    private static async Task Run(string url)
+using var cancel = new CancellationTokenSource();
+Console.CancelKeyPress += (_, pressed) =>
+{
+    pressed.Cancel = true;
+    cancel.Cancel();
+};
+try
+{
+    using TangoTokenClient client = TangoTokenClient.FromEnvironment();
+    using var http = new HttpClient(new TangoTokenHandler(client, InnerHandler()));
+    Console.WriteLine(await client.GetTokenAsync(cancel.Token));
+    for (int call = 1; call <= 2; call++)
     {
-        using (var cancel = new CancellationTokenSource())
-        using (TangoClient client = TangoClient.FromEnvironment())
-        using (var http = new HttpClient(new TangoTokenHandler(client, InnerHandler())))
-        {
-            Console.CancelKeyPress += (sender, pressed) =>
-            {
-                pressed.Cancel = true;
-                cancel.Cancel();
-            };
-            using (AccessToken token = await client.AcquireAsync(cancel.Token))
-                Console.WriteLine("{0}, expires in {1}", token, token.ExpiresIn);
-            for (int call = 1; call <= 2; call++)
-                using (HttpResponseMessage response = await http.GetAsync(url, cancel.Token))
-                    Console.WriteLine("{0} {1}", (int)response.StatusCode, await response.Content.ReadAsStringAsync());
-        }
+        using HttpResponseMessage response = await http.GetAsync(new Uri(url), cancel.Token);
+        Console.WriteLine($"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync(cancel.Token)}");
     }
+    return 0;
+}
+catch (TangoTokenException error)
+{
+    Console.Error.WriteLine($"{error.ErrorCode}: {error.Message}");
+    if (error.RequestId is not null)
+        Console.Error.WriteLine($"  request ID for Tango's support: {error.RequestId}");
+    if (error.RetryAfter is not null)
+        Console.Error.WriteLine($"  try again in {error.RetryAfter}");
+    return 1;
+}
+catch (OperationCanceledException)
+{
+    Console.Error.WriteLine("cancelled");
+    return 1;
+}
 
-#if NET8_0_OR_GREATER
-    // TANGO_CA_FILE is for the token endpoint alone; the sandbox's API needs the same file here.
-    private static HttpMessageHandler InnerHandler()
+// TANGO_CA_FILE is for the token endpoint alone; the sandbox's API needs the same file here.
+static SocketsHttpHandler InnerHandler()
+{
+    var handler = new SocketsHttpHandler { AllowAutoRedirect = false };
+    if (Environment.GetEnvironmentVariable("TANGO_CA_FILE") is { Length: > 0 } caFile)
     {
-        var handler = new SocketsHttpHandler { AllowAutoRedirect = false };
-        string caFile = Environment.GetEnvironmentVariable("TANGO_CA_FILE");
-        if (!string.IsNullOrEmpty(caFile))
+        var policy = new X509ChainPolicy
         {
-            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
-            {
-                TrustMode = X509ChainTrustMode.CustomRootTrust,
-                RevocationMode = X509RevocationMode.NoCheck,
-            };
-            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.ImportFromPemFile(caFile);
-        }
-        return handler;
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+        };
+        policy.CustomTrustStore.ImportFromPemFile(caFile);
+        handler.SslOptions.CertificateChainPolicy = policy;
     }
-#else
-    private static HttpMessageHandler InnerHandler()
-    {
-        return new HttpClientHandler { AllowAutoRedirect = false };
-    }
-#endif
-
-    private static int Report(TangoTokenException error)
-    {
-        Console.Error.WriteLine("{0}: {1}", error.Status, error.Message);
-        if (error.RequestId != null)
-            Console.Error.WriteLine("  request ID for Tango's support: {0}", error.RequestId);
-        if (error.RetryAfter != null)
-            Console.Error.WriteLine("  try again in {0}", error.RetryAfter);
-        return 1;
-    }
+    return handler;
 }

@@ -1,150 +1,154 @@
-using System;
 using System.Globalization;
-using System.Linq;
 using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using TangoToken;
 
-namespace TangoToken.Conformance
+// The .NET runner of tests/conformance: reads one call a line, makes it, and prints its result as JSON.
+var utf8 = new UTF8Encoding(false);
+using var input = new StreamReader(Console.OpenStandardInput(), utf8);
+using var output = new StreamWriter(Console.OpenStandardOutput(), utf8) { AutoFlush = true, NewLine = "\n" };
+var json = new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+Runner? runner = null;
+Print(await Result.OfAsync(() =>
 {
-    /// <summary>The .NET runner of tests/conformance: reads one call a line, makes it, and prints its result as JSON.</summary>
-    public static class Program
+    runner = new Runner(new TangoTokenClient(Runner.Options(args)));
+    return Task.FromResult(new JsonObject { ["client"] = true });
+}));
+if (runner is not null)
+    while (input.ReadLine() is { } line)
     {
-        private static AccessToken token;
-        private static Authorization authorization;
+        string?[] fields = [.. line.Split('\t').Select(field => field.Length == 0 ? null : field)];
+        Print(await Result.OfAsync(() => runner.CallAsync(fields)));
+    }
 
-        public static int Main(string[] arguments)
-        {
-            var utf8 = new UTF8Encoding(false);
-            var input = new System.IO.StreamReader(Console.OpenStandardInput(), utf8);
-            var output = new System.IO.StreamWriter(Console.OpenStandardOutput(), utf8) { AutoFlush = true, NewLine = "\n" };
-            TangoClient client = null;
-            string made = Outcome(() =>
-            {
-                client = new TangoClient(Configured(arguments));
-                return "{\"client\": true}";
-            });
-            output.WriteLine(made);
-            if (client == null)
-                return 0;
-            for (string line = input.ReadLine(); line != null; line = input.ReadLine())
-            {
-                string[] fields = line.Split('\t').Select(field => field == "" ? null : field).ToArray();
-                output.WriteLine(Outcome(() => Call(client, fields)));
-            }
-            return 0;
-        }
+void Print(JsonObject result) => output.WriteLine(result.ToJsonString(json));
 
-        /// <summary>Does what the arguments say: load_env, or NAME=VALUE for an option that is set in code.</summary>
-        private static TangoClientOptions Configured(string[] arguments)
-        {
-            var options = new TangoClientOptions();
-            foreach (string argument in arguments)
-            {
-                string[] parts = argument.Split(new[] { '=' }, 2);
-                switch (parts[0])
-                {
-                    case "load_env":
-                        options.LoadEnvironment = true;
-                        break;
-                    case "audience":
-                        options.Audience = parts[1];
-                        break;
-                    case "user_agent":
-                        options.UserAgent = parts[1];
-                        break;
-                    case "allowed_origins":
-                        options.AllowedOrigins.Add(parts[1]);
-                        break;
-                    case "allow_plain_http":
-                        options.AllowPlainHttp = parts[1] == "true";
-                        break;
-                    default:
-                        throw new ArgumentException("not an option that a runner knows: " + argument);
-                }
-            }
-            return options;
-        }
+internal sealed class Runner(TangoTokenClient client)
+{
+    private TangoAccessToken? token;
+    private RequestAuthorization? authorization;
 
-        private static string Call(TangoClient client, string[] fields)
-        {
-            Func<int, string> field = index => index < fields.Length ? fields[index] : null;
-            switch (fields[0])
+    /// <summary>Does what the arguments say: load_env, or NAME=VALUE for an option that is set in code.</summary>
+    internal static TangoTokenClientOptions Options(string[] arguments)
+    {
+        var options = new TangoTokenClientOptions();
+        foreach (string argument in arguments)
+            switch (argument.Split('=', 2))
             {
-                case "acquire":
-                    return Show(token = client.Acquire());
-                case "acquire_async":
-                    return Show(token = client.AcquireAsync().GetAwaiter().GetResult());
-                case "authorize":
-                    return Show(authorization = client.Authorize(field(1), field(2)));
-                case "authorize_again":
-                    return Show(authorization = client.AuthorizeAgain(authorization));
-                case "observe":
-                    int status = int.Parse(field(1), CultureInfo.InvariantCulture);
-                    TangoVerdict verdict = client.Observe(authorization, status, field(2), field(3), field(4));
-                    return "{\"verdict\": " + (verdict == TangoVerdict.Done ? "\"done\"" : "\"retry\"") + "}";
-                case "invalidate":
-                    client.Invalidate(token);
-                    return "{\"done\": true}";
-                case "set_credentials":
-                    client.SetCredentials(field(1), field(2), field(3), field(4));
-                    return "{\"done\": true}";
+                case ["load_env"]:
+                    options.UseEnvironmentVariables = true;
+                    break;
+                case ["audience", var audience]:
+                    options.Audience = audience;
+                    break;
+                case ["user_agent", var userAgent]:
+                    options.UserAgent = userAgent;
+                    break;
+                case ["allowed_origins", var origin]:
+                    options.AllowedOrigins.Add(origin);
+                    break;
+                case ["allow_plain_http", var isAllowed]:
+                    options.AllowPlainHttp = isAllowed == "true";
+                    break;
                 default:
-                    throw new ArgumentException("unknown call: " + fields[0]);
+                    throw new InvalidOperationException("not an option that a runner knows: " + argument);
             }
-        }
+        return options;
+    }
 
-        private static string Show(AccessToken acquired)
+    internal async Task<JsonObject> CallAsync(string?[] fields)
+    {
+        string? Field(int index) => index < fields.Length ? fields[index] : null;
+        switch (fields[0])
         {
-            return "{\"token\": {\"value\": " + Quote(acquired.Value) + ", \"type\": " + Quote(acquired.TokenType)
-                + ", \"scope\": " + Quote(acquired.Scope) + ", \"expires_in_seconds\": " + Seconds(acquired.ExpiresIn) + "}}";
-        }
-
-        private static string Show(Authorization made)
-        {
-            return "{\"authorization\": {\"value\": " + Quote(made.Value) + ", \"dpop\": " + Quote(made.Dpop) + "}}";
-        }
-
-        private static string Outcome(Func<string> call)
-        {
-            try
-            {
-                return call();
-            }
-            catch (TangoTokenException error)
-            {
-                return "{\"error\": {\"status\": " + Quote(error.Status.ToName()) + ", \"message\": " + Quote(error.Message)
-                    + ", \"http_status\": " + (error.HttpStatus.HasValue ? error.HttpStatus.Value.ToString(CultureInfo.InvariantCulture) : "null")
-                    + ", \"oauth_error\": " + Quote(error.OAuthError)
-                    + ", \"oauth_error_description\": " + Quote(error.OAuthErrorDescription)
-                    + ", \"i18n_key\": " + Quote(error.I18nKey) + ", \"server_message\": " + Quote(error.ServerMessage)
-                    + ", \"request_id\": " + Quote(error.RequestId)
-                    + ", \"retry_after_seconds\": " + Seconds(error.RetryAfter) + "}}";
-            }
-            catch (Exception failure)
-            {
-                return "{\"failed\": " + Quote(failure.ToString()) + "}"; // An error of the binding, which no case expects.
-            }
-        }
-
-        private static string Seconds(TimeSpan? span)
-        {
-            return span.HasValue ? ((long)span.Value.TotalSeconds).ToString(CultureInfo.InvariantCulture) : "null";
-        }
-
-        private static string Quote(string value)
-        {
-            if (value == null)
-                return "null";
-            var json = new StringBuilder("\"");
-            foreach (char character in value)
-            {
-                if (character == '"' || character == '\\')
-                    json.Append('\\').Append(character);
-                else if (character < ' ')
-                    json.Append("\\u").Append(((int)character).ToString("x4"));
-                else
-                    json.Append(character);
-            }
-            return json.Append('"').ToString();
+            case "acquire":
+                return Show(token = client.GetToken());
+            case "acquire_async":
+                return Show(token = await client.GetTokenAsync());
+            case "authorize":
+                return Show(authorization = client.Authorize(new HttpMethod(Field(1)!), new Uri(Field(2)!, UriKind.RelativeOrAbsolute)));
+            case "authorize_again":
+                return Show(authorization = client.AuthorizeRetry(authorization!));
+            case "observe":
+                int status = int.Parse(Field(1)!, CultureInfo.InvariantCulture);
+                bool isRetry = client.ShouldRetry(authorization!, status, Field(2), Field(3), Field(4));
+                return new JsonObject { ["verdict"] = isRetry ? "retry" : "done" };
+            case "invalidate":
+                client.Invalidate(token!);
+                return new JsonObject { ["done"] = true };
+            case "set_credentials":
+                SetCredentials(Field(1), Field(2), Field(3), Field(4));
+                return new JsonObject { ["done"] = true };
+            default:
+                throw new InvalidOperationException("unknown call: " + fields[0]);
         }
     }
+
+    // Two methods in .NET, so that half a pair cannot be written.
+    private void SetCredentials(string? clientId, string? clientSecret, string? username, string? password)
+    {
+        if (clientId is not null || clientSecret is not null)
+            client.SetClientCredentials(clientId!, clientSecret!);
+        if (username is not null || password is not null)
+            client.SetServiceAccount(username!, password!);
+    }
+
+    private static JsonObject Show(TangoAccessToken token) => new()
+    {
+        ["token"] = new JsonObject
+        {
+            ["value"] = token.Value,
+            ["type"] = token.TokenType,
+            ["scope"] = token.Scope,
+            ["expires_in_seconds"] = (long)Math.Max(0, (token.ExpiresAt - DateTimeOffset.UtcNow).TotalSeconds),
+        },
+    };
+
+    private static JsonObject Show(RequestAuthorization made) => new()
+    {
+        ["authorization"] = new JsonObject { ["value"] = $"{made.Scheme} {made.Parameter}", ["dpop"] = made.Dpop },
+    };
+}
+
+internal static class Result
+{
+    internal static async Task<JsonObject> OfAsync(Func<Task<JsonObject>> call)
+    {
+        try
+        {
+            return await call();
+        }
+        catch (TangoTokenException error)
+        {
+            return Error(error);
+        }
+        catch (ArgumentException error)
+        {
+            // The exception of .NET for what is INVALID_ARGUMENT in C.
+            return Error(new TangoTokenException(error.Message) { ErrorCode = TangoTokenErrorCode.InvalidArgument });
+        }
+        catch (Exception failure)
+        {
+            return new JsonObject { ["failed"] = failure.ToString() }; // An error of the binding, which no case expects.
+        }
+    }
+
+    private static JsonObject Error(TangoTokenException error) => new()
+    {
+        ["error"] = new JsonObject
+        {
+            ["status"] = "TANGO_STATUS_" + JsonNamingPolicy.SnakeCaseUpper.ConvertName(error.ErrorCode.ToString()),
+            ["message"] = error.Message,
+            ["http_status"] = (int?)error.StatusCode,
+            ["oauth_error"] = error.OAuthError,
+            ["oauth_error_description"] = error.OAuthErrorDescription,
+            ["i18n_key"] = error.I18nKey,
+            ["server_message"] = error.ServerMessage,
+            ["request_id"] = error.RequestId,
+            ["retry_after_seconds"] = (long?)error.RetryAfter?.TotalSeconds,
+        },
+    };
 }

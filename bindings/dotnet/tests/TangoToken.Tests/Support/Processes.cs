@@ -1,55 +1,56 @@
-using System;
-using System.Collections.Generic;
 using System.Diagnostics;
-using System.IO;
+using System.Runtime.InteropServices;
 using System.Text;
 
-namespace TangoToken.Tests
+namespace TangoToken.Tests.Support;
+
+/// <summary>Programs that tests start.</summary>
+internal static class Processes
 {
-    internal static class Processes
+    /// <summary>The <c>dotnet</c> of the runtime that runs the tests.</summary>
+    private static readonly string Dotnet =
+        Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
+
+    internal static string Required(string variable) =>
+        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value
+            ? value
+            : throw new InvalidOperationException($"{variable} is not set, as scripts/test-dotnet.sh does.");
+
+    internal static Process Start(
+        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null)
     {
-        internal static string Required(string variable)
+        var start = new ProcessStartInfo(program, arguments)
         {
-            string value = Environment.GetEnvironmentVariable(variable);
-            Check.That(!string.IsNullOrEmpty(value), variable + " is set, as scripts/test-dotnet.sh does");
-            return value;
-        }
-
-        internal static Process Start(string program, string arguments, IDictionary<string, string> environment = null)
-        {
-            var start = new ProcessStartInfo(program, arguments)
-            {
-                UseShellExecute = false,
-                RedirectStandardInput = true,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                StandardOutputEncoding = new UTF8Encoding(false),
-            };
-            foreach (KeyValuePair<string, string> variable in environment ?? new Dictionary<string, string>())
-                start.EnvironmentVariables[variable.Key] = variable.Value;
-            return Process.Start(start);
-        }
-
-        /// <summary>Runs a .NET program on this program's runtime, and returns its output and its exit code.</summary>
-        internal static string RunManaged(string assembly, string arguments, IDictionary<string, string> environment)
-        {
-            using (Process process = StartManaged(assembly, arguments, environment))
-            {
-                process.StandardInput.Close();
-                string printed = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
-                process.WaitForExit();
-                return printed + "exit code " + process.ExitCode;
-            }
-        }
-
-        internal static Process StartManaged(string assembly, string arguments, IDictionary<string, string> environment)
-        {
-            return Start(Process.GetCurrentProcess().MainModule.FileName, assembly + " " + arguments, environment);
-        }
-
-        internal static string Beside(string name)
-        {
-            return Path.Combine(AppContext.BaseDirectory, name);
-        }
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardInputEncoding = new UTF8Encoding(false),
+            StandardOutputEncoding = new UTF8Encoding(false),
+        };
+        foreach ((string name, string? value) in environment ?? new Dictionary<string, string?>())
+            start.Environment[name] = value;
+        return Process.Start(start)!;
     }
+
+    /// <summary>Starts a .NET program that lies beside the tests, on the runtime that runs them.</summary>
+    internal static Process StartManaged(
+        string name, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null) =>
+        Start(Dotnet, [Path.Combine(AppContext.BaseDirectory, name + ".dll"), .. arguments], environment);
+
+    /// <summary>Runs a .NET program to its end, and returns what it printed and its exit code.</summary>
+    internal static async Task<string> RunManagedAsync(
+        string name, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null)
+    {
+        using Process process = StartManaged(name, arguments, environment);
+        process.StandardInput.Close();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return $"{await output}{await errors}exit code {process.ExitCode}";
+    }
+
+    /// <summary>Runs a command of the program that tests start for what concerns a whole process.</summary>
+    internal static Task<string> RunTestProgramAsync(
+        string command, IReadOnlyDictionary<string, string?>? environment = null, params string[] arguments) =>
+        RunManagedAsync("TestProgram", [command, .. arguments], environment);
 }

@@ -1,0 +1,186 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Runtime.Loader;
+using TangoToken.TestProgram;
+
+// What tests need a process of its own for: how it starts, where it finds the library, and how it ends.
+try
+{
+    return args switch
+    {
+        ["generate"] => Commands.Generate(),
+        ["token"] => Commands.PrintToken(),
+        ["token-of-options", var property, var value] => Commands.PrintTokenOf(property, value),
+        ["resolver", var library] => Commands.UseResolver(library),
+        ["from", var assembly] => Commands.GenerateInAssembly(assembly),
+        ["unload", var what] => await Unloading.RunAsync(what),
+        ["callbacks", "return"] => await Commands.CallBackAsync(),
+        ["callbacks", "exit"] => Commands.Exit(await Commands.CallBackAsync()),
+        _ => throw new ArgumentException("unknown command: " + string.Join(' ', args)),
+    };
+}
+catch (Exception exception)
+{
+    Exception cause = exception is TargetInvocationException { InnerException: { } inner } ? inner : exception;
+    Console.WriteLine($"{cause.GetType().Name}: {cause.Message}");
+    return 3;
+}
+
+namespace TangoToken.TestProgram
+{
+    internal static class Commands
+    {
+        internal static int Generate()
+        {
+            DpopKey.Generate().Dispose();
+            Console.WriteLine("a key was generated");
+            return 0;
+        }
+
+        internal static int PrintToken()
+        {
+            Console.WriteLine(TangoTokenClient.FromEnvironment().GetToken());
+            return 0;
+        }
+
+        internal static int PrintTokenOf(string property, string value)
+        {
+            var options = new TangoTokenClientOptions { UseEnvironmentVariables = true };
+            typeof(TangoTokenClientOptions).GetProperty(property)!.SetValue(options, value);
+            Console.WriteLine(new TangoTokenClient(options).GetToken());
+            return 0;
+        }
+
+        internal static int UseResolver(string library)
+        {
+            NativeLibrary.SetDllImportResolver(
+                typeof(DpopKey).Assembly, (_, _, _) => library == "none" ? 0 : NativeLibrary.Load(library));
+            return Generate();
+        }
+
+        internal static int GenerateInAssembly(string path)
+        {
+            Type key = Assembly.LoadFile(path).GetType("TangoToken.DpopKey")!;
+            MethodInfo generate = key.GetMethod("Generate")!;
+            Type algorithm = generate.GetParameters()[0].ParameterType;
+            ((IDisposable)generate.Invoke(null, [Enum.ToObject(algorithm, (int)DpopAlgorithm.ES256)])!).Dispose();
+            Console.WriteLine("a key was generated");
+            return 0;
+        }
+
+        internal static int Exit(int code)
+        {
+            Environment.Exit(code);
+            return code;
+        }
+
+        /// <summary>Lets threads of the library call every kind of callback, and disposes nothing.</summary>
+        internal static async Task<int> CallBackAsync()
+        {
+            AppDomain.CurrentDomain.ProcessExit += (_, _) => Console.WriteLine("the exit handler ran");
+            TangoTokenLog.SetReceiver(TangoTokenLogLevel.Trace, (_, _) => { });
+            TangoTokenClient client = TangoTokenClient.FromEnvironment(cache: new EmptyCache());
+            Console.WriteLine((await client.GetTokenAsync()).TokenType);
+            GC.Collect();
+            return 7;
+        }
+    }
+
+    /// <summary>Keeps nothing and locks nothing.</summary>
+    internal sealed class EmptyCache : ITangoTokenCache
+    {
+        private readonly Dictionary<string, byte[]> values = [];
+
+        public byte[]? Get(string key)
+        {
+            lock (values)
+                return values.GetValueOrDefault(key);
+        }
+
+        public void Set(string key, byte[] value, TimeSpan timeToLive)
+        {
+            lock (values)
+                values[key] = value;
+        }
+
+        public void Remove(string key)
+        {
+            lock (values)
+                values.Remove(key);
+        }
+
+        public bool TryLock(string key, string owner, TimeSpan lease) => true;
+
+        public void Unlock(string key, string owner) { }
+    }
+
+    /// <summary>Uses the library in a load context that is unloaded, and then from this one.</summary>
+    internal static class Unloading
+    {
+        internal static async Task<int> RunAsync(string what)
+        {
+            WeakReference context = UseAndUnload(what);
+            for (int i = 0; i < 20 && context.IsAlive; i++)
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }
+            Console.WriteLine(context.IsAlive ? "the context is alive" : "the context is gone");
+            for (int i = 0; i < 3; i++)
+            {
+                // Each fetches a token, which is logged.
+                using TangoTokenClient client = TangoTokenClient.FromEnvironment();
+                Console.WriteLine((await client.GetTokenAsync()).TokenType);
+            }
+            return 0;
+        }
+
+        private static WeakReference UseAndUnload(string what)
+        {
+            var context = new PluginContext();
+            Assembly plugin = context.LoadFromAssemblyPath(typeof(Plugin).Assembly.Location);
+            plugin.GetType(typeof(Plugin).FullName!)!.GetMethod(what)!.Invoke(null, null);
+            context.Unload();
+            return new WeakReference(context);
+        }
+
+        private sealed class PluginContext() : AssemblyLoadContext(isCollectible: true)
+        {
+            private readonly AssemblyDependencyResolver resolver = new(typeof(Plugin).Assembly.Location);
+
+            protected override Assembly? Load(AssemblyName assemblyName) =>
+                resolver.ResolveAssemblyToPath(assemblyName) is { } path ? LoadFromAssemblyPath(path) : null;
+        }
+    }
+
+    /// <summary>What is loaded into another context.</summary>
+    public static class Plugin
+    {
+        public static void Log()
+        {
+            TangoTokenLog.SetReceiver(TangoTokenLogLevel.Trace, (_, _) => { });
+            Get(TangoTokenClient.FromEnvironment());
+        }
+
+        public static void Cache() => Get(TangoTokenClient.FromEnvironment(cache: new EmptyCache()));
+
+        public static void Signer()
+        {
+            using DpopKey key = DpopKey.Generate();
+            string pem = key.ExportPkcs8PrivateKeyPem(), jwk = key.PublicJwk;
+            var ecdsa = System.Security.Cryptography.ECDsa.Create();
+            ecdsa.ImportFromPem(pem);
+            using DpopKey custom = DpopKey.FromSigner(
+                DpopAlgorithm.ES256, jwk,
+                message => ecdsa.SignData(message, System.Security.Cryptography.HashAlgorithmName.SHA256));
+            var options = new TangoTokenClientOptions { UseEnvironmentVariables = true, Dpop = DpopMode.Optional };
+            Get(new TangoTokenClient(options, custom));
+        }
+
+        private static void Get(TangoTokenClient client)
+        {
+            using (client)
+                client.GetTokenAsync().AsTask().GetAwaiter().GetResult();
+        }
+    }
+}
