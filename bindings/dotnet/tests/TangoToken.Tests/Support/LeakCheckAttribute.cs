@@ -5,23 +5,22 @@ using Xunit.v3;
 // The counts of the leak check are those of the whole process.
 [assembly: Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
 [assembly: TangoToken.Tests.Support.LeakCheck]
+[assembly: AssemblyFixture(typeof(TangoToken.Tests.Support.LastLeakCheck))]
 
 namespace TangoToken.Tests.Support;
 
-/// <summary>Makes a test fail that leaves native objects or GC handles behind, after the garbage collection.</summary>
+/// <summary>
+/// Makes a test run fail in which a test leaves native objects or GC handles behind, after the garbage collection.
+/// </summary>
 [AttributeUsage(AttributeTargets.Assembly | AttributeTargets.Class | AttributeTargets.Method)]
 public sealed class LeakCheckAttribute : BeforeAfterTestAttribute
 {
-    private int before;
-
-    // What an earlier test has left behind is reported once.
     public override void Before(MethodInfo methodUnderTest, IXunitTest test)
     {
-        before = LiveObjects.Count;
+        Leaks.RequireNone();
+        Leaks.Begin(test.TestDisplayName);
         SynchronizationContext.SetSynchronizationContext(new PoolContext());
     }
-
-    public override void After(MethodInfo methodUnderTest, IXunitTest test) => Leaks.RequireAtMost(before);
 
     /// <summary>
     /// Lets each continuation begin on an empty stack: otherwise an asynchronous test calls what follows it, and its own
@@ -37,19 +36,40 @@ public sealed class LeakCheckAttribute : BeforeAfterTestAttribute
     }
 }
 
+/// <summary>Checks the last test, when all have ended.</summary>
+public sealed class LastLeakCheck : IDisposable
+{
+    public void Dispose() => Leaks.RequireNone();
+}
+
+/// <summary>What the last test left behind.</summary>
+/// <remarks>
+/// It is counted before the next one begins, because until then frames of the test runner can keep the objects of an
+/// asynchronous test alive.
+/// </remarks>
 internal static class Leaks
 {
-    internal static void RequireAtMost(int before)
+    private static int before;
+    private static string name = "";
+
+    internal static void Begin(string test) => (before, name) = (LiveObjects.Count, test);
+
+    internal static void RequireNone()
     {
-        // Objects are freed on threads of the library too, shortly after the call that used them has ended.
-        Assert.True(
-            Eventually.Is(() =>
-            {
-                GC.Collect();
-                GC.WaitForPendingFinalizers();
-                return LiveObjects.Count <= before;
-            }),
-            $"{LiveObjects.Count - before} native objects and GC handles were left behind");
+        bool isClean = Eventually.Is(() =>
+        {
+            Collect();
+            return LiveObjects.Count <= before;
+        });
+        int left = LiveObjects.Count - before;
+        before = LiveObjects.Count;
+        Assert.True(isClean, $"{name} left {left} native objects and GC handles behind");
+    }
+
+    internal static void Collect()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
     }
 }
 
