@@ -56,9 +56,6 @@ internal sealed class ClientHandle(nint owned) : NativeHandle(owned)
     internal ClientHandle Clone() => new(NativeMethods.tango_client_clone(this));
 
     protected override void Free(nint owned) => NativeMethods.tango_client_free(owned);
-
-    /// <summary>Another handle of the same client, for a call that goes on when the program disposes this one.</summary>
-    internal ClientHandle Clone() => new(NativeMethods.tango_client_clone(this));
 }
 
 internal sealed class TokenHandle(nint owned) : NativeHandle(owned)
