@@ -45,6 +45,7 @@ help:
 	@echo 'make check            format, lints, spelling, and whether generated files are up to date'
 	@echo 'make supply           checks the dependencies: licences, duplicates, bans, build scripts, advisories'
 	@echo 'make abi              compares the C interface with that of the last release'
+	@echo 'make nuget            builds the NuGet packages into target/nuget/packages'
 	@echo 'make sbom             writes bills of materials (CycloneDX) into target/sbom'
 	@echo 'make reproducible     builds what is shipped again in another place, and compares it byte for byte'
 	@echo 'make docs             builds the documents as a site, and checks their links'
@@ -89,6 +90,11 @@ reliability-faults:
 
 check:
 	scripts/check.sh
+
+# The packages for nuget.org, from a clean state of the source: RELEASING.md.
+.PHONY: nuget
+nuget:
+	scripts/pack-dotnet.sh
 
 # What the library is made of, and what a program that is linked with it relies on: docs/supply.md.
 .PHONY: supply abi sbom reproducible

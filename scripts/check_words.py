@@ -16,7 +16,7 @@ ALLOWED = "ok"
 # Not written in this project, made of its own words by a tool, or about the retired words.
 EXCLUDED = re.compile(
     r"^fuzz/corpus/|"
-    r"(^|/)(LICENSE-\w+|THIRD-PARTY-LICENSES\.txt|Cargo\.lock|go\.sum|package(-lock)?\.json|check_words_test\.py)$"
+    r"(^|/)(LICENSE-\w+|THIRD-PARTY-(LICENSES|NOTICES)\.txt|Cargo\.lock|go\.sum|package(-lock)?\.json|check_words_test\.py)$"
 )
 # The characters that begin a line of a comment.
 LEADER = re.compile(r"^[ \t]*(///?|//!|#+|\*|--|\"\"\"|<!--)?[ \t]*")

@@ -59,7 +59,7 @@ mapfile -t found < <(pythons)
 newest=${found[0]}
 
 step "Python: licences of the bundled crates"
-"$newest" "$package/licenses.py" --check
+"$newest" scripts/licenses.py --check python
 
 step "Python: wheel"
 tools=$(environment tools "$newest" "maturin>=1.9.4,<2" ziglang auditwheel)

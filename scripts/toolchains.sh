@@ -43,6 +43,20 @@ need_cyclonedx() {
     fi
 }
 
+# Links for an older glibc than that of this machine.
+need_cargo_zigbuild() {
+    local packages=(cargo-zigbuild==0.24.1 ziglang==0.17.1)
+    local directory=$toolchains/${packages[0]}-${packages[1]}
+    if [ ! -e "$directory.complete" ]; then
+        echo "Installing ${packages[*]} into target/toolchains"
+        rm -rf "$directory"
+        python3 -m venv "$directory"
+        "$directory/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
+        touch "$directory.complete"
+    fi
+    PATH=$directory/bin:$PATH
+}
+
 need_actionlint() {
     local module=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
     local directory=$toolchains/actionlint-${module##*@}

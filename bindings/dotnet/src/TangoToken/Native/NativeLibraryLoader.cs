@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.InteropServices;
 
@@ -165,10 +166,12 @@ internal static class NativeLibraryLoader
     private static string LoadedFrom =>
         loadedFrom ?? (hasProgramResolver ? "The file that the program's own resolver returned" : FileName);
 
-    // Empty in a single file, whose libraries lie in the directory of the program.
-#pragma warning disable IL3000
-    private static string AssemblyDirectory => Path.GetDirectoryName(typeof(NativeMethods).Assembly.Location) ?? "";
-#pragma warning restore IL3000
+    private static string AssemblyDirectory
+    {
+        [UnconditionalSuppressMessage(
+            "SingleFile", "IL3000", Justification = "Empty in a single file, whose libraries lie beside the program.")]
+        get => Path.GetDirectoryName(typeof(NativeMethods).Assembly.Location) ?? "";
+    }
 
     private static bool IsBuiltForThisSystem =>
         OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture is Architecture.X64 or Architecture.Arm64;

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Writes THIRD-PARTY-LICENSES.txt: the licenses of the crates whose code is in the wheel, as their authors ship them.
+"""Writes the licences of the crates whose code is in a package, as their authors ship them.
+
+    scripts/licenses.py [--check] python|dotnet
 
 With ``--check`` it writes nothing, and fails if the file is not up to date.
 """
@@ -12,31 +14,37 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-FILE = HERE / "THIRD-PARTY-LICENSES.txt"
+ROOT = Path(__file__).resolve().parent.parent
+# For each package: the crate that is linked, and the file that is in the package.
+PACKAGES = {
+    "python": ("tango-token-python", ROOT / "bindings/python/THIRD-PARTY-LICENSES.txt"),
+    "dotnet": ("tango-token", ROOT / "bindings/dotnet/THIRD-PARTY-NOTICES.txt"),
+}
 PLATFORM = "x86_64-unknown-linux-gnu"
 NAMES = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "COPYRIGHT*", "UNLICENSE*")
 
 
 def main() -> int:
-    text = document(bundled(metadata()))
-    if sys.argv[1:] == ["--check"]:
-        if FILE.read_text() != text:
-            print(f"{FILE.name} is not up to date: run {Path(__file__).name} and commit the file", file=sys.stderr)
-            return 1
-        return 0
-    FILE.write_text(text)
+    arguments = sys.argv[1:]
+    is_check = arguments[:1] == ["--check"]
+    crate, file = PACKAGES[arguments[-1]]
+    text = document(bundled(metadata(), crate))
+    if not is_check:
+        file.write_text(text)
+    elif not file.exists() or file.read_text() != text:
+        print(f"{file.name} is not up to date: run scripts/licenses.py {arguments[-1]} and commit it", file=sys.stderr)
+        return 1
     return 0
 
 
 def metadata() -> dict[str, Any]:
     command = ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", PLATFORM]
-    found: dict[str, Any] = json.loads(subprocess.check_output(command, cwd=HERE))
+    found: dict[str, Any] = json.loads(subprocess.check_output(command, cwd=ROOT))
     return found
 
 
-def bundled(cargo: dict[str, Any]) -> list[dict[str, Any]]:
-    """Returns the packages that are linked into the wheel's library, without build and test dependencies and our own."""
+def bundled(cargo: dict[str, Any], crate: str) -> list[dict[str, Any]]:
+    """Returns the packages that are linked with a crate, without build and test dependencies and our own."""
     packages = {package["id"]: package for package in cargo["packages"]}
     needs = {
         node["id"]: [
@@ -46,7 +54,7 @@ def bundled(cargo: dict[str, Any]) -> list[dict[str, Any]]:
         ]
         for node in cargo["resolve"]["nodes"]
     }
-    [start] = [package["id"] for package in cargo["packages"] if package["name"] == "tango-token-python"]
+    [start] = [package["id"] for package in cargo["packages"] if package["name"] == crate]
     seen, waiting = set(), [start]
     while waiting:
         package = waiting.pop()

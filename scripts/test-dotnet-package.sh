@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Tests the NuGet packages as a user meets them: builds programs from them, in projects that know nothing of this
+# repository, and runs them against the sandbox: framework-dependent, as a single file, trimmed and NativeAOT.
+#
+#     scripts/test-dotnet-package.sh [--library FILE]
+#
+# --library is that of scripts/pack-dotnet.sh. TANGO_SANDBOX can name a sandbox; otherwise it is built here.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/common.sh
+
+need_compiler
+need_python
+need dotnet=dotnet-sdk-10.0 git=git clang=clang /usr/include/zlib.h=zlib1g-dev
+[ -n "${TANGO_SANDBOX:-}" ] || make --no-print-directory sandbox
+TANGO_SANDBOX=$(realpath "${TANGO_SANDBOX:-$target/release/tango-sandbox}")
+
+scripts/pack-dotnet.sh "$@"
+packages=$target/nuget/packages
+native=$target/nuget/runtimes
+revision=$(git rev-parse HEAD)
+
+step "NuGet: what is in the packages"
+python3 - "$packages" "$version" "$revision" <<'PYTHON'
+import sys, zipfile, zlib
+directory, version, revision = sys.argv[1:]
+frameworks = ("net8.0", "net10.0")
+common = {"LICENSE-MIT", "LICENSE-APACHE", "README.md"}
+expected = {
+    "TangoToken": common | {
+        "THIRD-PARTY-NOTICES.txt", "buildTransitive/TangoToken.props", "buildTransitive/TangoToken.targets",
+        "runtimes/linux-x64/native/libtango_token.so"},
+    "TangoToken.Extensions.DependencyInjection": common,
+}
+for name, files in expected.items():
+    package = zipfile.ZipFile(f"{directory}/{name}.{version}.nupkg")
+    files = files | {f"lib/{one}/{name}.{end}" for one in frameworks for end in ("dll", "xml")}
+    found = {one for one in package.namelist() if not one.startswith(("_rels", "package", "[", name + ".nuspec"))}
+    if found != files:
+        sys.exit(f"{name}: wrong files: {sorted(found ^ files)}")
+    nuspec = package.read(f"{name}.nuspec").decode()
+    for part in ("<readme>README.md", "MIT OR Apache-2.0", "<releaseNotes>https://", f'commit="{revision}"'):
+        if part not in nuspec:
+            sys.exit(f"{name}: {part} is not in the nuspec")
+    for framework in frameworks:
+        assembly = package.read(f"lib/{framework}/{name}.dll")
+        # The symbols are in the assembly, compressed after this mark, with the address of the source.
+        symbols = zlib.decompress(assembly[assembly.index(b"MPDB") + 8:], -15)
+        if f"https://raw.githubusercontent.com/tango-token/tango-token/{revision}/*".encode() not in symbols:
+            sys.exit(f"{name}, {framework}: no SourceLink")
+    print(f"{name}: {len(found)} files, with symbols and SourceLink")
+PYTHON
+
+step "NuGet: a missing library is named"
+if output=$(dotnet pack bindings/dotnet/src/TangoToken --configuration Release --no-build --nologo \
+    --output "$target/nuget/none" -property:NativeLibraryDirectory="$target/nowhere/" 2>&1); then
+    fail "a package without its library was made"
+fi
+grep --quiet "The native library for linux-x64 is missing: $target/nowhere/linux-x64/native/libtango_token.so" <<<"$output" ||
+    fail "the missing library is not named: $output"
+
+step "NuGet: the same bytes from another directory"
+again=$target/nuget/source\ of\ another
+rm -rf "$again"
+mkdir -p "$again"
+git ls-files -z --cached --others --exclude-standard -- bindings/dotnet scripts LICENSE-MIT LICENSE-APACHE Cargo.toml Cargo.lock |
+    tar --create --null --files-from=- | tar --extract --directory "$again"
+for project in TangoToken TangoToken.Extensions.DependencyInjection; do
+    (cd "$again" && SOURCE_DATE_EPOCH=$(git -C "$OLDPWD" log -1 --format=%ct) dotnet pack \
+        "bindings/dotnet/src/$project" --configuration Release --output packages --verbosity quiet --nologo \
+        -property:SourceRevisionId="$revision" -property:NativeLibraryDirectory="$native/")
+    cmp "$packages/$project.$version.nupkg" "$again/packages/$project.$version.nupkg"
+    sha256sum "$packages/$project.$version.nupkg" | sed 's|  .*/|  |'
+done
+rm -rf "$again"
+
+# Copies outside of bindings/dotnet, whose settings a user does not have; and packages from here and nuget.org alone, or
+# those that the caller has already.
+consumers=$target/nuget/consumers
+rm -rf "$consumers"
+mkdir -p "$consumers"
+export RestoreFallbackFolders=${NUGET_PACKAGES:-} NUGET_PACKAGES=$consumers/packages
+export TangoTokenVersion=$version TangoTokenPackages=$packages
+unset TANGO_TOKEN_LIBRARY
+
+# publish PROJECT NAME PROPERTY...: sets `program` to what was published; no warning is allowed.
+publish() {
+    local project=$1 name=$2
+    shift 2
+    cp -R "bindings/dotnet/tests/consumers/$project" "$consumers/$name"
+    dotnet publish "$consumers/$name" --configuration Release --output "$consumers/$name/out" --verbosity quiet --nologo \
+        -warnaserror "${@/#/-property:}"
+    program=$consumers/$name/out/$project
+}
+
+# expect OUTPUT COMMAND...: runs a program beside a sandbox, and compares a line of its output.
+expect() {
+    local line=$1 output
+    shift
+    output=$("$TANGO_SANDBOX" run --log-file /dev/null -- "$@" 2>&1) || fail "$1: $output"
+    grep --quiet --fixed-strings --line-regexp "$line" <<<"$output" || fail "$1: expected \"$line\": $output"
+    printf '%s: %s\n' "$name" "$line"
+}
+
+step "NuGet: console programs"
+readonly console="200 with a token of type Bearer"
+name=framework-dependent
+publish Console $name
+expect "$console" "$program"
+expect "200 with a token of type DPoP" env TANGO_DPOP=required "$program"
+self_contained=(RuntimeIdentifier=linux-x64 SelfContained=true)
+name=single-file
+publish Console $name "${self_contained[@]}" PublishSingleFile=true IncludeNativeLibrariesForSelfExtract=true
+[ "$(find "$consumers/$name/out" -name '*.so')" = "" ] || fail "the library is beside the single file"
+expect "$console" "$program"
+name=trimmed
+publish Console $name "${self_contained[@]}" PublishTrimmed=true
+expect "$console" "$program"
+name=aot
+publish Console $name RuntimeIdentifier=linux-x64 PublishAot=true
+expect "$console" "$program"
+
+step "NuGet: ASP.NET Core"
+name=aspnetcore
+publish AspNetCore $name
+expect "ready" "$program"
+
+step "NuGet: two accounts, framework-dependent and NativeAOT"
+cat >"$consumers/rename.sh" <<'SH'
+# Keeps the variables of the sandbox under another prefix: rename.sh PREFIX COMMAND...
+prefix=$1
+shift
+for name in TOKEN_URL API_URL CA_FILE CLIENT_ID CLIENT_SECRET USERNAME PASSWORD; do
+    eval "export ${prefix}_TANGO_$name=\$TANGO_$name; unset TANGO_$name"
+done
+exec "$@"
+SH
+two_accounts() {
+    expect "Promotions: DPoP" sh "$consumers/rename.sh" REWARDS \
+        "$TANGO_SANDBOX" run --log-file /dev/null -- sh "$consumers/rename.sh" PROMOTIONS "$program"
+}
+name=two-accounts
+publish TwoAccounts $name
+two_accounts
+name=two-accounts-aot
+publish TwoAccounts $name RuntimeIdentifier=linux-x64 PublishAot=true
+two_accounts
+
+step "NuGet: a build for a system without a library warns"
+# warnings NAME PROPERTY...: builds one of the programs above for another system, and prints the warnings.
+warnings() {
+    local name=$1
+    shift
+    dotnet build "$consumers/$name" --verbosity quiet --nologo -property:UseAppHost=false -property:SelfContained=false \
+        "${@/#/-property:}" 2>&1 | grep --only-matching 'warning TANGO0001: .*' | sort --unique
+}
+for system in win-x64 linux-musl-x64; do
+    warnings two-accounts RuntimeIdentifier=$system | grep "has no native library for $system, only for linux-x64" ||
+        fail "a build for $system does not warn"
+done
+[ -z "$(warnings two-accounts RuntimeIdentifier=win-x64 NoWarn=TANGO0001)" ] || fail "NoWarn has no effect"
+[ -z "$(warnings framework-dependent OutputType=Library RuntimeIdentifier=win-x64)" ] || fail "a build of a library warns"
