@@ -146,6 +146,41 @@ name=two-accounts-aot
 publish TwoAccounts $name RuntimeIdentifier=linux-x64 PublishAot=true
 two_accounts
 
+step "NuGet: the C# samples of the documents"
+mapfile -t documents < <(git grep --files-with-matches '^```csharp$' -- '*.md')
+cp -R bindings/dotnet/tests/consumers/Samples "$consumers/samples"
+mapfile -t samples < <(python3 bindings/dotnet/tests/consumers/samples.py "$consumers/samples" "${documents[@]}")
+dotnet publish "$consumers/samples" --configuration Release --output "$consumers/samples/out" --verbosity quiet --nologo
+cat >"$consumers/sample.sh" <<'SH'
+# Runs a sample: sample.sh PROGRAM NAME. One that is a server is called until it responds, and then stopped.
+export SSL_CERT_FILE=$TANGO_CA_FILE ASPNETCORE_URLS=http://127.0.0.1:$PORT Logging__LogLevel__Default=Warning
+for name in TokenUrl:TOKEN_URL ApiUrl:API_URL CaFile:CA_FILE Proxy:PROXY ClientId:CLIENT_ID ClientSecret:CLIENT_SECRET \
+    Username:USERNAME Password:PASSWORD; do
+    eval "export Tango__${name%:*}=\$TANGO_${name#*:}"
+done
+"$@" &
+pid=$!
+if [ -n "$IS_SERVER" ]; then
+    until python3 -c "import urllib.request; print(urllib.request.urlopen('$ASPNETCORE_URLS/accounts').read()[:40])" 2>/dev/null; do
+        kill -0 $pid || break
+        sleep 0.2
+    done
+    kill -TERM $pid
+fi
+wait $pid
+SH
+PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+for sample in "${samples[@]}"; do
+    mode=
+    grep --quiet 'application.Run();' "$consumers/samples/$sample.cs" && mode=server
+    dpop=
+    grep --quiet 'DpopKey' "$consumers/samples/$sample.cs" && dpop=required
+    PORT=$PORT IS_SERVER=$mode TANGO_DPOP=$dpop timeout --kill-after 5 60 "$TANGO_SANDBOX" run --quota-window-seconds 0 \
+        --log-file /dev/null -- sh "$consumers/sample.sh" "$consumers/samples/out/Samples" "$sample" \
+        >"$consumers/$sample.log" 2>&1 || fail "sample $sample: $(cat "$consumers/$sample.log" "$consumers/samples/$sample.cs")"
+done
+echo "${#samples[@]} samples of ${documents[*]}"
+
 step "NuGet: a build for a system without a library warns"
 # warnings NAME PROPERTY...: builds one of the programs above for another system, and prints the warnings.
 warnings() {
