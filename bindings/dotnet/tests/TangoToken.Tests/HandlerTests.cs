@@ -235,13 +235,15 @@ public class HandlerTests
         string commas = new(',', 30_000);
         using var fixture = new ApiFixture(DpopMode.Required, _ => RawServer.Response(
             "401 Unauthorized", "", $"WWW-Authenticate: DPoP {commas}", $"WWW-Authenticate: DPoP {commas}"));
-        using HttpResponseMessage response = await fixture.Http.GetAsync(fixture.Url());
-        Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+        TangoTokenException refusal = await Expect.ErrorAsync(
+            TangoTokenErrorCode.ProofRefused, () => fixture.Http.GetAsync(fixture.Url()));
+        Assert.True(refusal.Message.Length < 2000, $"the message has {refusal.Message.Length} characters");
 
         // What lies behind the bound is not read.
         RequestAuthorization authorization = fixture.Client.Authorize(HttpMethod.Get, fixture.Url());
         string challenge = $"Basic realm=\"{new string('x', 64 * 1024)}\", DPoP error=\"use_dpop_nonce\"";
-        Assert.False(fixture.Client.ShouldRetry(authorization, 401, "a-nonce", challenge, null));
+        Expect.Error(TangoTokenErrorCode.ProofRefused, () =>
+            fixture.Client.ShouldRetry(authorization, 401, "a-nonce", challenge, null));
         Assert.True(fixture.Client.ShouldRetry(authorization, 401, "a-nonce", "DPoP error=\"use_dpop_nonce\"", null));
     }
 
