@@ -236,13 +236,13 @@ public class HandlerTests
         using var fixture = new ApiFixture(DpopMode.Required, _ => RawServer.Response(
             "401 Unauthorized", "", $"WWW-Authenticate: DPoP {commas}", $"WWW-Authenticate: DPoP {commas}"));
         TangoTokenException refusal = await Expect.ErrorAsync(
-            TangoTokenErrorCode.ProofRefused, () => fixture.Http.GetAsync(fixture.Url()));
+            TangoTokenErrorCode.TokenRefused, () => fixture.Http.GetAsync(fixture.Url()));
         Assert.True(refusal.Message.Length < 2000, $"the message has {refusal.Message.Length} characters");
 
         // What lies behind the bound is not read.
         RequestAuthorization authorization = fixture.Client.Authorize(HttpMethod.Get, fixture.Url());
         string challenge = $"Basic realm=\"{new string('x', 64 * 1024)}\", DPoP error=\"use_dpop_nonce\"";
-        Expect.Error(TangoTokenErrorCode.ProofRefused, () =>
+        Expect.Error(TangoTokenErrorCode.TokenRefused, () =>
             fixture.Client.ShouldRetry(authorization, 401, "a-nonce", challenge, null));
         Assert.True(fixture.Client.ShouldRetry(authorization, 401, "a-nonce", "DPoP error=\"use_dpop_nonce\"", null));
     }

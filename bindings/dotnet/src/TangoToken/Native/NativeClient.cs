@@ -28,6 +28,9 @@ internal sealed partial class NativeClient : IDisposable
     {
         isDisposed = true;
         handles.Dispose();
+        // A token keeps its key, and thereby a custom signer, which may refer to this client: the garbage collector sees
+        // no cycle that passes through native memory.
+        Volatile.Write(ref lastToken, null);
     }
 
     /// <summary>Returns the token that the client holds; null if it holds none. Never waits.</summary>
