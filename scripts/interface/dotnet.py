@@ -1,4 +1,4 @@
-"""C#: the enums, the imports of the native library, and the properties of TangoTokenClientOptions with their setters."""
+"""C#: the enums, the imports of the native library, and the properties of the options with their setters."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SCALARS = {
 }
 STRING_ARGUMENT = "[MarshalUsing(typeof(Utf8StringMarshaller))] string? "
 STRING_RESULT = "    [return: MarshalUsing(typeof(Utf8StringMarshaller))]"
-# An authorization keeps its client, also one that was disposed: a disposed handle cannot be passed, but its pointer can.
+# An authorization keeps its client, also a disposed one, whose handle cannot be passed any more, but whose pointer can.
 CLIENT_AS_POINTER = {
     "tango_client_try_authorize",
     "tango_client_authorize",
@@ -159,7 +159,7 @@ def functions(interface: dict) -> list[str]:
     abi = next(one["value"] for one in interface["constants"] if one["name"] == "TANGO_ABI_VERSION")
     lines = ['    internal const string Library = "tango_token";', "", f"    internal const int AbiVersion = {abi};"]
     for one in interface["functions"]:
-        parameters = ", ".join(argument(parameter, one["name"], pointers) for parameter in one["parameters"])
+        parameters = [argument(parameter, one["name"], pointers) for parameter in one["parameters"]]
         is_string = one["returns"] == "const char *"
         result = "string?" if is_string else "nint" if one["returns"].endswith("*") else SCALARS[one["returns"]]
         lines += [
@@ -167,9 +167,18 @@ def functions(interface: dict) -> list[str]:
             "    [LibraryImport(Library)]",
             "    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]",
             *([STRING_RESULT] if is_string else []),
-            f"    internal static partial {result} {one['name']}({parameters});",
+            *declared(f"    internal static partial {result} {one['name']}", parameters),
         ]
     return ["internal static unsafe partial class NativeMethods", "{", *lines, "}"]
+
+
+def declared(head: str, parameters: list[str]) -> list[str]:
+    """A declaration or a call on one line, or with a line for each parameter."""
+    one = f"{head}({', '.join(parameters)});"
+    if len(one) <= 120:
+        return [one]
+    indent = " " * (len(head) - len(head.lstrip()) + 4)
+    return [f"{head}(", *(f"{indent}{parameter}," for parameter in parameters[:-1]), f"{indent}{parameters[-1]});"]
 
 
 def argument(parameter: dict, function: str, pointers: dict[str, str]) -> str:
@@ -202,7 +211,8 @@ def properties(options: list[Option]) -> list[str]:
         kind, _ = OPTIONS.get(option.type, STRING)
         lines += summary(reference_all(option), "    ")
         if option.type in SECRET:
-            lines += ["    [JsonIgnore]", "    [DebuggerBrowsable(DebuggerBrowsableState.Never)]"]
+            hidden = "DebuggerBrowsable(DebuggerBrowsableState.Never)"
+            lines += ["    [JsonIgnore]", f"    [{hidden}]", f"    [field: {hidden}]"]
         end = "{ get; } = [];" if option.type == "urls" else "{ get; set; }"
         lines += [f"    public {kind} {pascal(option.name)} {end}", ""]
     return [*lines[:-1], "}"]
@@ -220,8 +230,8 @@ def setters(options: list[Option]) -> list[str]:
     lines += ["    private static void SetOptions(ConfigHandle config, TangoTokenClientOptions options)", "    {"]
     for option in options:
         name = pascal(option.name)
-        arguments = f'options.{name}, "{name}", NativeMethods.{option.c_function}'
-        lines.append(f"        Set(config, {arguments});")
+        arguments = ["config", f"options.{name}", f'"{name}"', f"NativeMethods.{option.c_function}"]
+        lines += declared("    " * 2 + "Set", arguments)
     names = [f'        ["{option.name}"] = "{pascal(option.name)}",' for option in options]
     return [
         *lines,

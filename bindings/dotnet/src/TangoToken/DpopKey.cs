@@ -5,7 +5,8 @@ using TangoToken.Native;
 namespace TangoToken;
 
 /// <summary>
-/// A key pair for DPoP proofs (RFC 9449), to which tokens are bound. It can be used by any number of threads and clients.
+/// A key pair for DPoP proofs (RFC 9449), to which tokens are bound. It can be used by any number of threads and
+/// clients.
 /// </summary>
 /// <example>
 /// <code>
@@ -42,8 +43,8 @@ public sealed class DpopKey : IDisposable
     /// <summary>Reads an unencrypted private key in PEM: PKCS#8, SEC1 or PKCS#1.</summary>
     /// <param name="pem">The key.</param>
     /// <param name="algorithm">
-    /// The signature algorithm; <c>null</c> for the one that fits the key, which is <see cref="DpopAlgorithm.PS256"/> for
-    /// RSA.
+    /// The signature algorithm; <c>null</c> for the one that fits the key, which is <see cref="DpopAlgorithm.PS256"/>
+    /// for RSA.
     /// </param>
     /// <returns>The key, which the caller disposes.</returns>
     /// <exception cref="TangoTokenException">
@@ -61,8 +62,8 @@ public sealed class DpopKey : IDisposable
     }
 
     /// <summary>
-    /// Reads a private key as a JWK (RFC 7517), whose <c>alg</c> member, if it has one, chooses the algorithm, or as a JWK
-    /// Set with one key.
+    /// Reads a private key as a JWK (RFC 7517), whose <c>alg</c> member, if it has one, chooses the algorithm, or as a
+    /// JWK Set with one key.
     /// </summary>
     /// <param name="jwk">The key.</param>
     /// <returns>The key, which the caller disposes.</returns>
@@ -95,8 +96,8 @@ public sealed class DpopKey : IDisposable
 
     /// <summary>Makes a key of an <see cref="ECDsa"/> key on P-256 or P-384.</summary>
     /// <param name="key">
-    /// The key. Its private part is copied if it can be exported. Otherwise <paramref name="key"/> signs, for one proof at
-    /// a time, and must not be disposed as long as the new key is in use.
+    /// The key. Its private part is copied if it can be exported. Otherwise <paramref name="key"/> signs, for one proof
+    /// at a time, and must not be disposed as long as the new key is in use.
     /// </param>
     /// <returns>The key, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The key is on another curve.</exception>
@@ -104,10 +105,13 @@ public sealed class DpopKey : IDisposable
     {
         ArgumentNullException.ThrowIfNull(key);
         ECParameters parameters = key.ExportParameters(includePrivateParameters: false);
-        (DpopAlgorithm algorithm, string curve, HashAlgorithmName hash) = parameters.Curve.Oid.Value switch
+        // Some providers name a curve, others give its number.
+        (DpopAlgorithm algorithm, string curve, HashAlgorithmName hash) = parameters.Curve.Oid switch
         {
-            "1.2.840.10045.3.1.7" => (DpopAlgorithm.ES256, "P-256", HashAlgorithmName.SHA256),
-            "1.3.132.0.34" => (DpopAlgorithm.ES384, "P-384", HashAlgorithmName.SHA384),
+            { Value: "1.2.840.10045.3.1.7" } or { FriendlyName: "nistP256" or "ECDSA_P256" } =>
+                (DpopAlgorithm.ES256, "P-256", HashAlgorithmName.SHA256),
+            { Value: "1.3.132.0.34" } or { FriendlyName: "nistP384" or "ECDSA_P384" } =>
+                (DpopAlgorithm.ES384, "P-384", HashAlgorithmName.SHA384),
             _ => throw new ArgumentException("The key has to be on the curve P-256 or P-384.", nameof(key)),
         };
         string jwk = $$"""
@@ -118,8 +122,8 @@ public sealed class DpopKey : IDisposable
 
     /// <summary>Makes a key of an <see cref="RSA"/> key of at least 2,048 bits.</summary>
     /// <param name="key">
-    /// The key. Its private part is copied if it can be exported. Otherwise <paramref name="key"/> signs, for one proof at
-    /// a time, and must not be disposed as long as the new key is in use.
+    /// The key. Its private part is copied if it can be exported. Otherwise <paramref name="key"/> signs, for one proof
+    /// at a time, and must not be disposed as long as the new key is in use.
     /// </param>
     /// <param name="algorithm"><see cref="DpopAlgorithm.PS256"/> or <see cref="DpopAlgorithm.RS256"/>.</param>
     /// <returns>The key, which the caller disposes.</returns>
@@ -134,7 +138,9 @@ public sealed class DpopKey : IDisposable
             _ => throw new ArgumentException("An RSA key signs with PS256 or RS256.", nameof(algorithm)),
         };
         RSAParameters parameters = key.ExportParameters(includePrivateParameters: false);
-        string jwk = $$"""{"kty":"RSA","n":"{{Base64Url(parameters.Modulus!)}}","e":"{{Base64Url(parameters.Exponent!)}}"}""";
+        string jwk = $$"""
+            {"kty":"RSA","n":"{{Base64Url(parameters.Modulus!)}}","e":"{{Base64Url(parameters.Exponent!)}}"}
+            """;
         return FromKey(key, algorithm, jwk, message => key.SignData(message, HashAlgorithmName.SHA256, padding));
     }
 
@@ -142,15 +148,15 @@ public sealed class DpopKey : IDisposable
     /// <param name="algorithm">The signature algorithm.</param>
     /// <param name="publicJwk">The public key as a JWK (RFC 7517).</param>
     /// <param name="sign">
-    /// Returns the signature of a message: for ECDSA <c>R || S</c> or DER, otherwise as RFC 7518 section 3 defines it. It is
-    /// called once here, to check the key, and then once for each proof, on any thread and concurrently. What it throws
-    /// becomes the inner exception of a <see cref="TangoTokenException"/>. A proof is signed on the thread of a blocking
-    /// call, unless that call can be cancelled, and on a thread of the pool for an asynchronous one.
+    /// Returns the signature of a message: for ECDSA <c>R || S</c> or DER, otherwise as RFC 7518 section 3 defines it.
+    /// It is called once here, to check the key, and then once for each proof, on any thread and concurrently. What it
+    /// throws becomes the inner exception of a <see cref="TangoTokenException"/>. A proof is signed on the thread of a
+    /// blocking call, unless that call can be cancelled, and on a thread of the pool for an asynchronous one.
     /// </param>
     /// <returns>The key, which the caller disposes.</returns>
     /// <exception cref="TangoTokenException">
-    /// <see cref="TangoTokenErrorCode.KeyRejected"/> or <see cref="TangoTokenErrorCode.SigningFailed"/>: the message says
-    /// what is wrong.
+    /// <see cref="TangoTokenErrorCode.KeyRejected"/> or <see cref="TangoTokenErrorCode.SigningFailed"/>: the message
+    /// says what is wrong.
     /// </exception>
     public static DpopKey FromSigner(DpopAlgorithm algorithm, string publicJwk, Func<byte[], byte[]> sign)
     {
@@ -209,7 +215,9 @@ public sealed class DpopKey : IDisposable
     /// <summary>Returns the algorithm and the thumbprint, never the private key.</summary>
     public override string ToString() => $"{Algorithm} key {Thumbprint}";
 
-    /// <summary>Releases this handle. Clients that were created with the key keep it. Can be called more than once.</summary>
+    /// <summary>
+    /// Releases this handle. Clients that were created with the key keep it. Can be called more than once.
+    /// </summary>
     public void Dispose() => handle.Dispose();
 
     internal DpopKeyHandle Handle => handle;

@@ -25,7 +25,9 @@ public interface ITangoTokenCache
     /// <summary>Replaces the value of a key atomically.</summary>
     /// <param name="key">The key.</param>
     /// <param name="value">The value.</param>
-    /// <param name="timeToLive">How long the cache has to keep the value, at most 24 days; it may drop it afterwards.</param>
+    /// <param name="timeToLive">
+    /// How long the cache has to keep the value, at most 24 days; it may drop it afterwards.
+    /// </param>
     void Set(string key, byte[] value, TimeSpan timeToLive);
 
     /// <summary>Removes the value of a key, if there is one.</summary>

@@ -25,6 +25,7 @@ public class RequestAuthorization : ITuple
     /// <summary>The name of the header with the proof (RFC 9449 section 4).</summary>
     internal const string DpopHeader = "DPoP";
 
+    [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     private AuthenticationHeaderValue? header;
 
     /// <summary>Initializes an authorization, for tests of code that uses one.</summary>
@@ -56,11 +57,13 @@ public class RequestAuthorization : ITuple
     /// <summary>Gets the access token, which follows the scheme: a secret.</summary>
     [JsonIgnore]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string Parameter { get; }
 
     /// <summary>Gets the value of the <c>DPoP</c> header; <c>null</c> for a Bearer token.</summary>
     [JsonIgnore]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string? Dpop { get; }
 
     /// <summary>Sets the headers of a request, in place of earlier ones of these names.</summary>
@@ -75,7 +78,7 @@ public class RequestAuthorization : ITuple
     }
 
     /// <summary>Returns the scheme, never the token or the proof.</summary>
-    public override string ToString() => Dpop is null ? $"{Scheme} authorization" : $"{Scheme} authorization with a proof";
+    public override string ToString() => $"{Scheme} authorization{(Dpop is null ? "" : " with a proof")}";
 
     /// <summary>The authorization of the library; null for one that a test made.</summary>
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]

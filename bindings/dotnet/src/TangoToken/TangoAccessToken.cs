@@ -20,6 +20,7 @@ namespace TangoToken;
 [DebuggerDisplay("{ToString(),nq}")]
 public class TangoAccessToken : ITuple
 {
+    [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     private AuthenticationHeaderValue? header;
 
     /// <summary>Initializes a token, for tests of code that uses tokens.</summary>
@@ -51,11 +52,12 @@ public class TangoAccessToken : ITuple
     /// <summary>Gets the access token, which follows the type in an <c>Authorization</c> header: a secret.</summary>
     [JsonIgnore]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string Value { get; }
 
     /// <summary>
-    /// Gets the scheme of the <c>Authorization</c> header: <c>Bearer</c>, or <c>DPoP</c> for a token that needs a proof with
-    /// each request.
+    /// Gets the scheme of the <c>Authorization</c> header: <c>Bearer</c>, or <c>DPoP</c> for a token that needs a proof
+    /// with each request.
     /// </summary>
     public string TokenType { get; }
 

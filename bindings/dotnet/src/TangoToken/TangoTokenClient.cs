@@ -16,7 +16,8 @@ namespace TangoToken;
 /// <example>
 /// <code>
 /// using TangoTokenClient client = TangoTokenClient.FromEnvironment();
-/// using var http = new HttpClient(new TangoTokenHandler(client, new SocketsHttpHandler { AllowAutoRedirect = false }));
+/// var sockets = new SocketsHttpHandler { AllowAutoRedirect = false };
+/// using var http = new HttpClient(new TangoTokenHandler(client, sockets));
 /// string accounts = await http.GetStringAsync("https://integration-api.tangocard.com/raas/v2/accounts");
 /// </code>
 /// </example>
@@ -32,8 +33,8 @@ public class TangoTokenClient : IDisposable
     /// </summary>
     /// <param name="options">The options, which are copied.</param>
     /// <param name="dpopKey">
-    /// The key to which tokens are bound, if <see cref="TangoTokenClientOptions.Dpop"/> is set. The caller may dispose it
-    /// once the client is created.
+    /// The key to which tokens are bound, if <see cref="TangoTokenClientOptions.Dpop"/> is set. The caller may dispose
+    /// it once the client is created.
     /// </param>
     /// <param name="cache">A custom cache, instead of <see cref="TangoTokenClientOptions.Cache"/>.</param>
     /// <exception cref="TangoTokenException">
@@ -41,7 +42,9 @@ public class TangoTokenClient : IDisposable
     /// them. <see cref="TangoTokenErrorCode.KeyRejected"/>: the DPoP key cannot be used.
     /// </exception>
     /// <exception cref="ArgumentException">A property has a value that no setting can have.</exception>
-    /// <exception cref="DllNotFoundException">The native library cannot be loaded; the message says what to do.</exception>
+    /// <exception cref="DllNotFoundException">
+    /// The native library cannot be loaded; the message says what to do.
+    /// </exception>
     /// <exception cref="PlatformNotSupportedException">There is no native library for this system.</exception>
     public TangoTokenClient(TangoTokenClientOptions options, DpopKey? dpopKey = null, ITangoTokenCache? cache = null)
     {
@@ -63,8 +66,8 @@ public class TangoTokenClient : IDisposable
         new(new TangoTokenClientOptions { UseEnvironmentVariables = true }, dpopKey, cache);
 
     /// <summary>
-    /// Gets a valid token: the held one at once, otherwise the result of one refresh that all callers share. Blocks for at
-    /// most <see cref="TangoTokenClientOptions.TotalTimeout"/>.
+    /// Gets a valid token: the held one at once, otherwise the result of one refresh that all callers share. Blocks for
+    /// at most <see cref="TangoTokenClientOptions.TotalTimeout"/>.
     /// </summary>
     /// <param name="cancellationToken">
     /// Ends the wait of this caller. It affects neither other callers nor the refresh that they share.
@@ -98,8 +101,8 @@ public class TangoTokenClient : IDisposable
 
     /// <summary>
     /// Gets the token that the client holds, and never waits. Starts a refresh that is due, but the first call of
-    /// <see cref="GetToken"/> or <see cref="GetTokenAsync"/> has to start the library's thread. For readiness checks, which
-    /// must not use up a token.
+    /// <see cref="GetToken"/> or <see cref="GetTokenAsync"/> has to start the library's thread. For readiness checks,
+    /// which must not use up a token.
     /// </summary>
     /// <param name="token">The token; <c>null</c> if none is held.</param>
     /// <returns>Whether a token is held.</returns>
@@ -114,8 +117,8 @@ public class TangoTokenClient : IDisposable
     /// <see cref="ShouldRetry(RequestAuthorization, HttpResponseMessage)"/> does this by itself.
     /// </summary>
     /// <remarks>
-    /// The next call requests one replacement. While there can be none, because the daily limit refuses it or the token is
-    /// itself a replacement, the suspect token is served again: an API can reject a good token.
+    /// The next call requests one replacement. While there can be none, because the daily limit refuses it or the token
+    /// is itself a replacement, the suspect token is served again: an API can reject a good token.
     /// </remarks>
     /// <param name="token">The rejected token.</param>
     /// <exception cref="ArgumentException">The token was not returned by a client.</exception>
@@ -127,8 +130,8 @@ public class TangoTokenClient : IDisposable
     }
 
     /// <summary>
-    /// Replaces the client ID and secret, for a rotation without a restart. The held token is served until a token for new
-    /// credentials arrives; a new secret for the same client ID needs no new token.
+    /// Replaces the client ID and secret, for a rotation without a restart. The held token is served until a token for
+    /// new credentials arrives; a new secret for the same client ID needs no new token.
     /// </summary>
     /// <param name="clientId">The client ID.</param>
     /// <param name="clientSecret">The client secret.</param>
@@ -140,8 +143,8 @@ public class TangoTokenClient : IDisposable
     }
 
     /// <summary>
-    /// Replaces the service account, for a rotation without a restart. The held token is served until a token for the new
-    /// account arrives; a new password of the same account needs no new token.
+    /// Replaces the service account, for a rotation without a restart. The held token is served until a token for the
+    /// new account arrives; a new password of the same account needs no new token.
     /// </summary>
     /// <param name="username">The user name of the service account.</param>
     /// <param name="password">The password of the service account.</param>
@@ -153,8 +156,8 @@ public class TangoTokenClient : IDisposable
     }
 
     /// <summary>
-    /// Makes the headers of one request to the API: gets a token, and makes a proof if the token is bound to a key (RFC 9449
-    /// section 7). Blocks as <see cref="GetToken"/> does.
+    /// Makes the headers of one request to the API: gets a token, and makes a proof if the token is bound to a key (RFC
+    /// 9449 section 7). Blocks as <see cref="GetToken"/> does.
     /// </summary>
     /// <param name="method">The HTTP method.</param>
     /// <param name="uri">
@@ -166,7 +169,8 @@ public class TangoTokenClient : IDisposable
     /// <returns>The headers, which are good for one request.</returns>
     /// <exception cref="TangoTokenException">
     /// <see cref="TangoTokenErrorCode.InvalidArgument"/>: the origin must not receive tokens.
-    /// <see cref="TangoTokenErrorCode.SigningFailed"/>: the key made no signature. Otherwise see <see cref="GetToken"/>.
+    /// <see cref="TangoTokenErrorCode.SigningFailed"/>: the key made no signature. Otherwise see
+    /// <see cref="GetToken"/>.
     /// </exception>
     /// <exception cref="OperationCanceledException">The caller cancelled the wait.</exception>
     public virtual RequestAuthorization Authorize(
@@ -195,8 +199,8 @@ public class TangoTokenClient : IDisposable
 
     /// <summary>
     /// Learns from a response of the API (nonces of RFC 9449 section 8.2, the API's clock, a rejected token), and says
-    /// whether to send the request again with the headers of <see cref="AuthorizeRetryAsync"/>. Call it for every response,
-    /// including successful ones, and go on while it returns <c>true</c>: that ends, usually after one retry.
+    /// whether to send the request again with the headers of <see cref="AuthorizeRetryAsync"/>. Call it for every
+    /// response, including successful ones, and go on while it returns <c>true</c>: that ends, usually after one retry.
     /// </summary>
     /// <remarks>
     /// Nothing is learned from the response to a request that no longer carries the authorization, because a handler
@@ -206,8 +210,8 @@ public class TangoTokenClient : IDisposable
     /// <param name="response">The response, which stays the caller's and is not read.</param>
     /// <returns>Whether to send the request again.</returns>
     /// <exception cref="TangoTokenException">
-    /// <see cref="TangoTokenErrorCode.ProofRefused"/> or <see cref="TangoTokenErrorCode.TokenRefused"/>: the API refuses the
-    /// request, and would refuse it again; the message says why.
+    /// <see cref="TangoTokenErrorCode.ProofRefused"/> or <see cref="TangoTokenErrorCode.TokenRefused"/>: the API
+    /// refuses the request, and would refuse it again; the message says why.
     /// </exception>
     public virtual bool ShouldRetry(RequestAuthorization authorization, HttpResponseMessage response)
     {
@@ -224,8 +228,8 @@ public class TangoTokenClient : IDisposable
     }
 
     /// <summary>
-    /// Learns from a response of the API, as <see cref="ShouldRetry(RequestAuthorization, HttpResponseMessage)"/> does, for
-    /// other HTTP clients.
+    /// Learns from a response of the API, as <see cref="ShouldRetry(RequestAuthorization, HttpResponseMessage)"/> does,
+    /// for other HTTP clients.
     /// </summary>
     /// <param name="authorization">The authorization that the request was sent with.</param>
     /// <param name="statusCode">The HTTP status; also one that HTTP does not have.</param>

@@ -5,8 +5,8 @@ using System.Text;
 namespace TangoToken;
 
 /// <summary>
-/// Says why there is no token, or why the API refuses one, and what to do. Neither the message nor a property contains a
-/// secret.
+/// Says why there is no token, or why the API refuses one, and what to do. Neither the message nor a property contains
+/// a secret.
 /// </summary>
 /// <example>
 /// <code>
@@ -16,7 +16,7 @@ namespace TangoToken;
 /// }
 /// catch (TangoTokenException exception) when (exception.ErrorCode == TangoTokenErrorCode.QuotaRefused)
 /// {
-///     logger.LogError(exception, "The daily limit is used up until {Time}.", DateTimeOffset.Now + exception.RetryAfter);
+///     logger.LogError(exception, "The daily limit is used up; try again in {Time}.", exception.RetryAfter);
 /// }
 /// </code>
 /// </example>
@@ -41,8 +41,8 @@ public class TangoTokenException : Exception
     public HttpStatusCode? StatusCode { get; init; }
 
     /// <summary>
-    /// Gets the OAuth error code (RFC 6749 section 5.2), such as <c>invalid_grant</c>, or the code that a gateway sent in
-    /// its place; <c>null</c> if there was none.
+    /// Gets the OAuth error code (RFC 6749 section 5.2), such as <c>invalid_grant</c>, or the code that a gateway sent
+    /// in its place; <c>null</c> if there was none.
     /// </summary>
     public string? OAuthError { get; init; }
 
@@ -53,8 +53,8 @@ public class TangoTokenException : Exception
     public string? I18nKey { get; init; }
 
     /// <summary>
-    /// Gets what else the server said: Tango's <c>message</c>, the sentence of another error, or plain text; <c>null</c>
-    /// if there was none.
+    /// Gets what else the server said: Tango's <c>message</c>, the sentence of another error, or plain text;
+    /// <c>null</c> if there was none.
     /// </summary>
     public string? ServerMessage { get; init; }
 

@@ -9,42 +9,45 @@ namespace TangoToken;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Sending a request again helps after a new nonce, a corrected clock or a rejected token: usually once, more often only
-/// while other requests use up the nonces. A refusal that it would not change is thrown as a
-/// <see cref="TangoTokenException"/>, with the request ID and the message of the API, and so is a URL whose origin must not
-/// receive tokens. A request is sent again only if its content can be: none, content in memory
+/// Sending a request again helps after a new nonce, a corrected clock or a rejected token: usually once, more often
+/// only while other requests use up the nonces. A refusal that it would not change is thrown as a
+/// <see cref="TangoTokenException"/>, with the request ID and the message of the API, and so is a URL whose origin must
+/// not receive tokens. A request is sent again only if its content can be: none, content in memory
 /// (<see cref="ByteArrayContent"/>, <see cref="StringContent"/>, <see cref="FormUrlEncodedContent"/>,
-/// <see cref="ReadOnlyMemoryContent"/>), content that was loaded into its buffer, <c>JsonContent</c>, which is loaded into
-/// its buffer before it is sent, and multipart content of these. Otherwise the caller gets the 401, and the next request
-/// uses what was learned.
+/// <see cref="ReadOnlyMemoryContent"/>), content that was loaded into its buffer, <c>JsonContent</c>, which is loaded
+/// into its buffer before it is sent, and multipart content of these. Otherwise the caller gets the 401, and the next
+/// request uses what was learned.
 /// </para>
 /// <para>
 /// A request that has an <c>Authorization</c> header already is sent unchanged; a header that is only <c>Bearer</c> or
-/// <c>DPoP</c>, as a placeholder, counts as none. The headers are removed from the request after it was sent, so that later
-/// logs contain no token; an inner handler that logs headers has to leave out <c>Authorization</c> and <c>DPoP</c>.
-/// <see cref="TangoTokenClientOptions.CaFile"/> is for the token endpoint alone; the inner handler has its own settings for
-/// TLS. Disposing the handler does not dispose the client.
+/// <c>DPoP</c>, as a placeholder, counts as none. The headers are removed from the request after it was sent, so that
+/// later logs contain no token; an inner handler that logs headers has to leave out <c>Authorization</c> and
+/// <c>DPoP</c>. <see cref="TangoTokenClientOptions.CaFile"/> is for the token endpoint alone; the inner handler has its
+/// own settings for TLS. Disposing the handler does not dispose the client.
 /// </para>
 /// <para>
-/// An authorization is for one URL, so redirects are not followed: <c>AllowAutoRedirect</c> is switched off in the handler
-/// that sends the requests, and a redirect becomes an <see cref="HttpRequestException"/> that names its target. Set
-/// <c>AllowAutoRedirect = false</c> to get redirects as responses. If the handler was used before, this can no longer be
-/// changed, and a token that is bound to a key is not sent.
+/// An authorization is for one URL, so redirects are not followed: <c>AllowAutoRedirect</c> is switched off in the
+/// handler that sends the requests, and a redirect becomes an <see cref="HttpRequestException"/> that names its target.
+/// Set <c>AllowAutoRedirect = false</c> to get redirects as responses. If the handler was used before, this can no
+/// longer be changed, and a token that is bound to a key is not sent.
 /// </para>
 /// <para>
-/// If the inner handler limits its connections (<c>MaxConnectionsPerServer</c>), requests with a proof wait here for one of
-/// them: a proof is made when the request can be sent at once, because it gets old while it waits. This is so for HTTP/1.1.
+/// If the inner handler limits its connections (<c>MaxConnectionsPerServer</c>), requests with a proof wait here for
+/// one of them: a proof is made when the request can be sent at once, because it gets old while it waits. This is so
+/// for HTTP/1.1.
 /// </para>
 /// <para>
-/// A handler that sends a request again by itself, such as one for resilience, belongs outside this one: inside, it would
-/// send the same proof twice.
+/// A handler that sends a request again by itself, such as one for resilience, belongs outside this one: inside, it
+/// would send the same proof twice.
 /// </para>
 /// </remarks>
 /// <example>
 /// <code>
 /// using TangoTokenClient client = TangoTokenClient.FromEnvironment();
-/// using var http = new HttpClient(new TangoTokenHandler(client, new SocketsHttpHandler { AllowAutoRedirect = false }));
-/// HttpResponseMessage response = await http.PostAsJsonAsync("https://integration-api.tangocard.com/raas/v2/orders", order);
+/// var sockets = new SocketsHttpHandler { AllowAutoRedirect = false };
+/// using var http = new HttpClient(new TangoTokenHandler(client, sockets));
+/// using HttpResponseMessage response =
+///     await http.PostAsJsonAsync("https://integration-api.tangocard.com/raas/v2/orders", order);
 /// </code>
 /// </example>
 public sealed class TangoTokenHandler : DelegatingHandler
@@ -176,7 +179,9 @@ public sealed class TangoTokenHandler : DelegatingHandler
         }
     }
 
-    /// <summary>Learns from a response. A failure to learn must not cost the response of a request that was sent.</summary>
+    /// <summary>
+    /// Learns from a response. A failure to learn must not cost the response of a request that was sent.
+    /// </summary>
     private bool ShouldRetry(RequestAuthorization authorization, HttpResponseMessage response)
     {
         try

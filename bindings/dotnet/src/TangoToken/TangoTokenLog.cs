@@ -11,7 +11,8 @@ namespace TangoToken;
 /// </summary>
 /// <example>
 /// <code>
-/// TangoTokenLog.SetReceiver(TangoTokenLogLevel.Info, (level, message) => Console.Error.WriteLine($"{level}: {message}"));
+/// TangoTokenLog.SetReceiver(
+///     TangoTokenLogLevel.Info, (level, message) => Console.Error.WriteLine($"{level}: {message}"));
 /// </code>
 /// </example>
 public static unsafe class TangoTokenLog
@@ -23,16 +24,17 @@ public static unsafe class TangoTokenLog
     /// <summary>Sends the log to a function, which replaces the earlier one.</summary>
     /// <param name="maximumLevel">The most verbose level to send.</param>
     /// <param name="receiver">
-    /// Receives the level and the message of each line, one after the other, on the library's log thread. A slow one delays
-    /// no call; while 1,000 lines wait for it, further ones are dropped and counted. It must not wait for a token; its
-    /// exceptions are ignored. <c>null</c> stops the log. The earlier function first gets the lines that wait for it, unless
-    /// that takes longer than a second.
+    /// Receives the level and the message of each line, one after the other, on the library's log thread. A slow one
+    /// delays no call; while 1,000 lines wait for it, further ones are dropped and counted. It must not wait for a
+    /// token; its exceptions are ignored. <c>null</c> stops the log. The earlier function first gets the lines that
+    /// wait for it, unless that takes longer than a second.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">The level is not a <see cref="TangoTokenLogLevel"/>.</exception>
     public static void SetReceiver(TangoTokenLogLevel maximumLevel, Action<TangoTokenLogLevel, string>? receiver)
     {
         if (!Enum.IsDefined(maximumLevel))
-            throw new ArgumentOutOfRangeException(nameof(maximumLevel), maximumLevel, "The value is not a TangoTokenLogLevel.");
+            throw new ArgumentOutOfRangeException(
+                nameof(maximumLevel), maximumLevel, "The value is not a TangoTokenLogLevel.");
         NativeLibraryLoader.Load();
         lock (Gate)
         {

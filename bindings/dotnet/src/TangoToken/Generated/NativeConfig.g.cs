@@ -28,7 +28,11 @@ internal static partial class NativeConfig
         Set(config, options.DpopKeyFile, "DpopKeyFile", NativeMethods.tango_config_set_dpop_key_file);
         Set(config, options.Cache, "Cache", NativeMethods.tango_config_set_cache);
         Set(config, options.CacheCaFile, "CacheCaFile", NativeMethods.tango_config_set_cache_ca_file);
-        Set(config, options.AllowFetchWithoutCache, "AllowFetchWithoutCache", NativeMethods.tango_config_set_allow_fetch_without_cache);
+        Set(
+            config,
+            options.AllowFetchWithoutCache,
+            "AllowFetchWithoutCache",
+            NativeMethods.tango_config_set_allow_fetch_without_cache);
     }
 
     // The properties of the options, by their names in messages of the library.

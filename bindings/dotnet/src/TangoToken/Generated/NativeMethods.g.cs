@@ -14,19 +14,41 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_client_authorize(nint client, [MarshalUsing(typeof(Utf8StringMarshaller))] string? method, [MarshalUsing(typeof(Utf8StringMarshaller))] string? url, out nint authorization, out nint error);
+    internal static partial TangoTokenErrorCode tango_client_authorize(
+        nint client,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? method,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? url,
+        out nint authorization,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_client_try_authorize(nint client, [MarshalUsing(typeof(Utf8StringMarshaller))] string? method, [MarshalUsing(typeof(Utf8StringMarshaller))] string? url, out nint authorization, out nint error);
+    internal static partial TangoTokenErrorCode tango_client_try_authorize(
+        nint client,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? method,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? url,
+        out nint authorization,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_client_authorize_again(nint client, AuthorizationHandle rejected, out nint authorization, out nint error);
+    internal static partial TangoTokenErrorCode tango_client_authorize_again(
+        nint client,
+        AuthorizationHandle rejected,
+        out nint authorization,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_client_observe(nint client, AuthorizationHandle authorization, int httpStatus, [MarshalUsing(typeof(Utf8StringMarshaller))] string? dpopNonce, [MarshalUsing(typeof(Utf8StringMarshaller))] string? wwwAuthenticate, [MarshalUsing(typeof(Utf8StringMarshaller))] string? date, out int verdict, out nint error);
+    internal static partial TangoTokenErrorCode tango_client_observe(
+        nint client,
+        AuthorizationHandle authorization,
+        int httpStatus,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? dpopNonce,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? wwwAuthenticate,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? date,
+        out int verdict,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
@@ -44,7 +66,15 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_cache_callbacks(ConfigHandle config, delegate* unmanaged[Cdecl]<nint, byte*, byte*, nuint*, int> load, delegate* unmanaged[Cdecl]<nint, byte*, byte*, nuint, ulong, int> save, delegate* unmanaged[Cdecl]<nint, byte*, byte*, ulong, int> @lock, delegate* unmanaged[Cdecl]<nint, byte*, byte*, int> unlock, delegate* unmanaged[Cdecl]<nint, void> release, nint userData, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_cache_callbacks(
+        ConfigHandle config,
+        delegate* unmanaged[Cdecl]<nint, byte*, byte*, nuint*, int> load,
+        delegate* unmanaged[Cdecl]<nint, byte*, byte*, nuint, ulong, int> save,
+        delegate* unmanaged[Cdecl]<nint, byte*, byte*, ulong, int> @lock,
+        delegate* unmanaged[Cdecl]<nint, byte*, byte*, int> unlock,
+        delegate* unmanaged[Cdecl]<nint, void> release,
+        nint userData,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
@@ -64,11 +94,20 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_client_set_credentials(ClientHandle client, [MarshalUsing(typeof(Utf8StringMarshaller))] string? clientId, [MarshalUsing(typeof(Utf8StringMarshaller))] string? clientSecret, [MarshalUsing(typeof(Utf8StringMarshaller))] string? username, [MarshalUsing(typeof(Utf8StringMarshaller))] string? password, out nint error);
+    internal static partial TangoTokenErrorCode tango_client_set_credentials(
+        ClientHandle client,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? clientId,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? clientSecret,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? username,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? password,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_client_invalidate(ClientHandle client, TokenHandle token, out nint error);
+    internal static partial TangoTokenErrorCode tango_client_invalidate(
+        ClientHandle client,
+        TokenHandle token,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
@@ -84,71 +123,122 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_environment(ConfigHandle config, int environment, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_environment(
+        ConfigHandle config,
+        int environment,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_token_url(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? tokenUrl, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_token_url(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? tokenUrl,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_client_id(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? clientId, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_client_id(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? clientId,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_client_secret(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? clientSecret, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_client_secret(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? clientSecret,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_username(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? username, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_username(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? username,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_password(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? password, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_password(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? password,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_audience(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? audience, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_audience(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? audience,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_scope(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? scope, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_scope(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? scope,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_ca_file(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? path, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_ca_file(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? path,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_proxy(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? proxy, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_proxy(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? proxy,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_user_agent(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? userAgent, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_user_agent(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? userAgent,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_connect_timeout_ms(ConfigHandle config, uint timeoutMs, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_connect_timeout_ms(
+        ConfigHandle config,
+        uint timeoutMs,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_attempt_timeout_ms(ConfigHandle config, uint timeoutMs, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_attempt_timeout_ms(
+        ConfigHandle config,
+        uint timeoutMs,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_total_timeout_ms(ConfigHandle config, uint timeoutMs, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_total_timeout_ms(
+        ConfigHandle config,
+        uint timeoutMs,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_allow_plain_http(ConfigHandle config, int allowed, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_allow_plain_http(
+        ConfigHandle config,
+        int allowed,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_api_url(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? apiUrl, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_api_url(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? apiUrl,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_allow_origin(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? url, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_allow_origin(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? url,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
@@ -156,23 +246,38 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_dpop_key_file(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? path, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_dpop_key_file(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? path,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_dpop_key(ConfigHandle config, DpopKeyHandle key, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_dpop_key(
+        ConfigHandle config,
+        DpopKeyHandle key,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_cache(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? cache, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_cache(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? cache,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_cache_ca_file(ConfigHandle config, [MarshalUsing(typeof(Utf8StringMarshaller))] string? path, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_cache_ca_file(
+        ConfigHandle config,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? path,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_config_set_allow_fetch_without_cache(ConfigHandle config, int allowed, out nint error);
+    internal static partial TangoTokenErrorCode tango_config_set_allow_fetch_without_cache(
+        ConfigHandle config,
+        int allowed,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
@@ -180,19 +285,36 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_dpop_key_from_pem([MarshalUsing(typeof(Utf8StringMarshaller))] string? pem, int algorithm, out nint key, out nint error);
+    internal static partial TangoTokenErrorCode tango_dpop_key_from_pem(
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? pem,
+        int algorithm,
+        out nint key,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_dpop_key_from_jwk([MarshalUsing(typeof(Utf8StringMarshaller))] string? jwk, out nint key, out nint error);
+    internal static partial TangoTokenErrorCode tango_dpop_key_from_jwk(
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? jwk,
+        out nint key,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_dpop_key_from_file([MarshalUsing(typeof(Utf8StringMarshaller))] string? path, out nint key, out nint error);
+    internal static partial TangoTokenErrorCode tango_dpop_key_from_file(
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? path,
+        out nint key,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_dpop_key_from_signer(int algorithm, [MarshalUsing(typeof(Utf8StringMarshaller))] string? publicJwk, delegate* unmanaged[Cdecl]<nint, byte*, nuint, byte*, nuint*, int> sign, delegate* unmanaged[Cdecl]<nint, void> release, nint userData, out nint key, out nint error);
+    internal static partial TangoTokenErrorCode tango_dpop_key_from_signer(
+        int algorithm,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? publicJwk,
+        delegate* unmanaged[Cdecl]<nint, byte*, nuint, byte*, nuint*, int> sign,
+        delegate* unmanaged[Cdecl]<nint, void> release,
+        nint userData,
+        out nint key,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
@@ -222,7 +344,14 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_dpop_proof_new(DpopKeyHandle key, [MarshalUsing(typeof(Utf8StringMarshaller))] string? method, [MarshalUsing(typeof(Utf8StringMarshaller))] string? url, [MarshalUsing(typeof(Utf8StringMarshaller))] string? accessToken, [MarshalUsing(typeof(Utf8StringMarshaller))] string? nonce, out nint proof, out nint error);
+    internal static partial TangoTokenErrorCode tango_dpop_proof_new(
+        DpopKeyHandle key,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? method,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? url,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? accessToken,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? nonce,
+        out nint proof,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
@@ -281,11 +410,20 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_log_set_callback(int maxLevel, delegate* unmanaged[Cdecl]<nint, int, byte*, void> callback, nint userData, out nint error);
+    internal static partial TangoTokenErrorCode tango_log_set_callback(
+        int maxLevel,
+        delegate* unmanaged[Cdecl]<nint, int, byte*, void> callback,
+        nint userData,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_token_acquire_start(ClientHandle client, delegate* unmanaged[Cdecl]<nint, nint, nint, void> done, nint userData, out nint request, out nint error);
+    internal static partial TangoTokenErrorCode tango_token_acquire_start(
+        ClientHandle client,
+        delegate* unmanaged[Cdecl]<nint, nint, nint, void> done,
+        nint userData,
+        out nint request,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
@@ -297,11 +435,17 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_token_acquire(ClientHandle client, out nint token, out nint error);
+    internal static partial TangoTokenErrorCode tango_token_acquire(
+        ClientHandle client,
+        out nint token,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
-    internal static partial TangoTokenErrorCode tango_token_try_acquire(ClientHandle client, out nint token, out nint error);
+    internal static partial TangoTokenErrorCode tango_token_try_acquire(
+        ClientHandle client,
+        out nint token,
+        out nint error);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]

@@ -31,6 +31,7 @@ public sealed partial class TangoTokenClientOptions
     /// </summary>
     [JsonIgnore]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string? ClientSecret { get; set; }
 
     /// <summary>
@@ -45,6 +46,7 @@ public sealed partial class TangoTokenClientOptions
     /// </summary>
     [JsonIgnore]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string? Password { get; set; }
 
     /// <summary>
@@ -71,6 +73,7 @@ public sealed partial class TangoTokenClientOptions
     /// </summary>
     [JsonIgnore]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string? Proxy { get; set; }
 
     /// <summary>
@@ -136,6 +139,7 @@ public sealed partial class TangoTokenClientOptions
     /// </summary>
     [JsonIgnore]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string? Cache { get; set; }
 
     /// <summary>

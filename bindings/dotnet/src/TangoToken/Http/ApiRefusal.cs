@@ -30,11 +30,14 @@ internal static class ApiRefusal
         };
     }
 
-    /// <summary>Reads a bounded part of the body. What cannot be read is left out: the error is known without it.</summary>
+    /// <summary>
+    /// Reads a bounded part of the body. What cannot be read is left out: the error is known without it.
+    /// </summary>
     private static async ValueTask<byte[]> ReadAsync(
         HttpResponseMessage response, bool isAsync, CancellationToken cancellationToken)
     {
-        if (response.Content.Headers.ContentType?.MediaType?.EndsWith("json", StringComparison.OrdinalIgnoreCase) != true)
+        string type = response.Content.Headers.ContentType?.MediaType ?? "";
+        if (!type.EndsWith("json", StringComparison.OrdinalIgnoreCase))
             return [];
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(Patience);
@@ -86,7 +89,9 @@ internal static class ApiRefusal
         root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
             ? value.GetString() : null;
 
-    /// <summary>Removes what would forge a line of a log, and the secrets of the request, which an API may repeat.</summary>
+    /// <summary>
+    /// Removes what would forge a line of a log, and the secrets of the request, which an API may repeat.
+    /// </summary>
     private static string? Clean(string? said, RequestAuthorization authorization)
     {
         if (string.IsNullOrWhiteSpace(said))

@@ -4,8 +4,8 @@ using System.Net;
 namespace TangoToken.Http;
 
 /// <summary>
-/// Lets as many requests with a proof pass as the inner handler has connections. A proof that waits for a connection gets
-/// old, or its nonce does, and the API then rejects it: so requests wait before their proof is made.
+/// Lets as many requests with a proof pass as the inner handler has connections. A proof that waits for a connection
+/// gets old, or its nonce does, and the API then rejects it: so requests wait before their proof is made.
 /// </summary>
 internal sealed class ConnectionGate
 {
@@ -14,7 +14,9 @@ internal sealed class ConnectionGate
 
     private ConnectionGate(int connections) => this.connections = connections;
 
-    /// <summary>Returns a gate for a handler that limits its connections; null if it opens as many as it needs.</summary>
+    /// <summary>
+    /// Returns a gate for a handler that limits its connections; null if it opens as many as it needs.
+    /// </summary>
     internal static ConnectionGate? Of(HttpMessageHandler? handler)
     {
         while (handler is DelegatingHandler outer)
@@ -32,7 +34,8 @@ internal sealed class ConnectionGate
     internal async ValueTask<SemaphoreSlim?> EnterAsync(
         HttpRequestMessage request, Uri uri, bool isAsync, CancellationToken cancellationToken)
     {
-        if (request.Version >= HttpVersion.Version20 || request.VersionPolicy == HttpVersionPolicy.RequestVersionOrHigher)
+        if (request.Version >= HttpVersion.Version20
+            || request.VersionPolicy == HttpVersionPolicy.RequestVersionOrHigher)
             return null;
         SemaphoreSlim server = servers.GetOrAdd((uri.Scheme, uri.Host, uri.Port), _ => new SemaphoreSlim(connections));
         if (isAsync)

@@ -16,15 +16,15 @@ internal enum RedirectPolicy
 }
 
 /// <summary>
-/// Keeps a proof from being sent to another URL: a handler that follows a redirect removes the <c>Authorization</c> header,
-/// but repeats every other one.
+/// Keeps a proof from being sent to another URL: a handler that follows a redirect removes the <c>Authorization</c>
+/// header, but repeats every other one.
 /// </summary>
 internal static class Redirects
 {
     internal const string Followed =
-        "The request was not sent: the inner handler of TangoTokenHandler follows redirects, and would send the proof of "
-        + "this request (DPoP) to another URL. The handler was used before, so this can no longer be changed: create it with "
-        + "AllowAutoRedirect = false, or create one for TangoTokenHandler alone.";
+        "The request was not sent: the inner handler of TangoTokenHandler follows redirects, and would send the proof "
+        + "of this request (DPoP) to another URL. The handler was used before, so this can no longer be changed: "
+        + "create it with AllowAutoRedirect = false, or create one for TangoTokenHandler alone.";
 
     /// <summary>Switches redirects off where that is possible, and returns what the handler does with them.</summary>
     internal static RedirectPolicy SwitchOff(HttpMessageHandler? handler)
@@ -56,25 +56,25 @@ internal static class Redirects
     }
 
     /// <summary>
-    /// Returns the error for a redirect that the program expected to be followed, or for a 401 from where it was followed
-    /// to; null if the response is for the program.
+    /// Returns the error for a redirect that the program expected to be followed, or for a 401 from where it was
+    /// followed to; null if the response is for the program.
     /// </summary>
     internal static HttpRequestException? ErrorOf(
         HttpResponseMessage response, Uri uri, bool isFollowed, RedirectPolicy policy)
     {
         if (isFollowed && response.StatusCode == HttpStatusCode.Unauthorized)
-            return Error($"was redirected to {Name(response.RequestMessage?.RequestUri)}, which requires a token. HttpClient "
-                + "sends none to the target of a redirect", uri, response);
+            return Error($"was redirected to {Name(response.RequestMessage?.RequestUri)}, which requires a token. "
+                + "HttpClient sends none to the target of a redirect", uri, response);
         if (!isFollowed && policy == RedirectPolicy.SwitchedOff && response.Headers.Location is { } location
             && (int)response.StatusCode is >= 300 and < 400)
-            return Error($"is redirected to {Name(new Uri(uri, location))}. TangoTokenHandler follows no redirect, because an "
-                + "authorization is for one URL", uri, response);
+            return Error($"is redirected to {Name(new Uri(uri, location))}. TangoTokenHandler follows no redirect, "
+                + "because an authorization is for one URL", uri, response);
         return null;
     }
 
     private static HttpRequestException Error(string problem, Uri uri, HttpResponseMessage response) => new(
-        $"The request to {Name(uri)} {problem}: send the request to the target, or set AllowAutoRedirect = false in the inner "
-        + "handler to get redirects as responses.", null, response.StatusCode);
+        $"The request to {Name(uri)} {problem}: send the request to the target, or set AllowAutoRedirect = false in "
+        + "the inner handler to get redirects as responses.", null, response.StatusCode);
 
     // Without the query, which may contain a secret.
     private static string Name(Uri? uri) => uri?.GetLeftPart(UriPartial.Path) ?? "another URL";

@@ -7,8 +7,8 @@ namespace TangoToken.Http;
 internal static class RepeatableContent
 {
     /// <summary>
-    /// Buffers JSON, which may be made of a sequence that can be read once only. It is small, and the most usual content of
-    /// a request that an API rejects for its nonce.
+    /// Buffers JSON, which may be made of a sequence that can be read once only. It is small, and the most usual
+    /// content of a request that an API rejects for its nonce.
     /// </summary>
     internal static async ValueTask BufferAsync(HttpContent? content, bool isAsync, CancellationToken cancellationToken)
     {

@@ -6,8 +6,8 @@ namespace TangoToken.Http;
 internal static class SentRequest
 {
     /// <summary>
-    /// Returns whether a request carries an authorization. A handler that follows a redirect removes the header, and the
-    /// response then says nothing about the token.
+    /// Returns whether a request carries an authorization. A handler that follows a redirect removes the header, and
+    /// the response then says nothing about the token.
     /// </summary>
     internal static bool Carries(HttpRequestMessage request, RequestAuthorization authorization)
     {

@@ -45,17 +45,19 @@ internal sealed unsafe class CacheCallbacks(ITangoTokenCache cache)
     private static int Save(nint userData, byte* name, byte* value, nuint valueLength, ulong keepMs) =>
         Call(userData, name, (cache, key) =>
         {
+            var bytes = new ReadOnlySpan<byte>(value, checked((int)valueLength));
             if (value is null)
                 cache.Remove(key);
             else
-                cache.Set(key, new ReadOnlySpan<byte>(value, checked((int)valueLength)).ToArray(), Milliseconds(keepMs));
+                cache.Set(key, bytes.ToArray(), Milliseconds(keepMs));
             return Done;
         });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int Lock(nint userData, byte* name, byte* owner, ulong leaseMs) =>
         Call(userData, name, (cache, key) =>
-            cache.TryLock(key, Utf8StringMarshaller.ConvertToManaged(owner)!, Milliseconds(leaseMs)) ? Done : LockedByAnother);
+            cache.TryLock(key, Utf8StringMarshaller.ConvertToManaged(owner)!, Milliseconds(leaseMs))
+                ? Done : LockedByAnother);
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int Unlock(nint userData, byte* name, byte* owner) =>

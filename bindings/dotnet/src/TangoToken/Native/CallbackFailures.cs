@@ -44,7 +44,9 @@ internal sealed class LastFailure
         }
     }
 
-    /// <summary>Notes that a later call succeeded. Errors that the library remembers still have the earlier cause.</summary>
+    /// <summary>
+    /// Notes that a later call succeeded. Errors that the library remembers still have the earlier cause.
+    /// </summary>
     internal void Clear() => isOver = exception is not null;
 
     internal Exception? CauseOf(string message) =>

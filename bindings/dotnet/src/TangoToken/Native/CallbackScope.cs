@@ -1,6 +1,8 @@
 namespace TangoToken.Native;
 
-/// <summary>Marks a thread that runs code of the program for the library, which waits for that code to return.</summary>
+/// <summary>
+/// Marks a thread that runs code of the program for the library, which waits for that code to return.
+/// </summary>
 internal ref struct CallbackScope
 {
     [ThreadStatic]
@@ -10,7 +12,9 @@ internal ref struct CallbackScope
 
     private CallbackScope(bool wasInside) => this.wasInside = wasInside;
 
-    /// <summary>Whether a wait for a token on this thread could be a deadlock, which only the library can tell.</summary>
+    /// <summary>
+    /// Whether a wait for a token on this thread could be a deadlock, which only the library can tell.
+    /// </summary>
     internal static bool IsInside => isInside;
 
     internal static CallbackScope Enter()

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace TangoToken.Native;
@@ -15,7 +16,7 @@ internal sealed class ClientHandles : IDisposable
     /// <summary>Takes over the handle of a client.</summary>
     internal ClientHandles(ClientHandle first)
     {
-        int count = (int)uint.Min(System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount), 16);
+        int count = (int)uint.Min(BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount), 16);
         handles = new ClientHandle[count];
         padding = new Padding[count];
         handles[0] = first;

@@ -52,7 +52,9 @@ internal sealed class ConfigHandle(nint owned) : NativeHandle(owned)
 
 internal sealed class ClientHandle(nint owned) : NativeHandle(owned)
 {
-    /// <summary>Another handle of the client, for an operation that goes on if this one is disposed meanwhile.</summary>
+    /// <summary>
+    /// Another handle of the client, for an operation that goes on if this one is disposed meanwhile.
+    /// </summary>
     internal ClientHandle Clone() => new(NativeMethods.tango_client_clone(this));
 
     protected override void Free(nint owned) => NativeMethods.tango_client_free(owned);

@@ -57,9 +57,9 @@ internal sealed partial class NativeClient
         return await SignAsync(() => MakeRetry(client, rejected), cancellationToken).ConfigureAwait(false);
     }
 
-    // The origin of the URL is checked by the first call, before a token is requested. The last one does not wait while a
-    // token is held; if an API rejects that token at this very moment, it waits for the next one, for the total timeout at
-    // most. The clone keeps the client until the end, also if the program disposes it meanwhile.
+    // The origin of the URL is checked by the first call, before a token is requested. The last one does not wait while
+    // a token is held; if an API rejects that token at this very moment, it waits for the next one, for the total
+    // timeout at most. The clone keeps the client until the end, also if the program disposes it meanwhile.
     private RequestAuthorization AuthorizeSlowly(
         ClientHandle shared, RequestTarget target, CancellationToken cancellationToken)
     {
@@ -82,19 +82,31 @@ internal sealed partial class NativeClient
         return await SignAsync(() => Make(client, target), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Whether a custom signer, which may take seconds, is left to another thread, so that the caller can give up.</summary>
+    /// <summary>
+    /// Whether a custom signer, which may take seconds, is left to another thread, so that the caller can give up.
+    /// </summary>
     private bool IsSigningLeft(CancellationToken cancellationToken) =>
         hasCustomSigner && cancellationToken.CanBeCanceled && !CallbackScope.IsInside;
 
     // A thread of its own: a blocking caller may hold the last one of the pool.
     private T Sign<T>(Func<T> make, CancellationToken cancellationToken) => IsSigningLeft(cancellationToken)
-        ? Task.Factory.StartNew(make, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)
-            .WaitAsync(cancellationToken).GetAwaiter().GetResult()
+        ? UntilCancelled(
+            Task.Factory.StartNew(make, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default),
+            cancellationToken).GetAwaiter().GetResult()
         : make();
 
     private async ValueTask<T> SignAsync<T>(Func<T> make, CancellationToken cancellationToken) => hasCustomSigner
-        ? await Task.Run(make, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false)
+        ? await UntilCancelled(Task.Run(make, cancellationToken), cancellationToken).ConfigureAwait(false)
         : make();
+
+    private static Task<T> UntilCancelled<T>(Task<T> signing, CancellationToken cancellationToken)
+    {
+        // A signature that fails after its caller gave up is nobody's unobserved exception.
+        signing.ContinueWith(
+            static failed => failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
+            TaskScheduler.Default);
+        return signing.WaitAsync(cancellationToken);
+    }
 
     private RequestAuthorization Make(ClientHandle client, RequestTarget target)
     {

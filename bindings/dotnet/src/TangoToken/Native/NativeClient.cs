@@ -83,7 +83,8 @@ internal sealed partial class NativeClient : IDisposable
     }
 
     /// <summary>
-    /// Returns one object for each token. The handle of the last one stays open, so that no other token has its address.
+    /// Returns one object for each token. The handle of the last one stays open, so that no other token has its
+    /// address.
     /// </summary>
     private TangoAccessToken Share(TokenHandle token)
     {

@@ -31,18 +31,22 @@ internal static partial class NativeConfig
     internal static string WithPropertyNames(string message)
     {
         message = OptionName().Replace(message, static found => Properties.GetValueOrDefault(found.Value, found.Value));
-        return CacheFunction().Replace(message, static found => $"{nameof(ITangoTokenCache)}.{found.Groups[1].Value switch
-        {
-            "load" => nameof(ITangoTokenCache.Get),
-            "save" => nameof(ITangoTokenCache.Set),
-            "lock" => nameof(ITangoTokenCache.TryLock),
-            _ => nameof(ITangoTokenCache.Unlock),
-        }}");
+        return CacheFunction().Replace(message, static found => $"{nameof(ITangoTokenCache)}.{MethodOf(found)}");
     }
+
+    private static string MethodOf(Match function) => function.Groups[1].Value switch
+    {
+        "load" => nameof(ITangoTokenCache.Get),
+        "save" => nameof(ITangoTokenCache.Set),
+        "lock" => nameof(ITangoTokenCache.TryLock),
+        _ => nameof(ITangoTokenCache.Unlock),
+    };
 
     // A name of several words anywhere, one of a single word only where the library names what to change: `scope` is an
     // English word as well.
-    [GeneratedRegex(@"(?<![\w/.-])[a-z]+(_[a-z]+)+(?![\w-])|(?<=^|[:;] )[a-z]+(?=[ :])|(?<=\(set |check |token_url, |, audience, )[a-z]+")]
+    [GeneratedRegex(
+        @"(?<![\w/.-])[a-z]+(_[a-z]+)+(?![\w-])"
+        + @"|(?<=^|[:;] )[a-z]+(?=[ :])|(?<=\(set |check |token_url, |, audience, )[a-z]+")]
     private static partial Regex OptionName();
 
     [GeneratedRegex(@"(?:the program's|its) function (load|save|lock|unlock)\b")]
@@ -82,7 +86,7 @@ internal static partial class NativeConfig
         if (value is not { } time)
             return;
         if (time <= TimeSpan.Zero || time > MaximumTimeout)
-            throw new ArgumentOutOfRangeException(name, time, "The time limit has to be at least 1 ms and at most 10 minutes.");
+            throw new ArgumentOutOfRangeException(name, time, "The time limit has to be 1 ms to 10 minutes.");
         // A time limit of less than a millisecond becomes one.
         set(config, (uint)double.Ceiling(time.TotalMilliseconds), out nint error).ThrowIfFailed(error);
     }

@@ -40,9 +40,11 @@ internal static class NativeErrors
     {
         if (message.Length == 0)
             return "The native library reported an error without a message.";
-        // The parameters of C.
-        message = message.StartsWith("url ", StringComparison.Ordinal) || message.StartsWith("method ", StringComparison.Ordinal)
-            ? "the " + message.Replace("url ", "URL ", StringComparison.Ordinal) : message;
+        // These two are parameters of C.
+        if (message.StartsWith("url ", StringComparison.Ordinal))
+            message = "The URL" + message[3..];
+        else if (message.StartsWith("method ", StringComparison.Ordinal))
+            message = "The " + message;
         // A name, such as client_secret or https://host, stays as it is.
         int end = message.AsSpan().IndexOf(' ');
         bool isWord = end > 0 && message.AsSpan(0, end).ContainsAnyExceptInRange('a', 'z') is false;

@@ -10,9 +10,9 @@ namespace TangoToken.Native;
 /// Finds the native library before its first use, and says what to do if it cannot be loaded.
 /// </summary>
 /// <remarks>
-/// If <c>TANGO_TOKEN_LIBRARY</c> names a file, that one is loaded. Otherwise the runtime searches as for every import: in
-/// the package's <c>runtimes/RID/native</c>, in the directory of the assembly and of the program, and where the loader of
-/// the system searches. A program that has set a resolver for this assembly is in charge instead.
+/// If <c>TANGO_TOKEN_LIBRARY</c> names a file, that one is loaded. Otherwise the runtime searches as for every import:
+/// in the package's <c>runtimes/RID/native</c>, in the directory of the assembly and of the program, and where the
+/// loader of the system searches. A program that has set a resolver for this assembly is in charge instead.
 /// </remarks>
 internal static class NativeLibraryLoader
 {
@@ -24,7 +24,9 @@ internal static class NativeLibraryLoader
     private static string? loadedFrom;
 
     /// <summary>Loads the library, if that was not done before.</summary>
-    /// <exception cref="DllNotFoundException">There is no library, or it is not the one that this assembly needs.</exception>
+    /// <exception cref="DllNotFoundException">
+    /// There is no library, or it is not the one that this assembly needs.
+    /// </exception>
     /// <exception cref="PlatformNotSupportedException">There is none for this system.</exception>
     internal static void Load()
     {
@@ -68,7 +70,8 @@ internal static class NativeLibraryLoader
         }
         if (NativeLibrary.TryLoad(name, assembly, search, out nint library))
             return library;
-        // What an assembly that was loaded by its path has beside it in a package, and what the runtime does not search.
+        // What an assembly that was loaded by its path has beside it in a package, and what the runtime does not
+        // search.
         return Candidates().Select(file => NativeLibrary.TryLoad(file, out nint found) ? found : 0)
             .FirstOrDefault(found => found != 0);
     }
@@ -97,11 +100,17 @@ internal static class NativeLibraryLoader
 
     private static void RequireAbiVersion(int found)
     {
+        string? version = NativeMethods.tango_version();
         if (found != NativeMethods.AbiVersion)
             throw new DllNotFoundException(
-                $"{LoadedFrom}, version {NativeMethods.tango_version()}, has ABI version {found}, and this "
-                + $"assembly needs version {NativeMethods.AbiVersion}. Install TangoToken and its native library from the "
-                + "same release.");
+                $"{LoadedFrom}, version {version}, has ABI version {found}, and this assembly needs version "
+                + $"{NativeMethods.AbiVersion}. Install TangoToken and its native library from the same release.");
+        // A later release of the same ABI version has more functions, never fewer.
+        string needed = typeof(NativeMethods).Assembly.GetName().Version!.ToString(3);
+        if (Version.TryParse(version, out Version? given) && given < Version.Parse(needed))
+            throw new DllNotFoundException(
+                $"{LoadedFrom} is version {version}, and this assembly needs version {needed} or later. Install "
+                + "TangoToken and its native library from the same release.");
     }
 
     private static Exception NotLoaded(Exception cause)
@@ -110,13 +119,15 @@ internal static class NativeLibraryLoader
             return new DllNotFoundException(
                 $"The native library cannot be loaded from {loadedFrom}, which {Variable} names: "
                 + $"{ReasonOf(loadedFrom, cause)} Correct {Variable}, or remove it to search for the library.", cause);
-        string resolver = hasProgramResolver ? "The program's own resolver for this assembly returned no library. " : "";
+        string resolver =
+            hasProgramResolver ? "The program's own resolver for this assembly returned no library. " : "";
         string? unusable = Candidates().FirstOrDefault(File.Exists);
         if (unusable is not null)
             return new DllNotFoundException(
-                $"{resolver}The native library cannot be loaded from {unusable}: {ReasonOf(unusable, cause)} {NextStep}", cause);
-        string problem = $"{resolver}{FileName} was not found in {string.Join(", ", Directories())}, nor where the loader of "
-            + $"the system searches. {NextStep}";
+                $"{resolver}The native library cannot be loaded from {unusable}: {ReasonOf(unusable, cause)} "
+                + NextStep, cause);
+        string problem = $"{resolver}{FileName} was not found in {string.Join(", ", Directories())}, nor where the "
+            + $"loader of the system searches. {NextStep}";
         return IsBuiltForThisSystem
             ? new DllNotFoundException(problem, cause)
             : new PlatformNotSupportedException(
@@ -148,7 +159,8 @@ internal static class NativeLibraryLoader
         return sentence.EndsWith('.') ? sentence : sentence + ".";
     }
 
-    private static IEnumerable<string> Candidates() => Directories().Select(directory => Path.Combine(directory, FileName));
+    private static IEnumerable<string> Candidates() =>
+        Directories().Select(directory => Path.Combine(directory, FileName));
 
     private static IEnumerable<string> Directories()
     {
@@ -169,7 +181,7 @@ internal static class NativeLibraryLoader
     private static string AssemblyDirectory
     {
         [UnconditionalSuppressMessage(
-            "SingleFile", "IL3000", Justification = "Empty in a single file, whose libraries lie beside the program.")]
+            "SingleFile", "IL3000", Justification = "Empty in a single file: its libraries lie beside it.")]
         get => Path.GetDirectoryName(typeof(NativeMethods).Assembly.Location) ?? "";
     }
 

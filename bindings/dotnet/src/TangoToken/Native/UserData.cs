@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace TangoToken.Native;
 
-/// <summary>Objects that native code holds as <c>user_data</c>. They are not collected between Hold and Release.</summary>
+/// <summary>
+/// Objects that native code holds as <c>user_data</c>. They are not collected between Hold and Release.
+/// </summary>
 internal static class UserData
 {
     internal static nint Hold(object target)

@@ -30,14 +30,14 @@ internal static unsafe class Utf8StringMarshaller
         /// <summary>The size of the buffer on the stack, which is enough for nearly every method and URL.</summary>
         public static int BufferSize => 512;
 
-        /// <exception cref="EncoderFallbackException">
-        /// The string has half a surrogate pair, which <see cref="Require"/> finds before.
-        /// </exception>
+        // Half a surrogate pair would be replaced: Require finds it before, where the program has to correct it.
         public void FromManaged(string? managed, Span<byte> buffer)
         {
             if (managed is null)
                 return;
             int size = checked(Encoding.UTF8.GetMaxByteCount(managed.Length) + 1);
+            if (size > buffer.Length)
+                size = Encoding.UTF8.GetByteCount(managed) + 1;
             isAllocated = size > buffer.Length;
             start = isAllocated
                 ? (byte*)NativeMemory.Alloc((nuint)size)
@@ -71,7 +71,7 @@ internal static unsafe class Utf8StringMarshaller
             throw new ArgumentException("The string contains a NUL character.", name);
         // Every other code unit is a character on its own.
         if (value.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') && HasLoneSurrogate(value))
-            throw new ArgumentException("The string contains half a surrogate pair, which UTF-8 cannot represent.", name);
+            throw new ArgumentException("The string contains half a surrogate pair.", name);
     }
 
     private static bool HasLoneSurrogate(string value)
