@@ -197,8 +197,14 @@ public sealed class HttpClientTests
         Assert.Equal("Bearer for-a-test", sent);
     }
 
-    [Fact]
-    public async Task calls_that_wait_for_connections_outside_of_the_handler_have_fresh_nonces()
+    /// <summary>
+    /// A call that waits for a connection has a proof that grows old. Where the connections are limited, the handler waits
+    /// first; where they are not, a limiter outside of it can.
+    /// </summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task calls_that_wait_have_fresh_proofs_when_they_are_sent(bool isLimitedByConnections)
     {
         using var sandbox = new Sandbox(
             "--dpop", "strict", "--dpop-nonce", "required", "--dpop-nonce-lifetime-seconds", "1", "--latency-ms", "20");
@@ -208,12 +214,13 @@ public sealed class HttpClientTests
             http =>
             {
                 http.AddTangoTokenHandler();
-                // A call that waits here has no proof yet; one that waits for a connection has one that grows old.
-                http.AddResilienceHandler("connections", pipeline => pipeline.AddConcurrencyLimiter(connections, int.MaxValue));
+                if (!isLimitedByConnections)
+                    http.AddResilienceHandler("calls", pipeline => pipeline.AddConcurrencyLimiter(connections, int.MaxValue));
                 http.ConfigurePrimaryHttpMessageHandler(() =>
                 {
                     SocketsHttpHandler sockets = sandbox.Trusting();
-                    sockets.MaxConnectionsPerServer = connections;
+                    if (isLimitedByConnections)
+                        sockets.MaxConnectionsPerServer = connections;
                     return sockets;
                 });
             },
