@@ -28,7 +28,7 @@ build_library() {
     need_compiler
     need_cargo_zigbuild
     flags=$(scripts/release_flags.sh)
-    CARGO_ENCODED_RUSTFLAGS=$flags cargo zigbuild rustc --release --package tango-token --lib --crate-type cdylib \
+    CARGO_ENCODED_RUSTFLAGS=$flags cargo-zigbuild rustc --release --package tango-token --lib --crate-type cdylib \
         --features zeroizing-allocator --target $triple.$glibc
     library=$target/$triple/release/libtango_token.so
     newest=$(readelf --dyn-syms --wide "$library" | grep --only-matching 'GLIBC_[0-9.]*' | sort --version-sort --unique | tail -n 1)
