@@ -19,12 +19,15 @@ internal sealed class Responder : HttpMessageHandler
 }
 
 /// <summary>The least that a program can do: it never refreshes, checks no origin and learns nothing.</summary>
-internal sealed class HandWrittenHandler(string token, HttpMessageHandler inner) : DelegatingHandler(inner)
+internal sealed class HandWrittenHandler(string token, HandWrittenProof? proof, HttpMessageHandler inner)
+    : DelegatingHandler(inner)
 {
     protected override Task<HttpResponseMessage> SendAsync(
         HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        request.Headers.Authorization = new AuthenticationHeaderValue(proof is null ? "Bearer" : "DPoP", token);
+        if (proof is not null)
+            request.Headers.Add("DPoP", proof.Create(request.Method.Method, request.RequestUri!, token));
         return base.SendAsync(request, cancellationToken);
     }
 }
@@ -82,8 +85,10 @@ internal sealed class HandWrittenProof : IDisposable
             ath = Base64Url(SHA256.HashData(Encoding.ASCII.GetBytes(token))),
         });
         string signed = $"{header}.{Base64Url(claims)}";
-        return $"{signed}.{Base64Url(key.SignData(Encoding.ASCII.GetBytes(signed), HashAlgorithmName.SHA256))}";
+        return $"{signed}.{Base64Url(Sign(Encoding.ASCII.GetBytes(signed)))}";
     }
+
+    internal byte[] Sign(byte[] data) => key.SignData(data, HashAlgorithmName.SHA256);
 
     public void Dispose() => key.Dispose();
 
