@@ -108,6 +108,9 @@ name=framework-dependent
 publish Console $name
 expect "$console" "$program"
 expect "200 with a token of type DPoP" env TANGO_DPOP=required "$program"
+name=net8.0
+publish Console $name TargetFramework=net8.0 RollForward=Major
+expect "$console" "$program"
 self_contained=(RuntimeIdentifier=linux-x64 SelfContained=true)
 name=single-file
 publish Console $name "${self_contained[@]}" PublishSingleFile=true IncludeNativeLibrariesForSelfExtract=true
