@@ -11,8 +11,15 @@ internal static class SentRequest
     /// </summary>
     internal static bool Carries(HttpRequestMessage request, RequestAuthorization authorization)
     {
-        AuthenticationHeaderValue? sent = request.Headers.Authorization;
-        return ReferenceEquals(sent, authorization.Header)
-            || (sent is not null && sent.Scheme == authorization.Scheme && sent.Parameter == authorization.Parameter);
+        // Its value makes no string if it is the one that ApplyTo has set.
+        if (ReferenceEquals(request.Headers.Authorization, authorization.Header))
+            return true;
+        // As it was written: .NET cannot parse every token that is legal, such as one with a comma.
+        if (!request.Headers.NonValidated.TryGetValues("Authorization", out HeaderStringValues values))
+            return false;
+        ReadOnlySpan<char> sent = values.ToString();
+        return sent.Length == authorization.Scheme.Length + 1 + authorization.Parameter.Length
+            && sent.StartsWith(authorization.Scheme) && sent[authorization.Scheme.Length] == ' '
+            && sent.EndsWith(authorization.Parameter);
     }
 }
