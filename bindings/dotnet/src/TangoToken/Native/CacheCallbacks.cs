@@ -42,7 +42,7 @@ internal sealed unsafe class CacheCallbacks(ITangoTokenCache cache)
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int Save(nint userData, byte* name, byte* value, nuint valueLength, ulong keepMs) =>
+    internal static int Save(nint userData, byte* name, byte* value, nuint valueLength, ulong keepMs) =>
         Call(userData, name, (cache, key) =>
         {
             var bytes = new ReadOnlySpan<byte>(value, checked((int)valueLength));
