@@ -48,15 +48,14 @@ public class CacheTests
     public void Value_that_is_dropped_is_removed_and_not_replaced_by_an_empty_one()
     {
         var cache = new MemoryCache();
-        ITangoTokenCache called = cache;
-        called.Set("a", [1], TimeSpan.FromDays(1));
+        cache.Set("a", [1], TimeSpan.FromDays(1));
         int result = RawCalls.Save(cache, "a", null);
         Assert.Equal(0, result);
         Assert.Equal(1, cache.Removals);
-        Assert.Null(called.Get("a"));
+        Assert.Null(cache.Get("a"));
         Assert.Empty(cache.Values);
         Assert.Equal(0, RawCalls.Save(cache, "b", [2, 3]));
-        Assert.Equal([2, 3], called.Get("b"));
+        Assert.Equal([2, 3], cache.Get("b"));
     }
 
     [Theory]

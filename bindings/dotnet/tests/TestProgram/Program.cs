@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
@@ -79,39 +80,28 @@ namespace TangoToken.TestProgram
         {
             AppDomain.CurrentDomain.ProcessExit += (_, _) => Console.WriteLine("the exit handler ran");
             TangoTokenLog.SetReceiver(TangoTokenLogLevel.Trace, (_, _) => { });
-            TangoTokenClient client = TangoTokenClient.FromEnvironment(cache: new EmptyCache());
+            TangoTokenClient client = TangoTokenClient.FromEnvironment(cache: new MemoryCache());
             Console.WriteLine((await client.GetTokenAsync()).TokenType);
             GC.Collect();
             return 7;
         }
     }
 
-    /// <summary>Keeps nothing and locks nothing.</summary>
-    internal sealed class EmptyCache : ITangoTokenCache
+    /// <summary>A cache in memory.</summary>
+    internal sealed class MemoryCache : ITangoTokenCache
     {
-        private readonly Dictionary<string, byte[]> values = [];
+        private readonly ConcurrentDictionary<string, byte[]> values = new();
+        private readonly ConcurrentDictionary<string, string> owners = new();
 
-        public byte[]? Get(string key)
-        {
-            lock (values)
-                return values.GetValueOrDefault(key);
-        }
+        public byte[]? Get(string key) => values.GetValueOrDefault(key);
 
-        public void Set(string key, byte[] value, TimeSpan timeToLive)
-        {
-            lock (values)
-                values[key] = value;
-        }
+        public void Set(string key, byte[] value, TimeSpan timeToLive) => values[key] = value;
 
-        public void Remove(string key)
-        {
-            lock (values)
-                values.Remove(key);
-        }
+        public void Remove(string key) => values.TryRemove(key, out _);
 
-        public bool TryLock(string key, string owner, TimeSpan lease) => true;
+        public bool TryLock(string key, string owner, TimeSpan lease) => owners.GetOrAdd(key, owner) == owner;
 
-        public void Unlock(string key, string owner) { }
+        public void Unlock(string key, string owner) => owners.TryRemove(new KeyValuePair<string, string>(key, owner));
     }
 
     /// <summary>Uses the library in a load context that is unloaded, and then from this one.</summary>
@@ -162,7 +152,7 @@ namespace TangoToken.TestProgram
             Get(TangoTokenClient.FromEnvironment());
         }
 
-        public static void Cache() => Get(TangoTokenClient.FromEnvironment(cache: new EmptyCache()));
+        public static void Cache() => Get(TangoTokenClient.FromEnvironment(cache: new MemoryCache()));
 
         public static void Signer()
         {
