@@ -42,7 +42,7 @@ public class LibraryTests
     public async Task Error_names_the_file_and_the_reason_when_it_is_not_the_library()
     {
         using var directory = new TemporaryDirectory();
-        string text = directory.Write("libtango_token.so", "not a library");
+        string text = directory.Write("libtango_token.so", new string('x', 10_000));
         string output = await GenerateAsync(text);
         Assert.Contains($"DllNotFoundException: The native library cannot be loaded from {text}", output, StringComparison.Ordinal);
         Assert.Contains("invalid ELF header", output, StringComparison.Ordinal);
@@ -55,7 +55,7 @@ public class LibraryTests
     }
 
     [Fact]
-    public async Task Library_for_another_processor_or_a_newer_system_is_named_with_the_reason_of_the_loader()
+    public async Task Library_for_another_processor_is_named_as_such()
     {
         using var directory = new TemporaryDirectory();
         string file = Path.Combine(directory.Path, "libtango_token.so");
@@ -64,8 +64,9 @@ public class LibraryTests
         library[18] = (byte)(library[18] == 183 ? 62 : 183);
         await File.WriteAllBytesAsync(file, library);
         string output = await GenerateAsync(file);
-        Assert.Contains($"cannot be loaded from {file}: ", output, StringComparison.Ordinal);
-        Assert.DoesNotContain("was not found", output, StringComparison.Ordinal);
+        Assert.Contains($"cannot be loaded from {file}", output, StringComparison.Ordinal);
+        Assert.Contains("another processor", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("No such file", output, StringComparison.Ordinal);
     }
 
     [Fact]

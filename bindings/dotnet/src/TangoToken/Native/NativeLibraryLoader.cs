@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Buffers.Binary;
 using System.Reflection;
 using System.Runtime.InteropServices;
 
@@ -139,6 +140,8 @@ internal static class NativeLibraryLoader
     {
         if (Path.IsPathRooted(file) && !File.Exists(file))
             return "There is no such file.";
+        if (IsForAnotherProcessor(file))
+            return $"The file was built for another processor than {RuntimeInformation.ProcessArchitecture}.";
         try
         {
             NativeLibrary.Free(NativeLibrary.Load(file));
@@ -148,6 +151,25 @@ internal static class NativeLibraryLoader
         {
             return Sentence(cause.Message);
         }
+    }
+
+    // The loader of Linux passes over such a file, and says that there is none.
+    private static bool IsForAnotherProcessor(string file)
+    {
+        ushort expected = RuntimeInformation.ProcessArchitecture switch
+        {
+            Architecture.X64 => 62,
+            Architecture.Arm64 => 183,
+            _ => 0,
+        };
+        Span<byte> header = stackalloc byte[20];
+        if (expected == 0 || !OperatingSystem.IsLinux() || !File.Exists(file))
+            return false;
+        using FileStream stream = File.OpenRead(file);
+        // An ELF file names its machine in two bytes at 18.
+        return stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) == header.Length
+            && header.StartsWith("\u007fELF"u8)
+            && BinaryPrimitives.ReadUInt16LittleEndian(header[18..]) != expected;
     }
 
     /// <summary>Leaves out how .NET advises to search for the cause, because the cause follows.</summary>
