@@ -19,6 +19,13 @@ step "format"
 cargo fmt --all --check
 cargo fmt --manifest-path fuzz/Cargo.toml --check
 
+step ".NET: format"
+if command -v dotnet >/dev/null; then
+    dotnet format bindings/dotnet/TangoToken.slnx --verify-no-changes
+else
+    echo ".NET was not checked: there is no dotnet on the PATH"
+fi
+
 step "lock file"
 cargo metadata --locked --format-version 1 >/dev/null
 cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null

@@ -1,93 +1,72 @@
 #!/usr/bin/env bash
-# Tests the .NET binding: compiles it with Mono's compiler, warnings as errors, and runs its tests on Mono and on
-# CoreCLR 3.1 and 8.0.
+# Tests the .NET binding: builds it, warnings as errors, and runs its tests on .NET 10 and on .NET 8.
 #
 #     scripts/test-dotnet.sh [PART OF A TEST'S NAME...]
 #
-# TANGO_TOKEN_LIBRARY and TANGO_SANDBOX can name a library and a sandbox; those that they do not name are built here.
-# Mono comes from Debian, CoreCLR from PyPI. The programs stay in target/dotnet/netstandard and target/dotnet/netcore.
+# It takes the `dotnet` on the PATH, or installs the SDK by Microsoft's script. Where that is not possible, it says that
+# .NET was not tested, or fails if REQUIRE_DOTNET is set. .NET 8 comes from PyPI. TANGO_TOKEN_LIBRARY and TANGO_SANDBOX can
+# name a library and a sandbox; those that they do not name are built here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+. scripts/toolchains.sh
 
-out=$target/dotnet
-source=bindings/dotnet
+readonly source=bindings/dotnet
+readonly projects=(TangoToken.Tests TangoToken.Extensions.DependencyInjection.Tests)
+readonly out=$target/dotnet
 
+step ".NET: SDK"
 need_compiler
 need_python
-need mcs=mono-mcs mono=mono-runtime openssl=openssl /usr/lib/mono/4.5/System.Net.Http.dll=libmono-system-net-http4.0-cil
-step ".NET: build, and the runtimes"
-need_library_and_sandbox
-runtimes=$source/tests/runtimes.txt
-coreclr3=$out/python/dotnetcore2/bin
-coreclr8=$out/python/dnv/net/runtime/.net
-if ! cmp --quiet "$runtimes" "$out/python/runtimes.txt"; then
-    rm -rf "$out/python"
-    python3 -m venv --clear "$out/venv"
-    "$out/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes --target "$out/python" \
-        --requirement "$runtimes"
-    chmod +x "$coreclr3/dotnet" "$coreclr8/dotnet"
-    cp "$runtimes" "$out/python/runtimes.txt"
+need openssl=openssl curl=curl
+if ! need_dotnet; then
+    dotnet_is_not_tested
+    exit
 fi
+echo "SDK $(dotnet --version)"
+need_coreclr8
+need_library_and_sandbox
+
 step ".NET: version"
 grep --quiet "<Version>$version</Version>" $source/Directory.Build.props ||
     fail "bindings/dotnet/Directory.Build.props has another version than Cargo.toml, which says $version"
 
-# Prints the C# files of a directory, without those that an SDK wrote.
-find_sources() { find "$1" -name '*.cs' -not -path '*/obj/*' -not -path '*/bin/*'; }
-mapfile -t library_sources < <(find_sources $source/TangoToken)
-mapfile -t test_sources < <(find_sources $source/tests/TangoToken.Tests)
-
-# compile DIRECTORY OPTION...: compiles the library, its documentation and each program.
-compile() {
-    local directory=$1 mcs=(mcs -langversion:6 -warn:4 -warnaserror+ "${@:2}")
-    mkdir -p "$directory"
-    "${mcs[@]}" -target:library -doc:"$directory/TangoToken.xml" -out:"$directory/TangoToken.dll" \
-        "${library_sources[@]}"
-    mcs+=(-target:exe -r:"$directory/TangoToken.dll")
-    "${mcs[@]}" "${test_sources[@]}" -out:"$directory/TangoToken.Tests.dll"
-    "${mcs[@]}" $source/tests/Conformance/Program.cs -out:"$directory/Conformance.dll"
-    "${mcs[@]}" examples/dotnet/Program.cs -out:"$directory/Example.dll"
-    for program in TangoToken.Tests Conformance Example; do
-        cat >"$directory/$program.runtimeconfig.json" <<'JSON'
-{"runtimeOptions": {"tfm": "netcoreapp3.1", "framework": {"name": "Microsoft.NETCore.App", "version": "3.1.0"},
-                    "rollForward": "Major", "configProperties": {"System.Globalization.Invariant": true}}}
-JSON
-    done
-}
-
-# Two builds: one for netstandard2.0, which runs everywhere, and one for current .NET against the assemblies of CoreCLR
-# 3.1, because Mono's compiler cannot read those of 8.0.
-step ".NET: compile"
-framework=$(echo "$coreclr3"/shared/Microsoft.NETCore.App/*)
-references=()
-for name in Private.CoreLib Private.Uri Runtime Runtime.Extensions Runtime.InteropServices Console \
-    Collections Collections.Concurrent Collections.Specialized Linq Net.Http Net.Primitives Net.Sockets \
-    Threading Threading.Tasks Threading.Tasks.Parallel Threading.Thread Threading.ThreadPool \
-    Diagnostics.Process ComponentModel.Primitives IO.FileSystem Text.RegularExpressions Text.Encoding.Extensions; do
-    references+=(-r:"$framework/System.$name.dll")
-done
-compile "$out/netstandard" -r:System.Net.Http.dll
-compile "$out/netcore" -nostdlib -noconfig -nowarn:1701,1702 -d:NETCOREAPP3_0_OR_GREATER "${references[@]}"
+# All of the solution, and the example beside the tests. A server of MSBuild that stays would keep the files open.
+step ".NET: build"
+export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0
+(cd $source && dotnet build TangoToken.slnx --nologo --verbosity quiet -maxCpuCount:2)
 mkdir -p "$out/other-abi"
-cc -shared -fPIC $source/tests/TangoToken.Tests/other_abi.c -o "$out/other-abi/libtango_token.so"
+cc -shared -fPIC $source/tests/other_abi.c -o "$out/other-abi/libtango_token.so"
+export TANGO_OTHER_ABI_LIBRARY=$out/other-abi/libtango_token.so
 
-# The runtimes look for a file of this name.
-mkdir -p "$out/native"
-cp -f "$TANGO_TOKEN_LIBRARY" "$out/native/libtango_token.so"
-export TANGO_SANDBOX TANGO_OTHER_ABI_LIBRARY=$out/other-abi/libtango_token.so
-unset TANGO_TOKEN_LIBRARY
-
+passed=0 failed=0
+# run_tests PROJECT FRAMEWORK DOTNET NAME...: runs the tests whose names contain one of the parts, all without any.
 run_tests() {
-    local runtime=$1 directory=$2
-    shift 2
-    timeout --kill-after 5 300 "$runtime" "$out/$directory/TangoToken.Tests.dll" "$@"
+    local project=$1 framework=$2 runtime=$3 status=0 log filters=() part total bad
+    shift 3
+    for part in "$@"; do filters+=(-method "*$part*"); done
+    log=$out/$project-$framework.log
+    DOTNET_ROOT=$(dirname "$runtime") timeout --kill-after 5 900 "$runtime" \
+        "$source/tests/$project/bin/Debug/$framework/$project.dll" -noColor -noLogo "${filters[@]}" \
+        >"$log" 2>&1 || status=$?
+    cat "$log"
+    # TangoToken.Tests  Total: 187, Errors: 0, Failed: 0, Skipped: 0, Not Run: 0, Time: 30.1s
+    total=$(sed -n 's/^ *[A-Za-z.]* *Total: \([0-9]*\).*/\1/p' "$log" | tail -n 1)
+    bad=$(sed -n 's/.* Errors: \([0-9]*\), Failed: \([0-9]*\), Skipped: \([0-9]*\), Not Run: \([0-9]*\),.*/\1+\2+\3+\4/p' "$log" | tail -n 1)
+    [ -n "$total" ] || fail "$project on $framework ended without a summary, with status $status"
+    bad=$((${bad:-0}))
+    # Parts of names can choose no test of one project.
+    [ "$status" = 0 ] || [ "$total" = 0 ] || [ "$bad" != 0 ] || fail "$project on $framework ended with status $status"
+    passed=$((passed + total - bad)) failed=$((failed + bad))
 }
-step ".NET: Mono, netstandard build"
-LD_LIBRARY_PATH=$out/native run_tests mono netstandard "$@"
-step ".NET: CoreCLR 3.1, netstandard build"
-LD_LIBRARY_PATH=$out/native run_tests "$coreclr3/dotnet" netstandard "$@"
-for runtime in "$coreclr3" "$coreclr8"; do
-    step ".NET: CoreCLR $(basename "$runtime"/shared/Microsoft.NETCore.App/*), build for current .NET"
-    TANGO_TOKEN_LIBRARY=$out/native/libtango_token.so run_tests "$runtime/dotnet" netcore "$@"
+
+for project in "${projects[@]}"; do
+    step ".NET 10: $project"
+    run_tests "$project" net10.0 "$(command -v dotnet)" "$@"
+    step ".NET 8: $project"
+    run_tests "$project" net8.0 "$coreclr8" "$@"
 done
+end_step
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] || exit 1
+[ "$passed" != 0 ] || fail "no test has such a name: $*"

