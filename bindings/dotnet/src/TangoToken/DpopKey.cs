@@ -183,10 +183,20 @@ public sealed class DpopKey : IDisposable
     /// </exception>
     public unsafe string ExportPkcs8PrivateKeyPem()
     {
-        NativeMethods.tango_dpop_key_to_pem(handle, out byte* pem, out nint error).ThrowIfFailed(error);
-        string copy = Utf8StringMarshaller.ConvertToManaged(pem)!;
-        GC.KeepAlive(this);
-        return copy;
+        ObjectDisposedException.ThrowIf(handle.IsClosed, this);
+        bool isAdded = false;
+        try
+        {
+            // The string belongs to the key, which another thread may dispose.
+            handle.DangerousAddRef(ref isAdded);
+            NativeMethods.tango_dpop_key_to_pem(handle, out byte* pem, out nint error).ThrowIfFailed(error);
+            return Utf8StringMarshaller.ConvertToManaged(pem)!;
+        }
+        finally
+        {
+            if (isAdded)
+                handle.DangerousRelease();
+        }
     }
 
     /// <summary>
@@ -203,6 +213,7 @@ public sealed class DpopKey : IDisposable
     /// </exception>
     public string CreateProof(HttpMethod method, Uri uri, string? accessToken = null, string? nonce = null)
     {
+        ObjectDisposedException.ThrowIf(handle.IsClosed, this);
         (string sentMethod, string url) = RequestTarget.Of(method, uri);
         Utf8StringMarshaller.Require(accessToken, nameof(accessToken));
         Utf8StringMarshaller.Require(nonce, nameof(nonce));
