@@ -21,7 +21,8 @@ if [ "${1-}" = --library ]; then
     library=$(realpath "$2")
 fi
 need_python
-need dotnet=dotnet-sdk-10.0 git=git readelf=binutils
+need git=git readelf=binutils
+need_dotnet || fail "The NuGet packages need the .NET SDK $oldest_dotnet or later"
 
 build_library() {
     local flags newest

@@ -8,20 +8,22 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+. scripts/toolchains.sh
 
 need_compiler
 need_python
-need dotnet=dotnet-sdk-10.0 git=git clang=clang /usr/include/zlib.h=zlib1g-dev
+need git=git clang=clang /usr/include/zlib.h=zlib1g-dev
+need_dotnet || fail "The NuGet packages need the .NET SDK $oldest_dotnet or later"
 [ -n "${TANGO_SANDBOX:-}" ] || make --no-print-directory sandbox
 TANGO_SANDBOX=$(realpath "${TANGO_SANDBOX:-$target/release/tango-sandbox}")
 
 scripts/pack-dotnet.sh "$@"
-packages=$target/nuget/packages
+made=$target/nuget/packages
 native=$target/nuget/runtimes
 revision=$(git rev-parse HEAD)
 
 step "NuGet: what is in the packages"
-python3 - "$packages" "$version" "$revision" <<'PYTHON'
+python3 - "$made" "$version" "$revision" <<'PYTHON'
 import sys, zipfile, zlib
 directory, version, revision = sys.argv[1:]
 frameworks = ("net8.0", "net10.0")
@@ -69,8 +71,8 @@ for project in TangoToken TangoToken.Extensions.DependencyInjection; do
     (cd "$again" && SOURCE_DATE_EPOCH=$(git -C "$OLDPWD" log -1 --format=%ct) dotnet pack \
         "bindings/dotnet/src/$project" --configuration Release --output packages --verbosity quiet --nologo \
         -property:SourceRevisionId="$revision" -property:NativeLibraryDirectory="$native/")
-    cmp "$packages/$project.$version.nupkg" "$again/packages/$project.$version.nupkg"
-    sha256sum "$packages/$project.$version.nupkg" | sed 's|  .*/|  |'
+    cmp "$made/$project.$version.nupkg" "$again/packages/$project.$version.nupkg"
+    sha256sum "$made/$project.$version.nupkg" | sed 's|  .*/|  |'
 done
 rm -rf "$again"
 
@@ -80,7 +82,7 @@ consumers=$target/nuget/consumers
 rm -rf "$consumers"
 mkdir -p "$consumers"
 export RestoreFallbackFolders=${NUGET_PACKAGES:-} NUGET_PACKAGES=$consumers/packages
-export TangoTokenVersion=$version TangoTokenPackages=$packages
+export TangoTokenVersion=$version TangoTokenPackages=$made
 unset TANGO_TOKEN_LIBRARY
 
 # publish PROJECT NAME PROPERTY...: sets `program` to what was published; no warning is allowed.

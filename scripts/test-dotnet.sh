@@ -5,7 +5,8 @@
 #
 # It takes the `dotnet` on the PATH, or installs the SDK by Microsoft's script. Where that is not possible, it says that
 # .NET was not tested, or fails if REQUIRE_DOTNET is set. .NET 8 comes from PyPI. TANGO_TOKEN_LIBRARY and TANGO_SANDBOX can
-# name a library and a sandbox; those that they do not name are built here.
+# name a library and a sandbox; those that they do not name are built here. Without names of tests it also makes the NuGet
+# packages and tests them (scripts/test-dotnet-package.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -68,6 +69,11 @@ for project in "${projects[@]}"; do
     step ".NET 8: $project"
     run_tests "$project" net8.0 "$coreclr8" "$@"
 done
+# Names have selected tests, and nothing else is checked.
+if [ $# = 0 ]; then
+    step ".NET: packages"
+    scripts/test-dotnet-package.sh
+fi
 end_step
 echo "$all_passed passed, $all_failed failed"
 [ "$all_failed" = 0 ] || exit 1
