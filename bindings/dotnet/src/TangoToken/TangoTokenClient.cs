@@ -204,7 +204,8 @@ public class TangoTokenClient : IDisposable
     /// </summary>
     /// <remarks>
     /// Nothing is learned from the response to a request that no longer carries the authorization, because a handler
-    /// followed a redirect.
+    /// followed a redirect. Otherwise, unless this returns <c>true</c>, the authorization has done its work: its native
+    /// memory is freed at once, and another call returns <c>false</c>.
     /// </remarks>
     /// <param name="authorization">The authorization that the request was sent with.</param>
     /// <param name="response">The response, which stays the caller's and is not read.</param>
@@ -262,7 +263,7 @@ public class TangoTokenClient : IDisposable
     public virtual RequestAuthorization AuthorizeRetry(
         RequestAuthorization rejected, CancellationToken cancellationToken = default)
     {
-        AuthorizationHandle handle = HandleOf(rejected, nameof(rejected));
+        AuthorizationHandle handle = RejectedHandleOf(rejected);
         cancellationToken.ThrowIfCancellationRequested();
         return handle.Owner.AuthorizeRetry(handle, cancellationToken);
     }
@@ -276,7 +277,7 @@ public class TangoTokenClient : IDisposable
     public virtual ValueTask<RequestAuthorization> AuthorizeRetryAsync(
         RequestAuthorization rejected, CancellationToken cancellationToken = default)
     {
-        AuthorizationHandle handle = HandleOf(rejected, nameof(rejected));
+        AuthorizationHandle handle = RejectedHandleOf(rejected);
         return cancellationToken.IsCancellationRequested
             ? ValueTask.FromCanceled<RequestAuthorization>(cancellationToken)
             : handle.Owner.AuthorizeRetryAsync(handle, cancellationToken);
@@ -312,6 +313,14 @@ public class TangoTokenClient : IDisposable
         ArgumentNullException.ThrowIfNull(authorization, name);
         return authorization.Handle
             ?? throw new ArgumentException("The authorization was not made by a client.", name);
+    }
+
+    private static AuthorizationHandle RejectedHandleOf(RequestAuthorization rejected)
+    {
+        AuthorizationHandle handle = HandleOf(rejected, nameof(rejected));
+        return handle.IsClosed
+            ? throw new InvalidOperationException("The request is not to be sent again: ShouldRetry returned false.")
+            : handle;
     }
 
     private static void RequireCredential(string value, string name)

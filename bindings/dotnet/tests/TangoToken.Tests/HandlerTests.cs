@@ -240,11 +240,13 @@ public class HandlerTests
         Assert.True(refusal.Message.Length < 2000, $"the message has {refusal.Message.Length} characters");
 
         // What lies behind the bound is not read.
-        RequestAuthorization authorization = fixture.Client.Authorize(HttpMethod.Get, fixture.Url());
         string challenge = $"Basic realm=\"{new string('x', 64 * 1024)}\", DPoP error=\"use_dpop_nonce\"";
         Expect.Error(TangoTokenErrorCode.TokenRefused, () =>
-            fixture.Client.ShouldRetry(authorization, 401, "a-nonce", challenge, null));
-        Assert.True(fixture.Client.ShouldRetry(authorization, 401, "a-nonce", "DPoP error=\"use_dpop_nonce\"", null));
+            fixture.Client.ShouldRetry(Authorize(), 401, "a-nonce", challenge, null));
+        RequestAuthorization authorization = Authorize();
+        Assert.True(fixture.Client.ShouldRetry(authorization, 401, "b-nonce", "DPoP error=\"use_dpop_nonce\"", null));
+
+        RequestAuthorization Authorize() => fixture.Client.Authorize(HttpMethod.Get, fixture.Url());
     }
 
     [Theory]

@@ -29,15 +29,31 @@ internal sealed partial class NativeClient
         }
     }
 
-    /// <summary>Learns from a response, and returns whether to send the request again.</summary>
+    /// <summary>
+    /// Learns from a response, and returns whether to send the request again. If not, frees the handle.
+    /// </summary>
     internal bool Observe(
         AuthorizationHandle authorization, int statusCode, string? dpopNonce, string? wwwAuthenticate, string? date)
     {
-        NativeMethods.tango_client_observe(
-            authorization.Client, authorization, statusCode, ResponseHeaders.Bound(dpopNonce),
-            ResponseHeaders.Bound(wwwAuthenticate), ResponseHeaders.Bound(date), out int verdict, out nint error)
-            .ThrowIfFailed(error, failures);
-        return verdict == (int)Verdict.Retry;
+        if (authorization.IsClosed)
+            return false;
+        bool isRetry = false;
+        try
+        {
+            NativeMethods.tango_client_observe(
+                authorization.Client, authorization, statusCode, ResponseHeaders.Bound(dpopNonce),
+                ResponseHeaders.Bound(wwwAuthenticate), ResponseHeaders.Bound(date), out int verdict, out nint error)
+                .ThrowIfFailed(error, failures);
+            isRetry = verdict == (int)Verdict.Retry;
+        }
+        finally
+        {
+            // Programs make one for each call of the API: more than the garbage collector, which sees little of them,
+            // would free in time.
+            if (!isRetry)
+                authorization.Dispose();
+        }
+        return isRetry;
     }
 
     internal RequestAuthorization AuthorizeRetry(AuthorizationHandle rejected, CancellationToken cancellationToken)

@@ -28,8 +28,8 @@ internal sealed partial class NativeClient : IDisposable
     {
         isDisposed = true;
         handles.Dispose();
-        // A token keeps its key, and thereby a custom signer, which may refer to this client: the garbage collector sees
-        // no cycle that passes through native memory.
+        // A token keeps its key, and thereby a custom signer, which may refer to this client: the garbage collector
+        // sees no cycle that passes through native memory.
         Volatile.Write(ref lastToken, null);
     }
 
