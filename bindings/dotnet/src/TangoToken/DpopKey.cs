@@ -22,10 +22,10 @@ public sealed class DpopKey : IDisposable
     internal DpopKey(DpopKeyHandle handle, SignerCallbacks? signer = null)
     {
         this.handle = handle;
-        Signer = signer;
         Algorithm = (DpopAlgorithm)NativeMethods.tango_dpop_key_algorithm(handle);
         PublicJwk = NativeMethods.tango_dpop_key_public_jwk(handle)!;
         Thumbprint = NativeMethods.tango_dpop_key_thumbprint(handle)!;
+        Signer = signer is not null && signer.SignsFor(Thumbprint) ? signer : null;
     }
 
     /// <summary>Generates a key.</summary>

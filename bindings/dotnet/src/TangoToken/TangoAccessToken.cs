@@ -23,6 +23,8 @@ public class TangoAccessToken : ITuple
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     private AuthenticationHeaderValue? header;
 
+    private readonly SignerCallbacks? signer;
+
     /// <summary>Initializes a token, for tests of code that uses tokens.</summary>
     /// <param name="value">The access token.</param>
     /// <param name="tokenType"><c>Bearer</c> or <c>DPoP</c>.</param>
@@ -40,9 +42,12 @@ public class TangoAccessToken : ITuple
     }
 
     /// <summary>Copies a token of the library, and keeps its handle.</summary>
-    internal TangoAccessToken(TokenHandle handle)
+    /// <param name="handle">The token.</param>
+    /// <param name="signer">The custom signer of the client's key, to which the token is usually bound.</param>
+    internal TangoAccessToken(TokenHandle handle, SignerCallbacks? signer)
     {
         Handle = handle;
+        this.signer = signer;
         Value = NativeMethods.tango_token_value(handle)!;
         TokenType = NativeMethods.tango_token_type(handle)!;
         Scope = NativeMethods.tango_token_scope(handle)!;
@@ -72,7 +77,7 @@ public class TangoAccessToken : ITuple
     public virtual DpopKey? GetDpopKey()
     {
         nint key = Handle is null ? 0 : NativeMethods.tango_token_dpop_key(Handle);
-        return key == 0 ? null : new DpopKey(new DpopKeyHandle(key));
+        return key == 0 ? null : new DpopKey(new DpopKeyHandle(key), signer);
     }
 
     /// <summary>Returns the type and the time of expiry, never the token.</summary>

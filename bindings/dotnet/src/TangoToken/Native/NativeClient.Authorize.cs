@@ -7,8 +7,6 @@ namespace TangoToken.Native;
 /// <content>The authorizations of requests, and what the client learns from responses.</content>
 internal sealed partial class NativeClient
 {
-    private readonly bool hasCustomSigner;
-
     /// <summary>Makes the headers of a request, and blocks until there is a token and a proof.</summary>
     internal RequestAuthorization Authorize(RequestTarget target, CancellationToken cancellationToken) =>
         (IsSigningLeft(cancellationToken) ? null : TryMake(handles.Mine, target))
@@ -19,7 +17,7 @@ internal sealed partial class NativeClient
     {
         try
         {
-            return (hasCustomSigner ? null : TryMake(handles.Mine, target)) is { } made
+            return (signer is not null ? null : TryMake(handles.Mine, target)) is { } made
                 ? new ValueTask<RequestAuthorization>(made)
                 : new ValueTask<RequestAuthorization>(AuthorizeSlowlyAsync(handles.Mine, target, cancellationToken));
         }
@@ -102,7 +100,7 @@ internal sealed partial class NativeClient
     /// Whether a custom signer, which may take seconds, is left to another thread, so that the caller can give up.
     /// </summary>
     private bool IsSigningLeft(CancellationToken cancellationToken) =>
-        hasCustomSigner && cancellationToken.CanBeCanceled && !CallbackScope.IsInside;
+        signer is not null && cancellationToken.CanBeCanceled && !CallbackScope.IsInside;
 
     // A thread of its own: a blocking caller may hold the last one of the pool.
     private T Sign<T>(Func<T> make, CancellationToken cancellationToken) => IsSigningLeft(cancellationToken)
@@ -111,7 +109,7 @@ internal sealed partial class NativeClient
             cancellationToken).GetAwaiter().GetResult()
         : make();
 
-    private async ValueTask<T> SignAsync<T>(Func<T> make, CancellationToken cancellationToken) => hasCustomSigner
+    private async ValueTask<T> SignAsync<T>(Func<T> make, CancellationToken cancellationToken) => signer is not null
         ? await UntilCancelled(Task.Run(make, cancellationToken), cancellationToken).ConfigureAwait(false)
         : make();
 

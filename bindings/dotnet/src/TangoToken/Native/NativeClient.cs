@@ -9,6 +9,7 @@ namespace TangoToken.Native;
 internal sealed partial class NativeClient : IDisposable
 {
     private readonly ClientHandles handles;
+    private readonly SignerCallbacks? signer;
     private readonly CallbackFailures failures;
     private readonly object gate = new();
     private TangoAccessToken? lastToken;
@@ -17,8 +18,8 @@ internal sealed partial class NativeClient : IDisposable
     internal NativeClient(TangoTokenClientOptions options, DpopKey? dpopKey, ITangoTokenCache? cache)
     {
         CacheCallbacks? callbacks = cache is null ? null : new CacheCallbacks(cache);
-        failures = new CallbackFailures(dpopKey?.Signer, callbacks);
-        hasCustomSigner = dpopKey?.Signer is not null;
+        signer = dpopKey?.Signer;
+        failures = new CallbackFailures(signer, callbacks);
         handles = new ClientHandles(NativeConfig.CreateClient(options, dpopKey?.Handle, callbacks, failures));
     }
 
@@ -95,7 +96,7 @@ internal sealed partial class NativeClient : IDisposable
                 token.Dispose();
                 return lastToken;
             }
-            var shared = new TangoAccessToken(token);
+            var shared = new TangoAccessToken(token, signer);
             Volatile.Write(ref lastToken, shared);
             return shared;
         }

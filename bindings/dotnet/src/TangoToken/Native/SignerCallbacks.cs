@@ -8,8 +8,13 @@ internal sealed unsafe class SignerCallbacks(Func<byte[], byte[]> sign)
 {
     private const int Failed = 1;
 
+    private string? thumbprint;
+
     /// <summary>What the signer threw, or what was wrong with its result.</summary>
     internal LastFailure Failures { get; } = new();
+
+    /// <summary>Returns whether this signs for a key: the first one that asks, and its other handles.</summary>
+    internal bool SignsFor(string keyThumbprint) => (thumbprint ??= keyThumbprint) == keyThumbprint;
 
     /// <summary>Makes a key of the native library that signs with these callbacks.</summary>
     internal DpopKeyHandle CreateKey(DpopAlgorithm algorithm, string publicJwk)
