@@ -4,9 +4,9 @@
 #     scripts/test-dotnet.sh [PART OF A TEST'S NAME...]
 #
 # It takes the `dotnet` on the PATH, or installs the SDK by Microsoft's script. Where that is not possible, it says that
-# .NET was not tested, or fails if REQUIRE_DOTNET is set. .NET 8 comes from PyPI. TANGO_TOKEN_LIBRARY and TANGO_SANDBOX can
-# name a library and a sandbox; those that they do not name are built here. Without names of tests it also makes the NuGet
-# packages and tests them (scripts/test-dotnet-package.sh).
+# .NET was not tested, or fails if REQUIRE_DOTNET is set. .NET 8 comes from PyPI. TANGO_TOKEN_LIBRARY and TANGO_SANDBOX
+# can name a library and a sandbox; those that they do not name are built here. Without names of tests it also makes the
+# NuGet packages and tests them (scripts/test-dotnet-package.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -40,6 +40,11 @@ mkdir -p "$out/other-abi"
 cc -shared -fPIC $source/tests/other_abi.c -o "$out/other-abi/libtango_token.so"
 export TANGO_OTHER_ABI_LIBRARY=$out/other-abi/libtango_token.so
 
+# Prints the last number after a word in the log of run_tests, 0 if there is none.
+figure() {
+    { grep --only-matching "$1: [0-9]*" "$log" || echo 0; } | tail -n 1 | grep --only-matching '[0-9]*$'
+}
+
 all_passed=0 all_failed=0
 # run_tests PROJECT FRAMEWORK DOTNET NAME...: runs the tests whose names contain one of the parts, all without any.
 run_tests() {
@@ -51,13 +56,13 @@ run_tests() {
         "$source/tests/$project/bin/Debug/$framework/$project.dll" -noColor -noLogo "${filters[@]}" \
         >"$log" 2>&1 || status=$?
     cat "$log"
-    # TangoToken.Tests  Total: 187, Errors: 0, Failed: 0, Skipped: 0, Not Run: 0, Time: 30.1s
-    total=$(sed -n 's/^ *[A-Za-z.]* *Total: \([0-9]*\).*/\1/p' "$log" | tail -n 1)
+    # Its last line reads: Total: 187, Errors: 0, Failed: 0, Skipped: 0, Not Run: 0, Time: 30.1s
+    total=$(figure Total) bad=0
     # Whatever did not pass counts as failed: there is no reason to skip a test.
-    bad=$(sed -n 's/.* Errors: \([0-9]*\), Failed: \([0-9]*\), Skipped: \([0-9]*\), Not Run: \([0-9]*\),.*/\1+\2+\3+\4/p' \
-        "$log" | tail -n 1)
-    [ -n "$total" ] || fail "$project on $framework ended without a summary, with status $status"
-    bad=$((${bad:-0}))
+    for part in Errors Failed Skipped "Not Run"; do
+        bad=$((bad + $(figure "$part")))
+    done
+    grep --quiet "Total: [0-9]" "$log" || fail "$project on $framework ended without a summary, with status $status"
     # Parts of names can choose no test of one project.
     [ "$status" = 0 ] || [ "$total" = 0 ] || [ "$bad" != 0 ] || fail "$project on $framework ended with status $status"
     all_passed=$((all_passed + total - bad)) all_failed=$((all_failed + bad))
@@ -69,6 +74,10 @@ for project in "${projects[@]}"; do
     step ".NET 8: $project"
     run_tests "$project" net8.0 "$coreclr8" "$@"
 done
+end_step
+echo "$all_passed passed, $all_failed failed"
+[ "$all_failed" = 0 ] || exit 1
+[ "$all_passed" != 0 ] || fail "no test has such a name: $*"
 # Names have selected tests, and nothing else is checked.
 if [ $# = 0 ]; then
     step ".NET: packages"

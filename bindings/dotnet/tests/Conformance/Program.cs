@@ -69,7 +69,8 @@ internal sealed class Runner(TangoTokenClient client)
             case "acquire_async":
                 return Show(token = await client.GetTokenAsync());
             case "authorize":
-                return Show(authorization = client.Authorize(new HttpMethod(Field(1)!), new Uri(Field(2)!, UriKind.RelativeOrAbsolute)));
+                return Show(authorization = client.Authorize(
+                    new HttpMethod(Field(1)!), new Uri(Field(2)!, UriKind.RelativeOrAbsolute)));
             case "authorize_again":
                 return Show(authorization = client.AuthorizeRetry(authorization!));
             case "observe":
@@ -132,7 +133,8 @@ internal static class Result
         }
         catch (Exception failure)
         {
-            return new JsonObject { ["failed"] = failure.ToString() }; // An error of the binding, which no case expects.
+            // An error of the binding, which no case expects.
+            return new JsonObject { ["failed"] = failure.ToString() };
         }
     }
 

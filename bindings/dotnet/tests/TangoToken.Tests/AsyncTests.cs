@@ -102,7 +102,8 @@ public class AsyncTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
             () => client.AuthorizeAsync(HttpMethod.Get, sandbox.Accounts, cancelled).AsTask());
         Assert.ThrowsAny<OperationCanceledException>(() => client.GetToken(cancelled));
-        Assert.ThrowsAny<OperationCanceledException>(() => client.Authorize(HttpMethod.Get, sandbox.Accounts, cancelled));
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => client.Authorize(HttpMethod.Get, sandbox.Accounts, cancelled));
         Assert.Equal(0, sandbox.TokenRequests);
     }
 
@@ -139,7 +140,8 @@ public class AsyncTests
             Task.Run(() => client.Authorize(HttpMethod.Get, sandbox.Accounts, cancel.Token));
         sandbox.WaitForTokenRequests(1);
         await cancel.CancelAsync();
-        Assert.Equal(cancel.Token, (await Assert.ThrowsAnyAsync<OperationCanceledException>(() => token)).CancellationToken);
+        Assert.Equal(
+            cancel.Token, (await Assert.ThrowsAnyAsync<OperationCanceledException>(() => token)).CancellationToken);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => authorization);
         sandbox.Release();
         client.GetToken();

@@ -20,7 +20,8 @@ public class ContentTests
         { "JSON of an asynchronous sequence that is read once", () => JsonContent.Create(ReadOnceAsync()) },
         { "loaded stream", () => Loaded(new StreamContent(new MemoryStream("[1,2]"u8.ToArray()))) },
         { "multipart", () => new MultipartFormDataContent("line") { { new StringContent("[1,2]"), "first" } } },
-        { "multipart of JSON that is read once", () => new MultipartContent("mixed", "line") { JsonContent.Create(ReadOnce()) } },
+        { "multipart of JSON that is read once", () =>
+            new MultipartContent("mixed", "line") { JsonContent.Create(ReadOnce()) } },
         {
             "multipart in multipart",
             () => new MultipartContent("mixed", "outer")
@@ -44,8 +45,10 @@ public class ContentTests
     {
         { "stream", () => new StreamContent(new MemoryStream("[1,2]"u8.ToArray())) },
         { "bytes that are read once", () => new ReadOnceBytes("[1,2]"u8.ToArray()) },
-        { "multipart with a stream", () => new MultipartContent("mixed", "line") { new StreamContent(new MemoryStream("[1,2]"u8.ToArray())) } },
-        { "multipart with bytes that are read once", () => new MultipartContent("mixed", "line") { new ReadOnceBytes("[1,2]"u8.ToArray()) } },
+        { "multipart with a stream", () =>
+            new MultipartContent("mixed", "line") { new StreamContent(new MemoryStream("[1,2]"u8.ToArray())) } },
+        { "multipart with bytes that are read once", () =>
+            new MultipartContent("mixed", "line") { new ReadOnceBytes("[1,2]"u8.ToArray()) } },
     };
 
     [Theory]
@@ -152,7 +155,8 @@ public class ContentTests
     }
 
     /// <summary>Records whether the content of each response is disposed.</summary>
-    private sealed class Recorder() : DelegatingHandler(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false })
+    private sealed class Recorder() : DelegatingHandler(new SocketsHttpHandler { AllowAutoRedirect =
+        false, UseProxy = false })
     {
         internal List<Watched> Contents { get; } = [];
 

@@ -94,11 +94,16 @@ public class DpopTests
         using var p384 = ECDsa.Create(ECCurve.NamedCurves.nistP384);
         using var rsa = RSA.Create(2048);
         using var unexportable = new UnexportableEcdsa(p256);
-        RequireVerifiedProof(DpopKey.FromKey(p256), DpopAlgorithm.ES256, (data, signature) => p256.VerifyData(data, signature, HashAlgorithmName.SHA256));
-        RequireVerifiedProof(DpopKey.FromKey(p384), DpopAlgorithm.ES384, (data, signature) => p384.VerifyData(data, signature, HashAlgorithmName.SHA384));
-        RequireVerifiedProof(DpopKey.FromKey(rsa), DpopAlgorithm.PS256, (data, signature) => rsa.VerifyData(data, signature, HashAlgorithmName.SHA256, RSASignaturePadding.Pss));
-        RequireVerifiedProof(DpopKey.FromKey(rsa, DpopAlgorithm.RS256), DpopAlgorithm.RS256, (data, signature) => rsa.VerifyData(data, signature, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1));
-        RequireVerifiedProof(DpopKey.FromKey(unexportable), DpopAlgorithm.ES256, (data, signature) => p256.VerifyData(data, signature, HashAlgorithmName.SHA256));
+        RequireVerifiedProof(DpopKey.FromKey(p256), DpopAlgorithm.ES256, (data, signature) => p256.VerifyData(
+            data, signature, HashAlgorithmName.SHA256));
+        RequireVerifiedProof(DpopKey.FromKey(p384), DpopAlgorithm.ES384, (data, signature) => p384.VerifyData(
+            data, signature, HashAlgorithmName.SHA384));
+        RequireVerifiedProof(DpopKey.FromKey(rsa), DpopAlgorithm.PS256, (data, signature) => rsa.VerifyData(
+            data, signature, HashAlgorithmName.SHA256, RSASignaturePadding.Pss));
+        RequireVerifiedProof(DpopKey.FromKey(rsa, DpopAlgorithm.RS256), DpopAlgorithm.RS256, (data, signature) =>
+            rsa.VerifyData(data, signature, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1));
+        RequireVerifiedProof(DpopKey.FromKey(unexportable), DpopAlgorithm.ES256, (data, signature) => p256.VerifyData(
+            data, signature, HashAlgorithmName.SHA256));
 
         using var p521 = ECDsa.Create(ECCurve.NamedCurves.nistP521);
         Assert.ThrowsAny<ArgumentException>(() => DpopKey.FromKey(p521));
@@ -135,7 +140,8 @@ public class DpopTests
     public void Proof_names_url_token_and_nonce()
     {
         using DpopKey key = DpopKey.Generate();
-        var payload = Proof.Payload(key.CreateProof(HttpMethod.Get, new Uri("https://api.example/path?query"), "a-token", "a-nonce"));
+        var payload = Proof.Payload(
+            key.CreateProof(HttpMethod.Get, new Uri("https://api.example/path?query"), "a-token", "a-nonce"));
         Assert.Equal("https://api.example/path", (string?)payload["htu"]);
         Assert.Equal("a-nonce", (string?)payload["nonce"]);
         Assert.Equal(
@@ -189,7 +195,8 @@ public class DpopTests
         error = await Expect.ErrorAsync(
             TangoTokenErrorCode.SigningFailed, () => client.AuthorizeAsync(HttpMethod.Get, sandbox.Accounts).AsTask());
         Assert.IsType<InvalidOperationException>(error.InnerException);
-        error = Expect.Error(TangoTokenErrorCode.SigningFailed, () => custom.CreateProof(HttpMethod.Get, sandbox.Accounts));
+        error = Expect.Error(
+            TangoTokenErrorCode.SigningFailed, () => custom.CreateProof(HttpMethod.Get, sandbox.Accounts));
         Assert.IsType<InvalidOperationException>(error.InnerException);
     }
 
@@ -203,7 +210,8 @@ public class DpopTests
             () => DpopKey.FromSigner(DpopAlgorithm.ES256, jwk, sign));
 
         Assert.Same(thrown, Failure(_ => throw thrown).InnerException);
-        TangoTokenException ofNull = Failure(_ => null!), ofEmpty = Failure(_ => []), ofLong = Failure(_ => new byte[1_000_000]);
+        TangoTokenException ofNull =
+            Failure(_ => null!), ofEmpty = Failure(_ => []), ofLong = Failure(_ => new byte[1_000_000]);
         Assert.Contains("null", ofNull.Message, StringComparison.Ordinal);
         Assert.Contains("empty", ofEmpty.Message, StringComparison.Ordinal);
         Assert.Contains("1000000", ofLong.Message, StringComparison.Ordinal);

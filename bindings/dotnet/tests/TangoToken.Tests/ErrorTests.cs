@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace TangoToken.Tests;
 
-/// <summary>Responses of the server and the properties of the exception, for the blocking and the asynchronous call.</summary>
+/// <summary>
+/// Responses of the server and the properties of the exception, for the blocking and the asynchronous call.
+/// </summary>
 public class ErrorTests
 {
     [Fact]
@@ -20,7 +22,8 @@ public class ErrorTests
         Assert.Null(error.OAuthErrorDescription);
         Assert.Null(error.I18nKey);
         Assert.Null(error.RetryAfter);
-        Assert.Contains("does not accept the credentials (HTTP 401): Unauthorized", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not accept the credentials (HTTP 401): Unauthorized", error.Message, StringComparison.Ordinal);
         Assert.Contains("ClientId", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("client_id", error.Message, StringComparison.Ordinal);
     }
@@ -57,7 +60,11 @@ public class ErrorTests
     {
         TangoTokenException error = await RefusalAsync(
             TangoTokenErrorCode.RequestRefused,
-            new { status = 404, body = """{"requestId": "r-2", "i18nKey": "path.not.found", "message": "Pfad für € nicht da"}""" },
+            new
+            {
+                status = 404,
+                body = """{"requestId": "r-2", "i18nKey": "path.not.found", "message": "Pfad für € nicht da"}""",
+            },
             ("content-type", "application/json"));
         Assert.Equal(HttpStatusCode.NotFound, error.StatusCode);
         Assert.Equal("path.not.found", error.I18nKey);
@@ -71,7 +78,8 @@ public class ErrorTests
     public async Task Quota_and_rate_limit_say_when_to_try_again()
     {
         TangoTokenException quota = await RefusalAsync(
-            TangoTokenErrorCode.QuotaRefused, new { status = 400, body = "Client sandbox abc has exceeded the daily rate limit" });
+            TangoTokenErrorCode.QuotaRefused, new { status =
+                400, body = "Client sandbox abc has exceeded the daily rate limit" });
         Assert.Equal(TimeSpan.FromHours(1), quota.RetryAfter);
         TangoTokenException rate = await RefusalAsync(
             TangoTokenErrorCode.RateLimited, new { status = 429, body = "slow down" }, ("retry-after", "120"));
@@ -124,7 +132,8 @@ public class ErrorTests
     {
         foreach (TangoTokenErrorCode code in Enum.GetValues<TangoTokenErrorCode>())
         {
-            string expected = code == TangoTokenErrorCode.None ? "OK" : JsonNamingPolicy.SnakeCaseUpper.ConvertName(code.ToString());
+            string expected =
+                code == TangoTokenErrorCode.None ? "OK" : JsonNamingPolicy.SnakeCaseUpper.ConvertName(code.ToString());
             Assert.Equal("TANGO_STATUS_" + expected, Native.NativeMethods.tango_status_name((int)code));
         }
         Assert.Null(Native.NativeMethods.tango_status_name(Enum.GetValues<TangoTokenErrorCode>().Length));
@@ -134,7 +143,8 @@ public class ErrorTests
         TangoTokenErrorCode code, object response, params (string Name, string Value)[] headers)
     {
         var fields = JsonSerializer.SerializeToNode(response)!.AsObject();
-        fields["headers"] = JsonSerializer.SerializeToNode(headers.ToDictionary(header => header.Name, header => header.Value));
+        fields["headers"] = JsonSerializer.SerializeToNode(
+            headers.ToDictionary(header => header.Name, header => header.Value));
         // A request whose connection breaks is sent again.
         object[] responses = [.. Enumerable.Repeat<object>(fields, 6)];
         using var sandbox = new Sandbox();

@@ -130,7 +130,8 @@ public class HandlerTests
             ? RawServer.Response("401 Unauthorized", "", ApiFixture.RejectedToken)
             : RawServer.Response("200 OK", "hello"));
         Assert.Equal("hello", await fixture.Http.GetStringAsync(fixture.Url()));
-        Assert.NotEqual(fixture.Api.Requests[0].Header("Authorization"), fixture.Api.Requests[1].Header("Authorization"));
+        Assert.NotEqual(
+            fixture.Api.Requests[0].Header("Authorization"), fixture.Api.Requests[1].Header("Authorization"));
         Assert.Equal(2, fixture.Sandbox.TokenRequests);
         rejections = 2;
         await Expect.ErrorAsync(TangoTokenErrorCode.TokenRefused, () => fixture.Http.GetAsync(fixture.Url()));
@@ -142,7 +143,8 @@ public class HandlerTests
     [Fact]
     public async Task Other_error_responses_are_returned_as_they_came()
     {
-        using var fixture = new ApiFixture(DpopMode.Off, _ => RawServer.Response("403 Forbidden", "no", "Date: nonsense"));
+        using var fixture = new ApiFixture(
+            DpopMode.Off, _ => RawServer.Response("403 Forbidden", "no", "Date: nonsense"));
         using HttpResponseMessage response = await fixture.Http.GetAsync(fixture.Url());
         Assert.Equal(HttpStatusCode.Forbidden, response.StatusCode);
         Assert.Equal("no", await response.Content.ReadAsStringAsync());
@@ -152,7 +154,8 @@ public class HandlerTests
     [Fact]
     public async Task Refusal_by_the_API_has_its_request_ID_and_its_message()
     {
-        const string body = """{"requestId": "r-7", "i18nKey": "token.not.for.this.api", "message": "This token is for another API"}""";
+        const string body =
+            """{"requestId": "r-7", "i18nKey": "token.not.for.this.api", "message": "This token is for another API"}""";
         using var fixture = new ApiFixture(DpopMode.Required, _ => RawServer.Response(
             "401 Unauthorized", body, "WWW-Authenticate: DPoP error=\"invalid_dpop_proof\"",
             "X-REQUEST-ID: r-7", "Content-Type: application/json"));
@@ -170,7 +173,7 @@ public class HandlerTests
     [InlineData("Basic bWU6cGFzcw==")]
     [InlineData("key=abc:def")]
     [InlineData("0123456789abcdef")]
-    [InlineData("AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=ab")]
+    [InlineData("AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/api/aws4_request, SignedHeaders=host, Signature=ab")]
     public async Task Authorization_header_of_the_program_is_left_alone(string value)
     {
         using var fixture = new ApiFixture(DpopMode.Off, _ => RawServer.Response("200 OK"));
@@ -198,7 +201,8 @@ public class HandlerTests
         using var message = new HttpRequestMessage(HttpMethod.Get, fixture.Url());
         message.Headers.TryAddWithoutValidation("Authorization", placeholder);
         (await fixture.Http.SendAsync(message)).Dispose();
-        Assert.Equal("Bearer " + fixture.Client.GetToken().Value, Assert.Single(fixture.Api.Requests).Header("Authorization"));
+        Assert.Equal(
+            "Bearer " + fixture.Client.GetToken().Value, Assert.Single(fixture.Api.Requests).Header("Authorization"));
     }
 
     [Fact]
@@ -303,7 +307,8 @@ public class HandlerTests
         foreach (Uri? uri in new[] { null, new Uri("/path", UriKind.Relative) })
         {
             using var message = new HttpRequestMessage(HttpMethod.Get, uri);
-            var error = await Assert.ThrowsAsync<InvalidOperationException>(() => invoker.SendAsync(message, CancellationToken.None));
+            var error = await Assert.ThrowsAsync<InvalidOperationException>(
+                () => invoker.SendAsync(message, CancellationToken.None));
             Assert.Contains("URI", error.Message, StringComparison.Ordinal);
         }
         Assert.Equal("uri", Assert.ThrowsAny<ArgumentException>(
@@ -336,7 +341,9 @@ public class HandlerTests
         fixture.Http.Timeout = TimeSpan.FromMilliseconds(200);
         // It ends although the sandbox sends nothing.
         var error = await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
-            _ = isAsync ? await fixture.Http.GetAsync(fixture.Url()) : fixture.Http.Send(new(HttpMethod.Get, fixture.Url())));
+            _ = isAsync
+                ? await fixture.Http.GetAsync(fixture.Url())
+                : fixture.Http.Send(new(HttpMethod.Get, fixture.Url())));
         Assert.IsType<TimeoutException>(error.InnerException);
         Assert.DoesNotContain("the caller cancelled", error.ToString(), StringComparison.OrdinalIgnoreCase);
         fixture.Sandbox.Release();
@@ -388,7 +395,8 @@ public class HandlerTests
         Assert.All(responses, response => Assert.Equal("hello", response));
         Assert.Equal(1, fixture.Sandbox.TokenRequests);
         Assert.Equal(
-            fixture.Api.Requests.Count, fixture.Api.Requests.Select(request => request.Header("DPoP")).Distinct().Count());
+            fixture.Api.Requests.Count, fixture.Api.Requests.Select(request =>
+                request.Header("DPoP")).Distinct().Count());
     }
 
     [Fact]

@@ -1,8 +1,8 @@
 namespace TangoToken.Tests;
 
 /// <summary>
-/// The leak check counts that each handle is freed once. These tests check with malloc's statistics that freeing a handle
-/// frees its memory.
+/// The leak check counts that each handle is freed once. These tests check with malloc's statistics that freeing a
+/// handle frees its memory.
 /// </summary>
 public class LeakTests
 {
@@ -26,7 +26,8 @@ public class LeakTests
         using var sandbox = new Sandbox();
         using TangoTokenClient client = sandbox.Client();
         NativeHeap.DoesNotGrow(2000, () => client.Authorize(HttpMethod.Get, sandbox.Accounts));
-        NativeHeap.DoesNotGrow(2000, () => client.AuthorizeAsync(HttpMethod.Get, sandbox.Accounts).AsTask().GetAwaiter().GetResult());
+        NativeHeap.DoesNotGrow(
+            2000, () => client.AuthorizeAsync(HttpMethod.Get, sandbox.Accounts).AsTask().GetAwaiter().GetResult());
         RequestAuthorization authorization = client.Authorize(HttpMethod.Get, sandbox.Accounts);
         NativeHeap.DoesNotGrow(2000, () => client.ShouldRetry(authorization, 200, "n", "DPoP", null));
         var foreign = new Uri("https://other.example/");

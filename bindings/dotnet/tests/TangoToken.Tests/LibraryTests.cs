@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace TangoToken.Tests;
 
-/// <summary>The error of a process whose native library is missing or is not the right one, and where it is found.</summary>
+/// <summary>
+/// The error of a process whose native library is missing or is not the right one, and where it is found.
+/// </summary>
 public class LibraryTests
 {
     private const string Variable = "TANGO_TOKEN_LIBRARY";
@@ -44,7 +46,8 @@ public class LibraryTests
         using var directory = new TemporaryDirectory();
         string text = directory.Write("libtango_token.so", new string('x', 10_000));
         string output = await GenerateAsync(text);
-        Assert.Contains($"DllNotFoundException: The native library cannot be loaded from {text}", output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"DllNotFoundException: The native library cannot be loaded from {text}", output, StringComparison.Ordinal);
         Assert.Contains("invalid ELF header", output, StringComparison.Ordinal);
 
         // Another library, without a function of this one.

@@ -23,7 +23,8 @@ public class OptionTests
             () => new TangoTokenClient(new TangoTokenClientOptions { Environment = (TangoEnvironment)9 })).ParamName);
         Assert.Equal("Dpop", Assert.ThrowsAny<ArgumentException>(
             () => new TangoTokenClient(new TangoTokenClientOptions { Dpop = (DpopMode)17 })).ParamName);
-        Assert.Equal("algorithm", Assert.ThrowsAny<ArgumentException>(() => DpopKey.Generate((DpopAlgorithm)99)).ParamName);
+        Assert.Equal(
+            "algorithm", Assert.ThrowsAny<ArgumentException>(() => DpopKey.Generate((DpopAlgorithm)99)).ParamName);
         Assert.Equal("options", Assert.Throws<ArgumentNullException>(() => new TangoTokenClient(null!)).ParamName);
     }
 
@@ -98,7 +99,8 @@ public class OptionTests
     {
         using var sandbox = new Sandbox("--quota-window-seconds 0");
         var environment = new Dictionary<string, string?>(sandbox.Variables);
-        Assert.Contains("Bearer token", await Processes.RunTestProgramAsync("token", environment), StringComparison.Ordinal);
+        Assert.Contains(
+            "Bearer token", await Processes.RunTestProgramAsync("token", environment), StringComparison.Ordinal);
 
         environment["TANGO_TOKEN_URL"] = "https://127.0.0.1:1/wrong";
         string url = sandbox.Variables["TANGO_TOKEN_URL"]!;
@@ -115,10 +117,12 @@ public class OptionTests
     public async Task Environment_is_not_read_unless_it_is_asked_for()
     {
         using var sandbox = new Sandbox();
-        Assert.Contains("exit code 0", await Processes.RunTestProgramAsync("token", sandbox.Variables), StringComparison.Ordinal);
+        Assert.Contains(
+            "exit code 0", await Processes.RunTestProgramAsync("token", sandbox.Variables), StringComparison.Ordinal);
         var options = new TangoTokenClientOptions();
         Assert.Contains("ClientId", Expect.Error(
-            TangoTokenErrorCode.InvalidConfiguration, () => new TangoTokenClient(options)).Message, StringComparison.Ordinal);
+            TangoTokenErrorCode.InvalidConfiguration, () =>
+                new TangoTokenClient(options)).Message, StringComparison.Ordinal);
     }
 
     private static TangoTokenClientOptions Complete() => new()

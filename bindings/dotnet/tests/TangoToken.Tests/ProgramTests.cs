@@ -42,12 +42,14 @@ public class ProgramTests
     public async Task Conformance_runner_prints_a_result_for_each_line()
     {
         using var sandbox = new Sandbox();
-        using System.Diagnostics.Process process = Processes.StartManaged("Conformance", ["load_env"], sandbox.Variables);
+        using System.Diagnostics.Process process = Processes.StartManaged(
+            "Conformance", ["load_env"], sandbox.Variables);
         await process.StandardInput.WriteAsync(
             $"acquire\nacquire_async\nauthorize\tGET\t{sandbox.Accounts}\nobserve\t200\t\t\t\n"
             + "authorize\tGET\thttps://other.example/\nset_credentials\t\t\tme\tpass\ninvalidate\n");
         process.StandardInput.Close();
-        string[] lines = (await process.StandardOutput.ReadToEndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string[] lines = (await process.StandardOutput.ReadToEndAsync()).Split(
+            '\n', StringSplitOptions.RemoveEmptyEntries);
         await process.WaitForExitAsync();
         JsonNode[] results = [.. lines.Select(line => JsonNode.Parse(line)!)];
         Assert.True((bool)results[0]["client"]!);

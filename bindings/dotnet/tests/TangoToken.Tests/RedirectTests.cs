@@ -19,7 +19,8 @@ public class RedirectTests
 
     [Theory]
     [MemberData(nameof(Redirects))]
-    public async Task Redirect_is_not_followed_and_no_proof_reaches_its_target(int status, bool isSameHost, bool isBound)
+    public async Task Redirect_is_not_followed_and_no_proof_reaches_its_target(
+        int status, bool isSameHost, bool isBound)
     {
         using var other = new RawServer(_ => RawServer.Response("401 Unauthorized", "", ApiFixture.RejectedToken));
         using var fixture = new ApiFixture(isBound ? DpopMode.Required : DpopMode.Off, _ => RawServer.Response(
@@ -31,7 +32,8 @@ public class RedirectTests
             var error = await Assert.ThrowsAsync<HttpRequestException>(
                 () => http.PostAsync(fixture.Url("old"), new StringContent("order")));
             Assert.Contains(
-                new Uri(isSameHost ? fixture.Api.Uri : other.Uri, "new").AbsoluteUri, error.Message, StringComparison.Ordinal);
+                new Uri(isSameHost ? fixture.Api.Uri : other.Uri, "new").AbsoluteUri, error.Message,
+                StringComparison.Ordinal);
             Assert.DoesNotContain("secret", error.ToString(), StringComparison.Ordinal);
             Assert.Equal(status, (int?)error.StatusCode);
         }
@@ -49,7 +51,8 @@ public class RedirectTests
         using var fixture = new ApiFixture(DpopMode.Required, request => request.Path == "/old"
             ? RawServer.Response("303 See Other", "", "Location: /new")
             : RawServer.Response("200 OK", "hello"));
-        using HttpResponseMessage response = await fixture.Http.PostAsync(fixture.Url("old"), new StringContent("order"));
+        using HttpResponseMessage response = await fixture.Http.PostAsync(
+            fixture.Url("old"), new StringContent("order"));
         Assert.Equal("hello", await fixture.Http.GetStringAsync(new Uri(fixture.Api.Uri, response.Headers.Location!)));
         Assert.Equal(
             [$"POST {fixture.Url("old")}", $"GET {fixture.Url("new")}"],
@@ -63,7 +66,8 @@ public class RedirectTests
         {
             using var fixture = new ApiFixture(DpopMode.Required, _ => RawServer.Response("200 OK"));
             using var invoker = new HttpMessageInvoker(inner);
-            (await invoker.SendAsync(new HttpRequestMessage(HttpMethod.Get, fixture.Url()), CancellationToken.None)).Dispose();
+            using var first = new HttpRequestMessage(HttpMethod.Get, fixture.Url());
+            (await invoker.SendAsync(first, CancellationToken.None)).Dispose();
             using HttpClient http = fixture.HttpClient(inner);
             var error = await Assert.ThrowsAsync<InvalidOperationException>(() => http.GetAsync(fixture.Url()));
             Assert.Contains("AllowAutoRedirect = false", error.Message, StringComparison.Ordinal);
@@ -118,7 +122,8 @@ public class RedirectTests
         private readonly HttpMessageInvoker invoker = new(new SocketsHttpHandler { UseProxy = false });
 
         protected override Task<HttpResponseMessage> SendAsync(
-            HttpRequestMessage request, CancellationToken cancellationToken) => invoker.SendAsync(request, cancellationToken);
+            HttpRequestMessage request, CancellationToken cancellationToken) =>
+                invoker.SendAsync(request, cancellationToken);
 
         protected override void Dispose(bool disposing)
         {

@@ -144,10 +144,14 @@ public class TokenTests
         using TangoTokenClient client = sandbox.Client();
         foreach (string? missing in new[] { null, "" })
         {
-            Assert.Equal("clientId", Assert.ThrowsAny<ArgumentException>(() => client.SetClientCredentials(missing!, "x")).ParamName);
-            Assert.Equal("clientSecret", Assert.ThrowsAny<ArgumentException>(() => client.SetClientCredentials("x", missing!)).ParamName);
-            Assert.Equal("username", Assert.ThrowsAny<ArgumentException>(() => client.SetServiceAccount(missing!, "x")).ParamName);
-            Assert.Equal("password", Assert.ThrowsAny<ArgumentException>(() => client.SetServiceAccount("x", missing!)).ParamName);
+            Assert.Equal("clientId", Assert.ThrowsAny<ArgumentException>(() =>
+                client.SetClientCredentials(missing!, "x")).ParamName);
+            Assert.Equal("clientSecret", Assert.ThrowsAny<ArgumentException>(() =>
+                client.SetClientCredentials("x", missing!)).ParamName);
+            Assert.Equal("username", Assert.ThrowsAny<ArgumentException>(() =>
+                client.SetServiceAccount(missing!, "x")).ParamName);
+            Assert.Equal("password", Assert.ThrowsAny<ArgumentException>(() =>
+                client.SetServiceAccount("x", missing!)).ParamName);
         }
     }
 

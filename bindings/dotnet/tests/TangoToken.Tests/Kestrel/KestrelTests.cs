@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using Microsoft.AspNetCore.Http;
@@ -26,7 +27,8 @@ public class KestrelTests
         });
         using var sandbox = new Sandbox("--dpop strict");
         using TangoTokenClient client = Client(sandbox, api);
-        using var http = new HttpClient(new TangoTokenHandler(client, new SocketsHttpHandler { AllowAutoRedirect = false }));
+        using var http = new HttpClient(
+            new TangoTokenHandler(client, new SocketsHttpHandler { AllowAutoRedirect = false }));
         using HttpResponseMessage response = await http.PostAsJsonAsync(new Uri(api.Uri, "orders"), Orders());
         Assert.Equal(HttpStatusCode.Created, response.StatusCode);
         Assert.Equal(["[1,2,3]", "[1,2,3]"], bodies);
@@ -47,8 +49,9 @@ public class KestrelTests
             {
                 // A nonce is good for as long as 100 further requests take, fewer than those that wait.
                 current++;
-                isFresh = nonce is not null && current - int.Parse(nonce, System.Globalization.CultureInfo.InvariantCulture) <= 100;
-                context.Response.Headers["DPoP-Nonce"] = current.ToString(System.Globalization.CultureInfo.InvariantCulture);
+                isFresh = nonce is not null && current - int.Parse(nonce, CultureInfo.InvariantCulture) <= 100;
+                context.Response.Headers["DPoP-Nonce"] = current.ToString(
+                    CultureInfo.InvariantCulture);
             }
             await Task.Yield();
             if (isFresh)
@@ -85,7 +88,8 @@ public class KestrelTests
         });
         using var sandbox = new Sandbox();
         using TangoTokenClient client = Client(sandbox, api, DpopMode.Off);
-        using var http = new HttpClient(new TangoTokenHandler(client, new SocketsHttpHandler { AllowAutoRedirect = false }));
+        using var http = new HttpClient(
+            new TangoTokenHandler(client, new SocketsHttpHandler { AllowAutoRedirect = false }));
         using var cancel = new CancellationTokenSource();
         Task<HttpResponseMessage> slow = http.GetAsync(new Uri(api.Uri, "slow"), cancel.Token);
         await arrived.Task;

@@ -1,8 +1,8 @@
 namespace TangoToken.Tests.Support;
 
 /// <summary>
-/// HttpClient with the handler against an API on loopback whose responses the test writes. The token comes from a sandbox
-/// over TLS.
+/// HttpClient with the handler against an API on loopback whose responses the test writes. The token comes from a
+/// sandbox over TLS.
 /// </summary>
 internal sealed class ApiFixture : IDisposable
 {
@@ -17,7 +17,8 @@ internal sealed class ApiFixture : IDisposable
     internal ApiFixture(
         DpopMode mode, Func<RawRequest, Task<string>> respond, string sandbox = "", DpopKey? dpopKey = null)
     {
-        Sandbox = new Sandbox($"--quota-window-seconds 0 {(mode == DpopMode.Required ? "--dpop strict" : "")} {sandbox}");
+        Sandbox = new Sandbox(
+            $"--quota-window-seconds 0 {(mode == DpopMode.Required ? "--dpop strict" : "")} {sandbox}");
         Api = new RawServer(respond);
         Client = new TangoTokenClient(Options(mode), dpopKey);
         Http = HttpClient();

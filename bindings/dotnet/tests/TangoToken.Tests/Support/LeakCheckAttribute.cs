@@ -23,8 +23,8 @@ public sealed class LeakCheckAttribute : BeforeAfterTestAttribute
     }
 
     /// <summary>
-    /// Lets each continuation begin on an empty stack: otherwise an asynchronous test calls what follows it, and its own
-    /// frames keep its objects alive.
+    /// Lets each continuation begin on an empty stack: otherwise an asynchronous test calls what follows it, and its
+    /// own frames keep its objects alive.
     /// </summary>
     private sealed class PoolContext : SynchronizationContext
     {

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace TangoToken.Tests.Support;
 
-/// <summary>A key that signs with the openssl command only, and so stays outside of this process, as in an HSM.</summary>
+/// <summary>
+/// A key that signs with the openssl command only, and so stays outside of this process, as in an HSM.
+/// </summary>
 internal sealed class OpenSslKey
 {
     private readonly string file;

@@ -13,7 +13,8 @@ internal sealed record RawRequest(string Method, string Path, IReadOnlyDictionar
     internal string? Header(string name) => Headers.GetValueOrDefault(name);
 
     /// <summary>The payload of the DPoP proof.</summary>
-    internal JsonNode Proof => Support.Proof.Payload(Header("DPoP") ?? throw new InvalidOperationException("There is no proof."));
+    internal JsonNode Proof => Support.Proof.Payload(
+        Header("DPoP") ?? throw new InvalidOperationException("There is no proof."));
 
     internal string? Nonce => (string?)Proof["nonce"];
 }
@@ -110,8 +111,7 @@ internal sealed class RawServer : IDisposable
             {
                 string? body = headers.ContainsKey("Transfer-Encoding")
                     ? await ReadChunksAsync(reader).ConfigureAwait(false)
-                    : await ReadExactlyAsync(reader, int.Parse(headers.GetValueOrDefault("Content-Length", "0"), CultureInfo.InvariantCulture))
-                        .ConfigureAwait(false);
+                    : await ReadExactlyAsync(reader, LengthOf(headers)).ConfigureAwait(false);
                 string[] words = first.Split(' ');
                 return body is null ? null : new RawRequest(words[0], words[1], headers, body);
             }
@@ -120,6 +120,9 @@ internal sealed class RawServer : IDisposable
         }
         return null;
     }
+
+    private static int LengthOf(Dictionary<string, string> headers) =>
+        int.Parse(headers.GetValueOrDefault("Content-Length", "0"), CultureInfo.InvariantCulture);
 
     private static async Task<string?> ReadChunksAsync(StreamReader reader)
     {

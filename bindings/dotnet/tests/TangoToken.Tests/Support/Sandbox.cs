@@ -20,7 +20,8 @@ internal sealed class Sandbox : IDisposable
             ["--until-stdin-closes", "--format", "json", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
         // The server logs a line for each request, and would block on a full pipe.
         process.BeginErrorReadLine();
-        string line = process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The sandbox did not start.");
+        string line = process.StandardOutput.ReadLine()
+            ?? throw new InvalidOperationException("The sandbox did not start.");
         variables = JsonSerializer.Deserialize<Dictionary<string, string?>>(line)!;
     }
 
