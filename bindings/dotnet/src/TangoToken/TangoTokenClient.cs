@@ -100,9 +100,8 @@ public class TangoTokenClient : IDisposable
     }
 
     /// <summary>
-    /// Gets the token that the client holds, and never waits. Starts a refresh that is due, but the first call of
-    /// <see cref="GetToken"/> or <see cref="GetTokenAsync"/> has to start the library's thread. For readiness checks,
-    /// which must not use up a token.
+    /// Gets the token that the client holds, and never waits. For readiness checks: a refresh that is due, or the first
+    /// one, starts behind this call, once any client of the process has waited for a token. All callers share its token.
     /// </summary>
     /// <param name="token">The token; <c>null</c> if none is held.</param>
     /// <returns>Whether a token is held.</returns>

@@ -155,8 +155,12 @@ public class ContentTests
     }
 
     /// <summary>Records whether the content of each response is disposed.</summary>
-    private sealed class Recorder() : DelegatingHandler(new SocketsHttpHandler { AllowAutoRedirect =
-        false, UseProxy = false })
+    private sealed class Recorder() : DelegatingHandler(new SocketsHttpHandler
+    {
+        AllowAutoRedirect =
+        false,
+        UseProxy = false
+    })
     {
         internal List<Watched> Contents { get; } = [];
 

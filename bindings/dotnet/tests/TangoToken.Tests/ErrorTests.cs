@@ -78,8 +78,12 @@ public class ErrorTests
     public async Task Quota_and_rate_limit_say_when_to_try_again()
     {
         TangoTokenException quota = await RefusalAsync(
-            TangoTokenErrorCode.QuotaRefused, new { status =
-                400, body = "Client sandbox abc has exceeded the daily rate limit" });
+            TangoTokenErrorCode.QuotaRefused, new
+            {
+                status =
+                400,
+                body = "Client sandbox abc has exceeded the daily rate limit"
+            });
         Assert.Equal(TimeSpan.FromHours(1), quota.RetryAfter);
         TangoTokenException rate = await RefusalAsync(
             TangoTokenErrorCode.RateLimited, new { status = 429, body = "slow down" }, ("retry-after", "120"));
@@ -154,8 +158,9 @@ public class ErrorTests
         sandbox.Script(responses);
         using TangoTokenClient second = sandbox.Client();
         TangoTokenException asynchronous = await Expect.ErrorAsync(code, () => second.GetTokenAsync().AsTask());
-        Assert.Equal(blocking.Message, asynchronous.Message);
         Assert.Equal(blocking.StatusCode, asynchronous.StatusCode);
+        Assert.Equal(blocking.ServerMessage, asynchronous.ServerMessage);
+        Assert.Equal(blocking.RequestId, asynchronous.RequestId);
         TangoTokenClientOptions options = sandbox.Options();
         foreach (string secret in new[] { options.ClientSecret!, options.Password! })
             Assert.DoesNotContain(secret, blocking.ToString(), StringComparison.Ordinal);

@@ -22,16 +22,18 @@ public class TokenTests
     }
 
     [Fact]
-    public void TryGetToken_returns_the_held_token_and_fetches_none()
+    public void TryGetToken_returns_the_held_token_and_never_waits()
     {
         using var sandbox = new Sandbox();
         using TangoTokenClient client = sandbox.Client();
+        sandbox.Hold();
         Assert.False(client.TryGetToken(out TangoAccessToken? token));
         Assert.Null(token);
-        Assert.Equal(0, sandbox.TokenRequests);
+        sandbox.Release();
         TangoAccessToken held = client.GetToken();
         Assert.True(client.TryGetToken(out token));
         Assert.Same(held, token);
+        Assert.Equal(1, sandbox.TokenRequests);
     }
 
     [Fact]
