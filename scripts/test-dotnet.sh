@@ -75,9 +75,12 @@ for project in "${projects[@]}"; do
     run_tests "$project" net8.0 "$coreclr8" "$@"
 done
 end_step
-echo "$all_passed passed, $all_failed failed"
-[ "$all_failed" = 0 ] || exit 1
+if [ "$all_failed" != 0 ]; then
+    echo "$all_passed passed, $all_failed failed"
+    exit 1
+fi
 [ "$all_passed" != 0 ] || fail "no test has such a name: $*"
+
 # Names have selected tests, and nothing else is checked.
 if [ $# = 0 ]; then
     step ".NET: packages"
@@ -85,5 +88,3 @@ if [ $# = 0 ]; then
 fi
 end_step
 echo "$all_passed passed, $all_failed failed"
-[ "$all_failed" = 0 ] || exit 1
-[ "$all_passed" != 0 ] || fail "no test has such a name: $*"

@@ -70,9 +70,6 @@ test_go() {
 
 test_dotnet() {
     scripts/test-dotnet.sh
-    if need_dotnet; then
-        scripts/test-dotnet-package.sh
-    fi
 }
 
 test_python() {
