@@ -5,6 +5,7 @@ using System.Text.Json;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
+using TangoToken.Native;
 
 namespace TangoToken.Tests;
 
@@ -62,6 +63,17 @@ public class SecretTests
                     Assert.DoesNotContain(
                         secret, JsonSerializer.Serialize(shown, shown.GetType()), StringComparison.Ordinal);
             }
+    }
+
+    [Fact]
+    public void Copy_of_a_string_is_erased_after_the_call_that_it_was_made_for()
+    {
+        Span<byte> buffer = stackalloc byte[Utf8StringMarshaller.ManagedToUnmanagedIn.BufferSize];
+        var copy = new Utf8StringMarshaller.ManagedToUnmanagedIn();
+        copy.FromManaged(Secret, buffer);
+        Assert.True(buffer.StartsWith("a-secret-that-appears-nowhere"u8));
+        copy.Free();
+        Assert.Equal(-1, buffer.IndexOfAnyExcept((byte)0));
     }
 
     [Fact]
