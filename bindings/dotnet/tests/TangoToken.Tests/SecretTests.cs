@@ -68,7 +68,8 @@ public class SecretTests
     [Fact]
     public void Copy_of_a_string_is_erased_after_the_call_that_it_was_made_for()
     {
-        Span<byte> buffer = stackalloc byte[Utf8StringMarshaller.ManagedToUnmanagedIn.BufferSize];
+        // In the place of the buffer on the stack.
+        Span<byte> buffer = GC.AllocateArray<byte>(Utf8StringMarshaller.ManagedToUnmanagedIn.BufferSize, pinned: true);
         var copy = new Utf8StringMarshaller.ManagedToUnmanagedIn();
         copy.FromManaged(Secret, buffer);
         Assert.True(buffer.StartsWith("a-secret-that-appears-nowhere"u8));
