@@ -111,7 +111,7 @@ publish Console $name
 expect "$console" "$program"
 expect "200 with a token of type DPoP" env TANGO_DPOP=required "$program"
 name=net8.0
-publish Console $name TargetFramework=net8.0 RollForward=Major
+publish Console $name ConsumerFramework=net8.0 RollForward=Major
 expect "$console" "$program"
 self_contained=(RuntimeIdentifier=linux-x64 SelfContained=true)
 name=single-file

@@ -207,7 +207,7 @@ public sealed class HttpClientTests
     public async Task calls_that_wait_have_fresh_proofs_when_they_are_sent(bool isLimitedByConnections)
     {
         using var sandbox = new Sandbox(
-            "--dpop", "strict", "--dpop-nonce", "required", "--dpop-nonce-lifetime-seconds", "1", "--latency-ms", "20");
+            "--dpop", "strict", "--dpop-nonce", "required", "--dpop-nonce-lifetime-seconds", "2", "--latency-ms", "20");
         const int connections = 4;
         await using ServiceProvider services = Services(
             sandbox,
@@ -227,7 +227,7 @@ public sealed class HttpClientTests
             ("Dpop", "Required"));
         using HttpClient http = services.GetRequiredService<IHttpClientFactory>().CreateClient("tango");
         HttpResponseMessage[] responses = await Task.WhenAll(
-            Enumerable.Range(0, 1000).Select(_ => http.GetAsync(sandbox.Api("/accounts"), Cancel)));
+            Enumerable.Range(0, 1500).Select(_ => http.GetAsync(sandbox.Api("/accounts"), Cancel)));
         Assert.All(responses, response => Assert.Equal(HttpStatusCode.OK, response.StatusCode));
     }
 
