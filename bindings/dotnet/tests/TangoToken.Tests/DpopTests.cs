@@ -155,6 +155,19 @@ public class DpopTests
     }
 
     [Fact]
+    public async Task Key_can_be_shown_while_another_thread_disposes_it()
+    {
+        for (int round = 0; round < 200; round++)
+        {
+            DpopKey key = DpopKey.Generate();
+            Task disposing = Task.Run(key.Dispose);
+            Assert.Contains(key.Thumbprint, key.ToString(), StringComparison.Ordinal);
+            await disposing;
+            Assert.Contains(key.Thumbprint, key.ToString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void Client_keeps_its_key_when_the_caller_disposes_it()
     {
         using var sandbox = new Sandbox("--dpop strict");

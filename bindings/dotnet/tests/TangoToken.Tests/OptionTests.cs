@@ -119,10 +119,9 @@ public class OptionTests
         using var sandbox = new Sandbox();
         Assert.Contains(
             "exit code 0", await Processes.RunTestProgramAsync("token", sandbox.Variables), StringComparison.Ordinal);
-        var options = new TangoTokenClientOptions();
-        Assert.Contains("ClientId", Expect.Error(
-            TangoTokenErrorCode.InvalidConfiguration, () =>
-                new TangoTokenClient(options)).Message, StringComparison.Ordinal);
+        string output = await Processes.RunTestProgramAsync("no-options", sandbox.Variables);
+        Assert.Contains("TangoTokenException", output, StringComparison.Ordinal);
+        Assert.Contains("ClientId", output, StringComparison.Ordinal);
     }
 
     private static TangoTokenClientOptions Complete() => new()

@@ -11,6 +11,7 @@ try
     {
         ["generate"] => Commands.Generate(),
         ["token"] => Commands.PrintToken(),
+        ["no-options"] => Commands.CreateWithoutOptions(),
         ["token-of-options", var property, var value] => Commands.PrintTokenOf(property, value),
         ["resolver", var library] => Commands.UseResolver(library),
         ["from", var assembly] => Commands.GenerateInAssembly(assembly),
@@ -41,6 +42,13 @@ namespace TangoToken.TestProgram
         internal static int PrintToken()
         {
             Console.WriteLine(TangoTokenClient.FromEnvironment().GetToken());
+            return 0;
+        }
+
+        internal static int CreateWithoutOptions()
+        {
+            new TangoTokenClient(new TangoTokenClientOptions()).Dispose();
+            Console.WriteLine("a client was created");
             return 0;
         }
 
