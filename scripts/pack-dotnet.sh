@@ -32,7 +32,8 @@ build_library() {
     CARGO_ENCODED_RUSTFLAGS=$flags cargo-zigbuild rustc --release --package tango-token --lib --crate-type cdylib \
         --features zeroizing-allocator --target $triple.$glibc
     library=$target/$triple/release/libtango_token.so
-    newest=$(readelf --dyn-syms --wide "$library" | grep --only-matching 'GLIBC_[0-9.]*' | sort --version-sort --unique | tail -n 1)
+    newest=$(readelf --dyn-syms --wide "$library" | grep --only-matching 'GLIBC_[0-9.]*' |
+        sort --version-sort --unique | tail -n 1)
     [ "$(printf '%s\n' "GLIBC_$glibc" "$newest" | sort --version-sort | tail -n 1)" = "GLIBC_$glibc" ] ||
         fail "the library needs $newest, and must run with $glibc"
     if grep --text --only-matching --fixed-strings --regexp="$HOME/" --regexp="$PWD" "$library"; then

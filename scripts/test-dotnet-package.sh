@@ -58,14 +58,15 @@ if output=$(dotnet pack bindings/dotnet/src/TangoToken --configuration Release -
     --output "$target/nuget/none" -property:NativeLibraryDirectory="$target/nowhere/" 2>&1); then
     fail "a package without its library was made"
 fi
-grep --quiet "The native library for linux-x64 is missing: $target/nowhere/linux-x64/native/libtango_token.so" <<<"$output" ||
+missing="The native library for linux-x64 is missing: $target/nowhere/linux-x64/native/libtango_token.so"
+grep --quiet --fixed-strings "$missing" <<<"$output" ||
     fail "the missing library is not named: $output"
 
 step "NuGet: the same bytes from another directory"
 again=$target/nuget/source\ of\ another
 rm -rf "$again"
 mkdir -p "$again"
-git ls-files -z --cached --others --exclude-standard -- bindings/dotnet scripts LICENSE-MIT LICENSE-APACHE Cargo.toml Cargo.lock |
+git ls-files -z --cached --others --exclude-standard -- bindings/dotnet LICENSE-MIT LICENSE-APACHE |
     tar --create --null --files-from=- | tar --extract --directory "$again"
 for project in TangoToken TangoToken.Extensions.DependencyInjection; do
     (cd "$again" && SOURCE_DATE_EPOCH=$(git -C "$OLDPWD" log -1 --format=%ct) dotnet pack \
@@ -90,8 +91,8 @@ publish() {
     local project=$1 name=$2
     shift 2
     cp -R "bindings/dotnet/tests/consumers/$project" "$consumers/$name"
-    dotnet publish "$consumers/$name" --configuration Release --output "$consumers/$name/out" --verbosity quiet --nologo \
-        -warnaserror "${@/#/-property:}"
+    dotnet publish "$consumers/$name" --configuration Release --output "$consumers/$name/out" --verbosity quiet \
+        --nologo -warnaserror "${@/#/-property:}"
     program=$consumers/$name/out/$project
 }
 
@@ -166,7 +167,8 @@ done
 "$@" &
 pid=$!
 if [ -n "$IS_SERVER" ]; then
-    until python3 -c "import urllib.request; print(urllib.request.urlopen('$ASPNETCORE_URLS/accounts').read()[:40])" 2>/dev/null; do
+    call="import urllib.request; print(urllib.request.urlopen('$ASPNETCORE_URLS/accounts').read()[:40])"
+    until python3 -c "$call" 2>/dev/null; do
         kill -0 $pid || break
         sleep 0.2
     done
@@ -180,9 +182,11 @@ for sample in "${samples[@]}"; do
     grep --quiet 'application.Run();' "$consumers/samples/$sample.cs" && mode=server
     dpop=
     grep --quiet 'DpopKey' "$consumers/samples/$sample.cs" && dpop=required
-    PORT=$PORT IS_SERVER=$mode TANGO_DPOP=$dpop timeout --kill-after 5 60 "$TANGO_SANDBOX" run --quota-window-seconds 0 \
-        --log-file /dev/null -- sh "$consumers/sample.sh" "$consumers/samples/out/Samples" "$sample" \
-        >"$consumers/$sample.log" 2>&1 || fail "sample $sample: $(cat "$consumers/$sample.log" "$consumers/samples/$sample.cs")"
+    PORT=$PORT IS_SERVER=$mode TANGO_DPOP=$dpop timeout --kill-after 5 60 \
+        "$TANGO_SANDBOX" run --quota-window-seconds 0 --log-file /dev/null -- \
+        sh "$consumers/sample.sh" "$consumers/samples/out/Samples" "$sample" \
+        >"$consumers/$sample.log" 2>&1 ||
+        fail "sample $sample: $(cat "$consumers/$sample.log" "$consumers/samples/$sample.cs")"
 done
 echo "${#samples[@]} samples of ${documents[*]}"
 
@@ -191,12 +195,14 @@ step "NuGet: a build for a system without a library warns"
 warnings() {
     local name=$1
     shift
-    dotnet build "$consumers/$name" --verbosity quiet --nologo -property:UseAppHost=false -property:SelfContained=false \
-        "${@/#/-property:}" 2>&1 | grep --only-matching 'warning TANGO0001: .*' | sort --unique
+    dotnet build "$consumers/$name" --verbosity quiet --nologo -property:UseAppHost=false \
+        -property:SelfContained=false "${@/#/-property:}" 2>&1 |
+        grep --only-matching 'warning TANGO0001: .*' | sort --unique
 }
 for system in win-x64 linux-musl-x64; do
     warnings two-accounts RuntimeIdentifier=$system | grep "has no native library for $system, only for linux-x64" ||
         fail "a build for $system does not warn"
 done
 [ -z "$(warnings two-accounts RuntimeIdentifier=win-x64 NoWarn=TANGO0001)" ] || fail "NoWarn has no effect"
-[ -z "$(warnings framework-dependent OutputType=Library RuntimeIdentifier=win-x64)" ] || fail "a build of a library warns"
+[ -z "$(warnings framework-dependent OutputType=Library RuntimeIdentifier=win-x64)" ] ||
+    fail "a build of a library warns"

@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 
 namespace TangoToken.Benchmarks;
 
-/// <summary>A new process that gets its first token over TLS, as a program with the library or one without does.</summary>
+/// <summary>A new process that gets its first token over TLS, with the library or without.</summary>
 internal static partial class FirstToken
 {
     /// <summary>Runs this program again, to get a token in one way.</summary>

@@ -54,8 +54,8 @@ internal sealed class ClientFactory
             return;
         throw Refused(
             registration,
-            "AddTangoToken() takes the account from the environment variables, and another part of the application sets "
-            + $"credentials in {nameof(TangoTokenClientOptions)} as well. Call AddTangoToken(section) or "
+            "AddTangoToken() takes the account from the environment variables, and another part of the application "
+            + $"sets credentials in {nameof(TangoTokenClientOptions)} as well. Call AddTangoToken(section) or "
             + "AddTangoToken(options => ...) to use those; the environment variables complete them if "
             + $"{nameof(TangoTokenClientOptions.UseEnvironmentVariables)} is set there.");
     }
@@ -70,10 +70,10 @@ internal sealed class ClientFactory
 
     private static OptionsValidationException Refused(ClientRegistration registration, string reason)
     {
-        string client = registration.Name.Length == 0 ? "The Tango token client" : $"The Tango token client \"{registration.Name}\"";
+        string name = registration.Name.Length == 0 ? "" : $" \"{registration.Name}\"";
         return new OptionsValidationException(
             registration.Name,
             typeof(TangoTokenClientOptions),
-            [$"{client}, whose settings are {registration.Source}, cannot be created: {reason}"]);
+            [$"The Tango token client{name}, whose settings are {registration.Source}, cannot be created: {reason}"]);
     }
 }

@@ -11,8 +11,8 @@ internal sealed record ClientRegistration(
     Action<TangoTokenClientOptions>? Configure = null)
 {
     /// <summary>
-    /// Returns whether the same client was added before. Libraries may add the client that they need, as the application
-    /// does.
+    /// Returns whether the same client was added before. Libraries may add the client that they need, as the
+    /// application does.
     /// </summary>
     /// <exception cref="InvalidOperationException">It was added with other settings.</exception>
     internal bool IsAlreadyIn(IServiceCollection services)
@@ -27,8 +27,8 @@ internal sealed record ClientRegistration(
             return true;
         string call = Name.Length == 0 ? "AddTangoToken was called" : $"AddTangoToken(\"{Name}\") was called";
         throw new InvalidOperationException(
-            $"{call} a second time with other settings: first with {earlier.Source}, now with {Source}. One client would "
-            + "use the account of the other. Give each account a name: AddTangoToken(\"rewards\", ...) and "
+            $"{call} a second time with other settings: first with {earlier.Source}, now with {Source}. One client "
+            + "would use the account of the other. Give each account a name: AddTangoToken(\"rewards\", ...) and "
             + "AddTangoTokenHandler(\"rewards\").");
     }
 

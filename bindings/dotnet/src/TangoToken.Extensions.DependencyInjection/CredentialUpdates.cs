@@ -95,13 +95,19 @@ internal sealed partial class CredentialUpdates(
                 throw new ArgumentException($"{(string.IsNullOrEmpty(id) ? idName : secretName)} is not set any more.");
         }
 
-        [LoggerMessage(1, LogLevel.Information, "The credentials of the Tango token client {Client} changed and are used from the next refresh on")]
+        [LoggerMessage(
+            1, LogLevel.Information,
+            "The credentials of the Tango token client {Client} changed and are used from the next refresh on")]
         private static partial void CredentialsChanged(ILogger logger, string client);
 
-        [LoggerMessage(2, LogLevel.Error, "The changed credentials of the Tango token client {Client} cannot be used, so it keeps the earlier ones")]
+        [LoggerMessage(
+            2, LogLevel.Error,
+            "The changed credentials of the Tango token client {Client} cannot be used, so it keeps the earlier ones")]
         private static partial void CredentialsRefused(ILogger logger, Exception error, string client);
 
-        [LoggerMessage(3, LogLevel.Warning, "Changed settings of the Tango token client {Client} take effect after a restart: {Settings}")]
+        [LoggerMessage(
+            3, LogLevel.Warning,
+            "Changed settings of the Tango token client {Client} take effect after a restart: {Settings}")]
         private static partial void RestartNeeded(ILogger logger, string client, string settings);
     }
 }

@@ -24,8 +24,9 @@ internal sealed record HandlerRegistration(string? HttpClientName, string? Clien
         if (earlier == this)
             return true;
         throw new InvalidOperationException(
-            $"The HTTP client \"{HttpClientName}\" already has a handler of {Display(earlier.ClientName)}, and cannot have "
-            + $"one of {Display(ClientName)} as well: a request has one token. Use one HTTP client for each account.");
+            $"The HTTP client \"{HttpClientName}\" already has a handler of {Display(earlier.ClientName)}, and cannot "
+            + $"have one of {Display(ClientName)} as well: a request has one token. Use one HTTP client for each "
+            + "account.");
     }
 
     /// <summary>Completes the handlers of a new HTTP client.</summary>

@@ -52,7 +52,8 @@ internal sealed partial class LogLine : IReadOnlyList<KeyValuePair<string, objec
         ['"', .. string inner, '"'] => Escapes().Replace(inner, Unescape),
         "true" => true,
         "false" => false,
-        _ when long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) => number,
+        _ when long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) =>
+            number,
         _ => value,
     };
 

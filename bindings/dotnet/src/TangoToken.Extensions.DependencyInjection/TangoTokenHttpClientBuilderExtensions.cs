@@ -12,11 +12,11 @@ public static class TangoTokenHttpClientBuilderExtensions
     /// </summary>
     /// <remarks>
     /// <list type="bullet">
-    /// <item>The handler is the innermost one, whatever the order of the calls: each attempt of a resilience handler gets
-    /// a proof of its own, which an API requires.</item>
+    /// <item>The handler is the innermost one, whatever the order of the calls: each attempt of a resilience handler
+    /// gets a proof of its own, which an API requires.</item>
     /// <item>The primary handler returns redirects instead of following them, because it would send a used proof to
-    /// another URL. This also holds for a <see cref="SocketsHttpHandler"/> or an <see cref="HttpClientHandler"/> that the
-    /// application sets.</item>
+    /// another URL. This also holds for a <see cref="SocketsHttpHandler"/> or an <see cref="HttpClientHandler"/> that
+    /// the application sets.</item>
     /// <item>The factory's own log never shows the headers <c>Authorization</c> and <c>DPoP</c>, also if
     /// <c>RedactLoggedHeaders</c> names others only.</item>
     /// </list>
@@ -32,7 +32,7 @@ public static class TangoTokenHttpClientBuilderExtensions
     /// <example>
     /// <code>
     /// services.AddTangoToken(configuration.GetSection("Tango"));
-    /// services.AddHttpClient&lt;Orders&gt;(http => http.BaseAddress = new Uri("https://integration-api.tangocard.com/raas/v2/"))
+    /// services.AddHttpClient&lt;Orders&gt;()
     ///     .AddTangoTokenHandler()
     ///     .AddStandardResilienceHandler();
     /// </code>

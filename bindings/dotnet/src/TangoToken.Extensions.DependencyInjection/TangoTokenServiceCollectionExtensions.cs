@@ -167,7 +167,8 @@ public static class TangoTokenServiceCollectionExtensions
         else
             services.TryAddKeyedSingleton(
                 name, (provider, _) => provider.GetRequiredService<ClientFactory>().Create(registration));
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<StartupCheck>, StartupCheck.Validator>());
+        services.TryAddEnumerable(
+            ServiceDescriptor.Singleton<IValidateOptions<StartupCheck>, StartupCheck.Validator>());
         services.AddOptions<StartupCheck>(name).ValidateOnStart();
         return services;
     }

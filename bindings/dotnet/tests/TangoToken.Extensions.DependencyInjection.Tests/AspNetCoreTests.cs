@@ -75,7 +75,8 @@ public sealed class AspNetCoreTests
         builder.Services.AddTangoToken(builder.Configuration.GetSection("Tango"));
         builder.Services.AddSingleton(substitute);
         await using WebApplication application = builder.Build();
-        application.MapGet("/ready", (TangoTokenClient client) => client.TryGetToken(out _) ? Results.Ok() : Results.NoContent());
+        application.MapGet(
+            "/ready", (TangoTokenClient client) => client.TryGetToken(out _) ? Results.Ok() : Results.NoContent());
         await application.StartAsync(Cancel);
         using HttpClient http = application.GetTestClient();
         Assert.Equal(HttpStatusCode.OK, (await http.GetAsync(new Uri("/ready", UriKind.Relative), Cancel)).StatusCode);

@@ -19,8 +19,10 @@ public sealed class HostTests
         Dictionary<string, string?> settings = sandbox.Settings();
         settings.Remove("Tango:ClientSecret");
         settings.Remove("Tango:Password");
-        using IHost host = Host(settings, builder => builder.Services.AddTangoToken(builder.Configuration.GetSection("Tango")));
-        OptionsValidationException error = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync(Cancel));
+        using IHost host = Host(
+            settings, builder => builder.Services.AddTangoToken(builder.Configuration.GetSection("Tango")));
+        OptionsValidationException error =
+            await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync(Cancel));
         Assert.Equal(typeof(TangoTokenClientOptions), error.OptionsType);
         Assert.Contains("ClientSecret", error.Message);
         Assert.Contains("Password", error.Message);
@@ -39,7 +41,8 @@ public sealed class HostTests
             builder.Services.AddTangoToken("good", builder.Configuration.GetSection("Tango"));
             builder.Services.AddTangoToken("bad", options => options.ClientId = "bad");
         });
-        OptionsValidationException error = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync(Cancel));
+        OptionsValidationException error =
+            await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync(Cancel));
         Assert.Equal("bad", error.OptionsName);
         Assert.Contains("\"bad\"", error.Message);
     }
@@ -50,8 +53,10 @@ public sealed class HostTests
         using var sandbox = new Sandbox();
         Dictionary<string, string?> settings = sandbox.Settings(
             "Tango", ("Dpop", "Required"), ("DpopKeyFile", "/nowhere/key.pem"));
-        using IHost host = Host(settings, builder => builder.Services.AddTangoToken(builder.Configuration.GetSection("Tango")));
-        OptionsValidationException error = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync(Cancel));
+        using IHost host = Host(
+            settings, builder => builder.Services.AddTangoToken(builder.Configuration.GetSection("Tango")));
+        OptionsValidationException error =
+            await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync(Cancel));
         Assert.Contains("DpopKeyFile", error.Message);
     }
 
@@ -89,7 +94,8 @@ public sealed class HostTests
         using IHost host = Host(source, log);
         await host.StartAsync(Cancel);
         TangoTokenClient client = host.Services.GetRequiredService<TangoTokenClient>();
-        TangoTokenException error = await Assert.ThrowsAsync<TangoTokenException>(async () => await client.GetTokenAsync(Cancel));
+        TangoTokenException error =
+            await Assert.ThrowsAsync<TangoTokenException>(async () => await client.GetTokenAsync(Cancel));
         Assert.Equal(TangoTokenErrorCode.CredentialsRefused, error.ErrorCode);
 
         source.Change(("Tango:ClientSecret", sandbox["TANGO_CLIENT_SECRET"]));
@@ -169,7 +175,8 @@ public sealed class HostTests
     public void every_option_is_compared()
     {
         HashSet<string> credentials = ["ClientId", "ClientSecret", "Username", "Password"];
-        foreach (var property in typeof(TangoTokenClientOptions).GetProperties().Where(one => !credentials.Contains(one.Name)))
+        foreach (var property in typeof(TangoTokenClientOptions).GetProperties()
+            .Where(one => !credentials.Contains(one.Name)))
         {
             var changed = new TangoTokenClientOptions();
             Type type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;

@@ -101,7 +101,8 @@ public sealed class HttpClientTests
             {
                 if (isAddedAfterOurs)
                     http.AddTangoTokenHandler();
-                http.AddStandardResilienceHandler().Configure(options => options.Retry.Delay = TimeSpan.FromMilliseconds(1));
+                http.AddStandardResilienceHandler()
+                    .Configure(options => options.Retry.Delay = TimeSpan.FromMilliseconds(1));
                 if (!isAddedAfterOurs)
                     http.AddTangoTokenHandler();
                 http.ConfigurePrimaryHttpMessageHandler(() => new ProofRecorder(proofs, sandbox.Trusting()));
@@ -154,7 +155,8 @@ public sealed class HttpClientTests
         await using ServiceProvider provider = services.BuildServiceProvider();
         IHttpClientFactory factory = provider.GetRequiredService<IHttpClientFactory>();
         Assert.Contains(
-            "call AddTangoToken(...)", Assert.Throws<InvalidOperationException>(() => factory.CreateClient("plain")).Message);
+            "call AddTangoToken(...)",
+            Assert.Throws<InvalidOperationException>(() => factory.CreateClient("plain")).Message);
         Assert.Contains(
             "call AddTangoToken(\"rewards\", ...)",
             Assert.Throws<InvalidOperationException>(() => factory.CreateClient("named")).Message);
@@ -190,7 +192,8 @@ public sealed class HttpClientTests
         services.AddTangoToken(options => options.ClientId = "not used");
         services.AddSingleton(substitute);
         services.AddHttpClient("tango").AddTangoTokenHandler()
-            .ConfigurePrimaryHttpMessageHandler(() => new Responder(request => sent = request.Headers.Authorization?.ToString()));
+            .ConfigurePrimaryHttpMessageHandler(
+                () => new Responder(request => sent = request.Headers.Authorization?.ToString()));
         await using ServiceProvider provider = services.BuildServiceProvider();
         using HttpClient http = provider.GetRequiredService<IHttpClientFactory>().CreateClient("tango");
         await http.GetAsync(new Uri("https://api.example/accounts"), Cancel);
@@ -198,8 +201,8 @@ public sealed class HttpClientTests
     }
 
     /// <summary>
-    /// A call that waits for a connection has a proof that grows old. Where the connections are limited, the handler waits
-    /// first; where they are not, a limiter outside of it can.
+    /// A call that waits for a connection has a proof that grows old. Where the connections are limited, the handler
+    /// waits first; where they are not, a limiter outside of it can.
     /// </summary>
     [Theory]
     [InlineData(true)]
@@ -215,7 +218,8 @@ public sealed class HttpClientTests
             {
                 http.AddTangoTokenHandler();
                 if (!isLimitedByConnections)
-                    http.AddResilienceHandler("calls", pipeline => pipeline.AddConcurrencyLimiter(connections, int.MaxValue));
+                    http.AddResilienceHandler(
+                        "calls", pipeline => pipeline.AddConcurrencyLimiter(connections, int.MaxValue));
                 http.ConfigurePrimaryHttpMessageHandler(() =>
                 {
                     SocketsHttpHandler sockets = sandbox.Trusting();
@@ -249,9 +253,11 @@ public sealed class HttpClientTests
         using var sandbox = new Sandbox("--dpop", "strict");
         var log = new FakeLogCollector();
         var services = new ServiceCollection();
-        services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new FakeLoggerProvider(log)));
+        services.AddLogging(
+            logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new FakeLoggerProvider(log)));
         services.AddTangoToken(sandbox.Section(("Dpop", "Required")));
-        IHttpClientBuilder builder = services.AddHttpClient("tango").ConfigurePrimaryHttpMessageHandler(sandbox.Trusting);
+        IHttpClientBuilder builder =
+            services.AddHttpClient("tango").ConfigurePrimaryHttpMessageHandler(sandbox.Trusting);
         (addHandler ?? (http => http.AddTangoTokenHandler()))(builder);
         configure(builder);
         await using ServiceProvider provider = services.BuildServiceProvider();
@@ -277,7 +283,8 @@ public sealed class HttpClientTests
         };
     }
 
-    private sealed class ProofRecorder(ConcurrentBag<string> proofs, HttpMessageHandler inner) : DelegatingHandler(inner)
+    private sealed class ProofRecorder(ConcurrentBag<string> proofs, HttpMessageHandler inner)
+        : DelegatingHandler(inner)
     {
         protected override Task<HttpResponseMessage> SendAsync(
             HttpRequestMessage request, CancellationToken cancellationToken)

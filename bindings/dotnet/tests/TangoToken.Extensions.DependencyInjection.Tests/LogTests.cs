@@ -17,7 +17,8 @@ public sealed class LogTests
         await using (ServiceProvider services = Services(sandbox, log, LogLevel.Trace))
             await services.GetRequiredService<TangoTokenClient>().GetTokenAsync(Cancel);
         FakeLogRecord[] records = [.. log.GetSnapshot().Where(record => record.Category == "TangoToken")];
-        FakeLogRecord news = Assert.Single(records, record => record.Message.StartsWith("a new token is held", StringComparison.Ordinal));
+        FakeLogRecord news = Assert.Single(
+            records, record => record.Message.StartsWith("a new token is held", StringComparison.Ordinal));
         Assert.Equal(LogLevel.Information, news.Level);
         Assert.Equal("the shop", Field(news, "client"));
         FakeLogRecord response = Assert.Single(
@@ -82,7 +83,7 @@ public sealed class LogTests
     public void fields_are_read_with_their_types()
     {
         LogLine line = LogLine.Parse(
-            """a {strange} sentence=x, with "quotes" client="a \"b\" \u{fc}\n\\" ms=-12 dpop=true status=WOULD_BLOCK""");
+            """a {strange} sentence=x, "quotes" client="a \"b\" \u{fc}\n\\" ms=-12 dpop=true status=WOULD_BLOCK""");
         Assert.Equal(
             [
                 new("client", "a \"b\" ü\n\\"),
@@ -90,7 +91,7 @@ public sealed class LogTests
                 new("dpop", true),
                 new("status", "WOULD_BLOCK"),
                 new("{OriginalFormat}",
-                    """a {{strange}} sentence=x, with "quotes" client={client} ms={ms} dpop={dpop} status={status}"""),
+                    """a {{strange}} sentence=x, "quotes" client={client} ms={ms} dpop={dpop} status={status}"""),
             ],
             line.ToArray());
         Assert.Equal(5, line.Count);

@@ -12,7 +12,8 @@ public sealed class RegistrationTests
     public async Task section_of_the_configuration_is_bound()
     {
         using var sandbox = new Sandbox();
-        await using ServiceProvider services = Services(all => all.AddTangoToken(sandbox.Section(("TotalTimeout", "00:00:07"))));
+        await using ServiceProvider services = Services(
+            all => all.AddTangoToken(sandbox.Section(("TotalTimeout", "00:00:07"))));
         TangoTokenClientOptions options = services.GetRequiredService<IOptions<TangoTokenClientOptions>>().Value;
         Assert.Equal(TimeSpan.FromSeconds(7), options.TotalTimeout);
         Assert.Equal("Bearer", (await services.GetRequiredService<TangoTokenClient>().GetTokenAsync(Cancel)).TokenType);
@@ -48,7 +49,8 @@ public sealed class RegistrationTests
     public async Task delegate_sets_the_options()
     {
         using var sandbox = new Sandbox();
-        await using ServiceProvider services = Services(all => all.AddTangoToken(options => sandbox.Section().Bind(options)));
+        await using ServiceProvider services = Services(
+            all => all.AddTangoToken(options => sandbox.Section().Bind(options)));
         Assert.Equal("raas.all", (await services.GetRequiredService<TangoTokenClient>().GetTokenAsync(Cancel)).Scope);
     }
 
@@ -75,7 +77,8 @@ public sealed class RegistrationTests
             .AddTangoToken(sandbox.Section()).AddTangoToken("named", sandbox.Section()));
         using IServiceScope scope = services.CreateScope();
         Assert.Same(
-            services.GetRequiredService<TangoTokenClient>(), scope.ServiceProvider.GetRequiredService<TangoTokenClient>());
+            services.GetRequiredService<TangoTokenClient>(),
+            scope.ServiceProvider.GetRequiredService<TangoTokenClient>());
         Assert.Same(
             services.GetRequiredKeyedService<TangoTokenClient>("named"),
             scope.ServiceProvider.GetRequiredKeyedService<TangoTokenClient>("named"));
@@ -109,7 +112,8 @@ public sealed class RegistrationTests
     {
         var services = new ServiceCollection();
         IConfiguration configuration = Configuration("A:ClientId", "B:ClientId");
-        services.AddTangoToken("shop", configuration.GetSection("A")).AddTangoToken("other", configuration.GetSection("B"));
+        services.AddTangoToken("shop", configuration.GetSection("A"));
+        services.AddTangoToken("other", configuration.GetSection("B"));
         InvalidOperationException error = Assert.Throws<InvalidOperationException>(
             () => services.AddTangoToken("shop", configuration.GetSection("B")));
         Assert.Contains("AddTangoToken(\"shop\") was called a second time", error.Message);
@@ -160,7 +164,8 @@ public sealed class RegistrationTests
         });
         Assert.Equal(common.Thumbprint, await ThumbprintOf(services.GetRequiredService<TangoTokenClient>()));
         Assert.Equal(named.Thumbprint, await ThumbprintOf(services.GetRequiredKeyedService<TangoTokenClient>("named")));
-        Assert.Equal(common.Thumbprint, await ThumbprintOf(services.GetRequiredKeyedService<TangoTokenClient>("unnamed")));
+        Assert.Equal(
+            common.Thumbprint, await ThumbprintOf(services.GetRequiredKeyedService<TangoTokenClient>("unnamed")));
         Assert.Null(await ThumbprintOf(services.GetRequiredKeyedService<TangoTokenClient>("bearer")));
     }
 

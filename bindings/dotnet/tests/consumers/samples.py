@@ -37,9 +37,8 @@ def program(name: str, code: str) -> str:
     is_async = re.search(r"\bawait\b", statements)
     method = "async Task Run(string[] args)" if is_async else "Task Run(string[] args)"
     result = "" if is_async else "return Task.CompletedTask;\n"
-    return "\n".join(
-        [*usings, f"static class {name}", "{", f"public static {method}", "{", statements, result + "}", declared, "}", ""]
-    )
+    lines = [f"static class {name}", "{", f"public static {method}", "{", statements, result + "}", declared, "}", ""]
+    return "\n".join([*usings, *lines])
 
 
 main()

@@ -28,7 +28,8 @@ internal sealed class Sandbox : IDisposable
         // It logs a line for each request, and would block on a full pipe.
         process.ErrorDataReceived += static (_, _) => { };
         process.BeginErrorReadLine();
-        string json = process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the sandbox did not start");
+        string json = process.StandardOutput.ReadLine()
+            ?? throw new InvalidOperationException("the sandbox did not start");
         variables = JsonSerializer.Deserialize<Dictionary<string, string>>(json)!;
         control = new HttpClient { BaseAddress = new Uri(variables["TANGO_SANDBOX_CONTROL_URL"]) };
     }

@@ -4,7 +4,8 @@ using TangoToken;
 WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
 builder.Services.AddTangoToken();
-builder.Services.AddHttpClient("tango", http => http.BaseAddress = new Uri(builder.Configuration["TANGO_API_URL"]! + "/"))
+var api = new Uri(builder.Configuration["TANGO_API_URL"] + "/");
+builder.Services.AddHttpClient("tango", http => http.BaseAddress = api)
     .AddTangoTokenHandler()
     .ConfigurePrimaryHttpMessageHandler(() =>
     {
