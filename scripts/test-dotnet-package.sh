@@ -58,8 +58,8 @@ if output=$(dotnet pack bindings/dotnet/src/TangoToken --configuration Release -
     --output "$target/nuget/none" -property:NativeLibraryDirectory="$target/nowhere/" 2>&1); then
     fail "a package without its library was made"
 fi
-missing="The native library for linux-x64 is missing: $target/nowhere/linux-x64/native/libtango_token.so"
-grep --quiet --fixed-strings "$missing" <<<"$output" ||
+expected="The native library for linux-x64 is missing: $target/nowhere/linux-x64/native/libtango_token.so"
+grep --quiet --fixed-strings "$expected" <<<"$output" ||
     fail "the missing library is not named: $output"
 
 step "NuGet: the same bytes from another directory"
