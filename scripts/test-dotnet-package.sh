@@ -17,10 +17,12 @@ need_dotnet || fail "The NuGet packages need the .NET SDK $oldest_dotnet or late
 [ -n "${TANGO_SANDBOX:-}" ] || make --no-print-directory sandbox
 TANGO_SANDBOX=$(realpath "${TANGO_SANDBOX:-$target/release/tango-sandbox}")
 
+revision=$(git rev-parse HEAD)
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+export SOURCE_REVISION=$revision SOURCE_DATE_EPOCH
 scripts/pack-dotnet.sh "$@"
 made=$target/nuget/packages
 native=$target/nuget/runtimes
-revision=$(git rev-parse HEAD)
 
 step "NuGet: what is in the packages"
 python3 - "$made" "$version" "$revision" <<'PYTHON'
@@ -69,7 +71,7 @@ mkdir -p "$again"
 git ls-files -z --cached --others --exclude-standard -- bindings/dotnet LICENSE-MIT LICENSE-APACHE |
     tar --create --null --files-from=- | tar --extract --directory "$again"
 for project in TangoToken TangoToken.Extensions.DependencyInjection; do
-    (cd "$again" && SOURCE_DATE_EPOCH=$(git -C "$OLDPWD" log -1 --format=%ct) dotnet pack \
+    (cd "$again" && dotnet pack \
         "bindings/dotnet/src/$project" --configuration Release --output packages --verbosity quiet --nologo \
         -property:SourceRevisionId="$revision" -property:NativeLibraryDirectory="$native/")
     cmp "$made/$project.$version.nupkg" "$again/packages/$project.$version.nupkg"
