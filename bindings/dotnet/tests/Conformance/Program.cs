@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using TangoToken;
 
 // The .NET runner of tests/conformance: reads one call a line, makes it, and prints its result as JSON.
@@ -143,7 +144,7 @@ internal static class Result
         ["error"] = new JsonObject
         {
             ["status"] = "TANGO_STATUS_" + JsonNamingPolicy.SnakeCaseUpper.ConvertName(error.ErrorCode.ToString()),
-            ["message"] = error.Message,
+            ["message"] = Words.OfC(error.Message),
             ["http_status"] = (int?)error.StatusCode,
             ["oauth_error"] = error.OAuthError,
             ["oauth_error_description"] = error.OAuthErrorDescription,
@@ -153,4 +154,24 @@ internal static class Result
             ["retry_after_seconds"] = (long?)error.RetryAfter?.TotalSeconds,
         },
     };
+}
+
+/// <summary>
+/// The message in the words of C, which the cases quote: .NET names its own properties, and begins with a capital letter.
+/// </summary>
+internal static partial class Words
+{
+    private static readonly Dictionary<string, string> Names = typeof(TangoTokenClientOptions).GetProperties()
+        .ToDictionary(property => property.Name, property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name));
+
+    internal static string OfC(string message)
+    {
+        string named = Word().Replace(message, word => Names.GetValueOrDefault(Capitalized(word.Value), word.Value));
+        return char.ToLowerInvariant(named[0]) + named[1..];
+    }
+
+    private static string Capitalized(string word) => char.ToUpperInvariant(word[0]) + word[1..];
+
+    [GeneratedRegex(@"\b[A-Za-z]+\b")]
+    private static partial Regex Word();
 }
