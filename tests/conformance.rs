@@ -144,7 +144,7 @@ fn dotnet() -> Vec<Way> {
     ways
 }
 
-/// Whether there is an SDK. CI sets REQUIRE_DOTNET, because without one this test would check nothing of .NET.
+/// Whether there is an SDK. CI sets `REQUIRE_DOTNET`, because without one this test would check nothing of .NET.
 fn has_dotnet() -> bool {
     let is_there = Command::new("dotnet").arg("--version").output().is_ok_and(|output| output.status.success());
     let is_required = ["REQUIRE_DOTNET", "CONFORMANCE_TABLE"].iter().any(|name| std::env::var_os(name).is_some());
