@@ -244,7 +244,7 @@ public class HandlerTests
         Assert.True(refusal.Message.Length < 2000, $"the message has {refusal.Message.Length} characters");
 
         // What lies behind the bound is not read.
-        string challenge = $"Basic realm=\"{new string('x', 64 * 1024)}\", DPoP error=\"use_dpop_nonce\"";
+        string challenge = $"Basic realm=\"{new string('x', 20_000)}\", DPoP error=\"use_dpop_nonce\"";
         Expect.Error(TangoTokenErrorCode.TokenRefused, () =>
             fixture.Client.ShouldRetry(Authorize(), 401, "a-nonce", challenge, null));
         RequestAuthorization authorization = Authorize();
