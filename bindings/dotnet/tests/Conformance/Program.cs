@@ -31,6 +31,8 @@ internal sealed class Runner(TangoTokenClient client)
 {
     private TangoAccessToken? token;
     private RequestAuthorization? authorization;
+    private (HttpMethod Method, Uri Uri) request;
+    private bool isJudged;
 
     /// <summary>Does what the arguments say: load_env, or NAME=VALUE for an option that is set in code.</summary>
     internal static TangoTokenClientOptions Options(string[] arguments)
@@ -70,13 +72,18 @@ internal sealed class Runner(TangoTokenClient client)
             case "acquire_async":
                 return Show(token = await client.GetTokenAsync());
             case "authorize":
-                return Show(authorization = client.Authorize(
-                    new HttpMethod(Field(1)!), new Uri(Field(2)!, UriKind.RelativeOrAbsolute)));
+                request = (new HttpMethod(Field(1)!), new Uri(Field(2)!, UriKind.RelativeOrAbsolute));
+                return Show(Authorize());
             case "authorize_again":
                 return Show(authorization = client.AuthorizeRetry(authorization!));
             case "observe":
+                // .NET judges an authorization once. Cases show several responses to one request.
+                if (isJudged)
+                    Authorize();
+                isJudged = true;
                 int status = int.Parse(Field(1)!, CultureInfo.InvariantCulture);
                 bool isRetry = client.ShouldRetry(authorization!, status, Field(2), Field(3), Field(4));
+                isJudged = !isRetry;
                 return new JsonObject { ["verdict"] = isRetry ? "retry" : "done" };
             case "invalidate":
                 client.Invalidate(token!);
@@ -87,6 +94,13 @@ internal sealed class Runner(TangoTokenClient client)
             default:
                 throw new InvalidOperationException("unknown call: " + fields[0]);
         }
+    }
+
+    private RequestAuthorization Authorize()
+    {
+        authorization = client.Authorize(request.Method, request.Uri);
+        isJudged = false;
+        return authorization;
     }
 
     // Two methods in .NET, so that half a pair cannot be written.
@@ -127,9 +141,9 @@ internal static class Result
         {
             return Error(error);
         }
-        catch (ArgumentException error)
+        catch (Exception error) when (error is ArgumentException or FormatException)
         {
-            // The exception of .NET for what is INVALID_ARGUMENT in C.
+            // The exceptions of .NET for what is INVALID_ARGUMENT in C.
             return Error(new TangoTokenException(error.Message) { ErrorCode = TangoTokenErrorCode.InvalidArgument });
         }
         catch (Exception failure)
@@ -162,12 +176,16 @@ internal static class Result
 internal static partial class Words
 {
     private static readonly Dictionary<string, string> Names = typeof(TangoTokenClientOptions).GetProperties()
-        .ToDictionary(property => property.Name, property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name));
+        .Select(property => property.Name)
+        .ToDictionary(name => name, JsonNamingPolicy.SnakeCaseLower.ConvertName)
+        .Append(new("Uri", "url")).ToDictionary();
 
     internal static string OfC(string message)
     {
         string named = Word().Replace(message, word => Names.GetValueOrDefault(Capitalized(word.Value), word.Value));
-        return char.ToLowerInvariant(named[0]) + named[1..];
+        return named.StartsWith("The URL has ", StringComparison.Ordinal)
+            ? "url" + named["The URL".Length..]
+            : char.ToLowerInvariant(named[0]) + named[1..];
     }
 
     private static string Capitalized(string word) => char.ToUpperInvariant(word[0]) + word[1..];
