@@ -78,7 +78,7 @@ internal sealed partial class NativeClient
         ClientHandle shared, RequestTarget target, CancellationToken cancellationToken)
     {
         using ClientHandle client = shared.Clone();
-        if (Sign(() => TryMake(client, target), cancellationToken) is { } made)
+        if (IsSigningLeft(cancellationToken) && Sign(() => TryMake(client, target), cancellationToken) is { } made)
             return made;
         WaitForToken(client, cancellationToken);
         return Sign(() => Make(client, target), cancellationToken);
@@ -88,9 +88,8 @@ internal sealed partial class NativeClient
         ClientHandle shared, RequestTarget target, CancellationToken cancellationToken)
     {
         using ClientHandle client = shared.Clone();
-        RequestAuthorization? made =
-            await SignAsync(() => TryMake(client, target), cancellationToken).ConfigureAwait(false);
-        if (made is not null)
+        if (signer is not null
+            && await SignAsync(() => TryMake(client, target), cancellationToken).ConfigureAwait(false) is { } made)
             return made;
         await WaitForTokenAsync(client, cancellationToken).ConfigureAwait(false);
         return await SignAsync(() => Make(client, target), cancellationToken).ConfigureAwait(false);
