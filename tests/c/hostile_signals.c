@@ -10,6 +10,8 @@
 
 #include "check.h"
 
+enum { MOST_SIGNALS = 128 };
+
 static atomic_int handled, handled_by_library, is_over;
 static _Atomic pid_t program_threads[2];
 
@@ -81,14 +83,17 @@ static void stopped(void)
 
 int main(void)
 {
-    struct sigaction now;
+    /* As it was inherited: nohup ignores SIGHUP. */
+    static struct sigaction before[MOST_SIGNALS], now;
+    for (int signal = 1; signal < SIGRTMAX; signal++)
+        sigaction(signal, NULL, &before[signal]);
     program_threads[0] = gettid();
     storm(0);
     storm(SA_RESTART);
     stopped();
     for (int signal = 1; signal < SIGRTMAX; signal++) {
         int is_ours = signal == SIGALRM || signal == SIGUSR1 || signal == SIGUSR2;
-        if (!is_ours && sigaction(signal, NULL, &now) == 0 && now.sa_handler != SIG_DFL) {
+        if (!is_ours && sigaction(signal, NULL, &now) == 0 && now.sa_handler != before[signal].sa_handler) {
             fprintf(stderr, "signal %d has another disposition\n", signal);
             return 1;
         }
