@@ -4,7 +4,7 @@
 #
 #     scripts/sanitize.sh address|thread [--short]
 #
-# `address` finds accesses to freed or foreign memory, and leaks; `thread` finds data races. --short, for CI, runs the
+# `address` finds accesses to freed or foreign memory, and leaks; `thread` finds data races. --short runs the
 # hostile programs, those in C, and the unit tests of pointers, locks and atomics.
 #
 # The tests themselves compile the programs for the same sanitizer (tests/support/programs.rs). aws-lc is instrumented
