@@ -261,6 +261,9 @@ impl Session {
                 Call::Authorize { client, method, url, authorization } => self.clients.with(client, |client| {
                     let (method, url) = (string(method), string(url));
                     self.make(&self.authorizations, authorization, |out, error| {
+                        tango_client_try_authorize(client, method, url, out, error)
+                    });
+                    self.make(&self.authorizations, authorization, |out, error| {
                         tango_client_authorize(client, method, url, out, error)
                     });
                 }),
