@@ -226,11 +226,10 @@ def test_interpreter_exits_while_the_log_thread_is_busy(sandbox: Sandbox) -> Non
         tasks = [loop.create_task(client.aacquire()) for client in clients]
         while not any(task.done() for task in tasks):
             loop.run_until_complete(asyncio.sleep(0.001))
-        assert not all(task.done() for task in tasks), "requests are in flight"
-        print("end")
+        print(sum(not task.done() for task in tasks))
     """
-    for _ in range(15):
-        assert run(sandbox, program) == ["end"]
+    in_flight = [int(*run(sandbox, program)) for _ in range(15)]
+    assert any(in_flight)
 
 
 def test_lines_logged_before_the_interpreter_exits_are_not_lost(sandbox: Sandbox) -> None:
