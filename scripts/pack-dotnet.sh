@@ -11,8 +11,6 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 . scripts/toolchains.sh
 
-readonly triple=x86_64-unknown-linux-gnu
-readonly glibc=2.17
 readonly native=$target/nuget/runtimes/linux-x64/native/libtango_token.so
 readonly made=$target/nuget/packages
 
@@ -21,29 +19,13 @@ if [ "${1-}" = --library ]; then
     library=$(realpath "$2")
 fi
 need_python
-need git=git readelf=binutils
+need git=git
 need_dotnet || fail "The NuGet packages need the .NET SDK $oldest_dotnet or later"
 
-build_library() {
-    local flags newest
-    need_compiler
-    need_cargo_zigbuild
-    flags=$(scripts/release_flags.sh)
-    CARGO_ENCODED_RUSTFLAGS=$flags cargo-zigbuild rustc --release --package tango-token --lib --crate-type cdylib \
-        --features zeroizing-allocator --target $triple.$glibc
-    library=$target/$triple/release/libtango_token.so
-    newest=$(readelf --dyn-syms --wide "$library" | grep --only-matching 'GLIBC_[0-9.]*' |
-        sort --version-sort --unique | tail -n 1)
-    [ "$(printf '%s\n' "GLIBC_$glibc" "$newest" | sort --version-sort | tail -n 1)" = "GLIBC_$glibc" ] ||
-        fail "the library needs $newest, and must run with $glibc"
-    if grep --text --only-matching --fixed-strings --regexp="$HOME/" --regexp="$PWD" "$library"; then
-        fail "the library contains paths of this machine"
-    fi
-}
-
 if [ -z "$library" ]; then
-    step "NuGet: native library for glibc $glibc"
-    build_library
+    step "NuGet: native library"
+    scripts/build-platform.sh linux-x64 shared
+    library=$target/platforms/linux-x64/libtango_token.so
 fi
 install -D --mode 644 "$library" "$native"
 

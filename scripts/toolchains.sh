@@ -100,6 +100,11 @@ need_cargo_zigbuild() {
     PATH=$directory/bin:$PATH
 }
 
+# need_rust_target TRIPLE: the standard library of a platform, for the toolchain of this repository.
+need_rust_target() {
+    [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ] || rustup --quiet target add "$1"
+}
+
 need_actionlint() {
     local module=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
     local directory=$toolchains/actionlint-${module##*@}
