@@ -25,8 +25,9 @@ func (e *LibraryError) Error() string {
 	for _, problem := range e.Tried {
 		fmt.Fprintf(&message, "\n  %v", problem)
 	}
-	fmt.Fprintf(&message, "\nBuild and install it with `make install` and `ldconfig` in a clone of tango-token, or put %s into "+
-		"the executable's directory, or set %s to its path.", fileName, Variable)
+	fmt.Fprintf(&message, "\nReleases of this package have the library inside for the platforms in its README. Elsewhere, "+
+		"build and install it with `make install` and `ldconfig` in a clone of tango-token, or put %s into the executable's "+
+		"directory, or set %s to its path.", fileName, Variable)
 	return message.String()
 }
 
@@ -44,44 +45,51 @@ var Load = sync.OnceValues(func() (*Library, error) {
 	return loadFirst(places())
 })
 
+// place is one way to open the library.
 type place struct {
-	description, path string
+	description string
+	open        func() (uintptr, error)
 }
 
+func file(description, path string) place {
+	return place{description, func() (uintptr, error) { return dlopen(path) }}
+}
+
+// places returns what is tried, in order. The embedded library comes first: it is the one that this version of the
+// package was tested with, and whoever can write into the executable's directory cannot replace it.
 func places() []place {
 	if path := os.Getenv(Variable); path != "" {
-		return []place{{Variable + "=" + path, path}}
+		return []place{file(Variable+"="+path, path)}
 	}
-	var all []place
+	all := embeddedPlaces(embedded())
 	if executable, err := os.Executable(); err == nil {
 		if resolved, err := filepath.EvalSymlinks(executable); err == nil {
 			executable = resolved
 		}
 		path := filepath.Join(filepath.Dir(executable), fileName)
-		all = append(all, place{"in the executable's directory, " + path, path})
+		all = append(all, file("in the executable's directory, "+path, path))
 	}
-	return append(all, place{"on the system's path, " + fileName, fileName})
+	return append(all, file("on the system's path, "+fileName, fileName))
 }
 
 func loadFirst(places []place) (*Library, error) {
 	failure := &LibraryError{}
 	for _, place := range places {
-		library, err := open(place.path)
+		opened, err := place.open()
 		if err == nil {
-			return library, nil
+			var library *Library
+			if library, err = bind(opened); err == nil {
+				return library, nil
+			}
 		}
 		failure.Tried = append(failure.Tried, fmt.Errorf("%s: %w", place.description, err))
 	}
 	return nil, failure
 }
 
-// open loads one file and checks that it has this package's ABI version. It does not close a file that it refuses,
-// since the library cannot be unloaded.
-func open(path string) (*Library, error) {
-	opened, err := dlopen(path)
-	if err != nil {
-		return nil, err
-	}
+// bind finds the functions of a library and checks that it has this package's ABI version. It does not close a library
+// that it refuses, since the library cannot be unloaded.
+func bind(opened uintptr) (*Library, error) {
 	library := new(Library)
 	// The version comes first: another ABI version may lack the other functions.
 	address, err := dlsym(opened, "tango_abi_version")
