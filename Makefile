@@ -46,6 +46,7 @@ help:
 	@echo 'make supply           checks the dependencies: licences, duplicates, bans, build scripts, advisories'
 	@echo 'make abi              compares the C interface with that of the last release'
 	@echo 'make nuget            builds the NuGet packages into target/nuget/packages'
+	@echo 'make go-native        puts the built library into the Go modules, for programs that use this clone'
 	@echo 'make sbom             writes bills of materials (CycloneDX) into target/sbom'
 	@echo 'make reproducible     builds what is shipped again in another place, and compares it byte for byte'
 	@echo 'make docs             builds the documents as a site, and checks their links'
@@ -95,6 +96,11 @@ check:
 .PHONY: nuget
 nuget:
 	scripts/pack-dotnet.sh
+
+# The library inside of Go programs: bindings/go/README.md.
+.PHONY: go-native
+go-native:
+	scripts/go-native.sh
 
 # What the library is made of, and what a program that is linked with it relies on: docs/supply.md.
 .PHONY: supply abi sbom reproducible

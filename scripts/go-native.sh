@@ -7,7 +7,7 @@
 #     scripts/go-native.sh --remove                  removes what it has put there
 #     scripts/go-native.sh --module PLATFORM         prints the name of the platform's module, such as linux_amd64
 #
-# Without a name it takes all platforms of scripts/platforms.txt that are in target/platforms.
+# Without a name it takes all platforms that are in target/platforms or, if none is, what `make lib` has built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -32,8 +32,8 @@ module_of() {
 }
 
 embed() {
-    local library=${2:-$target/platforms/$platform/$shared} directory=$modules/$module
-    [ -s "$library" ] || fail "$library is missing: run scripts/build-platform.sh $platform"
+    local library=${1:-$target/platforms/$platform/$shared} directory=$modules/$module
+    [ -s "$library" ] || fail "$library is missing: run scripts/build-platform.sh $platform, or make lib"
     remove "$directory"
     install -m 644 "$library" "$directory/$shared"
     install -m 644 LICENSE-APACHE LICENSE-MIT bindings/dotnet/THIRD-PARTY-NOTICES.txt "$directory/"
@@ -54,6 +54,16 @@ GO
     printf '%s: %s bytes\n' "$directory" "$(stat --format=%s "$library")"
 }
 
+this_platform() {
+    local processor=x64 libc=
+    [[ $(uname -m) != a*64 ]] || processor=arm64
+    [ ! -e "/lib/ld-musl-$(uname -m).so.1" ] || [ -e /etc/debian_version ] || libc=musl-
+    case $(uname) in
+    Darwin) echo "osx-$processor" ;;
+    *) echo "linux-$libc$processor" ;;
+    esac
+}
+
 case ${1-} in
 --remove)
     for directory in "$modules"/*; do remove "$directory"; done
@@ -64,7 +74,7 @@ case ${1-} in
     ;;
 --library)
     module_of "$3"
-    embed "$platform" "$2"
+    embed "$2"
     ;;
 *)
     [ $# -gt 0 ] || read -ra found < <(platforms)
@@ -73,9 +83,12 @@ case ${1-} in
     for name in "${found[@]}"; do
         module_of "$name"
         [ $# -gt 0 ] || [ -s "$target/platforms/$platform/$shared" ] || continue
-        embed "$platform"
+        embed
         count=$((count + 1))
     done
-    [ $count -gt 0 ] || fail "target/platforms has no library: run scripts/build-platform.sh PLATFORM"
+    if [ $count = 0 ]; then
+        module_of "$(this_platform)"
+        embed "$target/release/$shared"
+    fi
     ;;
 esac

@@ -45,6 +45,7 @@ unset TANGO_TOKEN_LIBRARY
 expect() {
     local line=$1 output
     shift
+    # shellcheck disable=SC2016 # the inner shell expands it
     output=$("$TANGO_SANDBOX" run --quota-window-seconds 0 --log-file /dev/null -- \
         sh -c 'SSL_CERT_FILE=$TANGO_CA_FILE exec "$@"' sh "$@" 2>&1) || true
     grep --quiet --fixed-strings "$line" <<<"$output" || fail "$*: expected \"$line\": $output"

@@ -34,6 +34,9 @@ step "Go: format"
 formatted
 step "Go: modules"
 go mod tidy -diff
+for module in native/*; do
+    grep --quiet "${module##*/} v$version\$" go.mod || fail "go.mod does not require $module v$version"
+done
 step "Go: modules of the example"
 in_example go mod tidy -diff
 step "Go: vet"

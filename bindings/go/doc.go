@@ -1,8 +1,9 @@
 // Package tangotoken gets, keeps and refreshes service-account tokens of the Tango API.
 //
 // It wraps the native library tango-token, which fetches one token for all callers, refreshes it in time, can share it
-// with a whole fleet through a cache, and can bind it to a key (DPoP, RFC 9449). The package needs no cgo: it loads the
-// library at the first use, from TANGO_TOKEN_LIBRARY, from the executable's directory, or from the system's path.
+// with a whole fleet through a cache, and can bind it to a key (DPoP, RFC 9449). The package needs no cgo, and releases
+// of it put the library into the program. Build with the tag musl for Alpine. TANGO_TOKEN_LIBRARY names another library;
+// without one inside, it is loaded from the executable's directory, or from the system's path.
 //
 //	client, err := tangotoken.FromEnv()                  // TANGO_CLIENT_ID, TANGO_CLIENT_SECRET, ...
 //	defer client.Close()                                 // create one and share it

@@ -32,12 +32,12 @@ func TestCachedFileBelongsToItsUserAlone(t *testing.T) {
 
 func TestCachedFileThatOthersCouldChangeIsReplaced(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), cacheName)
-	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
-	check(t, os.WriteFile(elsewhere, []byte("content"), 0o700))
+	target := filepath.Join(t.TempDir(), "target")
+	check(t, os.WriteFile(target, []byte("content"), 0o700))
 	changes := map[string]func(path string) error{
 		"writable by a group": func(path string) error { return os.Chmod(path, 0o520) },
 		"writable by all":     func(path string) error { return os.Chmod(path, 0o502) },
-		"symbolic link":       func(path string) error { os.Remove(path); return os.Symlink(elsewhere, path) },
+		"symbolic link":       func(path string) error { os.Remove(path); return os.Symlink(target, path) },
 		"named pipe":          func(path string) error { os.Remove(path); return syscall.Mkfifo(path, 0o500) },
 	}
 	if os.Geteuid() == 0 {
@@ -55,7 +55,7 @@ func TestCachedFileThatOthersCouldChangeIsReplaced(t *testing.T) {
 			}
 		})
 	}
-	if content, err := os.ReadFile(elsewhere); err != nil || string(content) != "content" {
+	if content, err := os.ReadFile(target); err != nil || string(content) != "content" {
 		t.Errorf("the link's target was changed: %v: %s", err, content)
 	}
 }

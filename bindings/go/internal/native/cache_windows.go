@@ -13,7 +13,7 @@ func makePrivate(directory string) error {
 }
 
 // openPrivate opens a file so that nobody can change, rename or delete it, nor rename a directory of its path, until it
-// is closed. So its content can be checked whoever else may write it.
+// is closed. So its content can be checked even if others may write it.
 func openPrivate(path string) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {

@@ -25,7 +25,7 @@ func (e *LibraryError) Error() string {
 	for _, problem := range e.Tried {
 		fmt.Fprintf(&message, "\n  %v", problem)
 	}
-	fmt.Fprintf(&message, "\nReleases of this package have the library inside for the platforms in its README. Elsewhere, "+
+	fmt.Fprintf(&message, "\nReleases of this package have the library inside for the platforms in its README. On others, "+
 		"build and install it with `make install` and `ldconfig` in a clone of tango-token, or put %s into the executable's "+
 		"directory, or set %s to its path.", fileName, Variable)
 	return message.String()
@@ -56,7 +56,7 @@ func file(description, path string) place {
 }
 
 // places returns what is tried, in order. The embedded library comes first: it is the one that this version of the
-// package was tested with, and whoever can write into the executable's directory cannot replace it.
+// package was tested with, and a user who can write into the executable's directory cannot replace it.
 func places() []place {
 	if path := os.Getenv(Variable); path != "" {
 		return []place{file(Variable+"="+path, path)}
