@@ -10,6 +10,9 @@ use nix::unistd::geteuid;
 
 use super::fresh_directory;
 
+/// More blocks than the disk has, far fewer than any other one.
+const MAX_BLOCKS: usize = 1000;
+
 /// A tmpfs in the mount namespace of a shell. Other processes reach it through the shell's /proc entry, and it ends
 /// with the shell.
 pub struct Disk {
@@ -20,7 +23,8 @@ pub struct Disk {
 
 impl Disk {
     pub fn new(name: &str) -> Self {
-        let place = fresh_directory(name);
+        // A symbolic link on the way, such as a `target` on another disk, leads out of the shell's namespace.
+        let place = fresh_directory(name).canonicalize().unwrap();
         let mut command = Command::new("unshare");
         if !geteuid().is_root() {
             command.args(["--user", "--map-root-user"]);
@@ -41,7 +45,8 @@ impl Disk {
 
     pub fn fill(&self) {
         let mut file = File::create(self.path.join("full")).unwrap();
-        let error = iter::repeat_with(|| file.write_all(&[0; 512])).find_map(Result::err).unwrap();
+        let error = iter::repeat_with(|| file.write_all(&[0; 512])).take(MAX_BLOCKS).find_map(Result::err);
+        let error = error.expect("this is not the small disk");
         assert_eq!(error.kind(), ErrorKind::StorageFull);
     }
 
