@@ -17,6 +17,20 @@ public class OptionTests
     }
 
     [Fact]
+    public void Option_that_another_one_needs_is_named_as_a_property()
+    {
+        TangoTokenClientOptions options = Complete();
+        options.Environment = null;
+        RequireMessage("set Environment (`sandbox` or `production`) or TokenUrl", options);
+
+        options = Complete();
+        using DpopKey key = DpopKey.Generate();
+        RequireMessage("DpopKey is set and Dpop is not", options, key);
+        options.DpopKeyFile = "/key.pem";
+        RequireMessage("DpopKeyFile is set and Dpop is not", options);
+    }
+
+    [Fact]
     public void Value_outside_its_enum_is_an_argument_exception_that_names_the_property()
     {
         Assert.Equal("Environment", Assert.ThrowsAny<ArgumentException>(
@@ -122,6 +136,13 @@ public class OptionTests
         string output = await Processes.RunTestProgramAsync("no-options", sandbox.Variables);
         Assert.Contains("TangoTokenException", output, StringComparison.Ordinal);
         Assert.Contains("ClientId", output, StringComparison.Ordinal);
+    }
+
+    private static void RequireMessage(string expected, TangoTokenClientOptions options, DpopKey? key = null)
+    {
+        TangoTokenException error = Expect.Error(
+            TangoTokenErrorCode.InvalidConfiguration, () => new TangoTokenClient(options, key));
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }
 
     private static TangoTokenClientOptions Complete() => new()

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 
-
 namespace TangoToken.Native;
 
 /// <summary>Passes options to the native library.</summary>
@@ -30,9 +29,13 @@ internal static partial class NativeConfig
     /// <summary>Uses the names of .NET where a message of the library names options and functions of C.</summary>
     internal static string WithPropertyNames(string message)
     {
-        message = OptionName().Replace(message, static found => Properties.GetValueOrDefault(found.Value, found.Value));
+        message = OptionName().Replace(message, static found => NameOf(found.Value));
         return CacheFunction().Replace(message, static found => $"{nameof(ITangoTokenCache)}.{MethodOf(found)}");
     }
+
+    // The key is no option here: an argument of the constructor, or a service.
+    private static string NameOf(string option) =>
+        option == "dpop_key" ? nameof(DpopKey) : Properties.GetValueOrDefault(option, option);
 
     private static string MethodOf(Match function) => function.Groups[1].Value switch
     {
@@ -46,7 +49,7 @@ internal static partial class NativeConfig
     // English word as well.
     [GeneratedRegex(
         @"(?<![\w/.-])[a-z]+(_[a-z]+)+(?![\w-])"
-        + @"|(?<=^|[:;] )[a-z]+(?=[ :])|(?<=\(set |check |token_url, |, audience, )[a-z]+")]
+        + @"|(?<=^|[:;] )[a-z]+(?=[ :])|(?<=\bset |check |token_url, |, audience, )[a-z]+|\bdpop(?= is not:)")]
     private static partial Regex OptionName();
 
     [GeneratedRegex(@"(?:the program's|its) function (load|save|lock|unlock)\b")]
