@@ -13,11 +13,11 @@ public static class TangoTokenHttpClientBuilderExtensions
     /// <remarks>
     /// <list type="bullet">
     /// <item>The handler is the innermost one, whatever the order of the calls: each attempt of a resilience handler
-    /// gets a proof of its own, which an API requires.</item>
+    /// gets a new proof, which an API requires.</item>
     /// <item>The primary handler returns redirects instead of following them, because it would send a used proof to
     /// another URL. This also holds for a <see cref="SocketsHttpHandler"/> or an <see cref="HttpClientHandler"/> that
     /// the application sets.</item>
-    /// <item>The factory's own log never shows the headers <c>Authorization</c> and <c>DPoP</c>, also if
+    /// <item>The factory's own log never shows the headers <c>Authorization</c> and <c>DPoP</c>, even if
     /// <c>RedactLoggedHeaders</c> names others only.</item>
     /// </list>
     /// </remarks>

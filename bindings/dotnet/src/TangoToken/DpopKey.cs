@@ -94,10 +94,10 @@ public sealed class DpopKey : IDisposable
         return new DpopKey(new DpopKeyHandle(key));
     }
 
-    /// <summary>Makes a key of an <see cref="ECDsa"/> key on P-256 or P-384.</summary>
+    /// <summary>Creates a key from an <see cref="ECDsa"/> key on P-256 or P-384.</summary>
     /// <param name="key">
     /// The key. Its private part is copied if it can be exported. Otherwise <paramref name="key"/> signs, for one proof
-    /// at a time, and must not be disposed as long as the new key is in use.
+    /// at a time, and must not be disposed while the new key is in use.
     /// </param>
     /// <returns>The key, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The key is on another curve.</exception>
@@ -120,10 +120,10 @@ public sealed class DpopKey : IDisposable
         return FromKey(key, algorithm, jwk, message => key.SignData(message, hash));
     }
 
-    /// <summary>Makes a key of an <see cref="RSA"/> key of at least 2,048 bits.</summary>
+    /// <summary>Creates a key from an <see cref="RSA"/> key of at least 2,048 bits.</summary>
     /// <param name="key">
     /// The key. Its private part is copied if it can be exported. Otherwise <paramref name="key"/> signs, for one proof
-    /// at a time, and must not be disposed as long as the new key is in use.
+    /// at a time, and must not be disposed while the new key is in use.
     /// </param>
     /// <param name="algorithm"><see cref="DpopAlgorithm.PS256"/> or <see cref="DpopAlgorithm.RS256"/>.</param>
     /// <returns>The key, which the caller disposes.</returns>
@@ -144,7 +144,7 @@ public sealed class DpopKey : IDisposable
         return FromKey(key, algorithm, jwk, message => key.SignData(message, HashAlgorithmName.SHA256, padding));
     }
 
-    /// <summary>Makes a key whose private part stays in an HSM, a TPM or a key service.</summary>
+    /// <summary>Creates a key whose private part stays in an HSM, a TPM or a key service.</summary>
     /// <param name="algorithm">The signature algorithm.</param>
     /// <param name="publicJwk">The public key as a JWK (RFC 7517).</param>
     /// <param name="sign">
@@ -201,7 +201,7 @@ public sealed class DpopKey : IDisposable
 
     /// <summary>
     /// Makes a proof for one request (RFC 9449 section 4.2), for tokens that do not come from a
-    /// <see cref="TangoTokenClient"/>. Each request needs a new proof, also one that is sent again.
+    /// <see cref="TangoTokenClient"/>. Each request needs a new proof, even one that is sent again.
     /// </summary>
     /// <param name="method">The HTTP method.</param>
     /// <param name="uri">The URL of the request.</param>

@@ -4,7 +4,7 @@ namespace TangoToken;
 /// A custom shared cache, such as a database, in which the processes of a fleet share one token.
 /// </summary>
 /// <remarks>
-/// The library calls the methods on its own threads, also concurrently, and gives up on a call after five seconds. So a
+/// The library calls the methods on its own threads, several at once, and gives up on a call after five seconds. So a
 /// method needs a shorter time limit: a value that is saved late could replace a newer one of another process. If a
 /// method throws, the cache is unavailable, and the exception becomes the inner exception of a
 /// <see cref="TangoTokenException"/>. Keys consist of letters, digits, <c>.</c> and <c>-</c>. Values are encrypted or
@@ -40,7 +40,7 @@ public interface ITangoTokenCache
     /// <param name="key">The key.</param>
     /// <param name="owner">The owner: a different string for each attempt.</param>
     /// <param name="lease">
-    /// The time after which the lock has to be released by itself, because the process of its owner may have died.
+    /// The time after which the lock has to expire by itself, because the process of its owner may have died.
     /// </param>
     /// <returns><c>false</c> if another owner holds the lock.</returns>
     bool TryLock(string key, string owner, TimeSpan lease);

@@ -232,7 +232,7 @@ public class TangoTokenClient : IDisposable
     /// for other HTTP clients.
     /// </summary>
     /// <param name="authorization">The authorization that the request was sent with.</param>
-    /// <param name="statusCode">The HTTP status; also one that HTTP does not have.</param>
+    /// <param name="statusCode">The HTTP status, even one that HTTP does not define.</param>
     /// <param name="dpopNonce">The <c>DPoP-Nonce</c> header; <c>null</c> if there is none.</param>
     /// <param name="wwwAuthenticate">
     /// The <c>WWW-Authenticate</c> headers, joined by <c>, </c> (RFC 9110 section 5.3); <c>null</c> if there is none.

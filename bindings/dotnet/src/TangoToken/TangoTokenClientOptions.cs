@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace TangoToken;
 
 /// <summary>
-/// Everything that a program says once, before it requests tokens. An option that is <c>null</c> is not set. Creating a
-/// <see cref="TangoTokenClient"/> checks all options and names everything that is missing or wrong.
+/// The settings of a <see cref="TangoTokenClient"/>, whose constructor checks them and names everything that is missing
+/// or wrong. An option that is <c>null</c> is not set.
 /// </summary>
 /// <remarks>
 /// Pure data, which <c>Microsoft.Extensions.Configuration</c> can bind. A DPoP key and a custom cache are arguments of

@@ -7,7 +7,7 @@ internal static class ApiRefusal
 {
     private const int LongestBody = 64 * 1024;
     private const int LongestString = 1000;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(5);
 
     /// <summary>Reads the response, and returns the error with its request ID and Tango's JSON.</summary>
     internal static async ValueTask<TangoTokenException> DescribeAsync(
@@ -39,22 +39,22 @@ internal static class ApiRefusal
         string type = response.Content.Headers.ContentType?.MediaType ?? "";
         if (!type.EndsWith("json", StringComparison.OrdinalIgnoreCase))
             return [];
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(Patience);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(TimeLimit);
         // A blocking read takes no token, but ends with its response.
-        using CancellationTokenRegistration end = patience.Token.UnsafeRegister(
+        using CancellationTokenRegistration end = limit.Token.UnsafeRegister(
             static response => ((HttpResponseMessage)response!).Dispose(), response);
         var body = new byte[LongestBody];
         int length = 0;
         try
         {
             Stream stream = isAsync
-                ? await response.Content.ReadAsStreamAsync(patience.Token).ConfigureAwait(false)
-                : response.Content.ReadAsStream(patience.Token);
+                ? await response.Content.ReadAsStreamAsync(limit.Token).ConfigureAwait(false)
+                : response.Content.ReadAsStream(limit.Token);
             while (length < body.Length)
             {
                 int count = isAsync
-                    ? await stream.ReadAsync(body.AsMemory(length), patience.Token).ConfigureAwait(false)
+                    ? await stream.ReadAsync(body.AsMemory(length), limit.Token).ConfigureAwait(false)
                     : stream.Read(body, length, body.Length - length);
                 if (count == 0)
                     break;

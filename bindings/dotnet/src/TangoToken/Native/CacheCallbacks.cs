@@ -16,7 +16,7 @@ internal sealed unsafe class CacheCallbacks(ITangoTokenCache cache)
     /// <summary>Makes a configuration use the cache.</summary>
     internal void AddTo(ConfigHandle config)
     {
-        // From here on the library releases the user data, also if this call fails.
+        // From here on the library releases the user data, even if this call fails.
         NativeMethods.tango_config_set_cache_callbacks(
             config, &Load, &Save, &Lock, &Unlock, &Release, UserData.Hold(this), out nint error)
             .ThrowIfFailed(error);
@@ -90,7 +90,7 @@ internal sealed unsafe class CacheCallbacks(ITangoTokenCache cache)
 
     private ITangoTokenCache Cache => cache;
 
-    // The library keeps nothing for longer than some days; what a TimeSpan cannot hold is as long as any.
+    // The library keeps nothing for longer than 24 days, which is less than the limit here.
     private static TimeSpan Milliseconds(ulong milliseconds) =>
         TimeSpan.FromMilliseconds(ulong.Min(milliseconds, int.MaxValue));
 }

@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace TangoToken.Native;
 
 /// <summary>
-/// Equal handles of one client, used by threads in turn. Each call counts itself in the handle that it uses, and two
-/// threads that write to the same counter slow each other down.
+/// Several handles of one client, which threads share out among them. Each call counts itself in the handle that it
+/// uses, and two threads that write to the same counter slow each other down.
 /// </summary>
 internal sealed class ClientHandles : IDisposable
 {
@@ -29,7 +29,7 @@ internal sealed class ClientHandles : IDisposable
     }
 
     /// <summary>The handle for this thread.</summary>
-    internal ClientHandle Mine => handles[Environment.CurrentManagedThreadId & (handles.Length - 1)];
+    internal ClientHandle ForThisThread => handles[Environment.CurrentManagedThreadId & (handles.Length - 1)];
 
     public void Dispose()
     {

@@ -68,7 +68,7 @@ internal sealed class TokenHandle(nint owned) : NativeHandle(owned)
     protected override void Free(nint owned) => NativeMethods.tango_token_free(owned);
 }
 
-/// <summary>An authorization, which keeps its client, also when the program disposes that one meanwhile.</summary>
+/// <summary>An authorization. It keeps its client alive, even if the program disposes that meanwhile.</summary>
 internal sealed class AuthorizationHandle : NativeHandle
 {
     private readonly ClientHandle client;
@@ -105,7 +105,7 @@ internal sealed class AuthorizationHandle : NativeHandle
         client.DangerousRelease();
     }
 
-    /// <summary>Another handle of the client, also if that was disposed by now.</summary>
+    /// <summary>Returns another handle of the client, even if the program has disposed that.</summary>
     internal ClientHandle CloneClient()
     {
         bool isAdded = false;

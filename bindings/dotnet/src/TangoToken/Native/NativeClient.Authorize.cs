@@ -9,17 +9,18 @@ internal sealed partial class NativeClient
 {
     /// <summary>Makes the headers of a request, and blocks until there is a token and a proof.</summary>
     internal RequestAuthorization Authorize(RequestTarget target, CancellationToken cancellationToken) =>
-        (IsSigningLeft(cancellationToken) ? null : TryMake(handles.Mine, target))
-            ?? AuthorizeSlowly(handles.Mine, target, cancellationToken);
+        (SignsOnAnotherThread(cancellationToken) ? null : TryMake(handles.ForThisThread, target))
+            ?? AuthorizeSlowly(handles.ForThisThread, target, cancellationToken);
 
     /// <summary>Makes the headers of a request: at once, if a token is held and the library signs the proof.</summary>
     internal ValueTask<RequestAuthorization> AuthorizeAsync(RequestTarget target, CancellationToken cancellationToken)
     {
         try
         {
-            return (signer is not null ? null : TryMake(handles.Mine, target)) is { } made
+            return (signer is not null ? null : TryMake(handles.ForThisThread, target)) is { } made
                 ? new ValueTask<RequestAuthorization>(made)
-                : new ValueTask<RequestAuthorization>(AuthorizeSlowlyAsync(handles.Mine, target, cancellationToken));
+                : new ValueTask<RequestAuthorization>(
+                    AuthorizeSlowlyAsync(handles.ForThisThread, target, cancellationToken));
         }
         catch (TangoTokenException exception)
         {
@@ -73,12 +74,13 @@ internal sealed partial class NativeClient
 
     // The origin of the URL is checked by the first call, before a token is requested. The last one does not wait while
     // a token is held; if an API rejects that token at this very moment, it waits for the next one, for the total
-    // timeout at most. The clone keeps the client until the end, also if the program disposes it meanwhile.
+    // timeout at most. The clone keeps the client until the end, even if the program disposes it meanwhile.
     private RequestAuthorization AuthorizeSlowly(
         ClientHandle shared, RequestTarget target, CancellationToken cancellationToken)
     {
         using ClientHandle client = shared.Clone();
-        if (IsSigningLeft(cancellationToken) && Sign(() => TryMake(client, target), cancellationToken) is { } made)
+        if (SignsOnAnotherThread(cancellationToken)
+            && Sign(() => TryMake(client, target), cancellationToken) is { } made)
             return made;
         WaitForToken(client, cancellationToken);
         return Sign(() => Make(client, target), cancellationToken);
@@ -96,13 +98,13 @@ internal sealed partial class NativeClient
     }
 
     /// <summary>
-    /// Whether a custom signer, which may take seconds, is left to another thread, so that the caller can give up.
+    /// Returns whether another thread calls the custom signer, which may take seconds, so that the caller can give up.
     /// </summary>
-    private bool IsSigningLeft(CancellationToken cancellationToken) =>
+    private bool SignsOnAnotherThread(CancellationToken cancellationToken) =>
         signer is not null && cancellationToken.CanBeCanceled && !CallbackScope.IsInside;
 
-    // A thread of its own: a blocking caller may hold the last one of the pool.
-    private T Sign<T>(Func<T> make, CancellationToken cancellationToken) => IsSigningLeft(cancellationToken)
+    // Not on the thread pool, whose last free thread may be that of the blocking caller.
+    private T Sign<T>(Func<T> make, CancellationToken cancellationToken) => SignsOnAnotherThread(cancellationToken)
         ? UntilCancelled(
             Task.Factory.StartNew(make, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default),
             cancellationToken).GetAwaiter().GetResult()
@@ -114,7 +116,7 @@ internal sealed partial class NativeClient
 
     private static Task<T> UntilCancelled<T>(Task<T> signing, CancellationToken cancellationToken)
     {
-        // A signature that fails after its caller gave up is nobody's unobserved exception.
+        // A signature that fails after its caller gave up must not be reported as an unobserved exception.
         signing.ContinueWith(
             static failed => failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
             TaskScheduler.Default);

@@ -35,21 +35,21 @@ internal sealed partial class NativeClient : IDisposable
     }
 
     /// <summary>Returns the token that the client holds; null if it holds none. Never waits.</summary>
-    internal TangoAccessToken? GetHeldToken() => GetHeldToken(handles.Mine);
+    internal TangoAccessToken? GetHeldToken() => GetHeldToken(handles.ForThisThread);
 
     /// <summary>Blocks until there is a token, or until the cancellation.</summary>
     internal TangoAccessToken WaitForToken(CancellationToken cancellationToken) =>
-        WaitForToken(handles.Mine, cancellationToken);
+        WaitForToken(handles.ForThisThread, cancellationToken);
 
     internal Task<TangoAccessToken> WaitForTokenAsync(CancellationToken cancellationToken) =>
-        WaitForTokenAsync(handles.Mine, cancellationToken);
+        WaitForTokenAsync(handles.ForThisThread, cancellationToken);
 
     internal void Invalidate(TokenHandle token) =>
-        NativeMethods.tango_client_invalidate(handles.Mine, token, out nint error).ThrowIfFailed(error);
+        NativeMethods.tango_client_invalidate(handles.ForThisThread, token, out nint error).ThrowIfFailed(error);
 
     internal void SetCredentials(string? clientId, string? clientSecret, string? username, string? password) =>
         NativeMethods.tango_client_set_credentials(
-            handles.Mine, clientId, clientSecret, username, password, out nint error).ThrowIfFailed(error);
+            handles.ForThisThread, clientId, clientSecret, username, password, out nint error).ThrowIfFailed(error);
 
     private TangoAccessToken? GetHeldToken(ClientHandle client)
     {
