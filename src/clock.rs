@@ -1,16 +1,19 @@
 //! The clocks of the library: an exact one for the lifetime of a token, and two cheap ones for the cached read.
 //!
-//! The lifetime of a token is measured on `CLOCK_BOOTTIME`, which runs while the machine sleeps and cannot be set.
+//! The lifetime of a token is measured on a clock that runs while the machine sleeps and cannot be set: on Linux that is
+//! `CLOCK_BOOTTIME`. The module `system` has the clocks of each platform.
+//!
 //! Reading it costs more than the rest of a cached read. That path therefore compares two coarse clocks: the monotonic
 //! one, which cannot be set but stops during sleep, and the wall clock, which runs during sleep but can be set. A
 //! deadline counts as passed as soon as either clock says so, and then the exact clock decides: a wall clock that is
 //! set back cannot extend a lifetime, and one that is set forward costs one exact reading. Only sleep together with a
 //! wall clock that is set back by the same span deceives both, so coarse deadlines are at most a minute away.
 
-use std::fs;
-use std::time::Duration;
+#[cfg_attr(unix, path = "clock/unix.rs")]
+#[cfg_attr(windows, path = "clock/windows.rs")]
+mod system;
 
-use nix::time::{ClockId, clock_gettime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A time on the boot clock, in milliseconds since the machine started, including sleep. Times from other machines can
 /// be negative.
@@ -99,48 +102,26 @@ pub(crate) trait Clock: Send + Sync + 'static {
 /// The clocks of the machine.
 pub(crate) struct SystemClock;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod ids {
-    use super::ClockId;
-    pub const BOOT: ClockId = ClockId::CLOCK_BOOTTIME;
-    pub const COARSE_MONOTONIC: ClockId = ClockId::CLOCK_MONOTONIC_COARSE;
-    pub const COARSE_WALL: ClockId = ClockId::CLOCK_REALTIME_COARSE;
-}
-
-/// Other systems have no boot clock. Their monotonic clock cannot be set, and on Apple's systems it runs during sleep.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod ids {
-    use super::ClockId;
-    pub const BOOT: ClockId = ClockId::CLOCK_MONOTONIC;
-    pub const COARSE_MONOTONIC: ClockId = ClockId::CLOCK_MONOTONIC;
-    pub const COARSE_WALL: ClockId = ClockId::CLOCK_REALTIME;
-}
-
 impl Clock for SystemClock {
     fn now(&self) -> BootTime {
-        BootTime(read_ms(ids::BOOT).try_into().unwrap_or(i64::MAX))
+        BootTime(system::boot_ms().try_into().unwrap_or(i64::MAX))
     }
 
     fn coarse(&self) -> CoarseReading {
-        CoarseReading { monotonic: read_ms(ids::COARSE_MONOTONIC), wall: read_ms(ids::COARSE_WALL) }
+        CoarseReading { monotonic: system::coarse_monotonic_ms(), wall: system::coarse_wall_ms() }
     }
 
     fn wall_ms(&self) -> i64 {
-        clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec() * 1000 + time.tv_nsec() / 1_000_000)
+        let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => ms(since),
+            Err(before) => -ms(before.duration()),
+        }
     }
 
     fn boot_id(&self) -> Option<String> {
-        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-        Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+        system::boot_id()
     }
-}
-
-/// Returns the far future if the clock cannot be read: an error is better than an expired token.
-fn read_ms(id: ClockId) -> u64 {
-    clock_gettime(id).map_or(u64::MAX, |time| {
-        let (seconds, nanoseconds) = (time.tv_sec(), time.tv_nsec());
-        u64::try_from(seconds).unwrap_or(0).wrapping_mul(1000).wrapping_add(nanoseconds.unsigned_abs() / 1_000_000)
-    })
 }
 
 #[cfg(any(test, fuzzing))]

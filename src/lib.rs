@@ -25,6 +25,8 @@
 //! destructors do not run on that thread, and may block.
 
 mod api;
+#[cfg(target_vendor = "apple")]
+mod apple;
 mod bom;
 mod callbacks;
 mod causes;
@@ -61,7 +63,10 @@ mod tls_failure;
 mod tls_provider;
 mod token;
 mod trust;
+mod unloading;
 mod visible;
+#[cfg(windows)]
+mod windows;
 
 pub use client::{Authorization, Client, Observation, Verdict};
 pub use config::{Config, Credentials, Environment};

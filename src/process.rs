@@ -5,9 +5,15 @@
 //! parent's. Therefore the process is compared before any lock is touched. A child leaves the inherited state as it is,
 //! never drops it, and creates its own.
 
+#[cfg(unix)]
 mod files;
+#[cfg(unix)]
 mod gate;
+#[cfg(unix)]
 mod id;
+#[cfg(windows)]
+mod no_forks;
+#[cfg(unix)]
 pub(crate) mod section;
 
 use std::mem;
@@ -15,9 +21,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
+#[cfg(unix)]
 pub(crate) use files::{CloseOnFork, close_parents_files};
+#[cfg(unix)]
 pub(crate) use gate::Patience;
+#[cfg(unix)]
 pub(crate) use id::{ProcessId, mark_with, note_fork};
+#[cfg(windows)]
+pub(crate) use no_forks::{CloseOnFork, ProcessId, section};
 
 /// A value that each process creates when it first needs it.
 pub(crate) struct ProcessLocal<T>(ArcSwapOption<Owned<T>>);
@@ -69,7 +80,7 @@ impl<T> ProcessLocal<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 impl<T> ProcessLocal<T> {
     /// Returns a value as a forked child inherits it.
     pub fn inherited(value: T) -> Self {
@@ -108,6 +119,7 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     fn inherited(parent: ProcessId, dropped: &Arc<AtomicU32>) -> ProcessLocal<Counted> {
         let owned = Owned { process: parent, generation: 0, value: Arc::new(Counted(Arc::clone(dropped))) };
         ProcessLocal(ArcSwapOption::new(Some(Arc::new(owned))))
@@ -124,6 +136,7 @@ mod tests {
         assert_eq!(dropped.load(SeqCst), 1);
     }
 
+    #[cfg(unix)]
     #[test]
     fn inherited_value_is_replaced_and_never_dropped() {
         for parent in ProcessId::current().parent() {

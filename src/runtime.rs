@@ -5,6 +5,7 @@
 //! event queue is one. The next call then starts another thread. The state of the dead one is leaked, never dropped:
 //! the numbers of its descriptors may belong to files of the program by then.
 
+#[cfg_attr(windows, path = "runtime/no_sentinel.rs")]
 mod sentinel;
 
 use std::future::{Future, pending, poll_fn};

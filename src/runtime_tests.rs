@@ -1,6 +1,5 @@
 use std::sync::mpsc;
 
-use nix::sys::signal::{SigSet, Signal};
 use tokio::sync::oneshot;
 
 use super::*;
@@ -69,19 +68,27 @@ fn waiting_in_any_executor_ends_at_the_deadline_and_leaves_no_task() {
     assert_eq!(runtime.0.handle.metrics().num_alive_tasks(), 0);
 }
 
-#[test]
-fn signals_are_blocked_on_the_thread_of_the_library_only() {
-    let looking = async { SigSet::thread_get_mask().unwrap() };
-    let mask = on_the_thread(&Runtime::current().unwrap(), looking);
-    assert!(mask.contains(Signal::SIGTERM) && mask.contains(Signal::SIGINT) && !mask.contains(Signal::SIGSEGV));
-    assert!(!SigSet::thread_get_mask().unwrap().contains(Signal::SIGTERM));
-}
+#[cfg(unix)]
+mod signals {
+    use nix::sys::signal::{SigSet, Signal};
 
-#[test]
-fn real_time_signals_are_not_blocked() {
-    let status = async { std::fs::read_to_string("/proc/thread-self/status").unwrap() };
-    let status = on_the_thread(&Runtime::current().unwrap(), status);
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
-    let blocked = u64::from_str_radix(mask.trim(), 16).unwrap();
-    assert_eq!(blocked >> 31, 0, "real-time signals in {blocked:x}");
+    use super::*;
+
+    #[test]
+    fn signals_are_blocked_on_the_thread_of_the_library_only() {
+        let looking = async { SigSet::thread_get_mask().unwrap() };
+        let mask = on_the_thread(&Runtime::current().unwrap(), looking);
+        assert!(mask.contains(Signal::SIGTERM) && mask.contains(Signal::SIGINT) && !mask.contains(Signal::SIGSEGV));
+        assert!(!SigSet::thread_get_mask().unwrap().contains(Signal::SIGTERM));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn real_time_signals_are_not_blocked() {
+        let status = async { std::fs::read_to_string("/proc/thread-self/status").unwrap() };
+        let status = on_the_thread(&Runtime::current().unwrap(), status);
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        let blocked = u64::from_str_radix(mask.trim(), 16).unwrap();
+        assert_eq!(blocked >> 31, 0, "real-time signals in {blocked:x}");
+    }
 }

@@ -2,6 +2,10 @@
 //!
 //! Each owner has a limit of its own, so that a call that hangs for one owner delays no other.
 
+#[cfg_attr(unix, path = "threads/unix.rs")]
+#[cfg_attr(windows, path = "threads/windows.rs")]
+mod system;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -9,13 +13,13 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::causes;
 use crate::process::ProcessLocal;
 use crate::role::{Role, with_role};
+use crate::unloading;
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
@@ -85,22 +89,10 @@ impl fmt::Display for NoThread {
 
 impl std::error::Error for NoThread {}
 
-/// Starts a thread that blocks signals: signal handlers of the program run on threads of the program.
-///
-/// A new thread inherits the mask. Faults of the thread itself are not blocked, nor are real-time signals: managed
-/// runtimes stop each thread that ever ran their code by those, and can hang if a thread that ran a callback blocks them.
+/// Starts a thread that runs no signal handlers of the program. The library stays loaded as long as it may run.
 pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    const FAULTS: [Signal; 6] =
-        [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL, Signal::SIGTRAP, Signal::SIGABRT];
-    // The iterator ends where the real-time signals begin.
-    let blocked: SigSet = Signal::iterator().filter(|signal| !FAULTS.contains(signal)).collect();
-    let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK);
-    let thread = thread::Builder::new().name(name.into()).spawn(work);
-    if let Ok(before) = before {
-        // Restoring the mask that was just read cannot fail.
-        let _ = before.thread_set_mask();
-    }
-    thread
+    unloading::prevent();
+    system::spawn(thread::Builder::new().name(name.into()), work)
 }
 
 /// Returns whether the variables of this thread are destroyed. Destructors of static and `thread_local` objects of C++ run
@@ -169,6 +161,7 @@ mod tests {
         panic!("the permits were not returned");
     }
 
+    #[cfg(unix)]
     #[test]
     fn forked_child_does_not_count_the_threads_of_its_parent() {
         let started = Arc::new(ProcessLocal::inherited(AtomicU32::new(MAX)));

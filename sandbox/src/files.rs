@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::random;
 
-/// Everyone may read a certificate.
-const CA_MODE: u32 = 0o644;
-/// The variables hold the secrets of the service account, and a user can have set real ones.
-const ENV_MODE: u32 = 0o600;
+#[cfg_attr(unix, path = "files/unix.rs")]
+#[cfg_attr(windows, path = "files/windows.rs")]
+mod system;
+
+use system::Readers;
 
 /// The certificate of the authority, in a directory that the user chose or in a temporary one.
 pub struct CaFile {
@@ -29,7 +30,7 @@ impl CaFile {
         // Absolute, because clients run in other directories.
         let path = std::path::absolute(directory.join("ca.pem")).map_err(|error| error.to_string())?;
         let file = Self { path, temporary_directory };
-        write_atomically(&file.path, pem, CA_MODE)?;
+        write_atomically(&file.path, pem, Readers::Everyone)?;
         Ok(file)
     }
 
@@ -64,7 +65,7 @@ impl EnvFile {
 
     /// Writes the whole file in one step.
     pub fn write(&self, variables: &str) -> Result<(), String> {
-        write_atomically(&self.0, variables, ENV_MODE)
+        write_atomically(&self.0, variables, Readers::User)
     }
 }
 
@@ -75,26 +76,19 @@ impl Drop for EnvFile {
 }
 
 /// Writes a file so that a reader finds the old one, none, or the whole new one, never a part.
-fn write_atomically(path: &Path, contents: &str, mode: u32) -> Result<(), String> {
+fn write_atomically(path: &Path, contents: &str, readers: Readers) -> Result<(), String> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}", random::id()));
     let temporary = PathBuf::from(temporary);
-    create(&temporary, contents, mode).and_then(|()| fs::rename(&temporary, path)).map_err(|error| {
+    create(&temporary, contents, readers).and_then(|()| fs::rename(&temporary, path)).map_err(|error| {
         let _ = fs::remove_file(&temporary);
         format!("cannot write {}: {error}", path.display())
     })
 }
 
-fn create(path: &Path, contents: &str, mode: u32) -> io::Result<()> {
+fn create(path: &Path, contents: &str, readers: Readers) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    let mut file = options.open(path)?;
-    // Once more, because the umask can have removed bits of the mode above.
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
-    #[cfg(not(unix))]
-    let _ = mode;
+    let mut file = system::create(&mut options, path, readers)?;
     file.write_all(contents.as_bytes())
 }

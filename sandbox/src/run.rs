@@ -11,12 +11,13 @@ use crate::options::RunOptions;
 use crate::server::Server;
 use crate::signals::Signals;
 
+#[cfg_attr(unix, path = "run/unix.rs")]
+#[cfg_attr(windows, path = "run/windows.rs")]
+mod system;
+
 /// Exit statuses of a shell for a command that does not run.
 const NOT_FOUND: i32 = 127;
 const NOT_EXECUTABLE: i32 = 126;
-/// What a shell adds to the number of the signal that ended a command.
-#[cfg(unix)]
-const SIGNALLED: i32 = 128;
 
 /// Returns the exit status of the command, or that of a shell where the command does not start.
 pub async fn run(options: RunOptions) -> Result<i32, Box<dyn Error>> {
@@ -26,7 +27,7 @@ pub async fn run(options: RunOptions) -> Result<i32, Box<dyn Error>> {
     let (program, arguments) = options.command.split_first().ok_or("there is no command to run")?;
     let child = Command::new(program).args(arguments).envs(server.environment.variables().iter().cloned()).spawn();
     match child {
-        Ok(child) => Ok(exit_status(wait(child, signals).await?)),
+        Ok(child) => Ok(system::exit_status(wait(child, signals).await?)),
         Err(error) => {
             log::complain(&format!("cannot run {}: {error}", program.display()));
             Ok(if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE })
@@ -46,12 +47,4 @@ async fn wait(mut child: Child, mut signals: Signals) -> io::Result<ExitStatus> 
             }
         }
     }
-}
-
-fn exit_status(status: ExitStatus) -> i32 {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return SIGNALLED + signal;
-    }
-    status.code().unwrap_or(1)
 }

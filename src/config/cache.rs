@@ -1,6 +1,6 @@
 //! The shared cache that the configuration names, checked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -10,6 +10,8 @@ use super::{CacheSource, authorities, characters};
 use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store};
 use crate::threads::Workers;
 
+/// A directory as errors show it.
+const EXAMPLE: &str = if cfg!(windows) { r"file:C:\a\directory" } else { "file:/a/directory" };
 /// A refresh needs one thread, and abandons it if a call hangs.
 const MAX_WORKERS: u32 = 8;
 
@@ -88,9 +90,9 @@ impl Options {
             None if name.is_empty() || name == "memory" => Ok(Place::Memory),
             None if name == "file" => FileCache::default_directory()
                 .map(Place::Directory)
-                .ok_or_else(|| format!("{label}: there is no home directory; name a directory (file:/a/directory)")),
-            Some(("file", path)) if path.starts_with('/') => Ok(Place::Directory(path.into())),
-            Some(("file", _)) => Err(format!("{label}: the directory must be an absolute path (file:/a/directory)")),
+                .ok_or_else(|| format!("{label}: there is no home directory; name a directory ({EXAMPLE})")),
+            Some(("file", path)) if Path::new(path).is_absolute() => Ok(Place::Directory(path.into())),
+            Some(("file", _)) => Err(format!("{label}: the directory must be an absolute path ({EXAMPLE})")),
             Some(("redis" | "rediss", _)) => {
                 let mut address =
                     RedisAddress::parse(name).map_err(|problem| format!("{label}: the address {problem}"))?;
@@ -98,7 +100,7 @@ impl Options {
                 address.trust(authorities::resolve(label, ca_file, address.has_tls())?);
                 Ok(Place::Redis(address))
             }
-            _ => Err(format!("{label} must be `memory`, `file`, `file:/a/directory`, or a redis:// or rediss:// URL")),
+            _ => Err(format!("{label} must be `memory`, `file`, `{EXAMPLE}`, or a redis:// or rediss:// URL")),
         }
     }
 }
@@ -124,9 +126,8 @@ mod tests {
             assert!(matches!(named(name).unwrap().place, Place::Memory));
         }
         assert!(matches!(resolved(&Config::new()).unwrap().place, Place::Memory));
-        assert!(
-            matches!(named("file:/a/b").unwrap().place, Place::Directory(directory) if directory.to_str() == Some("/a/b"))
-        );
+        let directory = EXAMPLE.strip_prefix("file:").unwrap();
+        assert!(matches!(named(EXAMPLE).unwrap().place, Place::Directory(found) if found == Path::new(directory)));
         assert!(matches!(named("file").unwrap().place, Place::Directory(_)));
         for name in ["redis://localhost", "rediss://me:pw@host:1/2?cluster=true"] {
             assert!(matches!(named(name).unwrap().place, Place::Redis(_)), "{name}");

@@ -1,5 +1,4 @@
 use std::fmt::Debug;
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +8,7 @@ use tracing::{Event, Metadata, Subscriber};
 
 use super::*;
 use crate::config::Config;
-use crate::dpop::{Algorithm, DpopKey, DpopMode};
+use crate::dpop::DpopMode;
 use crate::error::Status;
 use crate::store::Names;
 
@@ -277,26 +276,32 @@ fn key_of_a_client_without_dpop_is_warned_of() {
 }
 
 #[cfg(unix)]
-#[test]
-fn key_file_that_others_can_read_is_warned_of() {
+mod key_file_permissions {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
-    let key = DpopKey::generate(Algorithm::Es256).unwrap().to_pem().unwrap();
-    let path = std::env::temp_dir().join(format!("tango-key-{}.pem", std::process::id()));
-    fs::write(&path, key.expose_secret()).unwrap();
-    for (mode, warning) in [
-        (0o600, None),
-        (0o640, None),
-        (0o644, Some("every user of this machine can read the DPoP key file ")),
-        (0o660, Some("its group can change the DPoP key file ")),
-    ] {
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let (has_key, lines) = logged(DpopMode::Required, &path);
-        assert!(has_key);
-        assert_eq!(lines.len(), usize::from(warning.is_some()), "{lines:?}");
-        assert!(lines.iter().all(|line| line.starts_with(warning.unwrap())), "{lines:?}");
+    use super::*;
+    use crate::dpop::{Algorithm, DpopKey};
+
+    #[test]
+    fn key_file_that_others_can_read_is_warned_of() {
+        let key = DpopKey::generate(Algorithm::Es256).unwrap().to_pem().unwrap();
+        let path = std::env::temp_dir().join(format!("tango-key-{}.pem", std::process::id()));
+        fs::write(&path, key.expose_secret()).unwrap();
+        for (mode, warning) in [
+            (0o600, None),
+            (0o640, None),
+            (0o644, Some("every user of this machine can read the DPoP key file ")),
+            (0o660, Some("its group can change the DPoP key file ")),
+        ] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let (has_key, lines) = logged(DpopMode::Required, &path);
+            assert!(has_key);
+            assert_eq!(lines.len(), usize::from(warning.is_some()), "{lines:?}");
+            assert!(lines.iter().all(|line| line.starts_with(warning.unwrap())), "{lines:?}");
+        }
+        fs::remove_file(path).unwrap();
     }
-    fs::remove_file(path).unwrap();
 }
 
 #[test]

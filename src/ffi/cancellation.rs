@@ -13,8 +13,8 @@ unsafe extern "C" {
     fn pthread_setcancelstate(state: c_int, previous: *mut c_int) -> c_int;
 }
 
-/// `PTHREAD_CANCEL_DISABLE`, which is the same number in glibc and musl.
-const DISABLE: c_int = 1;
+/// `PTHREAD_CANCEL_DISABLE`, which is the same number in glibc, musl and the BSDs.
+const DISABLE: c_int = if cfg!(target_vendor = "apple") { 0 } else { 1 };
 
 /// Keeps this thread from being cancelled until it is dropped.
 pub(super) struct Uncancellable(c_int);

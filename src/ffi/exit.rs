@@ -4,6 +4,7 @@ use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::exit::wait_for_requests;
+use crate::unloading;
 
 /// Registers a handler that lets the process end only after a token request under way has brought its token, or has
 /// exceeded its time: the token would be lost, and the quota of a day with it. `_exit` and signals do not wait.
@@ -12,8 +13,8 @@ use crate::exit::wait_for_requests;
 pub fn wait_at_exit() {
     static REGISTERED: AtomicBool = AtomicBool::new(false);
     if !REGISTERED.swap(true, Relaxed) {
-        // SAFETY: the handler needs nothing that may be gone when it runs, and its code is never unloaded
-        // (`-z nodelete`). If the C library is out of memory, the process ends as it would without the handler.
+        unloading::prevent();
+        // SAFETY: the handler needs nothing that may be gone when it runs, and its code is never unloaded. If the C library is out of memory, the process ends as it would without the handler.
         unsafe { libc::atexit(at_exit) };
     }
 }

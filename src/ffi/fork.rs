@@ -1,13 +1,18 @@
 //! Fork detection and the fork gate, through the C library.
 
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "fork/no_mark.rs")]
+mod mark;
+
 use std::ptr;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32};
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::time::Duration;
 
 use libc::c_void;
 
 use crate::process::{Patience, close_parents_files, mark_with, note_fork, section};
+use crate::unloading;
 
 const UNREGISTERED: u8 = 0;
 const REGISTERING: u8 = 1;
@@ -34,11 +39,12 @@ pub fn watch() {
 }
 
 fn register() {
-    if let Some(mark) = wiped_on_fork() {
+    unloading::prevent();
+    if let Some(mark) = mark::wiped_on_fork() {
         mark_with(mark);
     }
     // SAFETY: the handlers use atomics, and close files, which is safe in the child of a process with threads. Their
-    // code is never unloaded (`-z nodelete`).
+    // code is never unloaded.
     unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) };
     hold_at_thread_end();
 }
@@ -59,38 +65,18 @@ extern "C" fn in_child() {
     note_fork();
 }
 
-/// Returns a number that the system zeroes in each child, also in one that was created by `clone` (Linux 4.14).
-fn wiped_on_fork() -> Option<&'static AtomicU32> {
-    const NO_ADVICE: i32 = -1;
-    // SAFETY: a new mapping, which is never unmapped if its number is used. A page is aligned for it.
-    unsafe {
-        let size = usize::try_from(libc::sysconf(libc::_SC_PAGESIZE)).ok()?;
-        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        let page = libc::mmap(ptr::null_mut(), size, access, kind, -1, 0);
-        if page == libc::MAP_FAILED {
-            return None;
-        }
-        // Some emulators accept every advice and follow none.
-        let refuses = libc::madvise(page, size, NO_ADVICE) != 0;
-        if !refuses || libc::madvise(page, size, libc::MADV_WIPEONFORK) != 0 {
-            libc::munmap(page, size);
-            return None;
-        }
-        Some(AtomicU32::from_ptr(page.cast()))
-    }
-}
-
-/// The key whose destructor runs at the end of each thread that was in a section; negative if there is none.
-static THREAD_END: AtomicI64 = AtomicI64::new(-1);
+/// The key whose destructor runs at the end of each thread that was in a section.
+static THREAD_END: OnceLock<libc::pthread_key_t> = OnceLock::new();
 
 /// Puts the end of each thread into a section: aws-lc then frees what it keeps for the thread, under a lock of the
 /// process. Destructors of keys run in the order in which the keys were created, in up to four rounds. So this key is
 /// created before that of aws-lc; its destructor enters a section in the first round and leaves it in the third.
 fn hold_at_thread_end() {
     let mut key = 0;
-    // SAFETY: the destructor takes any value, and its code is never unloaded (`-z nodelete`).
+    // SAFETY: the destructor takes any value, and its code is never unloaded.
     if unsafe { libc::pthread_key_create(&raw mut key, Some(at_thread_end)) } == 0 {
-        THREAD_END.store(i64::from(key), Relaxed);
+        // It is set once: `register` runs once in a process.
+        let _ = THREAD_END.set(key);
         section::at_thread_end(|| set_round(1));
     }
     // aws-lc creates its key with the first random number. Later, another library could have freed one that precedes.
@@ -99,7 +85,7 @@ fn hold_at_thread_end() {
 
 /// Lets `at_thread_end` run with this number, in the next round if the thread is ending.
 fn set_round(round: usize) {
-    if let Ok(key) = libc::pthread_key_t::try_from(THREAD_END.load(Relaxed)) {
+    if let Some(&key) = THREAD_END.get() {
         // SAFETY: the key exists. The value is a number that is never used as an address.
         unsafe { libc::pthread_setspecific(key, ptr::without_provenance::<c_void>(round)) };
     }

@@ -1,4 +1,4 @@
-//! The C interface, and the only `unsafe` of the project.
+//! The C interface, and the only `unsafe` of the project but for system calls (`windows`, `apple`).
 //!
 //! Each function only translates: it checks its arguments, calls the safe API and hands out the result. The contract
 //! that makes the `unsafe` sound is the header's first page: a pointer is NULL or came from this library and was not
@@ -12,13 +12,16 @@ mod allocator;
 mod authorization;
 mod cache;
 mod callback;
+#[cfg_attr(windows, path = "no_cancellation.rs")]
 mod cancellation;
 mod client;
 mod config;
 mod dpop_key;
 mod dpop_proof;
 mod error;
+#[cfg_attr(windows, path = "exit_windows.rs")]
 mod exit;
+#[cfg_attr(windows, path = "no_fork.rs")]
 mod fork;
 mod log;
 mod request;

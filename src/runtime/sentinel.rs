@@ -9,7 +9,7 @@ use nix::sys::stat::fstat;
 /// number can belong to another file afterwards, so the inode of the pipe is compared.
 pub(super) struct Sentinel {
     pipe: PipeReader,
-    identity: (u64, u64),
+    identity: (libc::dev_t, libc::ino_t),
 }
 
 impl Sentinel {
@@ -24,7 +24,7 @@ impl Sentinel {
     }
 }
 
-fn identity(file: &impl AsFd) -> io::Result<(u64, u64)> {
+fn identity(file: &impl AsFd) -> io::Result<(libc::dev_t, libc::ino_t)> {
     let file = fstat(file)?;
     Ok((file.st_dev, file.st_ino))
 }

@@ -1,20 +1,20 @@
 //! A directory of this user, for all processes on a machine or on all machines that mount it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+#[cfg_attr(unix, path = "file/unix.rs")]
+#[cfg_attr(windows, path = "file/windows.rs")]
+mod system;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
-
-use nix::unistd::geteuid;
 
 use super::{CacheError, MAX_ENTRY_LENGTH, SharedCache};
 use crate::causes;
 use crate::process::CloseOnFork;
 use crate::random::unique_name;
 
-const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// An older temporary file was left behind by a process that ended while it wrote.
 const MAX_WRITE_TIME: Duration = Duration::from_secs(3600);
 
@@ -38,11 +38,10 @@ impl FileCache {
         Self { directory: directory.components().collect(), held: Mutex::default() }
     }
 
-    /// Returns `$XDG_CACHE_HOME/tango-token`, or `.cache/tango-token` in the user's home directory.
+    /// Returns `tango-token` in the directory that the system has for caches of this user.
     pub fn default_directory() -> Option<PathBuf> {
         let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let caches = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-        caches.map(|directory| directory.join("tango-token"))
+        system::caches(set).map(|directory| directory.join("tango-token"))
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {
@@ -52,26 +51,15 @@ impl FileCache {
     /// Creates the directory if it does not exist. Refuses one that another user owns or can write to.
     fn directory(&self) -> Result<&Path, CacheError> {
         let directory = self.directory.as_path();
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(|error| failed("create", directory, &error))?;
-        let metadata = fs::symlink_metadata(directory).map_err(|error| failed("inspect", directory, &error))?;
-        if metadata.is_symlink() {
-            return Err(CacheError(format!(
-                "{} is a symbolic link, which another user could have placed; name the directory that it leads to",
-                directory.display()
-            )));
-        }
-        check(directory, &metadata)?;
+        system::create(directory).map_err(|error| failed("create", directory, &error))?;
+        system::check_directory(directory)?;
         Ok(directory)
     }
 
     /// Returns `None` if there is no such file. A file that another user owns or can write to is refused.
     fn open(&self, name: &str, options: &OpenOptions) -> Result<Option<File>, CacheError> {
         let path = self.directory.join(name);
-        let file = match options.clone().custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&path) {
+        let file = match system::open(&path, options) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("open", &path, &error)),
@@ -80,7 +68,7 @@ impl FileCache {
         if !metadata.is_file() {
             return Err(CacheError(format!("{} is not a file; remove it", path.display())));
         }
-        check(&path, &metadata)?;
+        system::check(&path, &file, &metadata)?;
         Ok(Some(file))
     }
 
@@ -88,7 +76,7 @@ impl FileCache {
     fn lock_file(&self, name: &str) -> Result<File, CacheError> {
         self.directory()?;
         let mut writable = OpenOptions::new();
-        writable.read(true).write(true).create(true).truncate(false).mode(0o600);
+        writable.read(true).write(true).create(true).truncate(false);
         let missing = || {
             CacheError(format!(
                 "{} disappears when it is created; no other program may delete it",
@@ -105,14 +93,13 @@ impl FileCache {
     fn replace(&self, name: &str, value: &[u8]) -> Result<(), CacheError> {
         let directory = self.directory()?;
         let (path, temporary) = (directory.join(name), directory.join(format!("{name}.{}.tmp", unique_name())));
-        let written = write_new(&temporary, value).and_then(|()| fs::rename(&temporary, &path));
+        let written = write_new(&temporary, value).and_then(|()| system::rename(&temporary, &path));
         if let Err(error) = written {
             // It may never have been created.
             let _ = fs::remove_file(&temporary);
             return Err(failed("write", &path, &error));
         }
-        // A file system that cannot sync a directory keeps the order of operations in another way.
-        let _ = File::open(directory).and_then(|directory| directory.sync_all());
+        system::sync(directory);
         Ok(())
     }
 
@@ -145,7 +132,7 @@ impl SharedCache for FileCache {
     fn save(&self, name: &str, value: Option<&[u8]>, _: Duration) -> Result<(), CacheError> {
         let Some(value) = value else {
             let path = self.directory()?.join(name);
-            return match fs::remove_file(&path) {
+            return match system::remove(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", &path, &error)),
                 _ => Ok(()),
             };
@@ -188,22 +175,9 @@ impl SharedCache for FileCache {
 }
 
 fn write_new(path: &Path, value: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = system::open(path, OpenOptions::new().write(true).create_new(true))?;
     file.write_all(value)?;
     file.sync_all()
-}
-
-/// Refuses a path that another user owns or can write to: that user could plant a token or keep this program from
-/// getting one.
-fn check(path: &Path, metadata: &fs::Metadata) -> Result<(), CacheError> {
-    let refused = |problem: &str| Err(CacheError(format!("{} {problem}", path.display())));
-    if metadata.uid() != geteuid().as_raw() {
-        return refused("belongs to another user; choose a directory that this user owns");
-    }
-    if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
-        return refused("is writable by other users; remove that permission (chmod go-w)");
-    }
-    Ok(())
 }
 
 fn failed(verb: &str, path: &Path, error: &io::Error) -> CacheError {
@@ -212,27 +186,26 @@ fn failed(verb: &str, path: &Path, error: &io::Error) -> CacheError {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
     use super::*;
 
     /// A temporary directory that is removed after the test.
-    struct Directory(PathBuf);
+    pub struct Directory(pub PathBuf);
 
     impl Directory {
-        fn new() -> Self {
+        pub fn new() -> Self {
             static NUMBER: AtomicU32 = AtomicU32::new(0);
             let number = NUMBER.fetch_add(1, Relaxed);
             let path = std::env::temp_dir().join(format!("tango-token-test-{}-{number}", std::process::id()));
             Self(path)
         }
 
-        fn cache(&self) -> FileCache {
+        pub fn cache(&self) -> FileCache {
             FileCache::new(&self.0.join("cache"))
         }
 
-        fn file(&self, name: &str) -> PathBuf {
+        pub fn file(&self, name: &str) -> PathBuf {
             self.0.join("cache").join(name)
         }
     }
@@ -243,7 +216,7 @@ mod tests {
         }
     }
 
-    const KEEP: Duration = Duration::from_secs(1);
+    pub const KEEP: Duration = Duration::from_secs(1);
 
     #[test]
     fn saved_value_is_loaded_replaced_and_removed() {
@@ -258,66 +231,6 @@ mod tests {
         cache.save("a", None, KEEP).unwrap();
         assert_eq!(cache.load("a").unwrap(), None);
         assert_eq!(fs::read_dir(directory.0.join("cache")).unwrap().count(), 0, "no temporary file remains");
-    }
-
-    #[test]
-    fn directory_and_files_are_private_to_the_user() {
-        let directory = Directory::new();
-        let cache = directory.cache();
-        cache.save("a", Some(b"x"), KEEP).unwrap();
-        assert!(cache.lock("l", "me", KEEP).unwrap());
-        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
-        assert_eq!(mode(&directory.0.join("cache")), 0o700);
-        assert_eq!((mode(&directory.file("a")), mode(&directory.file("l"))), (0o600, 0o600));
-    }
-
-    #[test]
-    fn path_that_another_user_owns_or_can_write_is_refused_with_advice() {
-        let directory = Directory::new();
-        let cache = directory.cache();
-        cache.save("a", Some(b"x"), KEEP).unwrap();
-        fs::set_permissions(directory.file("a"), PermissionsExt::from_mode(0o620)).unwrap();
-        assert!(cache.load("a").unwrap_err().0.contains("chmod go-w"));
-        fs::set_permissions(directory.0.join("cache"), PermissionsExt::from_mode(0o777)).unwrap();
-        for refused in
-            [cache.load("b").err(), cache.save("b", Some(b"x"), KEEP).err(), cache.lock("l", "me", KEEP).err()]
-        {
-            assert!(refused.unwrap().0.contains("chmod go-w"));
-        }
-        if geteuid().is_root() {
-            fs::set_permissions(directory.0.join("cache"), PermissionsExt::from_mode(0o700)).unwrap();
-            std::os::unix::fs::chown(directory.file("a"), Some(65_534), None).unwrap();
-            assert!(cache.load("a").unwrap_err().0.contains("another user"));
-        }
-    }
-
-    #[test]
-    fn links_directories_and_pipes_are_refused_without_blocking() {
-        let directory = Directory::new();
-        let cache = directory.cache();
-        cache.save("real", Some(b"x"), KEEP).unwrap();
-        symlink(directory.file("real"), directory.file("link")).unwrap();
-        fs::create_dir(directory.file("directory")).unwrap();
-        nix::unistd::mkfifo(&directory.file("pipe"), nix::sys::stat::Mode::S_IRUSR).unwrap();
-        for name in ["link", "directory", "pipe"] {
-            assert!(cache.load(name).is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn link_in_place_of_the_directory_is_refused_with_advice() {
-        let directory = Directory::new();
-        directory.cache().save("a", Some(b"x"), KEEP).unwrap();
-        let link = directory.0.join("link");
-        symlink(directory.0.join("cache"), &link).unwrap();
-        for path in [link.clone(), link.join("")] {
-            let cache = FileCache::new(&path);
-            for refused in
-                [cache.load("a").err(), cache.save("b", Some(b"x"), KEEP).err(), cache.lock("l", "me", KEEP).err()]
-            {
-                assert!(refused.unwrap().0.contains("symbolic link"));
-            }
-        }
     }
 
     #[test]
