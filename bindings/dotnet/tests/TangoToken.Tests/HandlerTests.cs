@@ -170,6 +170,27 @@ public class HandlerTests
     }
 
     [Theory]
+    [InlineData("Authorization", 0, 0)]
+    [InlineData("Authorization", 40, 0)]
+    [InlineData("DPoP", 0, 40)]
+    public async Task Refusal_that_repeats_a_secret_does_not_show_it(string header, int before, int after)
+    {
+        string repeated = "";
+        using var fixture = new ApiFixture(DpopMode.Required, request =>
+        {
+            string secret = request.Header(header)!.Split(' ')[^1];
+            repeated = secret[before..^after];
+            return RawServer.Response(
+                "401 Unauthorized", $$"""{"message": "not accepted: {{repeated}}"}""",
+                "WWW-Authenticate: DPoP error=\"invalid_dpop_proof\"", "Content-Type: application/json");
+        });
+        TangoTokenException error = await Expect.ErrorAsync(
+            TangoTokenErrorCode.ProofRefused, () => fixture.Http.GetAsync(fixture.Url()));
+        Assert.Equal("[not shown, because it contains a secret]", error.ServerMessage);
+        Assert.DoesNotContain(repeated, error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("Basic bWU6cGFzcw==")]
     [InlineData("key=abc:def")]
     [InlineData("0123456789abcdef")]

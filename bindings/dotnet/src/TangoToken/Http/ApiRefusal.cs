@@ -1,12 +1,14 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace TangoToken.Http;
 
 /// <summary>Completes the error for a refused request with what the API said.</summary>
-internal static class ApiRefusal
+internal static partial class ApiRefusal
 {
     private const int LongestBody = 64 * 1024;
     private const int LongestString = 1000;
+    private const int SecretPart = 16;
     private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(5);
 
     /// <summary>Reads the response, and returns the error with its request ID and Tango's JSON.</summary>
@@ -90,16 +92,33 @@ internal static class ApiRefusal
             ? value.GetString() : null;
 
     /// <summary>
-    /// Removes what would forge a line of a log, and the secrets of the request, which an API may repeat.
+    /// Removes what would forge a line of a log. Leaves out a string that repeats a secret of the request, whole or cut
+    /// short, or that contains another token.
     /// </summary>
     private static string? Clean(string? said, RequestAuthorization authorization)
     {
         if (string.IsNullOrWhiteSpace(said))
             return null;
-        string clean = said.Replace(authorization.Parameter, "[hidden]", StringComparison.Ordinal);
-        if (!string.IsNullOrEmpty(authorization.Dpop))
-            clean = clean.Replace(authorization.Dpop, "[hidden]", StringComparison.Ordinal);
-        clean = string.Concat(clean.Select(character => char.IsControl(character) ? ' ' : character));
+        string joined = string.Concat(
+            said.Where(character => !char.IsWhiteSpace(character) && !char.IsControl(character)));
+        if (HasPart(joined, authorization.Parameter) || HasPart(joined, authorization.Dpop) || Jwt().IsMatch(joined))
+            return "[not shown, because it contains a secret]";
+        string clean = string.Concat(said.Select(character => char.IsControl(character) ? ' ' : character));
         return clean.Length <= LongestString ? clean : clean[..LongestString];
     }
+
+    // Of twice this length, each part of a secret contains one of those that are searched.
+    private static bool HasPart(string said, string? secret)
+    {
+        if (string.IsNullOrEmpty(secret))
+            return false;
+        int length = int.Min(SecretPart, secret.Length);
+        for (int start = 0; start + length <= secret.Length; start += length)
+            if (said.AsSpan().Contains(secret.AsSpan(start, length), StringComparison.Ordinal))
+                return true;
+        return false;
+    }
+
+    [GeneratedRegex(@"eyJ[\w-]{8,}\.[\w-]{8,}")]
+    private static partial Regex Jwt();
 }
