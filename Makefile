@@ -41,7 +41,7 @@ help:
 	@echo 'make conformance      runs these cases and writes docs/conformance.md'
 	@echo 'make reliability      every attempt to break it, for hours: writes docs/reliability.md; ROWS=fork,fuzz for some'
 	@echo 'make reliability-short  the short form, of which CI runs mutants and supply; ROWS as above'
-	@echo 'make reliability-faults  whether faults put in on purpose are found; FAULTS=fork,fuzz for some'
+	@echo 'make reliability-faults  whether planted faults are found; FAULTS=fork,fuzz for some'
 	@echo 'make check            format, lints, spelling, and whether generated files are up to date'
 	@echo 'make supply           checks the dependencies: licences, duplicates, bans, build scripts, advisories'
 	@echo 'make abi              compares the C interface with that of the last release'

@@ -19,7 +19,7 @@ import document
 import faults
 import results
 import rows
-from rows import Row, Wrong
+from rows import InvalidEntry, Row
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_SECONDS = {"rows": 8 * 3600, "short": 30 * 60, "faults": 60 * 60}
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> str | None:
         # Names come as arguments, or joined by commas from `make reliability ROWS=fork,fuzz`.
         names = [name for argument in arguments[1:] for name in argument.split(",") if name]
         return forms[arguments[0]](arguments[0], names)
-    except Wrong as problem:
+    except InvalidEntry as problem:
         return str(problem)
 
 
@@ -51,10 +51,10 @@ def run_rows(form: str, names: list[str]) -> str | None:
         times.append((ran.seconds, row, "failed" if problem else ran.last_line))
         if problem:
             failed.append(row)
-            say(f"   FAILED after {results.spoken(ran.seconds)}: {problem}; the end of {ran.log}:")
+            say(f"   FAILED after {results.format_duration(ran.seconds)}: {problem}; the end of {ran.log}:")
             say(results.end_of(ran.log))
         else:
-            say(f"   {ran.last_line} ({results.spoken(ran.seconds)})")
+            say(f"   {ran.last_line} ({results.format_duration(ran.seconds)})")
         if form == "rows":
             results.forget(row.key) if problem else results.save(row.key, ran.last_line, ran.seconds, commit)
     summary(times, others, len(failed), time.monotonic() - start)
@@ -74,7 +74,7 @@ def summary(times: list[tuple[float, Row, str]], others: list[Row], failed: int,
     for taken, row, result in times:
         say(f"{taken:6.0f} s  {row.area}: {row.tried}: {result}")
     held = f"{len(times) - failed} rows held, {failed} failed" if failed else f"{len(times)} rows held"
-    places = ", ".join(sorted({str(row.elsewhere) for row in others}))
+    places = ", ".join(sorted({str(row.covered_by) for row in others}))
     also = f", {len(others)} are run by {places}" if others else ""
     say(f"{held}{also}; {seconds:.0f} s in all")
 
@@ -97,7 +97,7 @@ def run_faults(form: str, names: list[str]) -> str | None:
                 say(f"   NOT FOUND: {problem}; the end of {log}:\n{results.end_of(log)}")
             else:
                 results.save(fault.key, "found", ran.seconds, commit)
-                say(f"   found ({results.spoken(ran.seconds)})")
+                say(f"   found ({results.format_duration(ran.seconds)})")
     finally:
         copy.restore()
     say("\n== Planted faults\n" + "\n".join(lines))
@@ -116,7 +116,7 @@ def check(_: str, __: list[str]) -> str | None:
     makefile, ci = rows.MAKEFILE.read_text(), rows.CI.read_text()
     problems = []
     for row in rows.load():
-        problems += problems_of(rows.check_elsewhere, row, makefile, ci)
+        problems += problems_of(rows.check_covered, row, makefile, ci)
     for fault in faults.load():
         problems += problems_of(faults.check_applies, fault)
     return "\n".join(problems) or None
@@ -125,7 +125,7 @@ def check(_: str, __: list[str]) -> str | None:
 def problems_of(action, *arguments) -> list[str]:
     try:
         action(*arguments)
-    except Wrong as problem:
+    except InvalidEntry as problem:
         return [str(problem)]
     return []
 

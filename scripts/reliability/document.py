@@ -34,11 +34,12 @@ def tables(rows: dict[Row, Result | None], faults: dict[Fault, Result | None], m
     lines += ["| area | what was tried | result | command that repeats it | time |", "| --- | --- | --- | --- | ---: |"]
     # Rows of one area stand together, wherever they come from.
     for row, result in sorted(rows.items(), key=lambda pair: pair[0].area):
-        outcome = (result.result, results.spoken(result.seconds)) if result else ("not run yet", "")
+        outcome = (result.result, results.format_duration(result.seconds)) if result else ("not run yet", "")
         lines.append(line(row.area, row.tried, outcome[0], code(row.command), outcome[1]))
-    lines += ["", "## Faults put in on purpose", ""]
-    lines += ["`make reliability-faults` puts each of these into a copy of the source and runs the check, which has to",
-              "fail with an output that matches the pattern. The patches are in [scripts/reliability/faults](../scripts/reliability/faults).", ""]
+    lines += ["", "## Planted faults", ""]
+    lines += ["`make reliability-faults` plants each of these in a copy of the source and runs the check, which has to",
+              "fail with an output that matches the pattern. The patches are in",
+              "[scripts/reliability/faults](../scripts/reliability/faults).", ""]
     lines += ["| fault | check that finds it | pattern in its output | result |", "| --- | --- | --- | --- |"]
     for fault, result in faults.items():
         outcome = result.result if result else "not run yet"

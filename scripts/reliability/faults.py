@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from rows import Wrong
+from rows import InvalidEntry
 
 DIRECTORY = Path("scripts/reliability/faults")
 HEADER = ("Fault", "Check", "Expect")
@@ -42,7 +42,7 @@ def load(selected: list[str] | None = None) -> list[Fault]:
     files = sorted(DIRECTORY.glob("*.patch"))
     for name in selected or []:
         if not any(file.stem.startswith(name) for file in files):
-            raise Wrong(f"{DIRECTORY} has no patch whose name begins with {name}")
+            raise InvalidEntry(f"{DIRECTORY} has no patch whose name begins with {name}")
     chosen = [file for file in files if not selected or file.stem.startswith(tuple(selected))]
     return [parse(file, file.read_text()) for file in chosen]
 
@@ -52,14 +52,14 @@ def parse(file: Path, text: str) -> Fault:
     values = dict(re.findall(r"^(\w+): (.*\S)$", header, re.MULTILINE))
     missing = [name for name in HEADER if name not in values]
     if missing:
-        raise Wrong(f"{file}: its header has no line {' and no line '.join(f'`{name}: `' for name in missing)}")
+        raise InvalidEntry(f"{file}: its header has no line {' and no line '.join(f'`{name}: `' for name in missing)}")
     return Fault(file, *(values[name] for name in HEADER))
 
 
 def check_applies(fault: Fault) -> None:
     applied = git("apply", "--check", str(fault.file))
     if applied.returncode:
-        raise Wrong(f"{fault.file} does not apply any more:\n{applied.stderr.strip()}")
+        raise InvalidEntry(f"{fault.file} does not apply any more:\n{applied.stderr.strip()}")
 
 
 def is_found(fault: Fault, status: int, output: Path) -> str | None:
@@ -112,7 +112,7 @@ class Copy:
         self.restore()
         applied = git("apply", str(fault.file.absolute()), at=self.directory)
         if applied.returncode:
-            raise Wrong(f"{fault.file} does not apply any more:\n{applied.stderr.strip()}")
+            raise InvalidEntry(f"{fault.file} does not apply any more:\n{applied.stderr.strip()}")
 
 
 def files(directory: Path) -> set[str]:

@@ -54,7 +54,7 @@ def run(
             status = process.wait(limit_seconds)
         except subprocess.TimeoutExpired:
             status = -signal.SIGKILL
-            stderr.write(f"killed after {spoken(limit_seconds)}\n".encode())
+            stderr.write(f"killed after {format_duration(limit_seconds)}\n".encode())
         finally:
             kill_session(process)
     seconds = time.monotonic() - start
@@ -84,7 +84,7 @@ def end_of(log: Path, count: int = 40) -> str:
     return "\n".join(f"    {line}" for line in lines[-count:])
 
 
-def spoken(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Returns a duration as a person says it."""
     if seconds < 99.5:
         return f"{max(seconds, 1):.0f} s"

@@ -14,7 +14,7 @@ CI = Path(".ci/run")
 REQUIRED = {"area": str, "tried": str, "command": str}
 
 
-class Wrong(Exception):
+class InvalidEntry(Exception):
     """A row or a fault that is not written as the README says."""
 
 
@@ -27,7 +27,7 @@ class Row:
     command: str
     short: str | None
     """The command that CI runs, or None where another part of CI tries the same."""
-    elsewhere: str | None
+    covered_by: str | None
     """That part, as in `make test-c`."""
 
     @property
@@ -42,7 +42,7 @@ def load(selected: list[str] | None = None) -> list[Row]:
     files = sorted(DIRECTORY.glob("*.toml"))
     unknown = set(selected or []) - {file.stem for file in files}
     if unknown:
-        raise Wrong(f"{DIRECTORY} has no {', '.join(f'{name}.toml' for name in sorted(unknown))}")
+        raise InvalidEntry(f"{DIRECTORY} has no {', '.join(f'{name}.toml' for name in sorted(unknown))}")
     chosen = [file for file in files if not selected or file.stem in selected]
     return [row for file in chosen for row in parse(file.stem, file.read_text())]
 
@@ -51,9 +51,9 @@ def parse(name: str, text: str) -> list[Row]:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
-        raise Wrong(f"{name}.toml: {problem}") from problem
+        raise InvalidEntry(f"{name}.toml: {problem}") from problem
     if set(table) != {"row"}:
-        raise Wrong(f"{name}.toml: it needs [[row]] tables, and nothing else")
+        raise InvalidEntry(f"{name}.toml: it needs [[row]] tables, and nothing else")
     return [row(name, values) for values in table["row"]]
 
 
@@ -61,27 +61,27 @@ def row(name: str, values: dict) -> Row:
     here = f"{name}.toml, row {values.get('tried', '')!r}"
     for key, kind in REQUIRED.items():
         if not isinstance(values.get(key), kind) or not values[key].strip():
-            raise Wrong(f"{here}: `{key}` is missing or no string")
-    unknown = set(values) - set(REQUIRED) - {"short", "elsewhere"}
+            raise InvalidEntry(f"{here}: `{key}` is missing or no string")
+    unknown = set(values) - set(REQUIRED) - {"short", "covered_by"}
     if unknown:
-        raise Wrong(f"{here}: unknown: {', '.join(sorted(unknown))}")
-    short, elsewhere = values.get("short", values["command"]), values.get("elsewhere")
+        raise InvalidEntry(f"{here}: unknown: {', '.join(sorted(unknown))}")
+    short, covered_by = values.get("short", values["command"]), values.get("covered_by")
     if short is False:
         short = None
     elif not isinstance(short, str):
-        raise Wrong(f"{here}: `short` is a command or false")
-    if (short is None) != (elsewhere is not None):
-        raise Wrong(f"{here}: `elsewhere` belongs to `short = false`, and says where CI runs it")
-    return Row(name, values["area"], values["tried"], values["command"], short, elsewhere)
+        raise InvalidEntry(f"{here}: `short` is a command or false")
+    if (short is None) != (covered_by is not None):
+        raise InvalidEntry(f"{here}: `covered_by` belongs to `short = false`, and says where CI runs it")
+    return Row(name, values["area"], values["tried"], values["command"], short, covered_by)
 
 
-def check_elsewhere(row: Row, makefile: str, ci: str) -> None:
+def check_covered(row: Row, makefile: str, ci: str) -> None:
     """Fails if CI does not run what the row names: a make target of .ci/run, or a part of `make test`."""
-    if row.elsewhere is None:
+    if row.covered_by is None:
         return
-    found = re.fullmatch(r"make ([a-z-]+)", row.elsewhere)
+    found = re.fullmatch(r"make ([a-z-]+)", row.covered_by)
     if not found or found[1] not in targets_of_ci(makefile, ci):
-        raise Wrong(f"{row.file}.toml, row {row.tried!r}: CI does not run `{row.elsewhere}`")
+        raise InvalidEntry(f"{row.file}.toml, row {row.tried!r}: CI does not run `{row.covered_by}`")
 
 
 def targets_of_ci(makefile: str, ci: str) -> set[str]:

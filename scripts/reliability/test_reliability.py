@@ -13,7 +13,7 @@ import figures
 import results
 import rows
 from results import Result
-from rows import Wrong
+from rows import InvalidEntry
 
 MAKEFILE = "TEST_PARTS := core c\n"
 CI = "make test\nmake reliability-short\n"
@@ -31,22 +31,22 @@ class Rows(unittest.TestCase):
         self.assertEqual(parsed(short="false").short, "false")
 
     def test_row_without_a_short_form_names_the_place(self):
-        self.assertIsNone(parsed(short=False, elsewhere="make test-c").short)
-        for values in ({"short": False}, {"elsewhere": "make test-c"}, {"short": True}, {"short": 1}):
-            self.assertRaises(Wrong, parsed, **values)
+        self.assertIsNone(parsed(short=False, covered_by="make test-c").short)
+        for values in ({"short": False}, {"covered_by": "make test-c"}, {"short": True}, {"short": 1}):
+            self.assertRaises(InvalidEntry, parsed, **values)
 
     def test_missing_and_unknown_keys_are_reported(self):
         for values in ({"area": " "}, {"command": 1}, {"commands": "true"}):
-            self.assertRaises(Wrong, parsed, **values)
+            self.assertRaises(InvalidEntry, parsed, **values)
         for text in ("", "[[row]", "title = 'a'", "[[row]]\narea = 'Fork'"):
-            self.assertRaises(Wrong, rows.parse, "fork", text)
+            self.assertRaises(InvalidEntry, rows.parse, "fork", text)
 
     def test_place_is_one_that_ci_runs(self):
         for place in ("make test", "make test-c", "make reliability-short"):
-            rows.check_elsewhere(parsed(short=False, elsewhere=place), MAKEFILE, CI)
+            rows.check_covered(parsed(short=False, covered_by=place), MAKEFILE, CI)
         for place in ("make test-go", "make check", "test-c", "make test-c; true"):
-            with self.assertRaises(Wrong):
-                rows.check_elsewhere(parsed(short=False, elsewhere=place), MAKEFILE, CI)
+            with self.assertRaises(InvalidEntry):
+                rows.check_covered(parsed(short=False, covered_by=place), MAKEFILE, CI)
 
     def test_changed_row_needs_a_new_result(self):
         self.assertNotEqual(parsed().key, parsed(command="false").key)
@@ -79,8 +79,8 @@ class Runs(unittest.TestCase):
         self.assertTrue(has_ended(int(ran.last_line)))
 
     def test_durations_are_spoken(self):
-        spoken = {0.2: "1 s", 59: "59 s", 100: "2 min", 3600: "60 min", 7200: "2.0 h"}
-        self.assertEqual({seconds: results.spoken(seconds) for seconds in spoken}, spoken)
+        expected = {0.2: "1 s", 59: "59 s", 100: "2 min", 3600: "60 min", 7200: "2.0 h"}
+        self.assertEqual({seconds: results.format_duration(seconds) for seconds in expected}, expected)
 
 
 def has_ended(pid):
@@ -189,11 +189,11 @@ class Faults(unittest.TestCase):
 
     def test_patch_that_does_not_apply_is_reported(self):
         Path("greeting").write_text("hi\n")
-        self.assertRaises(Wrong, faults.check_applies, faults.parse(self.patch, PATCH))
+        self.assertRaises(InvalidEntry, faults.check_applies, faults.parse(self.patch, PATCH))
 
     def test_each_line_of_the_header_is_needed(self):
         for name in faults.HEADER:
-            with self.assertRaises(Wrong) as raised:
+            with self.assertRaises(InvalidEntry) as raised:
                 faults.parse(self.patch, PATCH.replace(f"{name}: ", ""))
             self.assertIn(f"`{name}: `", str(raised.exception))
 
