@@ -51,7 +51,7 @@ pub(super) fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
     patiently(|| options.clone().custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path))
 }
 
-/// Refuses a path that is a link (or another reparse point, as all are that lead elsewhere), and one that another user
+/// Refuses a path that is a link (or another reparse point that leads to another place), and one that another user
 /// owns or can write to: that user could plant a token or keep this program from getting one.
 pub(super) fn check(path: &Path, file: &File, metadata: &Metadata) -> Result<(), CacheError> {
     let refused = |problem: &str| Err(CacheError(format!("{} {problem}", path.display())));
