@@ -73,7 +73,7 @@ def files(interface: dict, options: list[Option]) -> dict[Path, str]:
     if set(enums) != set(ENUMS):
         raise SystemExit(f"scripts/interface/dotnet.py: the enums of the header are {', '.join(enums)}")
     interop = ["System.Runtime.InteropServices", "System.Runtime.InteropServices.Marshalling"]
-    described = ["System.Diagnostics", "System.Text.Json.Serialization"]
+    described = ["System.Diagnostics", "System.Runtime.Serialization", "System.Text.Json.Serialization"]
     options = [option for option in options if option.type not in IN_CODE_ONLY]
     made = {
         STATUS: source(FROM_HEADER, [], enum_source(enums.pop("tango_status"))),
@@ -212,7 +212,7 @@ def properties(options: list[Option]) -> list[str]:
         lines += summary(reference_all(option), "    ")
         if option.type in SECRET:
             hidden = "DebuggerBrowsable(DebuggerBrowsableState.Never)"
-            lines += ["    [JsonIgnore]", f"    [{hidden}]", f"    [field: {hidden}]"]
+            lines += ["    [JsonIgnore]", "    [IgnoreDataMember]", f"    [{hidden}]", f"    [field: {hidden}]"]
         end = "{ get; } = [];" if option.type == "urls" else "{ get; set; }"
         lines += [f"    public {kind} {pascal(option.name)} {end}", ""]
     return [*lines[:-1], "}"]

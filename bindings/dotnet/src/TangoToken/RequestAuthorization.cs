@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
+using System.Runtime.Serialization;
 using System.Text.Json.Serialization;
 using TangoToken.Native;
 
@@ -56,12 +57,14 @@ public class RequestAuthorization : ITuple
 
     /// <summary>Gets the access token, which follows the scheme: a secret.</summary>
     [JsonIgnore]
+    [IgnoreDataMember]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string Parameter { get; }
 
     /// <summary>Gets the value of the <c>DPoP</c> header; <c>null</c> for a Bearer token.</summary>
     [JsonIgnore]
+    [IgnoreDataMember]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string? Dpop { get; }

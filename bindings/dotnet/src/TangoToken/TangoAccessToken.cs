@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
+using System.Runtime.Serialization;
 using System.Text.Json.Serialization;
 using TangoToken.Native;
 
@@ -56,6 +57,7 @@ public class TangoAccessToken : ITuple
 
     /// <summary>Gets the access token, which follows the type in an <c>Authorization</c> header: a secret.</summary>
     [JsonIgnore]
+    [IgnoreDataMember]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string Value { get; }

@@ -9,7 +9,8 @@ namespace TangoToken;
 /// </summary>
 /// <remarks>
 /// Pure data, which <c>Microsoft.Extensions.Configuration</c> can bind. A DPoP key and a custom cache are arguments of
-/// the client's constructor. Neither <c>ToString</c> nor JSON contains a secret.
+/// the client's constructor. Neither <c>ToString</c> nor the JSON of <c>System.Text.Json</c> or <c>Newtonsoft.Json</c>
+/// contains a secret.
 /// </remarks>
 /// <example>
 /// <code>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
+using System.Runtime.Serialization;
 using System.Text.Json;
 using Serilog;
 using Serilog.Core;
@@ -23,6 +24,7 @@ public class SecretTests
         Assert.DoesNotContain(Secret, JsonSerializer.Serialize(new { shown }), StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, WrittenBySerilog(shown), StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, ShownByDebugger(shown), StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, WrittenByOtherSerializers(shown), StringComparison.Ordinal);
         Assert.NotEmpty(name);
     }
 
@@ -133,6 +135,14 @@ public class SecretTests
             return shown.Contains(pem, StringComparison.Ordinal) ? Secret : shown;
         }
     }
+
+    /// <summary>
+    /// The public properties, unless they are marked with what Newtonsoft.Json and the data contract serializers leave
+    /// out.
+    /// </summary>
+    private static string WrittenByOtherSerializers(object shown) => string.Join('\n', shown.GetType().GetProperties()
+        .Where(property => !property.IsDefined(typeof(IgnoreDataMemberAttribute)))
+        .Select(property => property.GetValue(shown)));
 
     private static string WrittenBySerilog(object shown)
     {

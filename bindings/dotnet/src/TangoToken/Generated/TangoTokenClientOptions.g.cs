@@ -2,6 +2,7 @@
 #nullable enable
 
 using System.Diagnostics;
+using System.Runtime.Serialization;
 using System.Text.Json.Serialization;
 
 namespace TangoToken;
@@ -30,6 +31,7 @@ public sealed partial class TangoTokenClientOptions
     /// <c>TANGO_CLIENT_SECRET_FILE</c> for a file that holds the value.
     /// </summary>
     [JsonIgnore]
+    [IgnoreDataMember]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string? ClientSecret { get; set; }
@@ -45,6 +47,7 @@ public sealed partial class TangoTokenClientOptions
     /// <c>TANGO_PASSWORD_FILE</c> for a file that holds the value.
     /// </summary>
     [JsonIgnore]
+    [IgnoreDataMember]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string? Password { get; set; }
@@ -72,6 +75,7 @@ public sealed partial class TangoTokenClientOptions
     /// <c>TANGO_PROXY</c>.
     /// </summary>
     [JsonIgnore]
+    [IgnoreDataMember]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string? Proxy { get; set; }
@@ -138,6 +142,7 @@ public sealed partial class TangoTokenClientOptions
     /// string than <c>tango-token:</c>. Default: <c>memory</c>. Variable: <c>TANGO_CACHE</c>.
     /// </summary>
     [JsonIgnore]
+    [IgnoreDataMember]
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     [field: DebuggerBrowsable(DebuggerBrowsableState.Never)]
     public string? Cache { get; set; }
