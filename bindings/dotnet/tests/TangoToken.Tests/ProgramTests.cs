@@ -39,6 +39,24 @@ public class ProgramTests
     }
 
     [Fact]
+    public async Task Blocked_threads_of_the_pool_get_their_token()
+    {
+        using var sandbox = new Sandbox("--latency-ms 300");
+        Assert.Equal(
+            "every thread has a token\nexit code 0",
+            await Processes.RunTestProgramAsync("blocked-pool", sandbox.Variables));
+    }
+
+    [Fact]
+    public async Task Processes_that_start_during_calls_inherit_nothing_and_the_calls_go_on()
+    {
+        using var sandbox = new Sandbox("--quota-window-seconds 0 --latency-ms 5");
+        Assert.Equal(
+            "every call has a token\nevery child has the files of one before\nexit code 0",
+            await Processes.RunTestProgramAsync("children", sandbox.Variables));
+    }
+
+    [Fact]
     public async Task Conformance_runner_prints_a_result_for_each_line()
     {
         using var sandbox = new Sandbox();

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
@@ -17,6 +18,8 @@ try
         ["from", var assembly] => Commands.GenerateInAssembly(assembly),
         ["unload", var what] => await Unloading.RunAsync(what),
         ["callbacks", "return"] => await Commands.CallBackAsync(),
+        ["blocked-pool"] => Commands.BlockPool(),
+        ["children"] => await Commands.StartChildrenAsync(),
         ["callbacks", "exit"] => Commands.Exit(await Commands.CallBackAsync()),
         _ => throw new ArgumentException("unknown command: " + string.Join(' ', args)),
     };
@@ -75,6 +78,65 @@ namespace TangoToken.TestProgram
             ((IDisposable)generate.Invoke(null, [Enum.ToObject(algorithm, (int)DpopAlgorithm.ES256)])!).Dispose();
             Console.WriteLine("a key was generated");
             return 0;
+        }
+
+        /// <summary>Blocks every thread of the pool on a task, and starts none in their place.</summary>
+        internal static int BlockPool()
+        {
+            ThreadPool.SetMinThreads(1, 1);
+            if (!ThreadPool.SetMaxThreads(Environment.ProcessorCount, Environment.ProcessorCount))
+                throw new InvalidOperationException("The pool cannot be limited.");
+            using TangoTokenClient client = TangoTokenClient.FromEnvironment();
+            Task[] calls = [.. Enumerable.Range(0, 2 * Environment.ProcessorCount)
+                .Select(_ => Task.Run(() => client.GetTokenAsync().AsTask().GetAwaiter().GetResult()))];
+            Console.WriteLine(Task.WaitAll(calls, TimeSpan.FromSeconds(15))
+                ? "every thread has a token" : "the threads of the pool are blocked");
+            return 0;
+        }
+
+        /// <summary>Starts processes while connections to the server are opened, used and closed.</summary>
+        internal static async Task<int> StartChildrenAsync()
+        {
+            string before = await FilesOfAChildAsync();
+            using TangoTokenClient client = TangoTokenClient.FromEnvironment();
+            using var end = new CancellationTokenSource();
+            Task[] calls = [.. Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+            {
+                while (!end.IsCancellationRequested)
+                {
+                    // A client of its own has a connection of its own.
+                    using TangoTokenClient other = TangoTokenClient.FromEnvironment();
+                    await other.GetTokenAsync();
+                    other.Invalidate(await other.GetTokenAsync());
+                    await other.GetTokenAsync();
+                    await client.GetTokenAsync();
+                }
+            }))];
+            var files = new HashSet<string>();
+            for (int i = 0; i < 40; i++)
+                files.Add(await FilesOfAChildAsync());
+            await end.CancelAsync();
+            await Task.WhenAll(calls);
+            Console.WriteLine("every call has a token");
+            Console.WriteLine(files.SetEquals([before])
+                ? "every child has the files of one before"
+                : $"children have {string.Join(" or ", files)} files, and one before has {before}");
+            return 0;
+        }
+
+        private static async Task<string> FilesOfAChildAsync()
+        {
+            // The shell itself counts, so that no further process has a file open.
+            using Process child = Process.Start(new ProcessStartInfo("/bin/sh")
+            {
+                ArgumentList = { "-c", "set -- /proc/$$/fd/*; echo $#" },
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
+            string count = await child.StandardOutput.ReadToEndAsync();
+            await child.WaitForExitAsync();
+            return count.Trim();
         }
 
         internal static int Exit(int code)

@@ -63,8 +63,31 @@ internal sealed partial class NativeClient : IDisposable
         return last;
     }
 
-    private async Task<TangoAccessToken> WaitForTokenAsync(ClientHandle client, CancellationToken cancellationToken) =>
-        Share(await PendingAcquire.RunAsync(client, failures, cancellationToken).ConfigureAwait(false));
+    private Task<TangoAccessToken> WaitForTokenAsync(ClientHandle client, CancellationToken cancellationToken)
+    {
+        // What awaits the result continues on the pool. What comes before needs no thread of it: all of them may be
+        // blocked, because each waits for such a result.
+        var result = new TaskCompletionSource<TangoAccessToken>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _ = CompleteAsync();
+        return result.Task;
+
+        async Task CompleteAsync()
+        {
+            try
+            {
+                result.SetResult(
+                    Share(await PendingAcquire.RunAsync(client, failures, cancellationToken).ConfigureAwait(false)));
+            }
+            catch (OperationCanceledException cancelled)
+            {
+                result.SetCanceled(cancelled.CancellationToken);
+            }
+            catch (Exception error)
+            {
+                result.SetException(error);
+            }
+        }
+    }
 
     // Inside a callback the library decides whether the wait would be a deadlock, and then refuses it.
     private TangoAccessToken WaitForToken(ClientHandle client, CancellationToken cancellationToken)

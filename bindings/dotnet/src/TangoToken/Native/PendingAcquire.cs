@@ -6,21 +6,25 @@ namespace TangoToken.Native;
 
 /// <summary>
 /// One asynchronous acquire, from its start until the library calls <c>done</c> on the one thread that completes all of
-/// them: awaiting code therefore continues on another thread.
+/// them.
 /// </summary>
 internal sealed class PendingAcquire : TaskCompletionSource<TokenHandle>
 {
     private readonly CallbackFailures failures;
     private readonly CancellationToken cancellationToken;
 
-    private PendingAcquire(CallbackFailures failures, CancellationToken cancellationToken)
-        : base(TaskCreationOptions.RunContinuationsAsynchronously)
+    // The end of a span calls its listeners, which can take long, and must not delay the library's thread.
+    private PendingAcquire(CallbackFailures failures, Activity? span, CancellationToken cancellationToken)
+        : base(span is null ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously)
     {
         this.failures = failures;
         this.cancellationToken = cancellationToken;
     }
 
-    /// <summary>Gets a token without blocking; a cancellation cancels the native request too.</summary>
+    /// <summary>
+    /// Gets a token without blocking; a cancellation cancels the native request too. The caller continues on the
+    /// library's thread, and runs no code of the program there.
+    /// </summary>
     internal static async Task<TokenHandle> RunAsync(
         ClientHandle client, CallbackFailures failures, CancellationToken cancellationToken)
     {
@@ -28,7 +32,7 @@ internal sealed class PendingAcquire : TaskCompletionSource<TokenHandle>
         using Activity? span = TokenWait.Start();
         try
         {
-            var pending = new PendingAcquire(failures, cancellationToken);
+            var pending = new PendingAcquire(failures, span, cancellationToken);
             using RequestHandle request = pending.Start(client);
             using (cancellationToken.UnsafeRegister(static request => Cancel((RequestHandle)request!), request))
                 return await pending.Task.ConfigureAwait(false);
@@ -46,7 +50,7 @@ internal sealed class PendingAcquire : TaskCompletionSource<TokenHandle>
         using Activity? span = TokenWait.Start();
         try
         {
-            var pending = new PendingAcquire(failures, cancellationToken);
+            var pending = new PendingAcquire(failures, span, cancellationToken);
             using RequestHandle request = pending.Start(client);
             using (cancellationToken.UnsafeRegister(static request => Cancel((RequestHandle)request!), request))
                 return pending.Task.GetAwaiter().GetResult();
