@@ -17,18 +17,18 @@ internal sealed partial class CredentialUpdates(
     /// <param name="options">The options that it was created with.</param>
     internal void Follow(TangoTokenClient client, string name, TangoTokenClientOptions options)
     {
-        var followed = new FollowedClient(client, name, options, logger);
-        IDisposable? subscription = monitor.OnChange((changed, changedName) =>
+        var followed = new FollowedClient(client, name, options, monitor, logger);
+        IDisposable? subscription = monitor.OnChange((_, changedName) =>
         {
             if ((changedName ?? Options.DefaultName) == name)
-                followed.Update(changed);
+                followed.Update();
         });
         if (subscription is null)
             return;
         lock (gate)
             subscriptions.Add(subscription);
         // What changed between the creation of the client and the subscription.
-        followed.Update(monitor.Get(name));
+        followed.Update();
     }
 
     public void Dispose()
@@ -41,14 +41,17 @@ internal sealed partial class CredentialUpdates(
     }
 
     private sealed partial class FollowedClient(
-        TangoTokenClient client, string name, TangoTokenClientOptions current, ILogger logger)
+        TangoTokenClient client, string name, TangoTokenClientOptions current,
+        IOptionsMonitor<TangoTokenClientOptions> monitor, ILogger logger)
     {
         private readonly object gate = new();
 
-        internal void Update(TangoTokenClientOptions changed)
+        internal void Update()
         {
             lock (gate)
             {
+                // Two reloads at once can report their options in the wrong order; these are the latest.
+                TangoTokenClientOptions changed = monitor.Get(name);
                 if (ReferenceEquals(changed, current))
                     return;
                 string display = name.Length == 0 ? "(without a name)" : name;
@@ -76,14 +79,17 @@ internal sealed partial class CredentialUpdates(
         {
             bool isOtherClient = changed.ClientId != current.ClientId || changed.ClientSecret != current.ClientSecret;
             bool isOtherAccount = changed.Username != current.Username || changed.Password != current.Password;
-            // Both are checked before one is used: a client of one account must not ask for the token of another.
             if (isOtherClient)
                 Require(changed.ClientId, nameof(changed.ClientId), changed.ClientSecret, nameof(changed.ClientSecret));
             if (isOtherAccount)
                 Require(changed.Username, nameof(changed.Username), changed.Password, nameof(changed.Password));
-            if (isOtherClient)
+            // At once: the client of one account must not ask for the token of another.
+            if (isOtherClient && isOtherAccount)
+                client.SetCredentials(
+                    changed.ClientId!, changed.ClientSecret!, changed.Username!, changed.Password!);
+            else if (isOtherClient)
                 client.SetClientCredentials(changed.ClientId!, changed.ClientSecret!);
-            if (isOtherAccount)
+            else if (isOtherAccount)
                 client.SetServiceAccount(changed.Username!, changed.Password!);
             if (isOtherClient || isOtherAccount)
                 CredentialsChanged(logger, display);

@@ -101,7 +101,8 @@ public class TangoTokenClient : IDisposable
 
     /// <summary>
     /// Gets the token that the client holds, and never waits. For readiness checks: a refresh that is due, or the first
-    /// one, starts behind this call, once any client of the process has waited for a token. All callers share its token.
+    /// one, starts behind this call, once any client of the process has waited for a token. All callers share its
+    /// token.
     /// </summary>
     /// <param name="token">The token; <c>null</c> if none is held.</param>
     /// <returns>Whether a token is held.</returns>
@@ -152,6 +153,23 @@ public class TangoTokenClient : IDisposable
         RequireCredential(username, nameof(username));
         RequireCredential(password, nameof(password));
         Native.SetCredentials(clientId: null, clientSecret: null, username, password);
+    }
+
+    /// <summary>
+    /// Replaces the client ID and secret and the service account at once, as <see cref="SetClientCredentials"/> and
+    /// <see cref="SetServiceAccount"/> do one after the other. No request has a part of both.
+    /// </summary>
+    /// <param name="clientId">The client ID.</param>
+    /// <param name="clientSecret">The client secret.</param>
+    /// <param name="username">The user name of the service account.</param>
+    /// <param name="password">The password of the service account.</param>
+    public virtual void SetCredentials(string clientId, string clientSecret, string username, string password)
+    {
+        RequireCredential(clientId, nameof(clientId));
+        RequireCredential(clientSecret, nameof(clientSecret));
+        RequireCredential(username, nameof(username));
+        RequireCredential(password, nameof(password));
+        Native.SetCredentials(clientId, clientSecret, username, password);
     }
 
     /// <summary>
@@ -208,7 +226,9 @@ public class TangoTokenClient : IDisposable
     /// </remarks>
     /// <param name="authorization">The authorization that the request was sent with.</param>
     /// <param name="response">The response, which stays the caller's and is not read.</param>
-    /// <returns>Whether to send the request again.</returns>
+    /// <returns>
+    /// Whether to send the request again; <c>false</c> for an authorization that a test made.
+    /// </returns>
     /// <exception cref="TangoTokenException">
     /// <see cref="TangoTokenErrorCode.ProofRefused"/> or <see cref="TangoTokenErrorCode.TokenRefused"/>: the API
     /// refuses the request, and would refuse it again; the message says why.
@@ -238,15 +258,18 @@ public class TangoTokenClient : IDisposable
     /// The <c>WWW-Authenticate</c> headers, joined by <c>, </c> (RFC 9110 section 5.3); <c>null</c> if there is none.
     /// </param>
     /// <param name="date">The <c>Date</c> header; <c>null</c> if there is none.</param>
-    /// <returns>Whether to send the request again.</returns>
+    /// <returns>
+    /// Whether to send the request again; <c>false</c> for an authorization that a test made.
+    /// </returns>
     /// <exception cref="TangoTokenException">
     /// See <see cref="ShouldRetry(RequestAuthorization, HttpResponseMessage)"/>.
     /// </exception>
     public virtual bool ShouldRetry(
         RequestAuthorization authorization, int statusCode, string? dpopNonce, string? wwwAuthenticate, string? date)
     {
-        AuthorizationHandle handle = HandleOf(authorization, nameof(authorization));
-        return handle.Owner.Observe(handle, statusCode, dpopNonce, wwwAuthenticate, date);
+        ArgumentNullException.ThrowIfNull(authorization);
+        return authorization.Handle is { } handle
+            && handle.Owner.Observe(handle, statusCode, dpopNonce, wwwAuthenticate, date);
     }
 
     /// <summary>
@@ -307,16 +330,11 @@ public class TangoTokenClient : IDisposable
         }
     }
 
-    private static AuthorizationHandle HandleOf(RequestAuthorization authorization, string name)
-    {
-        ArgumentNullException.ThrowIfNull(authorization, name);
-        return authorization.Handle
-            ?? throw new ArgumentException("The authorization was not made by a client.", name);
-    }
-
     private static AuthorizationHandle RejectedHandleOf(RequestAuthorization rejected)
     {
-        AuthorizationHandle handle = HandleOf(rejected, nameof(rejected));
+        ArgumentNullException.ThrowIfNull(rejected);
+        AuthorizationHandle handle = rejected.Handle
+            ?? throw new ArgumentException("The authorization was not made by a client.", nameof(rejected));
         return handle.IsClosed
             ? throw new InvalidOperationException("The request is not to be sent again: ShouldRetry returned false.")
             : handle;

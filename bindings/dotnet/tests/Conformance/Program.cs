@@ -103,12 +103,14 @@ internal sealed class Runner(TangoTokenClient client)
         return authorization;
     }
 
-    // Two methods in .NET, so that half a pair cannot be written.
+    // Several methods in .NET, so that half a pair cannot be written.
     private void SetCredentials(string? clientId, string? clientSecret, string? username, string? password)
     {
-        if (clientId is not null || clientSecret is not null)
+        if (clientId is not null && username is not null)
+            client.SetCredentials(clientId, clientSecret!, username, password!);
+        else if (clientId is not null || clientSecret is not null)
             client.SetClientCredentials(clientId!, clientSecret!);
-        if (username is not null || password is not null)
+        else if (username is not null || password is not null)
             client.SetServiceAccount(username!, password!);
     }
 
@@ -171,7 +173,8 @@ internal static class Result
 }
 
 /// <summary>
-/// The message in the words of C, which the cases quote: .NET names its own properties, and begins with a capital letter.
+/// The message in the words of C, which the cases quote: .NET names its own properties, and begins with a capital
+/// letter.
 /// </summary>
 internal static partial class Words
 {

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Testing;
 using Microsoft.Extensions.Options;
 using NSubstitute;
@@ -120,6 +121,48 @@ public sealed class HostTests
     }
 
     [Fact]
+    public async Task account_that_changes_as_a_whole_is_used()
+    {
+        using var sandbox = new Sandbox();
+        var source = new Changeable(sandbox.Settings(
+            "Tango", ("ClientId", "a"), ("ClientSecret", "b"), ("Username", "c"), ("Password", "d")));
+        using IHost host = Host(source, new FakeLogCollector());
+        TangoTokenClient client = host.Services.GetRequiredService<TangoTokenClient>();
+        source.Change(
+            ("Tango:ClientId", sandbox["TANGO_CLIENT_ID"]), ("Tango:ClientSecret", sandbox["TANGO_CLIENT_SECRET"]),
+            ("Tango:Username", sandbox["TANGO_USERNAME"]), ("Tango:Password", sandbox["TANGO_PASSWORD"]));
+        Assert.Equal("Bearer", (await client.GetTokenAsync(Cancel)).TokenType);
+        Assert.Single(await sandbox.TokenRequests());
+    }
+
+    // A request between two changes would have the client of one account and the user of another.
+    [Fact]
+    public void account_that_changes_as_a_whole_is_changed_at_once()
+    {
+        TangoTokenClient client = Substitute.For<TangoTokenClient>();
+        var monitor = new ChangeableOptions(Account("1"));
+        using var updates = new CredentialUpdates(monitor, NullLoggerFactory.Instance);
+        updates.Follow(client, "", monitor.CurrentValue);
+        monitor.Change(Account("2"));
+        client.Received(1).SetCredentials("id 2", "secret 2", "user 2", "password 2");
+        Assert.Single(client.ReceivedCalls());
+    }
+
+    // Two reloads at once can report their options in the wrong order.
+    [Fact]
+    public void late_report_of_earlier_options_changes_nothing()
+    {
+        TangoTokenClient client = Substitute.For<TangoTokenClient>();
+        var monitor = new ChangeableOptions(Account("1"));
+        using var updates = new CredentialUpdates(monitor, NullLoggerFactory.Instance);
+        updates.Follow(client, "", monitor.CurrentValue);
+        monitor.Change(Account("3"));
+        monitor.Report(Account("2"));
+        client.Received(1).SetCredentials("id 3", "secret 3", "user 3", "password 3");
+        Assert.Single(client.ReceivedCalls());
+    }
+
+    [Fact]
     public async Task credentials_of_another_name_are_left_alone()
     {
         using var sandbox = new Sandbox("--quota-window-seconds", "0");
@@ -191,6 +234,37 @@ public sealed class HostTests
                         : Enum.ToObject(type, 1));
             Assert.Equal([property.Name], OptionChanges.Find(new TangoTokenClientOptions(), changed));
         }
+    }
+
+    private static TangoTokenClientOptions Account(string number) => new()
+    {
+        ClientId = $"id {number}",
+        ClientSecret = $"secret {number}",
+        Username = $"user {number}",
+        Password = $"password {number}",
+    };
+
+    private sealed class ChangeableOptions(TangoTokenClientOptions first) : IOptionsMonitor<TangoTokenClientOptions>
+    {
+        private Action<TangoTokenClientOptions, string?>? listener;
+
+        public TangoTokenClientOptions CurrentValue { get; private set; } = first;
+
+        public TangoTokenClientOptions Get(string? name) => CurrentValue;
+
+        public IDisposable OnChange(Action<TangoTokenClientOptions, string?> listener)
+        {
+            this.listener = listener;
+            return Substitute.For<IDisposable>();
+        }
+
+        internal void Change(TangoTokenClientOptions options)
+        {
+            CurrentValue = options;
+            Report(options);
+        }
+
+        internal void Report(TangoTokenClientOptions options) => listener!(options, "");
     }
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

@@ -181,6 +181,30 @@ public sealed class HttpClientTests
         Assert.Contains("one HTTP client for each account", error.Message);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task handler_of_one_http_client_wins_over_the_one_of_all(bool isForAllFirst)
+    {
+        using var rewards = new Sandbox("--client-id", "rewards");
+        using var promotions = new Sandbox("--client-id", "promotions");
+        var services = new ServiceCollection();
+        // Both accounts are for the same API, which accepts either.
+        services.AddTangoToken("rewards", rewards.Section(("ApiUrl", promotions["TANGO_API_URL"])));
+        services.AddTangoToken("promotions", promotions.Section());
+        if (isForAllFirst)
+            services.ConfigureHttpClientDefaults(http => http.AddTangoTokenHandler("rewards"));
+        services.AddHttpClient("promotions")
+            .ConfigurePrimaryHttpMessageHandler(promotions.Trusting).AddTangoTokenHandler("promotions");
+        if (!isForAllFirst)
+            services.ConfigureHttpClientDefaults(http => http.AddTangoTokenHandler("rewards"));
+        await using ServiceProvider provider = services.BuildServiceProvider();
+        using HttpClient http = provider.GetRequiredService<IHttpClientFactory>().CreateClient("promotions");
+        using HttpResponseMessage response = await http.GetAsync(promotions.Api("/accounts"), Cancel);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Empty(await rewards.TokenRequests());
+    }
+
     [Fact]
     public async Task substitute_takes_the_place_of_a_client()
     {

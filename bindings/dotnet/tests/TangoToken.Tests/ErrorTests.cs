@@ -24,8 +24,9 @@ public class ErrorTests
         Assert.Null(error.RetryAfter);
         Assert.Contains(
             "does not accept the credentials (HTTP 401): Unauthorized", error.Message, StringComparison.Ordinal);
-        Assert.Contains("ClientId", error.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("client_id", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "check ClientId, ClientSecret, Username and Password in the Tango portal", error.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -140,6 +140,42 @@ public class TokenTests
     }
 
     [Fact]
+    public void Both_pairs_of_credentials_change_at_once()
+    {
+        using var sandbox = new Sandbox("--quota-window-seconds 0");
+        TangoTokenClientOptions options = sandbox.Options(), wrong = sandbox.Options();
+        (wrong.ClientId, wrong.ClientSecret, wrong.Username, wrong.Password) = ("a", "b", "c", "d");
+        using var client = new TangoTokenClient(wrong);
+        client.SetCredentials(options.ClientId!, options.ClientSecret!, options.Username!, options.Password!);
+        client.GetToken();
+        Assert.Equal(1, sandbox.TokenRequests);
+    }
+
+    [Fact]
+    public async Task Request_never_has_the_client_of_one_account_and_the_user_of_another()
+    {
+        using var sandbox = new Sandbox("--quota-window-seconds 0");
+        TangoTokenClientOptions options = sandbox.Options();
+        (options.ClientId, options.ClientSecret, options.Username, options.Password) = ("id0", "s0", "user0", "p0");
+        using var client = new TangoTokenClient(options);
+        Task requests = Task.Run(() =>
+        {
+            for (int i = 0; i < 50; i++)
+                Assert.Throws<TangoTokenException>(() => client.GetToken());
+        });
+        for (int i = 1; !requests.IsCompleted; i++)
+            client.SetCredentials($"id{i}", $"s{i}", $"user{i}", $"p{i}");
+        await requests;
+        string[] bodies = [.. sandbox.Requests.Select(request => (string?)request!["body"] ?? "")];
+        Assert.True(bodies.Length > 10, $"{bodies.Length} requests");
+        Assert.All(bodies, body =>
+        {
+            string number = body.Split("client_id=id")[1].Split('&')[0];
+            Assert.Contains($"username=user{number}&", body + "&", StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
     public void Half_a_pair_of_credentials_is_refused()
     {
         using var sandbox = new Sandbox();
@@ -154,6 +190,14 @@ public class TokenTests
                 client.SetServiceAccount(missing!, "x")).ParamName);
             Assert.Equal("password", Assert.ThrowsAny<ArgumentException>(() =>
                 client.SetServiceAccount("x", missing!)).ParamName);
+            Assert.Equal("clientId", Assert.ThrowsAny<ArgumentException>(() =>
+                client.SetCredentials(missing!, "x", "x", "x")).ParamName);
+            Assert.Equal("clientSecret", Assert.ThrowsAny<ArgumentException>(() =>
+                client.SetCredentials("x", missing!, "x", "x")).ParamName);
+            Assert.Equal("username", Assert.ThrowsAny<ArgumentException>(() =>
+                client.SetCredentials("x", "x", missing!, "x")).ParamName);
+            Assert.Equal("password", Assert.ThrowsAny<ArgumentException>(() =>
+                client.SetCredentials("x", "x", "x", missing!)).ParamName);
         }
     }
 

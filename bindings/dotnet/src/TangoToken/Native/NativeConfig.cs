@@ -49,7 +49,8 @@ internal static partial class NativeConfig
     // English word as well.
     [GeneratedRegex(
         @"(?<![\w/.-])[a-z]+(_[a-z]+)+(?![\w-])"
-        + @"|(?<=^|[:;] )[a-z]+(?=[ :])|(?<=\bset |check |token_url, |, audience, )[a-z]+|\bdpop(?= is not:)")]
+        + @"|(?<=^|[:;] )[a-z]+(?=[ :])|\bdpop(?= is not:)"
+        + @"|(?<=\bset |check |token_url, |, audience, |client_secret, |client_secret, username and )[a-z]+")]
     private static partial Regex OptionName();
 
     [GeneratedRegex(@"(?:the program's|its) function (load|save|lock|unlock)\b")]
