@@ -53,8 +53,9 @@ namespace TangoToken;
 public sealed class TangoTokenHandler : DelegatingHandler
 {
     private readonly TangoTokenClient client;
-    private RedirectPolicy redirects;
+    private readonly object preparation = new();
     private ConnectionGate? gate;
+    private volatile RedirectPolicy redirects;
     private volatile bool isBearer;
 
     /// <summary>
@@ -92,15 +93,12 @@ public sealed class TangoTokenHandler : DelegatingHandler
         HttpRequestMessage request, bool isAsync, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
+        if (redirects == default)
+            Prepare();
         if (HasOwnAuthorization(request))
-            return await ForwardAsync(request, isAsync, cancellationToken).ConfigureAwait(false);
+            return await SendUnchangedAsync(request, isAsync, cancellationToken).ConfigureAwait(false);
         if (request.RequestUri is not { IsAbsoluteUri: true } uri)
             throw new InvalidOperationException("The request has no absolute URI, and HttpClient has no BaseAddress.");
-        if (redirects == default)
-        {
-            gate = ConnectionGate.Of(InnerHandler);
-            redirects = Redirects.SwitchOff(InnerHandler);
-        }
         await RepeatableContent.BufferAsync(request.Content, isAsync, cancellationToken).ConfigureAwait(false);
         SemaphoreSlim? turn = gate is not null && !isBearer
             ? await gate.EnterAsync(request, uri, isAsync, cancellationToken).ConfigureAwait(false)
@@ -113,6 +111,32 @@ public sealed class TangoTokenHandler : DelegatingHandler
         {
             turn?.Release();
         }
+    }
+
+    /// <summary>
+    /// Looks at the inner handler before the first request, whatever that one is: afterwards redirects can no longer be
+    /// switched off.
+    /// </summary>
+    private void Prepare()
+    {
+        lock (preparation)
+        {
+            if (redirects != default)
+                return;
+            gate = ConnectionGate.Of(InnerHandler);
+            redirects = Redirects.SwitchOff(InnerHandler);
+        }
+    }
+
+    private async ValueTask<HttpResponseMessage> SendUnchangedAsync(
+        HttpRequestMessage request, bool isAsync, CancellationToken cancellationToken)
+    {
+        HttpResponseMessage response = await ForwardAsync(request, isAsync, cancellationToken).ConfigureAwait(false);
+        if (request.RequestUri is not { IsAbsoluteUri: true } uri
+            || Redirects.ErrorOf(response, uri, redirects) is not { } error)
+            return response;
+        response.Dispose();
+        throw error;
     }
 
     private async ValueTask<HttpResponseMessage> AuthorizeAndSendAsync(
@@ -159,7 +183,9 @@ public sealed class TangoTokenHandler : DelegatingHandler
         {
             response = await ForwardAsync(request, isAsync, cancellationToken).ConfigureAwait(false);
             bool isFollowed = !SentRequest.Carries(response.RequestMessage ?? request, authorization);
-            if (Redirects.ErrorOf(response, uri, isFollowed, redirects) is { } error)
+            HttpRequestException? error = isFollowed
+                ? Redirects.ErrorOfFollowed(response, uri) : Redirects.ErrorOf(response, uri, redirects);
+            if (error is not null)
                 throw error;
             bool isRetry = !isFollowed && ShouldRetry(authorization, response);
             HttpResponseMessage result = response;

@@ -66,6 +66,25 @@ public class ContentTests
     }
 
     [Fact]
+    public async Task Timeout_ends_a_call_whose_JSON_never_ends()
+    {
+        using var fixture = new ApiFixture(DpopMode.Off, _ => RawServer.Response("200 OK"));
+        fixture.Client.GetToken();
+        fixture.Http.Timeout = TimeSpan.FromMilliseconds(200);
+        using var content = JsonContent.Create(Endless());
+        Task<HttpResponseMessage> call = fixture.Http.PostAsync(fixture.Url(), content);
+        Assert.Same(call, await Task.WhenAny(call, Task.Delay(TimeSpan.FromSeconds(10))));
+        await Assert.ThrowsAsync<TaskCanceledException>(() => call);
+        Assert.Empty(fixture.Api.Requests);
+
+        static async IAsyncEnumerable<int> Endless()
+        {
+            yield return 1;
+            await Task.Delay(Timeout.Infinite);
+        }
+    }
+
+    [Fact]
     public void Blocking_call_sends_JSON_again()
     {
         using var fixture = new ApiFixture(DpopMode.Required, ApiFixture.WantsNonce);

@@ -191,6 +191,60 @@ public class HandlerTests
     }
 
     [Theory]
+    [InlineData("{\"message\": \"\\ud800\"}")]
+    [InlineData("{\"i18nKey\": \"\\udfff\", \"message\": \"no\"}")]
+    [InlineData("{\"\\ud800\": 1, \"message\": \"no\"}")]
+    [InlineData("[")]
+    [InlineData("null")]
+    public async Task Refusal_with_JSON_that_NET_cannot_read_is_still_a_refusal(string body)
+    {
+        using var fixture = new ApiFixture(DpopMode.Required, _ => RawServer.Response(
+            "401 Unauthorized", body, "WWW-Authenticate: DPoP error=\"invalid_dpop_proof\"",
+            "X-REQUEST-ID: r-7", "Content-Type: application/json"));
+        TangoTokenException error = await Expect.ErrorAsync(
+            TangoTokenErrorCode.ProofRefused, () => fixture.Http.GetAsync(fixture.Url()));
+        Assert.Equal("r-7", error.RequestId);
+    }
+
+    [Fact]
+    public async Task Refusal_with_a_body_that_cannot_be_decompressed_is_still_a_refusal()
+    {
+        using var fixture = new ApiFixture(DpopMode.Required, _ => RawServer.Response(
+            "401 Unauthorized", "this is not gzip", "WWW-Authenticate: DPoP error=\"invalid_dpop_proof\"",
+            "Content-Type: application/json", "Content-Encoding: gzip"));
+        using HttpClient http = fixture.HttpClient(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseProxy = false,
+            AutomaticDecompression = DecompressionMethods.All,
+        });
+        await Expect.ErrorAsync(TangoTokenErrorCode.ProofRefused, () => http.GetAsync(fixture.Url()));
+        await Expect.ErrorAsync(
+            TangoTokenErrorCode.ProofRefused,
+            () => Task.Run(() => http.Send(new HttpRequestMessage(HttpMethod.Get, fixture.Url()))));
+    }
+
+    /// <summary>A test's own client: a class that overrides what its test needs.</summary>
+    private sealed class HandwrittenClient : TangoTokenClient
+    {
+        public override ValueTask<RequestAuthorization> AuthorizeAsync(
+            HttpMethod method, Uri uri, CancellationToken cancellationToken = default) =>
+                new(new RequestAuthorization("Bearer", "for-a-test", null));
+    }
+
+    [Fact]
+    public async Task Handler_returns_the_response_for_an_authorization_that_a_test_made()
+    {
+        using var api = new RawServer(_ => RawServer.Response("201 Created", "order"));
+        using var client = new HandwrittenClient();
+        using var http = new HttpClient(new TangoTokenHandler(
+            client, new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false }));
+        using HttpResponseMessage response = await http.PostAsync(api.Uri, null);
+        Assert.Equal(HttpStatusCode.Created, response.StatusCode);
+        Assert.Equal("Bearer for-a-test", api.Requests[0].Header("Authorization"));
+    }
+
+    [Theory]
     [InlineData("Basic bWU6cGFzcw==")]
     [InlineData("key=abc:def")]
     [InlineData("0123456789abcdef")]

@@ -112,6 +112,107 @@ public class RedirectTests
         Assert.True(fixture.Client.ShouldRetry(authorization, response));
     }
 
+    [Theory]
+    [InlineData("//")]
+    [InlineData("//[::")]
+    [InlineData("https:host")]
+    public async Task Redirect_to_what_is_no_URL_is_named_as_it_came(string location)
+    {
+        using var fixture = new ApiFixture(
+            DpopMode.Off, _ => RawServer.Response("302 Found", "", "Location: " + location));
+        using HttpClient http = fixture.HttpClient(NewHandlers()[1]);
+        var error = await Assert.ThrowsAsync<HttpRequestException>(() => http.GetAsync(fixture.Url()));
+        Assert.Contains(" is redirected to another URL. ", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("https://user:hush@other.example/new?hush")]
+    [InlineData("//user:hush@other.example/new#hush")]
+    public async Task Password_in_the_target_of_a_redirect_is_not_shown(string location)
+    {
+        using var fixture = new ApiFixture(
+            DpopMode.Off, _ => RawServer.Response("302 Found", "", "Location: " + location));
+        using HttpClient http = fixture.HttpClient(NewHandlers()[1]);
+        var error = await Assert.ThrowsAsync<HttpRequestException>(() => http.GetAsync(fixture.Url()));
+        Assert.Contains("://other.example/new. ", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("hush", error.ToString(), StringComparison.Ordinal);
+    }
+
+    // .NET follows 300 to 303, 307 and 308, and returns the other ones.
+    [Theory]
+    [InlineData(304)]
+    [InlineData(305)]
+    public async Task Status_that_HttpClient_does_not_follow_is_returned(int status)
+    {
+        using var fixture = new ApiFixture(
+            DpopMode.Off, _ => RawServer.Response($"{status} Other", "", "Location: /accounts"));
+        using HttpClient http = fixture.HttpClient(NewHandlers()[1]);
+        using HttpResponseMessage response = await http.GetAsync(fixture.Url());
+        Assert.Equal(status, (int)response.StatusCode);
+    }
+
+    [Fact]
+    public async Task Bound_token_is_sent_after_a_request_with_an_authorization_of_the_program()
+    {
+        foreach (HttpMessageHandler inner in NewHandlers())
+        {
+            using var fixture = new ApiFixture(DpopMode.Required, _ => RawServer.Response("200 OK"));
+            using HttpClient http = fixture.HttpClient(inner);
+            using var first = new HttpRequestMessage(HttpMethod.Get, fixture.Url());
+            first.Headers.Authorization = new("Basic", "bWU6cGFzcw==");
+            (await http.SendAsync(first)).Dispose();
+            (await http.GetAsync(fixture.Url())).Dispose();
+            Assert.NotNull(fixture.Api.Requests[1].Header("DPoP"));
+        }
+    }
+
+    [Fact]
+    public async Task First_calls_at_once_all_report_a_redirect()
+    {
+        using var fixture = new ApiFixture(
+            DpopMode.Off, _ => RawServer.Response("302 Found", "", "Location: /new"));
+        fixture.Client.GetToken();
+        for (int i = 0; i < 200; i++)
+        {
+            using HttpClient http = fixture.HttpClient(NewHandlers()[i % 2]);
+            using var start = new Barrier(2);
+            await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(async () =>
+            {
+                start.SignalAndWait();
+                await Assert.ThrowsAsync<HttpRequestException>(() => http.GetAsync(fixture.Url()));
+            })));
+        }
+    }
+
+    [Fact]
+    public async Task Handlers_that_share_an_inner_handler_all_report_a_redirect()
+    {
+        using var fixture = new ApiFixture(
+            DpopMode.Off, _ => RawServer.Response("302 Found", "", "Location: /new"));
+        foreach (HttpMessageHandler inner in NewHandlers())
+        {
+            using HttpClient first = fixture.HttpClient(inner), second = fixture.HttpClient(inner);
+            await Assert.ThrowsAsync<HttpRequestException>(() => first.GetAsync(fixture.Url()));
+            await Assert.ThrowsAsync<HttpRequestException>(() => second.GetAsync(fixture.Url()));
+        }
+    }
+
+    // The handler replaces the header by its own credentials, and sends the request again.
+    [Fact]
+    public async Task Refusal_of_the_credentials_of_the_inner_handler_is_no_redirect()
+    {
+        using var fixture = new ApiFixture(
+            DpopMode.Off, _ => RawServer.Response("401 Unauthorized", "no", "WWW-Authenticate: Basic realm=\"x\""));
+        using HttpClient http = fixture.HttpClient(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            Credentials = new NetworkCredential("me", "pass"),
+        });
+        using HttpResponseMessage response = await http.GetAsync(fixture.Url());
+        Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+        Assert.Equal("no", await response.Content.ReadAsStringAsync());
+    }
+
     /// <summary>New handlers that follow redirects, as .NET makes them.</summary>
     private static HttpMessageHandler[] NewHandlers() =>
         [new HttpClientHandler { UseProxy = false }, new SocketsHttpHandler { UseProxy = false }];

@@ -63,9 +63,9 @@ internal static partial class ApiRefusal
                 length += count;
             }
         }
-        catch (Exception exception) when (
-            exception is IOException or HttpRequestException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception)
         {
+            // Each stream has exceptions of its own, such as InvalidDataException for what is not gzip.
             cancellationToken.ThrowIfCancellationRequested();
         }
         return body[..length];
@@ -87,9 +87,19 @@ internal static partial class ApiRefusal
         }
     }
 
-    private static string? Member(JsonElement root, string name) =>
-        root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
-            ? value.GetString() : null;
+    private static string? Member(JsonElement root, string name)
+    {
+        try
+        {
+            return root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
+                ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            // The parser accepts strings that .NET cannot hold, such as half a surrogate pair.
+            return null;
+        }
+    }
 
     /// <summary>
     /// Removes what would forge a line of a log. Leaves out a string that repeats a secret of the request, whole or cut

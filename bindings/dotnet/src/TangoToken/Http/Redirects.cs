@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.CompilerServices;
 
 namespace TangoToken.Http;
 
@@ -26,56 +27,73 @@ internal static class Redirects
         + "of this request (DPoP) to another URL. The handler was used before, so this can no longer be changed: "
         + "create it with AllowAutoRedirect = false, or create one for TangoTokenHandler alone.";
 
+    private static readonly object Gate = new();
+
+    // Several handlers can share an inner one, and the program expects the same of each.
+    private static readonly ConditionalWeakTable<HttpMessageHandler, object> Changed = [];
+
     /// <summary>Switches redirects off where that is possible, and returns what the handler does with them.</summary>
     internal static RedirectPolicy SwitchOff(HttpMessageHandler? handler)
     {
         while (handler is DelegatingHandler outer)
             handler = outer.InnerHandler;
-        return handler switch
-        {
-            HttpClientHandler { AllowAutoRedirect: true } client =>
-                SwitchOff(() => client.AllowAutoRedirect = false, () => client.AllowAutoRedirect),
-            SocketsHttpHandler { AllowAutoRedirect: true } sockets =>
-                SwitchOff(() => sockets.AllowAutoRedirect = false, () => sockets.AllowAutoRedirect),
-            _ => RedirectPolicy.Returned,
-        };
+        lock (Gate)
+            return handler switch
+            {
+                HttpClientHandler client =>
+                    SwitchOff(client, client.AllowAutoRedirect, () => client.AllowAutoRedirect = false),
+                SocketsHttpHandler sockets =>
+                    SwitchOff(sockets, sockets.AllowAutoRedirect, () => sockets.AllowAutoRedirect = false),
+                _ => RedirectPolicy.Returned,
+            };
     }
 
-    private static RedirectPolicy SwitchOff(Action switchOff, Func<bool> isOn)
+    private static RedirectPolicy SwitchOff(HttpMessageHandler handler, bool isOn, Action switchOff)
     {
+        if (!isOn)
+            return Changed.TryGetValue(handler, out _) ? RedirectPolicy.SwitchedOff : RedirectPolicy.Returned;
         try
         {
             switchOff();
-            return RedirectPolicy.SwitchedOff;
         }
         catch (InvalidOperationException)
         {
-            // It was used before: by another handler, or by another call that has switched redirects off meanwhile.
-            return isOn() ? RedirectPolicy.Followed : RedirectPolicy.SwitchedOff;
+            return RedirectPolicy.Followed;
         }
+        Changed.Add(handler, Gate);
+        return RedirectPolicy.SwitchedOff;
     }
 
     /// <summary>
-    /// Returns the error for a redirect that the program expected to be followed, or for a 401 from where it was
-    /// followed to; null if the response is for the program.
+    /// Returns the error for a redirect that the program expected to be followed; null if the response is for the
+    /// program.
     /// </summary>
-    internal static HttpRequestException? ErrorOf(
-        HttpResponseMessage response, Uri uri, bool isFollowed, RedirectPolicy policy)
+    internal static HttpRequestException? ErrorOf(HttpResponseMessage response, Uri uri, RedirectPolicy policy)
     {
-        if (isFollowed && response.StatusCode == HttpStatusCode.Unauthorized)
-            return Error($"was redirected to {Name(response.RequestMessage?.RequestUri)}, which requires a token. "
-                + "HttpClient sends none to the target of a redirect", uri, response);
-        if (!isFollowed && policy == RedirectPolicy.SwitchedOff && response.Headers.Location is { } location
-            && (int)response.StatusCode is >= 300 and < 400)
-            return Error($"is redirected to {Name(new Uri(uri, location))}. TangoTokenHandler follows no redirect, "
-                + "because an authorization is for one URL", uri, response);
-        return null;
+        // Those that HttpClient follows.
+        if (policy != RedirectPolicy.SwitchedOff || response.Headers.Location is not { } location
+            || (int)response.StatusCode is not ((>= 300 and <= 303) or 307 or 308))
+            return null;
+        Uri.TryCreate(uri, location, out Uri? target);
+        return Error($"is redirected to {Name(target)}. TangoTokenHandler follows no redirect, because an "
+            + "authorization is for one URL", uri, response);
     }
+
+    /// <summary>
+    /// Returns the error for a 401 from where a request was redirected to; null if the response is for the program.
+    /// </summary>
+    internal static HttpRequestException? ErrorOfFollowed(HttpResponseMessage response, Uri uri) =>
+        // Another authorization is that of the inner handler, such as its Credentials.
+        response is { StatusCode: HttpStatusCode.Unauthorized, RequestMessage: { Headers.Authorization: null } request }
+            ? Error($"was redirected to {Name(request.RequestUri)}, which requires a token. HttpClient sends none to "
+                + "the target of a redirect", uri, response)
+            : null;
 
     private static HttpRequestException Error(string problem, Uri uri, HttpResponseMessage response) => new(
         $"The request to {Name(uri)} {problem}: send the request to the target, or set AllowAutoRedirect = false in "
         + "the inner handler to get redirects as responses.", null, response.StatusCode);
 
-    // Without the query, which may contain a secret.
-    private static string Name(Uri? uri) => uri?.GetLeftPart(UriPartial.Path) ?? "another URL";
+    // Without the user information and the query, which may contain a secret.
+    private static string Name(Uri? uri) =>
+        uri?.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped) ?? "another URL";
 }

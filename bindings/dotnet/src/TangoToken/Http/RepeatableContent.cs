@@ -17,11 +17,8 @@ internal static class RepeatableContent
             if (!isAsync)
                 content.ReadAsStream(cancellationToken);
             else
-#if NET9_0_OR_GREATER
-                await content.LoadIntoBufferAsync(cancellationToken).ConfigureAwait(false);
-#else
-                await content.LoadIntoBufferAsync().ConfigureAwait(false);
-#endif
+                // A sequence need not look at a cancellation.
+                await LoadAsync(content, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         else if (IsMultipart(content))
         {
@@ -29,6 +26,17 @@ internal static class RepeatableContent
                 await BufferAsync(part, isAsync, cancellationToken).ConfigureAwait(false);
         }
     }
+
+#if NET9_0_OR_GREATER
+    private static Task LoadAsync(HttpContent content, CancellationToken cancellationToken) =>
+        content.LoadIntoBufferAsync(cancellationToken);
+#else
+    private static Task LoadAsync(HttpContent content, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return content.LoadIntoBufferAsync();
+    }
+#endif
 
     // The types themselves: a derived one may hand out its bytes once only.
     internal static bool CanSendAgain(HttpContent? content)
