@@ -32,8 +32,8 @@ internal sealed record HandlerRegistration(string? HttpClientName, string? Clien
     /// <summary>Completes the handlers of a new HTTP client.</summary>
     internal void Build(HttpMessageHandlerBuilder builder)
     {
-        // The handler of ConfigureHttpClientDefaults has no name, and is not for clients that have one of their own:
-        // the outer of two handlers would decide whose token is sent.
+        // ConfigureHttpClientDefaults has no name. An HTTP client that also has a handler under its name keeps that one
+        // alone: the outer one of two would decide which account's token is sent.
         if (HttpClientName is null
             && builder.Services.GetServices<HandlerRegistration>().Any(other => other.HttpClientName == builder.Name))
             return;

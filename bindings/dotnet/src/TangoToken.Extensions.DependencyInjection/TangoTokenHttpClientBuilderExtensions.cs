@@ -19,8 +19,8 @@ public static class TangoTokenHttpClientBuilderExtensions
     /// the application sets.</item>
     /// <item>The factory's own log never shows the headers <c>Authorization</c> and <c>DPoP</c>, even if
     /// <c>RedactLoggedHeaders</c> names others only.</item>
-    /// <item>In <c>ConfigureHttpClientDefaults</c> this is for all HTTP clients but those that have a handler of their
-    /// own.</item>
+    /// <item>Called in <c>ConfigureHttpClientDefaults</c>, it is for all HTTP clients except those that have such a
+    /// handler themselves.</item>
     /// </list>
     /// </remarks>
     /// <param name="builder">The builder of the HTTP client.</param>

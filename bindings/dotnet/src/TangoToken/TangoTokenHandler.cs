@@ -114,8 +114,8 @@ public sealed class TangoTokenHandler : DelegatingHandler
     }
 
     /// <summary>
-    /// Looks at the inner handler before the first request, whatever that one is: afterwards redirects can no longer be
-    /// switched off.
+    /// Prepares the inner handler before the first request, even one with an authorization of the program: later,
+    /// redirects can no longer be switched off.
     /// </summary>
     private void Prepare()
     {

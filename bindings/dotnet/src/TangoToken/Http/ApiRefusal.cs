@@ -43,31 +43,38 @@ internal static partial class ApiRefusal
             return [];
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(TimeLimit);
-        // A blocking read takes no token, but ends with its response.
-        using CancellationTokenRegistration end = limit.Token.UnsafeRegister(
-            static response => ((HttpResponseMessage)response!).Dispose(), response);
-        var body = new byte[LongestBody];
-        int length = 0;
         try
         {
-            Stream stream = isAsync
-                ? await response.Content.ReadAsStreamAsync(limit.Token).ConfigureAwait(false)
-                : response.Content.ReadAsStream(limit.Token);
-            while (length < body.Length)
-            {
-                int count = isAsync
-                    ? await stream.ReadAsync(body.AsMemory(length), limit.Token).ConfigureAwait(false)
-                    : stream.Read(body, length, body.Length - length);
-                if (count == 0)
-                    break;
-                length += count;
-            }
+            // A blocking read takes no token, so it has a thread of its own; it ends with its response.
+            Task<byte[]> reading = isAsync
+                ? ReadBodyAsync(response.Content, limit.Token)
+                : Task.Factory.StartNew(
+                    () => ReadBody(response.Content), CancellationToken.None, TaskCreationOptions.LongRunning,
+                    TaskScheduler.Default);
+            Task<byte[]> limited = reading.UntilCancelled(limit.Token);
+            return isAsync ? await limited.ConfigureAwait(false) : limited.GetAwaiter().GetResult();
         }
         catch (Exception)
         {
             // Each stream has exceptions of its own, such as InvalidDataException for what is not gzip.
             cancellationToken.ThrowIfCancellationRequested();
+            return [];
         }
+    }
+
+    private static async Task<byte[]> ReadBodyAsync(HttpContent content, CancellationToken cancellationToken)
+    {
+        var body = new byte[LongestBody];
+        Stream stream = await content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        int length = await stream.ReadAtLeastAsync(
+            body, body.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+        return body[..length];
+    }
+
+    private static byte[] ReadBody(HttpContent content)
+    {
+        var body = new byte[LongestBody];
+        int length = content.ReadAsStream().ReadAtLeast(body, body.Length, throwOnEndOfStream: false);
         return body[..length];
     }
 

@@ -29,7 +29,7 @@ internal static class Redirects
 
     private static readonly object Gate = new();
 
-    // Several handlers can share an inner one, and the program expects the same of each.
+    // The handlers in which redirects were switched off: several TangoTokenHandlers can share one of them.
     private static readonly ConditionalWeakTable<HttpMessageHandler, object> Changed = [];
 
     /// <summary>Switches redirects off where that is possible, and returns what the handler does with them.</summary>

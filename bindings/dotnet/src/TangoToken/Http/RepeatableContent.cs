@@ -17,8 +17,8 @@ internal static class RepeatableContent
             if (!isAsync)
                 content.ReadAsStream(cancellationToken);
             else
-                // A sequence need not look at a cancellation.
-                await LoadAsync(content, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
+                // An asynchronous sequence may ignore the cancellation.
+                await LoadAsync(content, cancellationToken).UntilCancelled(cancellationToken).ConfigureAwait(false);
         }
         else if (IsMultipart(content))
         {

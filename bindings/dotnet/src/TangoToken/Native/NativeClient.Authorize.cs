@@ -105,23 +105,13 @@ internal sealed partial class NativeClient
 
     // Not on the thread pool, whose last free thread may be that of the blocking caller.
     private T Sign<T>(Func<T> make, CancellationToken cancellationToken) => SignsOnAnotherThread(cancellationToken)
-        ? UntilCancelled(
-            Task.Factory.StartNew(make, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default),
-            cancellationToken).GetAwaiter().GetResult()
+        ? Task.Factory.StartNew(make, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)
+            .UntilCancelled(cancellationToken).GetAwaiter().GetResult()
         : make();
 
     private async ValueTask<T> SignAsync<T>(Func<T> make, CancellationToken cancellationToken) => signer is not null
-        ? await UntilCancelled(Task.Run(make, cancellationToken), cancellationToken).ConfigureAwait(false)
+        ? await Task.Run(make, cancellationToken).UntilCancelled(cancellationToken).ConfigureAwait(false)
         : make();
-
-    private static Task<T> UntilCancelled<T>(Task<T> signing, CancellationToken cancellationToken)
-    {
-        // A signature that fails after its caller gave up must not be reported as an unobserved exception.
-        signing.ContinueWith(
-            static failed => failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
-            TaskScheduler.Default);
-        return signing.WaitAsync(cancellationToken);
-    }
 
     private RequestAuthorization Make(ClientHandle client, RequestTarget target)
     {

@@ -65,8 +65,8 @@ internal sealed partial class NativeClient : IDisposable
 
     private Task<TangoAccessToken> WaitForTokenAsync(ClientHandle client, CancellationToken cancellationToken)
     {
-        // What awaits the result continues on the pool. What comes before needs no thread of it: all of them may be
-        // blocked, because each waits for such a result.
+        // The caller's code continues on the pool. Completing the result needs no thread of the pool: all of them may
+        // be blocked, each waiting for such a result.
         var result = new TaskCompletionSource<TangoAccessToken>(TaskCreationOptions.RunContinuationsAsynchronously);
         _ = CompleteAsync();
         return result.Task;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
@@ -98,6 +99,36 @@ public class KestrelTests
         using HttpResponseMessage response = await http.GetAsync(api.Uri);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal(1, sandbox.TokenRequests);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Timeout_ends_a_call_whose_refusal_never_ends(bool isAsync)
+    {
+        await using KestrelServer api = await KestrelServer.StartAsync(async context =>
+        {
+            context.Response.StatusCode = StatusCodes.Status401Unauthorized;
+            context.Response.ContentType = "application/json";
+            context.Response.Headers.WWWAuthenticate = "DPoP error=\"invalid_dpop_proof\"";
+            await context.Response.WriteAsync("{\"message\": \"");
+            await context.Response.Body.FlushAsync();
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+        });
+        using var sandbox = new Sandbox("--dpop strict");
+        using TangoTokenClient client = Client(sandbox, api);
+        await client.GetTokenAsync();
+        using var http = new HttpClient(
+            new TangoTokenHandler(client, new SocketsHttpHandler { AllowAutoRedirect = false }))
+        {
+            Timeout = TimeSpan.FromMilliseconds(500),
+        };
+        var watch = Stopwatch.StartNew();
+        await Assert.ThrowsAsync<TaskCanceledException>(() => isAsync
+            ? http.GetAsync(api.Uri)
+            : Task.Run(() => http.Send(new HttpRequestMessage(HttpMethod.Get, api.Uri))));
+        // .NET would wait for the rest of the body for two seconds more.
+        Assert.InRange(watch.Elapsed, TimeSpan.FromSeconds(0.4), TimeSpan.FromSeconds(2.3));
     }
 
     private static TangoTokenClient Client(Sandbox sandbox, KestrelServer api, DpopMode mode = DpopMode.Required)
