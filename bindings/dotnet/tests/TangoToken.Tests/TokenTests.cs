@@ -160,14 +160,14 @@ public class TokenTests
         using var client = new TangoTokenClient(options);
         Task requests = Task.Run(() =>
         {
-            for (int i = 0; i < 50; i++)
+            while (sandbox.TokenRequests < 30)
                 Assert.Throws<TangoTokenException>(() => client.GetToken());
         });
         for (int i = 1; !requests.IsCompleted; i++)
             client.SetCredentials($"id{i}", $"s{i}", $"user{i}", $"p{i}");
         await requests;
         string[] bodies = [.. sandbox.Requests.Select(request => (string?)request!["body"] ?? "")];
-        Assert.True(bodies.Length > 10, $"{bodies.Length} requests");
+        Assert.True(bodies.Length >= 30, $"{bodies.Length} requests");
         Assert.All(bodies, body =>
         {
             string number = body.Split("client_id=id")[1].Split('&')[0];
