@@ -40,12 +40,13 @@ var unexpectedCompletions atomic.Int64
 // done is the callback that completes a request. It runs on the library's callback thread, which completes all
 // requests, and so must not block: each channel has room for the outcome.
 var done = sync.OnceValue(func() uintptr {
-	return purego.NewCallback(func(number uintptr, token native.Token, failure native.Error) {
+	return purego.NewCallback(func(number uintptr, token native.Token, failure native.Error) uintptr {
 		if request, isPending := requests.Take(number); isPending {
 			request <- outcome{token, failure}
 		} else {
 			unexpectedCompletions.Add(1)
 		}
+		return 0
 	})
 })
 

@@ -48,11 +48,14 @@ var cacheFunctions = sync.OnceValue(func() (functions struct{ load, save, lock, 
 	functions.save = purego.NewCallback(saveToCache)
 	functions.lock = purego.NewCallback(lockCache)
 	functions.unlock = purego.NewCallback(unlockCache)
-	functions.release = purego.NewCallback(func(number uintptr) { caches.Take(number) })
+	functions.release = purego.NewCallback(func(number uintptr) uintptr {
+		caches.Take(number)
+		return 0
+	})
 	return functions
 })
 
-func loadFromCache(number uintptr, name *byte, buffer *byte, length *uintptr) int32 {
+func loadFromCache(number uintptr, name *byte, buffer *byte, length *uintptr) uintptr {
 	return guarded("the cache's Load", func() error {
 		cache, _ := caches.Get(number)
 		value, err := cache.Load(native.Copied(name))
@@ -63,7 +66,7 @@ func loadFromCache(number uintptr, name *byte, buffer *byte, length *uintptr) in
 	})
 }
 
-func saveToCache(number uintptr, name *byte, value *byte, length uintptr, keepMS uint64) int32 {
+func saveToCache(number uintptr, name *byte, value *byte, length uintptr, keepMS uint64) uintptr {
 	return guarded("the cache's Save", func() error {
 		cache, _ := caches.Get(number)
 		if value == nil {
@@ -73,7 +76,7 @@ func saveToCache(number uintptr, name *byte, value *byte, length uintptr, keepMS
 	})
 }
 
-func lockCache(number uintptr, name, owner *byte, leaseMS uint64) int32 {
+func lockCache(number uintptr, name, owner *byte, leaseMS uint64) uintptr {
 	isHeldByAnother := false
 	code := guarded("the cache's Lock", func() error {
 		cache, _ := caches.Get(number)
@@ -87,7 +90,7 @@ func lockCache(number uintptr, name, owner *byte, leaseMS uint64) int32 {
 	return code
 }
 
-func unlockCache(number uintptr, name, owner *byte) int32 {
+func unlockCache(number uintptr, name, owner *byte) uintptr {
 	return guarded("the cache's Unlock", func() error {
 		cache, _ := caches.Get(number)
 		return cache.Unlock(native.Copied(name), native.Copied(owner))

@@ -14,8 +14,9 @@ import (
 const failed = 2
 
 // guarded runs a function of the program in a callback. It logs an error or a panic, which must not unwind into the
-// library, tells the library the reason, and returns failed.
-func guarded(what string, function func() error) (code int32) {
+// library, tells the library the reason, and returns failed. Windows wants the results of callbacks as a uintptr, which C
+// reads as an int32.
+func guarded(what string, function func() error) (code uintptr) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			report(slog.LevelError, fmt.Sprintf("%s panicked: %v\n%s", what, problem, debug.Stack()))

@@ -68,11 +68,12 @@ func mostVerbose(logger *slog.Logger) logLevel {
 }
 
 var receive = sync.OnceValue(func() uintptr {
-	return purego.NewCallback(func(_ uintptr, level logLevel, message *byte) {
+	return purego.NewCallback(func(_ uintptr, level logLevel, message *byte) uintptr {
 		// A handler's panic must not end the log thread.
 		defer func() { _ = recover() }()
 		if logLevelError <= level && level <= logLevelTrace {
 			report(levels[level-1].slog, native.Copied(message))
 		}
+		return 0
 	})
 })

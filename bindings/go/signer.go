@@ -46,7 +46,7 @@ type signing struct {
 var signers native.Table[signing]
 
 var sign = sync.OnceValue(func() uintptr {
-	return purego.NewCallback(func(number uintptr, message *byte, length uintptr, buffer *byte, capacity *uintptr) int32 {
+	return purego.NewCallback(func(number uintptr, message *byte, length uintptr, buffer *byte, capacity *uintptr) uintptr {
 		return guarded("the signer of a DPoP key", func() error {
 			signing, isKnown := signers.Get(number)
 			if !isKnown {
@@ -62,7 +62,10 @@ var sign = sync.OnceValue(func() uintptr {
 })
 
 var releaseSigner = sync.OnceValue(func() uintptr {
-	return purego.NewCallback(func(number uintptr) { signers.Take(number) })
+	return purego.NewCallback(func(number uintptr) uintptr {
+		signers.Take(number)
+		return 0
+	})
 })
 
 // sign signs as RFC 7518 section 3 and RFC 8037 section 3.1 require, but for ECDSA in DER, which the library accepts

@@ -1,4 +1,4 @@
-//go:build !(darwin || freebsd || linux || netbsd)
+//go:build !(darwin || freebsd || linux || netbsd || windows)
 
 package native
 
@@ -6,8 +6,6 @@ import (
 	"errors"
 	"runtime"
 )
-
-const fileName = "libtango_token.so.1"
 
 func dlopen(string) (uintptr, error) {
 	return 0, errors.New("tango-token does not support " + runtime.GOOS + " yet")

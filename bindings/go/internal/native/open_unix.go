@@ -4,9 +4,6 @@ package native
 
 import "github.com/ebitengine/purego"
 
-// fileName ends with the ABI version, like the library's SONAME.
-const fileName = "libtango_token.so.1"
-
 func dlopen(path string) (uintptr, error) {
 	return purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
 }
