@@ -40,8 +40,8 @@ pub(crate) fn reason(error: &(dyn StdError + 'static)) -> String {
         return known.into();
     }
     let innermost = innermost(error).to_string();
-    // `No route to host (os error 113)`
-    innermost.split(" (os error ").next().unwrap_or_default().to_owned()
+    // `No route to host (os error 113)`, and on Windows `The system cannot find the file specified. (os error 2)`
+    innermost.split(" (os error ").next().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -58,9 +58,15 @@ mod tests {
 
     #[test]
     fn reason_has_no_number_of_the_system() {
-        for (number, shown) in [(libc::ECONNREFUSED, "connection refused"), (libc::ECONNRESET, "connection reset")] {
-            assert_eq!(reason(&io::Error::from_raw_os_error(number)), shown);
+        for (kind, shown) in [
+            (io::ErrorKind::ConnectionRefused, "connection refused"),
+            (io::ErrorKind::ConnectionReset, "connection reset"),
+        ] {
+            assert_eq!(reason(&io::Error::from(kind)), shown);
         }
-        assert_eq!(reason(&io::Error::from_raw_os_error(libc::EHOSTUNREACH)), "No route to host");
+        let missing = std::fs::read("no such file").unwrap_err();
+        assert!(missing.to_string().contains("(os error 2)"), "{missing}");
+        let reason = reason(&missing);
+        assert!(missing.to_string().starts_with(&reason) && !reason.contains("error") && !reason.ends_with(['.', ' ']));
     }
 }

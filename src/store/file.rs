@@ -4,7 +4,7 @@
 #[cfg_attr(windows, path = "file/windows.rs")]
 mod system;
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -57,9 +57,9 @@ impl FileCache {
     }
 
     /// Returns `None` if there is no such file. A file that another user owns or can write to is refused.
-    fn open(&self, name: &str, options: &OpenOptions) -> Result<Option<File>, CacheError> {
+    fn open(&self, name: &str, open: impl Fn(&Path) -> io::Result<File>) -> Result<Option<File>, CacheError> {
         let path = self.directory.join(name);
-        let file = match system::open(&path, options) {
+        let file = match open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("open", &path, &error)),
@@ -75,16 +75,14 @@ impl FileCache {
     /// Opens the lock file. Read permission is enough to lock it, also on a file system that became read-only.
     fn lock_file(&self, name: &str) -> Result<File, CacheError> {
         self.directory()?;
-        let mut writable = OpenOptions::new();
-        writable.read(true).write(true).create(true).truncate(false);
         let missing = || {
             CacheError(format!(
                 "{} disappears when it is created; no other program may delete it",
                 self.directory.join(name).display()
             ))
         };
-        self.open(name, &writable)
-            .or_else(|error| self.open(name, OpenOptions::new().read(true)).ok().flatten().map(Some).ok_or(error))?
+        self.open(name, system::open_or_create)
+            .or_else(|error| self.open(name, system::open).ok().flatten().map(Some).ok_or(error))?
             .ok_or_else(missing)
     }
 
@@ -122,7 +120,7 @@ impl FileCache {
 impl SharedCache for FileCache {
     fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
         self.directory()?;
-        let Some(file) = self.open(name, OpenOptions::new().read(true))? else { return Ok(None) };
+        let Some(file) = self.open(name, system::open)? else { return Ok(None) };
         let mut value = Vec::new();
         let read = file.take(MAX_ENTRY_LENGTH as u64).read_to_end(&mut value);
         read.map_err(|error| failed("read", &self.directory.join(name), &error))?;
@@ -161,7 +159,7 @@ impl SharedCache for FileCache {
         let held = self.held().take_if(|held| held.owner == owner);
         // Closing is not enough: a forked child may have a copy of the descriptor that keeps the lock.
         if let Some(held) = held
-            && let Err(error) = held.file.unlock()
+            && let Err(error) = system::unlock(&held.file)
         {
             return Err(failed("unlock", &self.directory, &error));
         }
@@ -175,7 +173,7 @@ impl SharedCache for FileCache {
 }
 
 fn write_new(path: &Path, value: &[u8]) -> io::Result<()> {
-    let mut file = system::open(path, OpenOptions::new().write(true).create_new(true))?;
+    let mut file = system::create_new(path)?;
     file.write_all(value)?;
     file.sync_all()
 }

@@ -8,7 +8,9 @@ use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::path::{Component, Path, Prefix};
 use std::{ptr, slice};
 
-use windows_sys::Win32::Foundation::{ERROR_SUCCESS, GENERIC_ALL, GENERIC_READ, GENERIC_WRITE, LocalFree};
+use windows_sys::Win32::Foundation::{
+    ERROR_SUCCESS, GENERIC_ALL, GENERIC_READ, GENERIC_WRITE, INVALID_HANDLE_VALUE, LocalFree,
+};
 use windows_sys::Win32::Security::Authorization::{
     ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo, SDDL_REVISION_1,
     SE_FILE_OBJECT,
@@ -18,8 +20,9 @@ use windows_sys::Win32::Security::{
     SECURITY_ATTRIBUTES, TOKEN_QUERY, TOKEN_USER, TokenUser,
 };
 use windows_sys::Win32::Storage::FileSystem::{
-    CreateDirectoryW, DELETE, FILE_APPEND_DATA, FILE_DELETE_CHILD, FILE_READ_DATA, FILE_WRITE_ATTRIBUTES,
-    FILE_WRITE_DATA, FILE_WRITE_EA, WRITE_DAC, WRITE_OWNER,
+    CREATE_NEW, CreateDirectoryW, CreateFileW, DELETE, FILE_APPEND_DATA, FILE_ATTRIBUTE_NORMAL, FILE_DELETE_CHILD,
+    FILE_READ_DATA, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_WRITE_ATTRIBUTES, FILE_WRITE_DATA,
+    FILE_WRITE_EA, WRITE_DAC, WRITE_OWNER,
 };
 use windows_sys::Win32::System::SystemServices::{
     ACCESS_ALLOWED_ACE_TYPE, ACCESS_ALLOWED_CALLBACK_ACE_TYPE, ACCESS_DENIED_ACE_TYPE, ACCESS_DENIED_CALLBACK_ACE_TYPE,
@@ -115,20 +118,50 @@ impl Access {
 }
 
 /// Creates a directory that belongs to this user, and that only this user and administrators can use, whatever the
-/// directory above it grants. So do the files that are created in it.
+/// directory above it grants. The same is true for what is created in it.
 pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
-    let user = current_user()?;
-    let descriptor = Local::descriptor(&format!(
-        "O:{user}D:P(A;OICI;FA;;;{user})(A;OICI;FA;;;{SYSTEM})(A;OICI;FA;;;{ADMINISTRATORS})"
-    ))?;
-    let attributes = SECURITY_ATTRIBUTES {
-        nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).unwrap_or_default(),
-        lpSecurityDescriptor: descriptor.0,
-        bInheritHandle: 0,
-    };
+    let descriptor = private("OICI")?;
+    let attributes = attributes(&descriptor);
     let path = long_path(path);
     // SAFETY: the path ends with a NUL, and the attributes are valid during the call.
     check(unsafe { CreateDirectoryW(path.as_ptr(), &raw const attributes) })
+}
+
+/// Creates and opens such a file, which must not exist.
+pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
+    let descriptor = private("")?;
+    let attributes = attributes(&descriptor);
+    let path = long_path(path);
+    let share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+    // SAFETY: the path ends with a NUL, and the attributes are valid during the call. The handle is valid and owned.
+    unsafe {
+        let handle = CreateFileW(
+            path.as_ptr(),
+            GENERIC_READ | GENERIC_WRITE,
+            share,
+            &raw const attributes,
+            CREATE_NEW,
+            FILE_ATTRIBUTE_NORMAL,
+            ptr::null_mut(),
+        );
+        if handle == INVALID_HANDLE_VALUE { Err(io::Error::last_os_error()) } else { Ok(File::from_raw_handle(handle)) }
+    }
+}
+
+/// Returns the security descriptor of what belongs to this user alone. `inherited` says by what: `OICI` in SDDL means by
+/// all files and directories inside.
+fn private(inherited: &str) -> io::Result<Local> {
+    let user = current_user()?;
+    let grant = |to: &str| format!("(A;{inherited};FA;;;{to})");
+    Local::descriptor(&format!("O:{user}D:P{}{}{}", grant(&user), grant(SYSTEM), grant(ADMINISTRATORS)))
+}
+
+fn attributes(descriptor: &Local) -> SECURITY_ATTRIBUTES {
+    SECURITY_ATTRIBUTES {
+        nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).unwrap_or_default(),
+        lpSecurityDescriptor: descriptor.0,
+        bInheritHandle: 0,
+    }
 }
 
 /// Returns the path for system calls, ending with a NUL. A long one gets the prefix without which they refuse it.

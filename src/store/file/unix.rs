@@ -35,9 +35,29 @@ pub(super) fn check_directory(directory: &Path) -> Result<(), CacheError> {
     check_owner(directory, &metadata)
 }
 
-/// Opens a file, or creates one that is private to the user. Follows no link, and does not wait for a pipe.
-pub(super) fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
-    options.clone().mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
+/// Opens a file to read it.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    with_options(OpenOptions::new().read(true), path)
+}
+
+/// Opens a file to read and write it, or creates one that is private to the user.
+pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
+    with_options(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
+}
+
+/// Creates a file that is private to the user.
+pub(super) fn create_new(path: &Path) -> io::Result<File> {
+    with_options(OpenOptions::new().write(true).create_new(true), path)
+}
+
+/// Follows no link, and does not wait for a pipe.
+fn with_options(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
+}
+
+/// Releases the lock of a file.
+pub(super) fn unlock(file: &File) -> io::Result<()> {
+    file.unlock()
 }
 
 /// Refuses a file that another user owns or can write to.

@@ -17,7 +17,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 use super::{CacheError, failed};
-use crate::windows::access::{Access, create_private_directory};
+use crate::windows::access::{Access, create_private_directory, create_private_file};
 
 /// Returns `%LOCALAPPDATA%`.
 pub(super) fn caches(set: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
@@ -46,9 +46,42 @@ pub(super) fn check_directory(directory: &Path) -> Result<(), CacheError> {
     check(directory, &opened, &metadata)
 }
 
-/// Opens a file, or creates one with the access control list of its directory. Follows no link.
-pub(super) fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
-    patiently(|| options.clone().custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path))
+/// Opens a file to read it.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    with_options(OpenOptions::new().read(true), path)
+}
+
+/// Opens a file to read and write it, or creates one that is private to the user.
+pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
+    let open = || with_options(OpenOptions::new().read(true).write(true), path);
+    match open() {
+        Err(error) if error.kind() == ErrorKind::NotFound => match create_private_file(path) {
+            // Another process was faster.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => open(),
+            result => result,
+        },
+        result => result,
+    }
+}
+
+/// Creates a file that is private to the user.
+pub(super) fn create_new(path: &Path) -> io::Result<File> {
+    patiently(|| create_private_file(path))
+}
+
+/// Follows no link.
+fn with_options(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
+    patiently(|| options.open(path))
+}
+
+/// Releases the lock of a file. Rust's standard library unlocks twice, for two kinds of locks; that there is only one
+/// kind Windows reports as `ERROR_NOT_LOCKED`, which is no error then, and Wine 8 as `ERROR_LOCK_VIOLATION`.
+pub(super) fn unlock(file: &File) -> io::Result<()> {
+    match file.unlock() {
+        Err(error) if error.raw_os_error() == Some(ERROR_LOCK_VIOLATION.cast_signed()) => Ok(()),
+        result => result,
+    }
 }
 
 /// Refuses a path that is a link (or another reparse point that leads to another place), and one that another user
