@@ -25,7 +25,7 @@ static int report(const char *what, tango_error *error)
 static double now_ms(void)
 {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    timespec_get(&time, TIME_UTC);
     return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
 }
 
