@@ -2,13 +2,15 @@
 # Tests the NuGet packages as a user meets them: builds programs from them, in projects that know nothing of this
 # repository, and runs them against the sandbox: framework-dependent, as a single file, trimmed and NativeAOT.
 #
-#     scripts/test-dotnet-package.sh [--library FILE]
+#     scripts/test-dotnet-package.sh [--library FILE] [PLATFORM...]
 #
-# --library is that of scripts/pack-dotnet.sh. TANGO_SANDBOX can name a sandbox; otherwise it is built here.
+# The arguments are those of scripts/pack-dotnet.sh. With win-x64 among them, a program for Windows runs under wine.
+# TANGO_SANDBOX can name a sandbox; otherwise it is built here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
 . scripts/toolchains.sh
+. scripts/platforms.sh
 
 need_compiler
 need_python
@@ -21,19 +23,24 @@ revision=$(git rev-parse HEAD)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_REVISION=$revision SOURCE_DATE_EPOCH
 scripts/pack-dotnet.sh "$@"
+[ "${1-}" != --library ] || shift 2
+[ $# -gt 0 ] || set -- linux-x64
+runtimes=$*
 made=$target/nuget/packages
 native=$target/nuget/runtimes
 
 step "NuGet: what is in the packages"
-python3 - "$made" "$version" "$revision" <<'PYTHON'
+python3 - "$made" "$version" "$revision" "$runtimes" <<'PYTHON'
 import sys, zipfile, zlib
-directory, version, revision = sys.argv[1:]
+directory, version, revision, runtimes = sys.argv[1:]
+def library(runtime):
+    return {"w": "tango_token.dll", "o": "libtango_token.dylib"}.get(runtime[0], "libtango_token.so")
 frameworks = ("net8.0", "net10.0")
 common = {"LICENSE-MIT", "LICENSE-APACHE", "README.md"}
 expected = {
     "TangoToken": common | {
         "THIRD-PARTY-NOTICES.txt", "buildTransitive/TangoToken.props", "buildTransitive/TangoToken.targets",
-        "runtimes/linux-x64/native/libtango_token.so"},
+        *(f"runtimes/{one}/native/{library(one)}" for one in runtimes.split())},
     "TangoToken.Extensions.DependencyInjection": common,
 }
 for name, files in expected.items():
@@ -73,7 +80,8 @@ git ls-files -z --cached --others --exclude-standard -- bindings/dotnet LICENSE-
 for project in TangoToken TangoToken.Extensions.DependencyInjection; do
     (cd "$again" && dotnet pack \
         "bindings/dotnet/src/$project" --configuration Release --output packages --verbosity quiet --nologo \
-        -property:SourceRevisionId="$revision" -property:NativeLibraryDirectory="$native/")
+        -property:SourceRevisionId="$revision" -property:NativeLibraryDirectory="$native/" \
+        -property:NativeRuntimes="${runtimes// /+}")
     cmp "$made/$project.$version.nupkg" "$again/packages/$project.$version.nupkg"
     sha256sum "$made/$project.$version.nupkg" | sed 's|  .*/|  |'
 done
@@ -127,6 +135,15 @@ expect "$console" "$program"
 name=aot
 publish Console $name RuntimeIdentifier=linux-x64 PublishAot=true
 expect "$console" "$program"
+
+if [[ " $runtimes " = *" win-x64 "* ]]; then
+    step "NuGet: a console program for Windows, under wine"
+    need wine=wine
+    name=windows
+    publish Console $name RuntimeIdentifier=win-x64 SelfContained=true
+    [ -f "$consumers/$name/out/tango_token.dll" ] || fail "the program has no tango_token.dll"
+    expect "$console" env WINEDEBUG=-all wine "$program.exe"
+fi
 
 step "NuGet: ASP.NET Core"
 name=aspnetcore
@@ -201,10 +218,11 @@ warnings() {
         -property:SelfContained=false "${@/#/-property:}" 2>&1 |
         grep --only-matching 'warning TANGO0001: .*' | sort --unique
 }
-for system in win-x64 linux-musl-x64; do
-    warnings two-accounts RuntimeIdentifier=$system | grep "has no native library for $system, only for linux-x64" ||
+for system in win-x86 linux-musl-arm; do
+    warnings two-accounts RuntimeIdentifier=$system |
+        grep --fixed-strings "has no native library for $system, only for ${runtimes// /;}." ||
         fail "a build for $system does not warn"
 done
-[ -z "$(warnings two-accounts RuntimeIdentifier=win-x64 NoWarn=TANGO0001)" ] || fail "NoWarn has no effect"
-[ -z "$(warnings framework-dependent OutputType=Library RuntimeIdentifier=win-x64)" ] ||
+[ -z "$(warnings two-accounts RuntimeIdentifier=win-x86 NoWarn=TANGO0001)" ] || fail "NoWarn has no effect"
+[ -z "$(warnings framework-dependent OutputType=Library RuntimeIdentifier=win-x86)" ] ||
     fail "a build of a library warns"

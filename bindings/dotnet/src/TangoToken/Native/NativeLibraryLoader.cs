@@ -207,8 +207,12 @@ internal static class NativeLibraryLoader
         get => Path.GetDirectoryName(typeof(NativeMethods).Assembly.Location) ?? "";
     }
 
-    private static bool IsBuiltForThisSystem =>
-        OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture is Architecture.X64 or Architecture.Arm64;
+    private static bool IsBuiltForThisSystem => RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.X64 => OperatingSystem.IsLinux() || OperatingSystem.IsWindows() || OperatingSystem.IsMacOS(),
+        Architecture.Arm64 => OperatingSystem.IsLinux() || OperatingSystem.IsMacOS(),
+        _ => false,
+    };
 
     private static string FileName =>
         OperatingSystem.IsWindows() ? "tango_token.dll"
