@@ -105,6 +105,34 @@ need_rust_target() {
     [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ] || rustup --quiet target add "$1"
 }
 
+# Sets `wheel_python` to a Python with the tools that check wheels, and puts maturin onto the PATH.
+need_wheel_tools() {
+    local packages=(maturin==1.16.0 ziglang==0.17.1 auditwheel==6.8.2 abi3audit==0.0.26 twine==7.0.0)
+    local directory=$toolchains/wheels-${packages[0]}
+    wheel_python=$directory/bin/python
+    if [ "$(cat "$directory/.packages" 2>/dev/null)" != "${packages[*]}" ]; then
+        echo "Installing ${packages[*]} into target/toolchains"
+        rm -rf "$directory"
+        python3 -m venv "$directory"
+        "$wheel_python" -m pip install --quiet --disable-pip-version-check "${packages[@]}"
+        echo "${packages[*]}" >"$directory/.packages"
+    fi
+    PATH=$directory/bin:$PATH
+}
+
+need_conan() {
+    local package=conan==2.34.0
+    local directory=$toolchains/$package
+    if [ ! -e "$directory.complete" ]; then
+        echo "Installing $package into target/toolchains"
+        rm -rf "$directory"
+        python3 -m venv "$directory"
+        "$directory/bin/pip" install --quiet --disable-pip-version-check "$package"
+        touch "$directory.complete"
+    fi
+    PATH=$directory/bin:$PATH
+}
+
 need_actionlint() {
     local module=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
     local directory=$toolchains/actionlint-${module##*@}
