@@ -4,6 +4,7 @@
 #
 #     scripts/go-native.sh [PLATFORM...]             from target/platforms, where scripts/build-platform.sh puts it
 #     scripts/go-native.sh --library FILE PLATFORM   from a file
+#     scripts/go-native.sh --tag                     makes the tags of a release, in a commit beside the branch
 #     scripts/go-native.sh --remove                  removes what it has put there
 #     scripts/go-native.sh --module PLATFORM         prints the name of the platform's module, such as linux_amd64
 #
@@ -64,7 +65,26 @@ this_platform() {
     esac
 }
 
+# The tags of the native modules are on a commit that only they lead to, so that clones of a branch stay small. That of
+# the binding is on the release itself.
+tag() {
+    local name head found directory
+    head=$(git rev-parse HEAD)
+    [ -z "$(git status --porcelain)" ] || fail "there are changes that are not committed"
+    mapfile -t found < <(platforms)
+    for name in "${found[@]}"; do
+        module_of "$name"
+        embed
+        git add --force "$modules/$module"
+    done
+    git commit --quiet --message "Native libraries of $version, for the Go modules"
+    for directory in "$modules"/*; do git tag "$directory/v$version"; done
+    git tag "bindings/go/v$version" "$head"
+    git checkout --quiet --detach "$head"
+}
+
 case ${1-} in
+--tag) tag ;;
 --remove)
     for directory in "$modules"/*; do remove "$directory"; done
     ;;
@@ -77,7 +97,7 @@ case ${1-} in
     embed "$2"
     ;;
 *)
-    [ $# -gt 0 ] || read -ra found < <(platforms)
+    [ $# -gt 0 ] || mapfile -t found < <(platforms)
     [ $# = 0 ] || found=("$@")
     count=0
     for name in "${found[@]}"; do

@@ -44,7 +44,8 @@ def files(directory: Path) -> list[Path]:
     """Returns the files of a module: those that Git knows, and the native library; not those of modules inside."""
     if directory != BINDING:
         return sorted(file for file in directory.iterdir() if file.is_file())
-    listed = subprocess.check_output(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=directory)
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.check_output(command, cwd=directory)
     names = [name for name in listed.decode().split("\0") if name and not name.startswith("native/")]
     return [directory / name for name in sorted(names) if (directory / name).is_file()]
 
