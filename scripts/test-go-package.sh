@@ -129,6 +129,7 @@ for name in "$@"; do
     if [ "$name" = linux-musl-x64 ]; then
         # A program that was linked for glibc, with the library for musl.
         go build -tags musl -o wrong .
+        # shellcheck disable=SC2016 # a sentence, no command
         expect 'build the program without `-tags musl`' ./wrong
     fi
 done
