@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::unistd::geteuid;
+use support::programs::command_of;
 use support::sandbox::Sandbox;
 use support::{fresh_directory, functions_of_the_header, installed_prefix, root, scratch, succeed};
 
@@ -53,7 +54,7 @@ fn pkg_config_links_dynamically() {
     let libdir = moved_prefix("moved-for-pkg-config").join("lib");
     for (name, link) in [("pkg-config-dynamic", &["--libs"][..]), ("pkg-config-private", &["--static", "--libs"])] {
         let executable = compile(&libdir, name, link);
-        assert_gets_token(Command::new(&executable).env("LD_LIBRARY_PATH", &libdir));
+        assert_gets_token(command_of(&executable).env("LD_LIBRARY_PATH", &libdir));
         assert!(needs_shared_library(&executable));
     }
 }
@@ -62,7 +63,7 @@ fn pkg_config_links_dynamically() {
 fn pkg_config_links_statically_by_its_variable() {
     let libdir = moved_prefix("moved-for-static").join("lib");
     let executable = compile(&libdir, "pkg-config-static", &["--variable=static_libs"]);
-    assert_gets_token(&mut Command::new(&executable));
+    assert_gets_token(&mut command_of(&executable));
     assert!(!needs_shared_library(&executable));
 }
 
@@ -71,7 +72,7 @@ fn pkg_config_links_statically_where_the_shared_library_is_missing() {
     let libdir = moved_prefix("moved-without-shared").join("lib");
     fs::remove_file(libdir.join("libtango_token.so")).unwrap();
     let executable = compile(&libdir, "pkg-config-archive", &["--static", "--libs"]);
-    assert_gets_token(&mut Command::new(&executable));
+    assert_gets_token(&mut command_of(&executable));
     assert!(!needs_shared_library(&executable));
 }
 
@@ -94,7 +95,7 @@ fn link_with_second_library() -> PathBuf {
 fn static_library_works_beside_another_one_in_rust_and_openssl() {
     let executable = link_with_second_library();
     let sandbox = Sandbox::start(&[]);
-    let mut program = Command::new(&executable);
+    let mut program = command_of(&executable);
     sandbox.configure(&mut program);
     assert_eq!(String::from_utf8(succeed(&mut program).stdout).unwrap(), "Bearer\n");
     assert!(!needs_shared_library(&executable));
@@ -132,9 +133,9 @@ fn cmake_links_dynamically_and_statically() {
     succeed(Command::new("cmake").arg("--build").arg(&build));
     let (dynamic, linked_statically) = (build.join("dynamic"), build.join("static"));
     // CMake writes the directory of the library into the program.
-    assert_gets_token(&mut Command::new(&dynamic));
+    assert_gets_token(&mut command_of(&dynamic));
     assert!(needs_shared_library(&dynamic));
-    assert_gets_token(&mut Command::new(&linked_statically));
+    assert_gets_token(&mut command_of(&linked_statically));
     assert!(!needs_shared_library(&linked_statically));
 }
 
@@ -180,11 +181,11 @@ fn libraries_are_installed_into_libdir_and_uninstall_removes_every_file() {
     make("install");
     assert!(prefix.join("bin/tango-sandbox").exists());
     let executable = compile(&libdir, "pkg-config-libdir", &["--libs"]);
-    assert_gets_token(Command::new(&executable).env("LD_LIBRARY_PATH", &libdir));
+    assert_gets_token(command_of(&executable).env("LD_LIBRARY_PATH", &libdir));
     let build = fresh_directory("cmake-libdir");
     assert!(cmake_finds("0", &libdir.join("cmake"), &build));
     succeed(Command::new("cmake").arg("--build").arg(&build));
-    assert_gets_token(&mut Command::new(build.join("dynamic")));
+    assert_gets_token(&mut command_of(&build.join("dynamic")));
 
     make("uninstall");
     assert_eq!(files(&prefix), Vec::<PathBuf>::new());

@@ -52,9 +52,15 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The directory for all files that tests make.
+/// The directory for all files that tests make, which is another one for each platform.
 pub fn scratch() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR"))
+    static SCRATCH: OnceLock<PathBuf> = OnceLock::new();
+    SCRATCH.get_or_init(|| {
+        let mut directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        directory.extend(programs::platform());
+        std::fs::create_dir_all(&directory).unwrap();
+        directory
+    })
 }
 
 /// Makes an empty directory for one test.

@@ -2,9 +2,11 @@
 //! memory errors.
 //!
 //! `scripts/sanitize.sh` runs the same tests with a library that rustc has instrumented for a sanitizer. Programs are
-//! then compiled for that sanitizer, and run under nothing else.
+//! then compiled for that sanitizer, and run under nothing else. `scripts/test-platforms.sh` runs them with the library
+//! of another platform, with its compilers on the `PATH`: programs then run under nothing, or by an emulator.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -25,10 +27,26 @@ pub enum Under {
 
 /// Returns the tools that a program is tested under.
 pub fn every_tool() -> &'static [Under] {
-    match instrumentation() {
-        None => &[Under::Nothing, Under::Valgrind, Under::Sanitizers],
-        Some(_) => &[Under::Nothing],
-    }
+    if runs_alone() { &[Under::Nothing] } else { &[Under::Nothing, Under::Valgrind, Under::Sanitizers] }
+}
+
+/// Returns whether the library is one that programs can use under none of these tools.
+fn runs_alone() -> bool {
+    instrumentation().is_some() || platform().is_some()
+}
+
+/// Returns the name of the platform that the installed library is built for, if `TEST_PLATFORM` names one.
+pub fn platform() -> Option<String> {
+    std::env::var("TEST_PLATFORM").ok()
+}
+
+/// Returns the command that runs a program: itself, or the emulator that `TEST_PLATFORM_RUNNER` names, with its options.
+pub fn command_of(executable: &Path) -> Command {
+    let runner = std::env::var("TEST_PLATFORM_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace().map(OsString::from).chain([executable.into()]);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words);
+    command
 }
 
 /// The sanitizer that the installed library is built for.
@@ -107,7 +125,7 @@ impl Source {
     /// Builds the program, once in each test process for each set of options: a file that another test runs cannot be
     /// written.
     pub fn build(&self, under: Under) -> Program {
-        let under = if instrumentation().is_some() { Under::Nothing } else { under };
+        let under = if runs_alone() { Under::Nothing } else { under };
         let ways = [&self.options[..], &self.libraries, &debugging(under)].concat().concat();
         let name = format!("{}-{}-{}{ways}", self.file, self.compiler, self.standard);
         let executable = scratch().join(name.replace(['/', '.', ',', '='], "-"));
@@ -184,7 +202,7 @@ impl Program {
     /// Returns the command that runs the program, with the sandbox's TANGO_* variables and no others.
     pub fn command(&self, sandbox: &Sandbox) -> Command {
         let mut command = match self.under {
-            Under::Nothing | Under::Sanitizers => Command::new(&self.executable),
+            Under::Nothing | Under::Sanitizers => command_of(&self.executable),
             Under::Valgrind => {
                 let mut valgrind = Command::new("valgrind");
                 valgrind.args(["--quiet", "--error-exitcode=99", "--num-callers=30"]);
