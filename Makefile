@@ -38,6 +38,7 @@ help:
 	@echo 'make test-interop     third-party authorization servers and proof verifiers'
 	@echo 'make test-go, test-dotnet, test-python    one binding each'
 	@echo 'make test-conformance the same cases in every language'
+	@echo 'make test-platforms   tests for arm64, musl and Windows, by emulators: docs/platforms.md; PLATFORMS=linux-arm64'
 	@echo 'make conformance      runs these cases and writes docs/conformance.md'
 	@echo 'make reliability      every attempt to break it, for hours: writes docs/reliability.md; ROWS=fork,fuzz for some'
 	@echo 'make reliability-short  the short form, of which CI runs mutants and supply; ROWS as above'
@@ -45,6 +46,8 @@ help:
 	@echo 'make check            format, lints, spelling, and whether generated files are up to date'
 	@echo 'make supply           checks the dependencies: licences, duplicates, bans, build scripts, advisories'
 	@echo 'make abi              compares the C interface with that of the last release'
+	@echo 'make dist             archives and packages for each platform, into dist; PLATFORMS as above'
+	@echo 'make test-dist        installs these packages in fresh systems, and builds and runs a program there'
 	@echo 'make nuget            builds the NuGet packages into target/nuget/packages'
 	@echo 'make go-native        puts the built library into the Go modules, for programs that use this clone'
 	@echo 'make sbom             writes bills of materials (CycloneDX) into target/sbom'
@@ -75,6 +78,11 @@ test:
 
 $(TEST_PARTS:%=test-%): test-%:
 	scripts/test.sh $*
+
+# The libraries of other platforms: docs/platforms.md.
+.PHONY: test-platforms dist test-dist
+test-platforms dist test-dist:
+	scripts/$@.sh $(PLATFORMS)
 
 conformance:
 	CONFORMANCE_TABLE=write scripts/test.sh conformance

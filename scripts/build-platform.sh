@@ -147,7 +147,9 @@ if [[ $platform = linux-* ]]; then
     ! wants shared || check_shared "$made/$shared"
     ! wants sandbox || check_sandbox "$made/tango-sandbox"
 fi
+if [ "$goos" = windows ] && wants shared; then scripts/import_libraries.sh "$made"; fi
 for file in "$made"/*; do
+    [ -f "$file" ] || continue
     check_paths "$file"
     printf '%s: %s, %s bytes\n' "$platform" "$(basename "$file")" "$(stat --format=%s "$file")"
 done

@@ -19,7 +19,25 @@ platform() {
     *) shared=libtango_token.so program_extension= ;;
     esac
     static=libtango_token.a
+    # What a program that contains the static library is linked with; for glibc the Makefile knows that. gcc's static
+    # unwinder is there also for programs that contain musl.
+    static_libraries=
+    [ "$libc" != musl ] || static_libraries="-lgcc_eh -lc"
     # Debian's name for the tools of a triple.
     gnu=${triple/unknown-/}
     gnu=${gnu/x86_64-pc-windows-gnu/x86_64-w64-mingw32}
+}
+
+# install_platform SHARED STATIC SANDBOX VARIABLE=VALUE...: installs these files by `make install`, with its variables.
+install_platform() {
+    local stage
+    stage=$(mktemp --directory)
+    mkdir -p "$stage/release/static"
+    ln -s "$1" "$stage/release/libtango_token.so"
+    ln -s "$2" "$stage/release/static/libtango_token.a"
+    ln -s "$3" "$stage/release/tango-sandbox"
+    shift 3
+    [ -z "$static_libraries" ] || set -- "$@" STATIC_LIBS="$static_libraries"
+    make --no-print-directory --silent install CARGO=none TARGET="$stage" "$@"
+    rm -r "$stage"
 }

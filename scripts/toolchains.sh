@@ -133,6 +133,19 @@ need_conan() {
     PATH=$directory/bin:$PATH
 }
 
+# Makes packages for RPM and for Alpine. Later versions need modules of a host that not every proxy has.
+need_nfpm() {
+    local module=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
+    local directory=$toolchains/nfpm-${module##*@}
+    [ -x "$directory/nfpm" ] || GOBIN=$directory go install "$module"
+    PATH=$directory:$PATH
+}
+
+# Prints the path of zig, after need_cargo_zigbuild.
+zig_program() {
+    realpath "$(dirname "$(command -v cargo-zigbuild)")"/../lib/python3.*/site-packages/ziglang/zig
+}
+
 need_actionlint() {
     local module=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
     local directory=$toolchains/actionlint-${module##*@}
