@@ -2,8 +2,10 @@
 """Writes the licences of the crates whose code is in a package, as their authors ship them.
 
     scripts/licenses.py [--check] python|dotnet
+    scripts/licenses.py TRIPLE FILE CRATE...
 
-With ``--check`` it writes nothing, and fails if the file is not up to date.
+With ``--check`` it writes nothing, and fails if the file is not up to date. The second form is for the packages of
+scripts/dist.sh: the crates that are linked with these crates for a platform.
 """
 
 from __future__ import annotations
@@ -27,8 +29,12 @@ NAMES = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "COPYRIGHT*", "UNLICENSE
 def main() -> int:
     arguments = sys.argv[1:]
     is_check = arguments[:1] == ["--check"]
+    if arguments[-1] not in PACKAGES:
+        platform, output, *crates = arguments
+        Path(output).write_text(document(bundled(metadata(platform), *crates)))
+        return 0
     crate, file = PACKAGES[arguments[-1]]
-    text = document(bundled(metadata(), crate))
+    text = document(bundled(metadata(PLATFORM), crate))
     if not is_check:
         file.write_text(text)
     elif not file.exists() or file.read_text() != text:
@@ -37,14 +43,14 @@ def main() -> int:
     return 0
 
 
-def metadata() -> dict[str, Any]:
-    command = ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", PLATFORM]
+def metadata(platform: str) -> dict[str, Any]:
+    command = ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", platform]
     found: dict[str, Any] = json.loads(subprocess.check_output(command, cwd=ROOT))
     return found
 
 
-def bundled(cargo: dict[str, Any], crate: str) -> list[dict[str, Any]]:
-    """Returns the packages that are linked with a crate, without build and test dependencies and our own."""
+def bundled(cargo: dict[str, Any], *crates: str) -> list[dict[str, Any]]:
+    """Returns the packages that are linked with the crates, without build and test dependencies and our own."""
     packages = {package["id"]: package for package in cargo["packages"]}
     needs = {
         node["id"]: [
@@ -54,8 +60,7 @@ def bundled(cargo: dict[str, Any], crate: str) -> list[dict[str, Any]]:
         ]
         for node in cargo["resolve"]["nodes"]
     }
-    [start] = [package["id"] for package in cargo["packages"] if package["name"] == crate]
-    seen, waiting = set(), [start]
+    seen, waiting = set(), [package["id"] for package in cargo["packages"] if package["name"] in crates]
     while waiting:
         package = waiting.pop()
         if package not in seen and not is_macro(packages[package]):

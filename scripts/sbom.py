@@ -3,6 +3,8 @@
 
     scripts/sbom.py PACKAGE FILE [CARGO-OPTION...]
 
+TARGET names the platform by its triple, if it is not that of x86-64 Linux with glibc.
+
 The same source makes the same file: it has no time, unless SOURCE_DATE_EPOCH is set. cargo-cyclonedx describes what
 cargo resolves for a workspace: crates that only tests or build scripts need are in it, and the C code of aws-lc and
 Rust's standard library are not.
@@ -23,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PLATFORM = "x86_64-unknown-linux-gnu"
+PLATFORM = os.environ.get("TARGET") or "x86_64-unknown-linux-gnu"
 Json = dict[str, Any]
 Crate = tuple[str, str]  # name and version
 

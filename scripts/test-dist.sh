@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Installs what `make dist` made as a user would, in a fresh root of each kind, where there is no Rust; builds a program
+# there, and runs it against the sandbox of the package.
+#
+#     scripts/test-dist.sh [ROOT...]
+#
+# Roots: bookworm and the older bullseye, by debootstrap, with the packages of Debian; `archive`, a bullseye again, with
+# the archive alone; musl, a root without glibc, with what is in the packages for Alpine. As root, on x86-64 Debian.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/common.sh
+
+readonly roots=$target/roots
+readonly dist=$PWD/dist
+[ "$(id -u)" = 0 ] || fail "$0 needs root, for chroot"
+[ -d "$dist" ] || fail "there is no $dist: run make dist"
+need debootstrap=debootstrap unshare=util-linux mount=mount
+
+# The mirror that this machine uses.
+mirror() {
+    apt-cache policy base-files | sed -n 's/^ *[0-9]* \(http[^ ]*debian\) .*/\1/p' | head -n 1
+}
+
+# debian SUITE: a fresh root with a C compiler, as a copy of one that is kept.
+debian() {
+    local suite=$1 kept=$roots/$1
+    if [ ! -e "$kept.complete" ]; then
+        rm -rf "$kept"
+        debootstrap --variant=minbase --include=gcc,libc6-dev,pkg-config,make "$suite" "$kept" "$(mirror)" \
+            >"$kept.log" 2>&1 || { sed "s|http[^ ]*/||g" "$kept.log" | tail && fail "debootstrap $suite failed"; }
+        touch "$kept.complete"
+    fi
+    root=$roots/fresh-$suite
+    rm -rf "$root"
+    cp -a "$kept" "$root"
+    # As every container has it.
+    echo "127.0.0.1 localhost" >"$root/etc/hosts"
+}
+
+# inside COMMAND: runs it in the root, in namespaces of its own that have no network but `lo`, with /proc.
+inside() {
+    unshare --mount --net --pid --fork --mount-proc="$root/proc" chroot "$root" /usr/bin/env -i \
+        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C sh -ec "$1"
+}
+
+# Builds the example in the root with these options, and runs it.
+expect_token() {
+    local output
+    cp examples/c/acquire.c "$root/root/"
+    inside "cd /root; cc -D_POSIX_C_SOURCE=200809L acquire.c $1 -o program"
+    # `ip` is not in a minimal root, and the sandbox listens on lo, which a new namespace has switched off.
+    output=$(unshare --mount --pid --fork --mount-proc="$root/proc" chroot "$root" /usr/bin/env -i \
+        PATH=/usr/bin:/bin "$2" run --log-file /dev/null -- /root/program 2>&1) || fail "$root: $output"
+    grep --quiet '^1. Bearer token for raas.all' <<<"$output" || fail "$root: $output"
+    echo "$(basename "$root"), $3: a program built there got a token"
+}
+
+packages() {
+    debian "$1"
+    mkdir -p "$root/packages"
+    cp "$dist"/*_amd64.deb "$root/packages/"
+    inside "dpkg --install /packages/*.deb"
+    # No Rust: what is there came with these packages.
+    inside "! command -v cargo && ! command -v rustc" >/dev/null
+    expect_token "\$(pkg-config --cflags --libs tango-token)" /usr/bin/tango-sandbox "shared library, $(glibc)"
+    expect_token "\$(pkg-config --cflags tango-token) \$(pkg-config --variable=static_libs tango-token)" \
+        /usr/bin/tango-sandbox "static library"
+    inside "dpkg --purge tango-token-tools libtango-token-dev libtango-token1" >/dev/null
+    ! find "$root/usr" -name '*tango*' | grep . || fail "files of the packages are left"
+}
+
+glibc() { inside "getconf GNU_LIBC_VERSION"; }
+
+archive() {
+    local library
+    debian bullseye
+    tar --extract --gzip --file "$dist"/tango-token-*-linux-x64.tar.gz --directory "$root/opt"
+    library=/$(cd "$root" && echo opt/tango-token-*)
+    expect_token "\$(PKG_CONFIG_PATH=$library/lib/pkgconfig pkg-config --cflags --libs tango-token) \
+        -Wl,-rpath,$library/lib" "$library/bin/tango-sandbox" "archive"
+}
+
+# Alpine's packages are archives with a list in front. Debian's musl-tools compile a program with them, which then runs
+# in a root without glibc.
+musl() {
+    debian bookworm
+    local file apk=$root/apk
+    mkdir -p "$root/packages" "$apk"
+    (cd "$root/packages" && apt-get download musl musl-dev musl-tools >/dev/null 2>&1)
+    inside "dpkg --install /packages/*.deb" >/dev/null
+    for file in "$dist"/*.x86_64.apk; do
+        tar --extract --gzip --warning=no-unknown-keyword --file "$file" --directory "$apk"
+    done
+    cp examples/c/acquire.c "$root/root/"
+    inside "cd /root; musl-gcc -D_POSIX_C_SOURCE=200809L acquire.c -I/apk/usr/include -L/apk/usr/lib -ltango_token \
+        -o program"
+    # A root with the loader, the packages and the program alone.
+    local small=$roots/fresh-musl
+    rm -rf "$small"
+    mkdir -p "$small"/{etc,lib,usr/bin,usr/lib,tmp,proc,dev,root}
+    cp "$root/etc/hosts" "$small/etc/"
+    cp -L "$root/lib/ld-musl-x86_64.so.1" "$small/lib/"
+    cp -a "$apk"/usr/lib/libtango_token.so* "$small/usr/lib/"
+    cp "$apk/usr/bin/tango-sandbox" "$small/usr/bin/"
+    cp "$root/root/program" "$small/root/"
+    local output
+    output=$(chroot "$small" /usr/bin/tango-sandbox run --log-file /dev/null -- /root/program 2>&1) ||
+        fail "musl: $output"
+    grep --quiet '^1. Bearer token for raas.all' <<<"$output" || fail "musl: $output"
+    echo "musl: a root with a loader, the library and the program, and nothing else: it got a token"
+}
+
+(cd "$dist" && sha256sum --check --quiet SHA256SUMS)
+mkdir -p "$roots"
+[ $# -gt 0 ] || set -- bookworm bullseye archive musl
+for name in "$@"; do
+    step "$name"
+    case $name in
+    archive | musl) "$name" ;;
+    *) packages "$name" ;;
+    esac
+done
