@@ -3,9 +3,11 @@ package tangotoken
 import (
 	"context"
 	"errors"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/ebitengine/purego"
 
@@ -60,6 +62,7 @@ func (c *Client) acquire(ctx context.Context) (*Token, error) {
 		return nil, err
 	}
 	defer request.Close()
+	defer expectCallback().Stop()
 
 	select {
 	case result := <-finished:
@@ -78,6 +81,12 @@ func (c *Client) acquire(ctx context.Context) (*Token, error) {
 		return nil, err
 	}
 	return token, nil
+}
+
+// expectCallback keeps Go's runtime from ending a program in which every goroutine waits: on Windows it does not know that
+// a thread of the library can call back, and reports a deadlock, unless there is a timer.
+func expectCallback() *time.Timer {
+	return time.AfterFunc(math.MaxInt64, func() {})
 }
 
 func (c *Client) start(finished chan outcome) (*native.Handle[native.Request], error) {
