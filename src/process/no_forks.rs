@@ -11,6 +11,7 @@ impl ProcessId {
         Self
     }
 
+    #[expect(clippy::unused_self, reason = "the signature of Unix")]
     pub fn is_current(self) -> bool {
         true
     }
@@ -50,6 +51,7 @@ pub(crate) mod section {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the signature of Unix")]
     pub(crate) fn enter() -> Result<Section, GeneratorLocked> {
         Ok(Section)
     }

@@ -20,9 +20,10 @@ use windows_sys::Win32::Security::{
     SECURITY_ATTRIBUTES, TOKEN_QUERY, TOKEN_USER, TokenUser,
 };
 use windows_sys::Win32::Storage::FileSystem::{
-    CREATE_NEW, CreateDirectoryW, CreateFileW, DELETE, FILE_APPEND_DATA, FILE_ATTRIBUTE_NORMAL, FILE_DELETE_CHILD,
-    FILE_READ_DATA, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_WRITE_ATTRIBUTES, FILE_WRITE_DATA,
-    FILE_WRITE_EA, WRITE_DAC, WRITE_OWNER,
+    CREATE_NEW, CreateDirectoryW, CreateFileW, DELETE, FILE_APPEND_DATA, FILE_ATTRIBUTE_NORMAL,
+    FILE_ATTRIBUTE_REPARSE_POINT, FILE_DELETE_CHILD, FILE_READ_DATA, FILE_SHARE_DELETE, FILE_SHARE_READ,
+    FILE_SHARE_WRITE, FILE_WRITE_ATTRIBUTES, FILE_WRITE_DATA, FILE_WRITE_EA, GetFileAttributesW,
+    INVALID_FILE_ATTRIBUTES, WRITE_DAC, WRITE_OWNER,
 };
 use windows_sys::Win32::System::SystemServices::{
     ACCESS_ALLOWED_ACE_TYPE, ACCESS_ALLOWED_CALLBACK_ACE_TYPE, ACCESS_DENIED_ACE_TYPE, ACCESS_DENIED_CALLBACK_ACE_TYPE,
@@ -40,6 +41,9 @@ const OWNER_RIGHTS: &str = "S-1-3-4";
 const EVERYONE: &str = "S-1-1-0";
 /// Groups that every user of the machine is in: everyone, anonymous, interactive, authenticated, users, guests.
 const ALL_USERS: [&str; 6] = [EVERYONE, "S-1-5-7", "S-1-5-4", "S-1-5-11", "S-1-5-32-545", "S-1-5-32-546"];
+
+/// No SID has more characters: it has at most 15 numbers after its authority.
+const LONGEST_SID: usize = 256;
 
 const WRITE: u32 = FILE_WRITE_DATA
     | FILE_APPEND_DATA
@@ -164,6 +168,14 @@ fn attributes(descriptor: &Local) -> SECURITY_ATTRIBUTES {
     }
 }
 
+/// Returns whether a name is that of a link or another reparse point.
+pub(crate) fn is_reparse_point(path: &Path) -> bool {
+    let path = long_path(path);
+    // SAFETY: the path ends with a NUL.
+    let attributes = unsafe { GetFileAttributesW(path.as_ptr()) };
+    attributes != INVALID_FILE_ATTRIBUTES && attributes & FILE_ATTRIBUTE_REPARSE_POINT != 0
+}
+
 /// Returns the path for system calls, ending with a NUL. A long one gets the prefix without which they refuse it.
 fn long_path(path: &Path) -> Vec<u16> {
     const LONGEST_PLAIN: usize = 240;
@@ -237,7 +249,7 @@ unsafe fn sid_string(sid: PSID) -> io::Result<String> {
     unsafe {
         check(ConvertSidToStringSidW(sid, &raw mut string))?;
         let _string = Local(string.cast());
-        let length = (0..).take_while(|&at| *string.add(at) != 0).count();
+        let length = (0..LONGEST_SID).take_while(|&at| *string.add(at) != 0).count();
         Ok(String::from_utf16_lossy(slice::from_raw_parts(string, length)))
     }
 }

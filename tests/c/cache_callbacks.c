@@ -126,7 +126,9 @@ int main(void)
 {
     static struct database database;
     /* Ends the program if a release is missing. */
+#ifndef _WIN32
     alarm(120);
+#endif
     pthread_mutex_init(&database.mutex, NULL);
     CHECK(sem_init(&database.released, 0, 0) == 0);
 

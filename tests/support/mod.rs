@@ -17,6 +17,7 @@ pub mod sandbox;
 pub mod socks;
 pub mod tls;
 pub mod token_server;
+pub mod wine;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

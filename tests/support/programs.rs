@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::fleet::wait_until;
 use super::proxy::ConnectProxy;
 use super::sandbox::Sandbox;
-use super::{installed_prefix, root, scratch, succeed};
+use super::{installed_prefix, root, scratch, succeed, wine};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Under {
@@ -23,6 +23,8 @@ pub enum Under {
     Valgrind,
     /// gcc's address, leak and undefined-behaviour sanitizers. They see the program, not the library.
     Sanitizers,
+    /// Programs for Windows, which `wine::build` makes.
+    Wine,
 }
 
 /// Returns the tools that a program is tested under.
@@ -145,7 +147,7 @@ fn debugging(under: Under) -> Vec<&'static str> {
     match (instrumentation(), under) {
         (Some(sanitizer), _) => vec!["-g", sanitizer.option],
         (None, Under::Sanitizers) => vec!["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover"],
-        (None, Under::Nothing | Under::Valgrind) => vec!["-g"],
+        (None, Under::Nothing | Under::Valgrind | Under::Wine) => vec!["-g"],
     }
 }
 
@@ -194,6 +196,11 @@ impl Program {
         Self { executable, under: Under::Nothing, leaves_memory: false }
     }
 
+    /// The same for Windows.
+    pub fn of_windows(executable: PathBuf) -> Self {
+        Self { executable, under: Under::Wine, leaves_memory: false }
+    }
+
     /// Allows that memory is left behind, as a forked child leaves what belongs to threads of its parent.
     pub fn leaving_memory(self) -> Self {
         Self { leaves_memory: true, ..self }
@@ -213,12 +220,16 @@ impl Program {
                 valgrind.arg(&self.executable);
                 valgrind
             }
+            Under::Wine => wine::command(&self.executable),
         };
         if self.leaves_memory {
             let options = std::env::var("LSAN_OPTIONS").unwrap_or_default();
             command.env("LSAN_OPTIONS", format!("{options}:detect_leaks=0"));
         }
         sandbox.configure(&mut command);
+        if matches!(self.under, Under::Wine) {
+            command.env("TANGO_CA_FILE", wine::path(sandbox.variable("TANGO_CA_FILE").as_ref()));
+        }
         command
     }
 

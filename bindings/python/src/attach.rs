@@ -6,6 +6,9 @@
 //! A fork waits in the same way: before Python 3.12 a child hangs if, at the moment of the fork, a thread of its parent
 //! was creating or deleting the state that Python keeps for a foreign thread, which it does without the GIL.
 
+#[cfg_attr(windows, path = "attach/no_fork.rs")]
+mod fork;
+
 use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -14,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{IntoPyDict, PyCFunction};
+use pyo3::types::PyCFunction;
 use tango_token::callback_threads::drain_log;
 
 static FINALIZING: AtomicBool = AtomicBool::new(false);
@@ -121,13 +124,7 @@ pub fn register_hooks(py: Python<'_>) -> PyResult<()> {
         .get_or_try_init(py, || {
             let at_exit = PyCFunction::new_closure(py, None, None, |args, _| args.py().detach(begin_finalization))?;
             py.import("atexit")?.call_method1("register", (at_exit,))?;
-            let before = PyCFunction::new_closure(py, None, None, |args, _| args.py().detach(before_fork))?;
-            let in_parent = PyCFunction::new_closure(py, None, None, |_, _| FORKING.store(false, SeqCst))?;
-            let in_child = PyCFunction::new_closure(py, None, None, |_, _| reset_in_child())?;
-            let hooks = [("before", before), ("after_in_parent", in_parent), ("after_in_child", in_child)];
-            let hooks = hooks.into_py_dict(py)?;
-            py.import("os")?.call_method("register_at_fork", (), Some(&hooks))?;
-            Ok(())
+            fork::register(py)
         })
         .copied()
 }
@@ -137,19 +134,6 @@ fn begin_finalization() {
     FINALIZING_THREAD.get_or_init(|| thread::current().id());
     FINALIZING.store(true, SeqCst);
     wait_until_zero(&GUARDS);
-}
-
-fn before_fork() {
-    FORKING.store(true, SeqCst);
-    wait_until_zero(&FOREIGN_THREADS);
-}
-
-/// A child has none of its parent's other threads.
-fn reset_in_child() {
-    for count in [&GUARDS, &FOREIGN_THREADS] {
-        count.store(0, SeqCst);
-    }
-    FORKING.store(false, SeqCst);
 }
 
 fn wait_until_zero(count: &AtomicUsize) {

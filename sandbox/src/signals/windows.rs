@@ -36,5 +36,6 @@ impl Signals {
 
 impl StopSignal {
     /// Does nothing: the console sends each of them to all of its processes.
+    #[expect(clippy::unused_self, reason = "the signature of Unix")]
     pub fn forward(self, _child_pid: u32) {}
 }

@@ -17,7 +17,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 use super::{CacheError, failed};
-use crate::windows::access::{Access, create_private_directory, create_private_file};
+use crate::windows::access::{Access, create_private_directory, create_private_file, is_reparse_point};
 
 /// Returns `%LOCALAPPDATA%`.
 pub(super) fn caches(set: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
@@ -43,6 +43,10 @@ pub(super) fn check_directory(directory: &Path) -> Result<(), CacheError> {
         OpenOptions::new().access_mode(READ_CONTROL | FILE_READ_ATTRIBUTES).custom_flags(flags).open(directory);
     let opened = opened.and_then(|opened| Ok((opened.metadata()?, opened)));
     let (metadata, opened) = opened.map_err(|error| failed("inspect", directory, &error))?;
+    // Wine opens what a link leads to, and tells by name alone that it is one.
+    if is_reparse_point(directory) {
+        return Err(is_link(directory));
+    }
     check(directory, &opened, &metadata)
 }
 
@@ -89,10 +93,7 @@ pub(super) fn unlock(file: &File) -> io::Result<()> {
 pub(super) fn check(path: &Path, file: &File, metadata: &Metadata) -> Result<(), CacheError> {
     let refused = |problem: &str| Err(CacheError(format!("{} {problem}", path.display())));
     if metadata.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT != 0 {
-        return refused(
-            "is a symbolic link or a junction, which another user could have placed; name the directory that it leads \
-             to",
-        );
+        return Err(is_link(path));
     }
     let access = Access::of(file).map_err(|error| failed("inspect", path, &error))?;
     if !access.is_of_user() {
@@ -102,6 +103,13 @@ pub(super) fn check(path: &Path, file: &File, metadata: &Metadata) -> Result<(),
         return refused("is writable by other users; remove that permission (Properties, Security, or icacls)");
     }
     Ok(())
+}
+
+fn is_link(path: &Path) -> CacheError {
+    CacheError(format!(
+        "{} is a symbolic link or a junction, which another user could have placed; name the directory that it leads to",
+        path.display()
+    ))
 }
 
 /// Replaces a file, also while another process has it open.
@@ -193,7 +201,6 @@ mod tests {
         assert_eq!(cache.load("a").unwrap().as_deref(), Some(&b"x"[..]));
     }
 
-    /// Wine 8 has no junctions: there `scripts/test-windows.sh` uses a mount, which Wine shows as one.
     #[test]
     fn junction_in_place_of_the_directory_is_refused_with_advice() {
         let directory = Directory::new();
