@@ -1,4 +1,4 @@
-//! Sets the library's SONAME, and with the feature `header` writes the C header from the source.
+//! Sets the library's SONAME or install name, and with the feature `header` writes the C header from the source.
 
 #[path = "src/ffi/abi.rs"]
 mod abi;
@@ -11,10 +11,16 @@ fn main() {
 }
 
 fn link_options() {
-    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libtango_token.so.{}", abi::TANGO_ABI_VERSION);
-        // The library's thread runs its code: unloading it under that thread would crash, so dlclose keeps it.
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    let version = abi::TANGO_ABI_VERSION;
+    let options = match std::env::var("CARGO_CFG_TARGET_OS").as_deref() {
+        // The library's thread runs its code: unloading it under that thread would crash, so dlclose keeps it. On other
+        // systems src/unloading.rs does that.
+        Ok("linux") => vec![format!("-soname,libtango_token.so.{version}"), "-z,nodelete".into()],
+        Ok("macos") => vec![format!("-install_name,@rpath/libtango_token.{version}.dylib")],
+        _ => Vec::new(),
+    };
+    for option in options {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,{option}");
     }
 }
 

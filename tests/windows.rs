@@ -85,14 +85,16 @@ fn keys_of_every_algorithm_sign_proofs_that_the_sandbox_accepts() {
 
 #[test]
 fn programs_in_cpp_work() {
-    for (source, options) in [
-        ("tests/cpp/objects.cpp", &["--quota-window-seconds", "0"][..]),
-        ("tests/cpp/errors.cpp", &["--quota-window-seconds", "0"]),
-        ("tests/cpp/callbacks.cpp", &["--quota-window-seconds", "0"]),
-        ("tests/cpp/shared_cache.cpp", &[]),
+    let without_quota = ["--quota-window-seconds", "0"];
+    for (source, options, printed) in [
+        ("tests/cpp/objects.cpp", &without_quota[..], "every handle was freed once\n"),
+        ("tests/cpp/shared_cache.cpp", &[], "one token through the custom cache\n"),
     ] {
-        build(source, Compiler::MinGwCpp).run(&Sandbox::start(options));
+        let output = build(source, Compiler::MinGwCpp).run(&Sandbox::start(options));
+        assert_eq!(text(&output.stdout), printed, "{source}");
     }
+    let printed = build("tests/cpp/callbacks.cpp", Compiler::MinGwCpp).run_at_gate(&Sandbox::start(&without_quota));
+    assert_eq!(printed, "each callback was destroyed once\n");
 }
 
 #[test]
