@@ -207,7 +207,7 @@ mod tests {
         directory.cache().save("a", Some(b"x"), KEEP).unwrap();
         let link = directory.0.join("link");
         let made = Command::new("cmd").args(["/c", "mklink", "/J"]).arg(&link).arg(directory.0.join("cache")).output();
-        assert!(made.unwrap().status.success());
+        assert!(made.unwrap().status.success() && is_reparse_point(&link));
         let cache = FileCache::new(&link);
         for refused in
             [cache.load("a").err(), cache.save("b", Some(b"x"), KEEP).err(), cache.lock("l", "me", KEEP).err()]
