@@ -14,6 +14,8 @@ readonly c=(c_programs cpp_programs error_table hostile install)
 readonly fleet=(cache_damage fleet fleet_kills fleet_outages secrets_in_memory)
 readonly interop=(cache_format dpop oidc_provider)
 readonly conformance=(conformance)
+# scripts/test-windows.sh runs it.
+readonly windows=(windows)
 
 # cargo_test TARGET...: always in the whole workspace, because for one package cargo would build the dependencies again.
 cargo_test() {
@@ -26,7 +28,7 @@ other_targets() {
     local file
     for file in tests/*.rs sandbox/tests/*.rs; do
         basename "$file" .rs
-    done | grep -vxF "$(printf '%s\n' "${c[@]}" "${fleet[@]}" "${interop[@]}" "${conformance[@]}")"
+    done | grep -vxF "$(printf '%s\n' "${c[@]}" "${fleet[@]}" "${interop[@]}" "${conformance[@]}" "${windows[@]}")"
 }
 
 test_core() {
