@@ -42,7 +42,7 @@ scripts=venv/bin
 sandbox=$work/$scripts/tango-sandbox
 cat >program.py <<'PYTHON'
 from tango_token import Client
-print(Client.from_env().acquire().type)
+print(Client.from_env().acquire().token_type)
 PYTHON
 finish 2 "$scripts/python" program.py
 
