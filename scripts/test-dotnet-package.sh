@@ -4,7 +4,8 @@
 #
 #     scripts/test-dotnet-package.sh [--library FILE] [PLATFORM...]
 #
-# The arguments are those of scripts/pack-dotnet.sh. With win-x64 among them, a program for Windows runs under wine.
+# The arguments are those of scripts/pack-dotnet.sh. With win-x64 among them, a program for Windows runs under
+# Wine, in the prefix of scripts/test-windows.sh.
 # TANGO_SANDBOX can name a sandbox; otherwise it is built here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -111,6 +112,8 @@ expect() {
     local line=$1 output
     shift
     output=$("$TANGO_SANDBOX" run --log-file /dev/null -- "$@" 2>&1) || fail "$1: $output"
+    # A program for Windows ends lines as Windows does.
+    output=${output//$'\r'/}
     grep --quiet --fixed-strings --line-regexp "$line" <<<"$output" || fail "$1: expected \"$line\": $output"
     printf '%s: %s\n' "$name" "$line"
 }
@@ -139,6 +142,8 @@ expect "$console" "$program"
 if [[ " $runtimes " = *" win-x64 "* ]]; then
     step "NuGet: a console program for Windows, under wine"
     need wine=wine
+    # Wine lacks a DLL that Rust needs; scripts/test-windows.sh puts it there.
+    export WINEPREFIX=${WINEPREFIX:-$target/wine}
     name=windows
     publish Console $name RuntimeIdentifier=win-x64 SelfContained=true
     [ -f "$consumers/$name/out/tango_token.dll" ] || fail "the program has no tango_token.dll"

@@ -116,7 +116,11 @@ for name in "$@"; do
     linux-musl-x64) tags=musl flags='-I /lib/ld-musl-x86_64.so.1' loader=(env) ;;
     linux-arm64) loader=(qemu-aarch64-static -L /usr/aarch64-linux-gnu) ;;
     linux-musl-arm64) tags=musl flags='-I /lib/ld-musl-aarch64.so.1' loader=(qemu-aarch64-static) ;;
-    win-x64) loader=(wine) ;;
+    win-x64)
+        loader=(wine)
+        # Wine lacks a DLL that Rust and Go need; scripts/test-windows.sh puts it there.
+        export WINEPREFIX=${WINEPREFIX:-$target/wine} WINEDEBUG=-all
+        ;;
     esac
     step "Go modules: $name"
     GOOS=$goos GOARCH=$goarch go build -tags "$tags" -ldflags "$flags" -o "accounts-$module$program_extension" .
