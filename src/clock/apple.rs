@@ -6,7 +6,7 @@ use crate::apple;
 
 /// `mach_continuous_time`, in nanoseconds: it runs during sleep, and nothing adjusts it. `CLOCK_MONOTONIC` follows
 /// corrections of the wall clock.
-pub(super) const BOOT: ClockId = ClockId::CLOCK_MONOTONIC_RAW;
+pub(super) const BOOT: ClockId = ClockId::from_raw(libc::CLOCK_MONOTONIC_RAW);
 /// The same, as of the last interrupt of the timer.
 pub(super) const COARSE_MONOTONIC: ClockId = ClockId::from_raw(libc::CLOCK_MONOTONIC_RAW_APPROX);
 /// There is no coarse one.
