@@ -66,6 +66,7 @@ run_example() {
         TANGO_CA_FILE="Z:${TANGO_CA_FILE//\//\\}" TANGO_DPOP=required TANGO_TOKEN_LIBRARY=$2 \
             timeout --kill-after=5 120 wine "$1" "$TANGO_API_URL/accounts"
     ' bash "$1" "$(windows_path "$TANGO_WINDOWS/tango_token.dll")" | tee "$work/example.log"
+    echo
     grep --quiet '"accountIdentifier":"sandbox-account"' "$work/example.log"
 }
 
@@ -91,7 +92,8 @@ test_go() {
             timeout --kill-after=5 900 wine "$work/go-tests.exe" -test.v \
             -test.skip "^($(IFS='|' && echo "${without[*]}"))\$" </dev/null >"$log" 2>&1
     ) || { tail -n 60 "$log" && fail "a test of Go failed"; }
-    printf 'Go, without %s that Wine cannot run: %s tests passed\n' "${#without[@]}" "$(grep --count '^--- PASS' "$log")"
+    printf 'Go, without %s that Wine cannot run: %s tests passed\n' "${#without[@]}" \
+        "$(grep --count '^--- PASS' "$log")"
 }
 
 # .NET for Windows comes as a package of the SDK.
