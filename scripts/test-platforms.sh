@@ -67,7 +67,7 @@ prepare() {
     tools=$built/$platform/tools
     runner=
     skips=("${common_skips[@]}")
-    how=natively
+    how="this machine"
     rm -rf "$tools"
     mkdir -p "$tools"
     case $platform in
