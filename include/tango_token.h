@@ -478,18 +478,6 @@ typedef void (*tango_log_callback)(void *user_data, int32_t level, const char *m
  */
 typedef void (*tango_acquire_done)(void *user_data, tango_token *token, tango_error *error);
 
-
-
-
-
-
-
-
-
-
-
-
-
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
