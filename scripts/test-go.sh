@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Tests the Go binding: format, vet, staticcheck, and its tests with the race detector and without cgo.
+# Tests the Go binding: format, vet, staticcheck, its tests with the race detector and without cgo, and the modules that
+# a user gets (scripts/test-go-package.sh).
 #
 #     scripts/test-go.sh [OPTION OF GO TEST...]
 #
@@ -53,3 +54,9 @@ step "Go: tests, with the race detector"
 env CGO_ENABLED=1 go test -race -count=1 ./...
 step "Go: tests, without cgo"
 env CGO_ENABLED=0 go test -count=1 ./...
+
+# As a user gets them, with the library of a release inside.
+step "Go: modules that a user gets"
+cd ../..
+scripts/build-platform.sh linux-x64 shared
+scripts/test-go-package.sh linux-x64
