@@ -61,8 +61,12 @@ check() {
         "$built/unpacked/tango_token"; then
         fail "$name contains paths of this machine"
     fi
-    # PyPI's rule for a wheel that names a C library. manylinux2014 is its older name for manylinux_2_17.
-    if [[ $platform = linux-* ]]; then
+    if [ "$libc" = musl ]; then
+        # musl's own name of its library, which every loader of musl takes for itself; auditwheel knows Alpine's alone.
+        report=$(readelf --dynamic --wide "$built"/unpacked/tango_token/*.so | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')
+        [ "$report" = libc.so ] || fail "$name needs more than the library of musl: $report"
+    elif [[ $platform = linux-* ]]; then
+        # PyPI's rule for a wheel that names a C library. manylinux2014 is its older name for manylinux_2_17.
         report=$("$wheel_python" -m auditwheel show "$1" | tr '\n' ' ')
         grep --quiet "consistent with.*\"${wheel/manylinux2014/manylinux_2_17}\"" <<<"$report" ||
             fail "auditwheel: $name does not run where it says: $report"
