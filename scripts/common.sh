@@ -88,6 +88,18 @@ is_there() {
     esac
 }
 
+# test_executable MESSAGES TARGET: the path of a test, from the messages in JSON of the cargo that built it.
+test_executable() {
+    python3 - "$1" "$2" <<'PYTHON'
+import json, sys
+
+for line in open(sys.argv[1]):
+    message = json.loads(line)
+    if message.get("executable") and message["target"]["name"] == sys.argv[2]:
+        print(message["executable"])
+PYTHON
+}
+
 # The tools with which Rust links and this repository's scripts build.
 need_compiler() {
     need cc=gcc /usr/include/stdint.h=libc6-dev make=make

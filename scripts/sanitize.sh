@@ -91,24 +91,12 @@ install_library() {
     make --no-print-directory install CARGO=none TARGET="$built/stage" PREFIX="$prefix" >/dev/null
 }
 
-# executable TARGET: the path of a test, as cargo built it.
-executable() {
-    python3 - "$built.json" "$1" <<'EOF'
-import json, sys
-
-for line in open(sys.argv[1]):
-    message = json.loads(line)
-    if message.get("executable") and message["target"]["name"] == sys.argv[2]:
-        print(message["executable"])
-EOF
-}
-
 # run NAME [ARGUMENT...]: runs a test, and adds its count to `passed`.
 run() {
     local name=$1
     shift
     local log=$built/$name.log
-    "$(executable "$name")" "$@" "${skipped[@]/#/--skip=}" >"$log" 2>&1 || {
+    "$(test_executable "$built.json" "$name")" "$@" "${skipped[@]/#/--skip=}" >"$log" 2>&1 || {
         cat "$log"
         fail_on_reports
         fail "$name failed under the $sanitizer sanitizer"

@@ -119,25 +119,13 @@ build_tests() {
     cargo test --workspace --no-run "${targets[@]/#/--test=}" --message-format=json-render-diagnostics >"$results/tests.json"
 }
 
-# executable TARGET: the path of a test, as cargo built it.
-executable() {
-    python3 - "$results/tests.json" "$1" <<'PYTHON'
-import json, sys
-
-for line in open(sys.argv[1]):
-    message = json.loads(line)
-    if message.get("executable") and message["target"]["name"] == sys.argv[2]:
-        print(message["executable"])
-PYTHON
-}
-
 # Runs the tests of C and C++, and adds their number to `passed`.
 run_programs() {
     local name log
     for name in "${targets[@]}"; do
         log=$results/$platform-$name.log
         PATH=$tools:$PATH TEST_PLATFORM=$platform TEST_PLATFORM_RUNNER=$runner INSTALLED_PREFIX=$prefix \
-            timeout 900 "$(executable "$name")" "${skips[@]/#/--skip=}" >"$log" 2>&1 || {
+            timeout 900 "$(test_executable "$results/tests.json" "$name")" "${skips[@]/#/--skip=}" >"$log" 2>&1 || {
             cat "$log"
             failed+=("$name for $platform")
         }

@@ -75,28 +75,16 @@ need_cargo_deny() {
 # Sets `cyclonedx` to a Python that can validate bills of materials.
 need_cyclonedx() {
     local package="cyclonedx-python-lib[json-validation]==11.12.0"
-    local directory=$toolchains/$package
-    cyclonedx=$directory/bin/python
-    if [ ! -e "$directory.complete" ]; then
-        echo "Installing $package into target/toolchains"
-        rm -rf "$directory"
-        python3 -m venv "$directory"
-        "$cyclonedx" -m pip install --quiet --disable-pip-version-check "$package"
-        touch "$directory.complete"
-    fi
+    virtual_environment "$toolchains/$package" "$package"
+    # shellcheck disable=SC2034 # scripts/sbom.sh uses it
+    cyclonedx=$toolchains/$package/bin/python
 }
 
 # Links for an older glibc than that of this machine.
 need_cargo_zigbuild() {
     local packages=(cargo-zigbuild==0.24.1 ziglang==0.17.1)
     local directory=$toolchains/${packages[0]}-${packages[1]}
-    if [ ! -e "$directory.complete" ]; then
-        echo "Installing ${packages[*]} into target/toolchains"
-        rm -rf "$directory"
-        python3 -m venv "$directory"
-        "$directory/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
-        touch "$directory.complete"
-    fi
+    virtual_environment "$directory" "${packages[@]}"
     PATH=$directory/bin:$PATH
 }
 
@@ -109,28 +97,16 @@ need_rust_target() {
 need_wheel_tools() {
     local packages=(maturin==1.16.0 ziglang==0.17.1 auditwheel==6.8.2 abi3audit==0.0.26 twine==7.0.0)
     local directory=$toolchains/wheels-${packages[0]}
+    virtual_environment "$directory" "${packages[@]}"
+    # shellcheck disable=SC2034 # scripts/build-wheels.sh uses it
     wheel_python=$directory/bin/python
-    if [ "$(cat "$directory/.packages" 2>/dev/null)" != "${packages[*]}" ]; then
-        echo "Installing ${packages[*]} into target/toolchains"
-        rm -rf "$directory"
-        python3 -m venv "$directory"
-        "$wheel_python" -m pip install --quiet --disable-pip-version-check "${packages[@]}"
-        echo "${packages[*]}" >"$directory/.packages"
-    fi
     PATH=$directory/bin:$PATH
 }
 
 need_conan() {
     local package=conan==2.34.0
-    local directory=$toolchains/$package
-    if [ ! -e "$directory.complete" ]; then
-        echo "Installing $package into target/toolchains"
-        rm -rf "$directory"
-        python3 -m venv "$directory"
-        "$directory/bin/pip" install --quiet --disable-pip-version-check "$package"
-        touch "$directory.complete"
-    fi
-    PATH=$directory/bin:$PATH
+    virtual_environment "$toolchains/$package" "$package"
+    PATH=$toolchains/$package/bin:$PATH
 }
 
 # Makes packages for RPM and for Alpine. Later versions need modules of a host that not every proxy has.
@@ -170,6 +146,19 @@ need_cargo_fuzz() {
 # is_new_enough OLDEST VERSION
 is_new_enough() {
     [ -n "$2" ] && [ "$(printf '%s\n' "$1" "$2" | sort --version-sort | head -n 1)" = "$1" ]
+}
+
+# virtual_environment DIRECTORY PACKAGE==VERSION...: has these packages and what they need.
+virtual_environment() {
+    local directory=$1
+    shift
+    if [ "$(cat "$directory/.packages" 2>/dev/null)" != "$*" ]; then
+        echo "Installing $* into target/toolchains"
+        rm -rf "$directory"
+        python3 -m venv "$directory"
+        "$directory/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+        echo "$*" >"$directory/.packages"
+    fi
 }
 
 # from_pypi PACKAGE==VERSION DIRECTORY: puts DIRECTORY of the package onto the PATH.
