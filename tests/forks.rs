@@ -1,7 +1,7 @@
 //! Children that are created at every moment: while threads of their parent make proofs, use keys, start and end, make
 //! TLS connections and use caches; by two threads at once, from callbacks, and without `fork`.
 //!
-//! `TANGO_TEST_CHILDREN` sets how many times as many children as usual are created: `scripts/reliability/rows/fork.toml`
+//! `TANGO_TEST_FORK_FACTOR` sets how many times as many children as usual are created: `scripts/reliability/rows/fork.toml`
 //! has the long form.
 
 mod support;
@@ -15,7 +15,7 @@ use support::{fresh_directory, succeed};
 
 /// The usual number of children, or more for the long form.
 fn many(children: u32) -> u32 {
-    let factor = std::env::var("TANGO_TEST_CHILDREN").map_or(1, |factor| factor.parse().expect("a number"));
+    let factor = std::env::var("TANGO_TEST_FORK_FACTOR").map_or(1, |factor| factor.parse().expect("a number"));
     children * factor
 }
 

@@ -136,8 +136,8 @@ def redis(directory: Path) -> Iterator[str]:
 
 
 def create_children(sandbox: Sandbox, works: str, children: int, **variables: str) -> None:
-    """`TANGO_TEST_CHILDREN` sets how many times as many children as usual are created."""
-    children *= int(os.environ.get("TANGO_TEST_CHILDREN", "1"))
+    """`TANGO_TEST_FORK_FACTOR` sets how many times as many children as usual are created."""
+    children *= int(os.environ.get("TANGO_TEST_FORK_FACTOR", "1"))
     variables = {"WORKS": works, "CHILDREN": str(children), **PATIENT, **variables}
     assert run(sandbox, FORKS, *QUIET, timeout=3600, **variables) == ["[]"]
     print(f"Figure: {children} children of Python that were forked during calls, none hung")
