@@ -5,8 +5,8 @@
 #     scripts/dist.sh [NAME...]      by default all platforms that can be built on this machine
 #
 # An archive has the headers, the shared and the static library, files for pkg-config and CMake, the sandbox, examples,
-# the licences of all crates, and a bill of materials. The same source makes the same bytes: files are sorted, and all
-# times are that of the commit. DIST_BUILT=1 takes target/platforms as it is, without a build.
+# the licences of what is linked, and a bill of materials. The same source makes the same bytes: files are sorted, and
+# all times are that of the commit. DIST_BUILT=1 takes target/platforms as it is, without a build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -39,25 +39,7 @@ describe() {
     licenses=$work/$platform-licenses.txt
     bom=$work/$platform.cdx.json
     scripts/licenses.py "$triple" "$licenses" tango-token tango-sandbox
-    if [[ $platform = linux-* ]]; then
-        # What zig links beside the crates, with their licences in zig's copy.
-        local zig
-        need_cargo_zigbuild
-        zig=$(dirname "$(zig_program)")/lib
-        {
-            bundled "musl, in the sandbox" "$zig/libc/musl/COPYRIGHT"
-            bundled "LLVM libunwind, in the shared library and the sandbox" "$zig/libunwind/LICENSE.TXT"
-        } >>"$licenses"
-    fi
     TARGET=$triple scripts/sbom.py tango-token "$bom" --features zeroizing-allocator
-}
-
-# bundled NAME FILE: prints the licence of what is no crate, as scripts/licenses.py prints those of crates.
-bundled() {
-    local line
-    line=$(printf '=%.0s' {1..100})
-    printf '\n%s\n%s\n%s\n\n' "$line" "$1" "$line"
-    sed 's/[[:space:]]*$//' "$2"
 }
 
 # archive TREE: an archive of this directory, in dist/.

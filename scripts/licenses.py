@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Writes the licences of the crates whose code is in a package, as their authors ship them.
+"""Writes the licences of what is linked into a package, as the authors of that code ship them.
 
     scripts/licenses.py [--check] python|dotnet
     scripts/licenses.py TRIPLE FILE CRATE...
 
-With ``--check`` it writes nothing, and fails if the file is not up to date. The second form is for the packages of
-scripts/dist.sh: the crates that are linked with these crates for a platform.
+The first form writes the file that all wheels or the NuGet package contain, for all platforms of scripts/platforms.txt.
+With ``--check`` it writes nothing, and fails if the file is not up to date. The second form is for what is made for one
+platform: archives, packages of distributions, Go modules and the wheel of the sandbox.
+
+Beside crates, compilers and linkers bring code: Rust's standard library, the unwinder that zig links for Linux, musl in
+the sandbox for Linux, and the start-up code of MinGW for Windows. Their licences are in packaging/licenses.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +27,10 @@ PACKAGES = {
     "python": ("tango-token-python", ROOT / "bindings/python/THIRD-PARTY-LICENSES.txt"),
     "dotnet": ("tango-token", ROOT / "bindings/dotnet/THIRD-PARTY-NOTICES.txt"),
 }
-PLATFORM = "x86_64-unknown-linux-gnu"
+STANDARD_LIBRARY = "Rust standard library: MIT OR Apache-2.0; https://github.com/rust-lang/rust"
+SYSTEMS = {"-linux-": "Linux", "-windows-": "Windows", "-apple-": "macOS"}
+# What is linked on a system beside crates.
+OTHERS = {"Linux": ("libunwind",), "Windows": ("mingw-w64",), "macOS": ()}
 NAMES = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "COPYRIGHT*", "UNLICENSE*")
 
 
@@ -30,17 +38,41 @@ def main() -> int:
     arguments = sys.argv[1:]
     is_check = arguments[:1] == ["--check"]
     if arguments[-1] not in PACKAGES:
-        platform, output, *crates = arguments
-        Path(output).write_text(document(bundled(metadata(platform), *crates)))
+        triple, output, *crates = arguments
+        Path(output).write_text(document([linked(triple, *crates)]))
         return 0
     crate, file = PACKAGES[arguments[-1]]
-    text = document(bundled(metadata(PLATFORM), crate))
+    text = document([linked(triple, crate) for triple in triples()])
     if not is_check:
         file.write_text(text)
     elif not file.exists() or file.read_text() != text:
         print(f"{file.name} is not up to date: run scripts/licenses.py {arguments[-1]} and commit it", file=sys.stderr)
         return 1
     return 0
+
+
+@dataclass
+class Linked:
+    """What is linked for a platform: crates by name and version, and files of packaging/licenses."""
+
+    system: str
+    crates: dict[str, dict[str, Any]]
+    others: list[str]
+
+
+def triples() -> list[str]:
+    lines = (ROOT / "scripts/platforms.txt").read_text().splitlines()
+    return [line.split()[1] for line in lines if line[:1] not in ("#", "")]
+
+
+def linked(triple: str, *crates: str) -> Linked:
+    [system] = [name for part, name in SYSTEMS.items() if part in triple]
+    others = list(OTHERS[system])
+    found = bundled(metadata(triple), *crates)
+    if system == "Linux" and "tango-sandbox" in crates:
+        # It is linked statically, on each Linux.
+        others.append("musl")
+    return Linked(system, {f"{crate['name']} {crate['version']}": crate for crate in found}, others)
 
 
 def metadata(platform: str) -> dict[str, Any]:
@@ -75,18 +107,28 @@ def is_macro(package: dict[str, Any]) -> bool:
     return any("proc-macro" in target["kind"] for target in package["targets"])
 
 
-def document(packages: list[dict[str, Any]]) -> str:
-    """Lists each license text once, under the names of all packages that have it."""
-    lines = ["This package contains code of the following Rust crates, each under its own licence.", ""]
+def document(platforms: list[Linked]) -> str:
+    """Lists each license text once, under the names of all that have it."""
+    lines = ["This package contains the following code, each part under its own licence.", "", STANDARD_LIBRARY]
     texts: dict[str, list[str]] = {}
-    for package in packages:
-        name = f"{package['name']} {package['version']}"
-        lines.append(f"{name}: {package['license'] or 'see below'}; {package['repository'] or ''}".rstrip("; "))
+    crates = {name: crate for platform in platforms for name, crate in platform.crates.items()}
+    for name, package in sorted(crates.items(), key=lambda item: (item[1]["name"], item[1]["version"])):
+        line = f"{name}: {package['license'] or 'see below'}; {package['repository'] or ''}".rstrip("; ")
+        lines.append(line + where([platform for platform in platforms if name in platform.crates], platforms))
         for text in license_texts(Path(package["manifest_path"]).parent):
             texts.setdefault(text, []).append(name)
+    for name in sorted({name for platform in platforms for name in platform.others}):
+        lines.append(f"{name}: see below" + where([one for one in platforms if name in one.others], platforms))
+        texts.setdefault((ROOT / f"packaging/licenses/LICENSE-{name}").read_text().strip(), []).append(name)
     for text, names in texts.items():
         lines += ["", "=" * 100, ", ".join(names), "=" * 100, "", text]
     return "\n".join(lines) + "\n"
+
+
+def where(some: list[Linked], platforms: list[Linked]) -> str:
+    """Returns a note for what is not on all systems. What one processor of a system has, its other one may have."""
+    systems = {platform.system: None for platform in some}
+    return "" if systems.keys() == {platform.system for platform in platforms} else f" (on {', '.join(systems)})"
 
 
 def license_texts(directory: Path) -> list[str]:
