@@ -13,15 +13,18 @@ use std::sync::atomic::{AtomicU8, AtomicU32};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// `fork` waits for threads that are inside. The longest stay is the generation of an RSA key.
-const FORK_PATIENCE: Duration = Duration::from_secs(10);
-/// A thread waits for a fork, which takes a second where the process has many gigabytes.
+/// `fork` waits for threads that are inside. The longest stay is the generation of an RSA key, which takes seconds on a
+/// busy machine.
+const FORK_PATIENCE: Duration = Duration::from_secs(30);
+/// A thread waits for a fork that no longer waits itself. It takes a second where the process has many gigabytes.
 const THREAD_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A fork is about to happen: no further thread may enter.
 const CLOSED: u32 = 1 << 31;
+/// That fork still waits for the threads that are inside.
+const CLOSING: u32 = 1 << 30;
 /// This process was created while a thread was inside, so locks may be held for ever.
-const UNSURE: u32 = 1 << 30;
+const UNSURE: u32 = 1 << 29;
 /// The rest is the number of threads that are inside.
 const THREADS: u32 = UNSURE - 1;
 
@@ -64,6 +67,9 @@ impl Gate {
             if !is_open {
                 depth.set(0);
                 patience.wait();
+                if state & CLOSING != 0 {
+                    patience.renew();
+                }
             }
         }
     }
@@ -84,11 +90,13 @@ impl Gate {
         while self.state.fetch_or(CLOSED, Acquire) & CLOSED != 0 && !patience.is_over() {
             patience.wait();
         }
+        self.state.fetch_or(CLOSING, Relaxed);
         let own = own_depth.min(1);
         let mut patience = Patience::new(limit);
         while self.state.load(Acquire) & THREADS > own && !patience.is_over() {
             patience.wait();
         }
+        self.state.fetch_and(!CLOSING, Relaxed);
     }
 
     /// Opens the gate after a fork.
@@ -149,6 +157,11 @@ impl Patience {
 
     pub fn is_over(&self) -> bool {
         self.began.is_some_and(|began| began.elapsed() >= self.limit)
+    }
+
+    /// Lets the limit begin again.
+    pub fn renew(&mut self) {
+        self.began = None;
     }
 
     /// Waits a little: other threads run first, then time passes.
@@ -225,12 +238,37 @@ mod tests {
     }
 
     #[test]
+    fn thread_waits_as_long_as_a_fork_waits_for_others() {
+        let gate = Arc::new(Gate::new());
+        let inside = thread_inside(&gate);
+        let fork = thread::spawn({
+            let gate = Arc::clone(&gate);
+            move || gate.close(0)
+        });
+        while gate.state.load(Acquire) & CLOSING == 0 {
+            thread::yield_now();
+        }
+        let (entered, has_entered) = mpsc::channel();
+        let enter = thread::spawn({
+            let gate = Arc::clone(&gate);
+            move || entered.send(gate.enter(&Cell::new(0)))
+        });
+        assert!(has_entered.recv_timeout(THREAD_PATIENCE + SHORT * 10).is_err(), "the fork still waits");
+        drop(inside);
+        fork.join().unwrap();
+        assert!(has_entered.recv_timeout(SHORT).is_err(), "the fork is about to happen");
+        gate.open();
+        assert!(has_entered.recv().unwrap());
+        enter.join().unwrap().unwrap();
+    }
+
+    #[test]
     fn fork_does_not_wait_for_its_own_thread() {
         let (gate, depth) = (Gate::new(), Cell::new(0));
         gate.enter(&depth);
         let start = Instant::now();
-        gate.close_within(Duration::from_secs(10), depth.get());
-        assert!(start.elapsed() < Duration::from_secs(5));
+        gate.close(depth.get());
+        assert!(start.elapsed() < FORK_PATIENCE / 2);
         gate.reset_in_child(depth.get());
         gate.leave(&depth);
         assert_eq!((gate.state.load(Relaxed), depth.get()), (0, 0));

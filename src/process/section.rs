@@ -38,7 +38,7 @@ impl fmt::Display for GeneratorLocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "this process may have inherited a lock of the random number generator that nobody unlocks: it was created \
-             by _Fork or clone, by a signal handler, or by a fork that waited for ten seconds in vain, or no thread can \
+             by _Fork or clone, by a signal handler, or by a fork that waited for 30 seconds in vain, or no thread can \
              be started to try the generator; create it with fork",
         )
     }

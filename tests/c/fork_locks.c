@@ -44,10 +44,12 @@ static void authorize(void)
 static void fetch(void)
 {
     tango_client *own = client_from_env();
-    tango_token *token = acquire(own);
+    tango_token *token = NULL;
+    CHECK(acquire_patiently(own, &token, NULL) == TANGO_STATUS_OK);
     CHECK(tango_client_invalidate(own, token, NULL) == TANGO_STATUS_OK);
     tango_token_free(token);
-    tango_token_free(acquire(own));
+    CHECK(acquire_patiently(own, &token, NULL) == TANGO_STATUS_OK);
+    tango_token_free(token);
     tango_client_free(own);
 }
 
