@@ -7,10 +7,10 @@ platforms() {
     sed '/^#/d; s/ .*//' scripts/platforms.txt
 }
 
-# platform NAME: sets a variable for each column of the table, and the names of files there.
+# platform NAME: sets a variable for each column of the table (`platform` is its name), and those for names of files.
 platform() {
     local go
-    read -r platform triple libc go wheel runner < <(grep "^$1 " scripts/platforms.txt) ||
+    read -r platform triple libc go wheel < <(grep "^$1 " scripts/platforms.txt) ||
         fail "there is no platform $1; scripts/platforms.txt has: $(platforms | tr '\n' ' ')"
     goos=${go%/*} goarch=${go#*/}
     case $goos in
