@@ -4,8 +4,8 @@
     scripts/recipes.py [--url URL] DIST OUTPUT
 
 DIST has the archives of `make dist`: their sums are filled into the templates of packaging/, and each recipe then has
-the platforms whose archive is there. OUTPUT gets the directories vcpkg, conan and homebrew. URL is where the archives will be;
-by default the release on GitHub.
+the platforms whose archive is there. OUTPUT gets the directories vcpkg, conan and homebrew. URL is where the archives
+will be; by default the release on GitHub.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def main() -> int:
 def archives_of(dist: Path, version: str) -> dict[str, Path]:
     """Returns the archive of each platform."""
     table = (ROOT / "scripts/platforms.txt").read_text().splitlines()
-    names = [line.split()[0] for line in table if line[:1] not in "#"]
-    files = {name: dist / f"tango-token-{version}-{name}{end}" for name in names for end in [ending(name)]}
+    names = [line.split()[0] for line in table if line and not line.startswith("#")]
+    files = {name: dist / f"tango-token-{version}-{name}{ending(name)}" for name in names}
     return {name: file for name, file in files.items() if file.is_file()}
 
 

@@ -4,8 +4,8 @@
     scripts/sandbox_wheel.py PROGRAM LICENSES TAG OUTPUT
 
 PROGRAM is the sandbox of a platform, as scripts/build-platform.sh builds it, and LICENSES those of its crates. TAG is
-the platform of the wheel, or several with a dot between two: the program for Linux is linked statically, and so runs with
-glibc and musl. maturin would build the program again, for each C library.
+the platform tag of the wheel, or several, separated by dots: the program for Linux is linked statically, and so runs
+with glibc and with musl. maturin would build the program again, for each C library.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "tango_token_sandbox"
+# 1980, where the times of a zip file begin.
+ZIP_EPOCH = 315532800
 METADATA = """\
 Metadata-Version: 2.4
 Name: tango-token-sandbox
@@ -64,10 +66,10 @@ def main() -> int:
     files[record] = "\n".join([*lines, f"{record},,", ""]).encode()
     output.mkdir(parents=True, exist_ok=True)
     wheel = output / f"{NAME}-{version}-py3-none-{tag}.whl"
-    moment = time.gmtime(max(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), 315532800))[:6]
+    modified = time.gmtime(max(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), ZIP_EPOCH))[:6]
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            entry = zipfile.ZipInfo(name, moment)
+            entry = zipfile.ZipInfo(name, modified)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = (0o100755 if "/scripts/" in name else 0o100644) << 16
             archive.writestr(entry, content)
