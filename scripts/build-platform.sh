@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the shared library, the static library and the sandbox for a platform of scripts/platforms.txt, checks them, and
-# puts them into target/platforms/NAME.
+# Builds the shared library, the static library and the sandbox for a platform of scripts/platforms.txt, checks them,
+# and puts them into target/platforms/NAME.
 #
 #     scripts/build-platform.sh NAME [--test] [shared|static|sandbox]...
 #
@@ -100,25 +100,21 @@ build_sandbox() {
         "$made/tango-sandbox$program_extension"
 }
 
-functions_of_the_header() {
-    sed -nE '/^typedef/d; s/^[a-z][a-z0-9_ ]*[ *](tango_[a-z0-9_]+)\(.*/\1/p' include/tango_token.h | LC_ALL=C sort
-}
-
 check_shared() {
     local file=$1 dynamic newest
     dynamic=$(readelf --dynamic --wide "$file")
-    # The libraries that are a part of the C library, and nothing else: not even libgcc_s, which a small container lacks.
+    # The parts of the C library and nothing else: not even libgcc_s, which a small container lacks.
     if grep NEEDED <<<"$dynamic" | grep --invert-match '\[\(libc\|libm\|libdl\|librt\|libpthread\|ld-linux\)[-.]'; then
         fail "$file needs a library that not every system has"
     fi
     grep --quiet "SONAME.*\[libtango_token.so.$abi\]" <<<"$dynamic" || fail "$file: no SONAME libtango_token.so.$abi"
     grep --quiet 'FLAGS_1.*NODELETE' <<<"$dynamic" || fail "$file can be unloaded"
     nm --dynamic --defined-only --format=posix "$file" | sed 's/[ @].*//' | LC_ALL=C sort >"$made/exported"
-    functions_of_the_header | diff --unified=0 - "$made/exported" >&2 ||
+    header_functions | diff --unified=0 - "$made/exported" >&2 ||
         fail "$file: the exported symbols are not the functions of the header"
     rm "$made/exported"
-    newest=$(readelf --dyn-syms --wide "$file" | grep --only-matching 'GLIBC_[0-9.]*' | sort --version-sort --unique |
-        tail -n 1 || true)
+    newest=$(readelf --dyn-syms --wide "$file" | grep --only-matching 'GLIBC_[0-9.]*' |
+        sort --version-sort --unique | tail -n 1 || true)
     newest=${newest/GLIBC_/glibc-}
     [ "$libc" = musl ] && [ -n "$newest" ] && fail "$file is for musl, and needs $newest"
     [ "$libc" = musl ] || [ "$(printf '%s\n' "$libc" "$newest" | sort --version-sort | tail -n 1)" = "$libc" ] ||
@@ -131,7 +127,7 @@ check_sandbox() {
     fi
 }
 
-# check_paths FILE: whether it names a directory of this machine.
+# check_paths FILE: fails if it names a directory of this machine.
 check_paths() {
     local directories=("$HOME/" "$PWD" "${CARGO_HOME:-$HOME/.cargo}" "$target")
     if grep --text --only-matching --fixed-strings "${directories[@]/#/--regexp=}" "$1" | sort | uniq --count; then

@@ -100,9 +100,15 @@ for line in open(sys.argv[1]):
 PYTHON
 }
 
-# The tools with which Rust links and this repository's scripts build.
+# Prints the functions that the header declares, one a line, sorted: what each library exports.
+header_functions() {
+    sed -nE '/^typedef/d; s/^[a-z][a-z0-9_ ]*[ *](tango_[a-z0-9_]+)\(.*/\1/p' include/tango_token.h | LC_ALL=C sort
+}
+
+# The tools with which Rust links and this repository's scripts build. Headers of macOS are not in /usr/include.
 need_compiler() {
-    need cc=gcc /usr/include/stdint.h=libc6-dev make=make
+    need cc=gcc make=make
+    [ "$(uname)" != Linux ] || need /usr/include/stdint.h=libc6-dev
 }
 
 need_python() {

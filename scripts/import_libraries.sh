@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the files that programs for Windows are linked with, beside tango_token.dll in a directory:
+# Writes the files that linkers need to link a program with tango_token.dll, beside the DLL in a directory:
 #
 #     scripts/import_libraries.sh DIRECTORY
 #
@@ -17,14 +17,16 @@ trap - EXIT # the result is files, not times
 readonly tools=x86_64-w64-mingw32
 [ $# = 1 ] || fail "usage: scripts/import_libraries.sh DIRECTORY"
 directory=$1
-need $tools-dlltool=binutils-mingw-w64-x86-64 python3=python3 python:venv,ensurepip=python3-venv
+need $tools-dlltool=binutils-mingw-w64-x86-64
+need_python
 need_cargo_zigbuild # for LLVM's dlltool, which zig contains
 
-functions=$(sed -nE '/^typedef/d; s/^[a-z][a-z0-9_ ]*[ *](tango_[a-z0-9_]+)\(.*/\1/p' include/tango_token.h |
-    LC_ALL=C sort)
-# The names follow a number in brackets, and in newer versions another one: `[   3] +base[   4]  0003 tango_abi_version`.
+functions=$(header_functions)
+# In objdump's table of exports a name follows a number in brackets, and in newer versions another number:
+# `[   3] +base[   4]  0003 tango_abi_version`.
 exported=$($tools-objdump --private-headers "$directory/tango_token.dll" |
-    sed -nE '/^\[Ordinal\/Name Pointer\] Table/,/^$/s/^\t\[.*\] +([0-9a-f]+ +)?([A-Za-z_][A-Za-z_0-9]*)$/\2/p' | LC_ALL=C sort)
+    sed -nE '/^\[Ordinal\/Name Pointer\] Table/,/^$/s/^\t\[.*\] +([0-9a-f]+ +)?([A-Za-z_][A-Za-z_0-9]*)$/\2/p' |
+    LC_ALL=C sort)
 diff --unified=0 <(echo "$functions") <(echo "$exported") >&2 ||
     fail "tango_token.dll: the exported symbols are not the functions of the header"
 

@@ -12,6 +12,8 @@ set -euo pipefail
 from=$(realpath "$1")
 to=$(realpath --canonicalize-missing "$2")
 cd "$(dirname "$0")/.."
+. scripts/common.sh
+trap - EXIT # the result is a file, not times
 
 readonly header=include/tango_token.h
 ld=${LD:-ld}
@@ -26,7 +28,7 @@ mkdir -p "$(dirname "$to")"
 work=$(mktemp -d "$to.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-sed -nE '/^typedef/d; s/^[a-z][a-z0-9_ ]*[ *](tango_[a-z0-9_]+)\(.*/\1/p' $header | LC_ALL=C sort >"$work/functions"
+header_functions >"$work/functions"
 mapfile -t roots < <(sed 's/^/--undefined=/' "$work/functions")
 
 # A group (COMDAT) is known by its name even if its symbols are local, and the linker of a program keeps one group of
@@ -37,10 +39,8 @@ $objcopy --keep-global-symbols="$work/functions" --strip-debug --remove-section=
     "$work/linked.o" "$work/tango_token.o"
 
 $nm --extern-only --defined-only "$work/tango_token.o" | awk '{ print $NF }' | LC_ALL=C sort >"$work/global"
-if ! diff --unified=0 "$work/functions" "$work/global" >&2; then
-    echo "$0: the global symbols are not the functions of the header" >&2
-    exit 1
-fi
+diff --unified=0 "$work/functions" "$work/global" >&2 ||
+    fail "$0: the global symbols are not the functions of the header"
 
 # D: without times, users and modes of this machine.
 $ar rcsD "$work/libtango_token.a" "$work/tango_token.o"
