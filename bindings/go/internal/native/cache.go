@@ -19,7 +19,7 @@ func openFromCache(content string) (uintptr, error) {
 	return openFromDirectory(filepath.Join(directory, cacheName), content)
 }
 
-// cacheName is not that of the shared cache of tokens, whose directory lies beside it.
+// cacheName differs from `tango-token`, the directory of the shared cache of tokens beside it.
 const cacheName = "tango-token-library"
 
 func openFromDirectory(directory, content string) (uintptr, error) {
@@ -27,15 +27,15 @@ func openFromDirectory(directory, content string) (uintptr, error) {
 	if err != nil {
 		return 0, err
 	}
-	// Until the library is loaded, since Windows lets nobody change or move a file that is open like this.
+	// The file stays open until the library is loaded: Windows lets nobody change or move a file that is open like this.
 	defer file.Close()
 	return dlopen(file.Name())
 }
 
 // cachedFile returns a file with this content in a directory that belongs to the user alone.
 //
-// The file has the content's hash in its name, so that versions do not disturb each other. Nothing that is found is
-// trusted: owner, permissions and content are checked, and a file that is not as it should be is replaced.
+// The file has the content's hash in its name, so that versions do not disturb each other. A file that is already there
+// is not trusted: owner, permissions and content are checked, and one that fails a check is replaced.
 func cachedFile(directory, content string) (*os.File, error) {
 	if err := makePrivate(directory); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func openChecked(path, content string) (*os.File, error) {
 	}
 	same, err := hasContent(file, content)
 	if err == nil && !same {
-		err = fmt.Errorf("%s has another content than the library in the program", path)
+		err = fmt.Errorf("%s differs from the library in the program", path)
 	}
 	if err != nil {
 		file.Close()

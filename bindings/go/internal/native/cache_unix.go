@@ -42,7 +42,7 @@ func makePrivate(directory string) error {
 
 // openPrivate opens a file that only this user can write.
 func openPrivate(path string) (*os.File, error) {
-	// Without waiting, if a named pipe has been put there.
+	// O_NONBLOCK: without it, opening a named pipe that somebody has put there would wait.
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func owner(found fs.FileInfo) int {
 	return int(found.Sys().(*syscall.Stat_t).Uid)
 }
 
-// makeExecutable is for systems that load files only if they may be executed.
+// makeExecutable sets the permissions: some systems load a library only if its file may be executed.
 func makeExecutable(file *os.File) error {
 	return file.Chmod(0o500)
 }

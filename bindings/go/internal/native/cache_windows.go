@@ -13,15 +13,16 @@ func makePrivate(directory string) error {
 }
 
 // openPrivate opens a file so that nobody can change, rename or delete it, nor rename a directory of its path, until it
-// is closed. So its content can be checked even if others may write it.
+// is closed. So its content can be checked even if its permissions let others write it.
 func openPrivate(path string) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, err
 	}
-	// The file itself, if it is a link.
+	// If the file is a link, this opens the link, which checkPrivate refuses.
 	const flags = windows.FILE_ATTRIBUTE_NORMAL | windows.FILE_FLAG_OPEN_REPARSE_POINT
-	handle, err := windows.CreateFile(name, windows.GENERIC_READ, windows.FILE_SHARE_READ, nil, windows.OPEN_EXISTING, flags, 0)
+	handle, err := windows.CreateFile(
+		name, windows.GENERIC_READ, windows.FILE_SHARE_READ, nil, windows.OPEN_EXISTING, flags, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -44,7 +45,8 @@ func checkPrivate(path string, handle windows.Handle) error {
 	return checkOwner(path, handle)
 }
 
-// checkOwner refuses the file of another user. Administrators own what a program writes that runs as administrator.
+// checkOwner refuses the file of another user. The group of administrators owns what a program writes that runs with
+// their rights.
 func checkOwner(path string, handle windows.Handle) error {
 	security, err := windows.GetSecurityInfo(handle, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
 	if err != nil {

@@ -5,8 +5,8 @@ package native
 import library "github.com/tango-token/tango-token/bindings/go/native/darwin_amd64"
 
 const (
-	embeddedMode = "darwin/amd64"
-	embeddedLibc = ""
+	embeddedPlatform = "darwin/amd64"
+	embeddedLibc     = ""
 )
 
 func embedded() string {

@@ -5,8 +5,8 @@ package native
 import library "github.com/tango-token/tango-token/bindings/go/native/darwin_arm64"
 
 const (
-	embeddedMode = "darwin/arm64"
-	embeddedLibc = ""
+	embeddedPlatform = "darwin/arm64"
+	embeddedLibc     = ""
 )
 
 func embedded() string {

@@ -5,8 +5,8 @@ package native
 import library "github.com/tango-token/tango-token/bindings/go/native/linux_amd64_musl"
 
 const (
-	embeddedMode = "linux/amd64 with musl"
-	embeddedLibc = "musl"
+	embeddedPlatform = "linux/amd64 with musl"
+	embeddedLibc     = "musl"
 )
 
 func embedded() string {

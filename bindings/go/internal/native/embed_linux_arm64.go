@@ -5,8 +5,8 @@ package native
 import library "github.com/tango-token/tango-token/bindings/go/native/linux_arm64"
 
 const (
-	embeddedMode = "linux/arm64 with glibc"
-	embeddedLibc = "glibc"
+	embeddedPlatform = "linux/arm64 with glibc"
+	embeddedLibc     = "glibc"
 )
 
 func embedded() string {

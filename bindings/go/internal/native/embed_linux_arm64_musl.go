@@ -5,8 +5,8 @@ package native
 import library "github.com/tango-token/tango-token/bindings/go/native/linux_arm64_musl"
 
 const (
-	embeddedMode = "linux/arm64 with musl"
-	embeddedLibc = "musl"
+	embeddedPlatform = "linux/arm64 with musl"
+	embeddedLibc     = "musl"
 )
 
 func embedded() string {

@@ -2,10 +2,10 @@
 
 package native
 
-// Nothing is embedded: the build tag says so, or there is no library for this platform.
+// Nothing is embedded: the build tag tango_token_installed forbids it, or there is no library for this platform.
 const (
-	embeddedMode = ""
-	embeddedLibc = ""
+	embeddedPlatform = ""
+	embeddedLibc     = ""
 )
 
 func embedded() string {

@@ -5,8 +5,8 @@ package native
 import library "github.com/tango-token/tango-token/bindings/go/native/windows_amd64"
 
 const (
-	embeddedMode = "windows/amd64"
-	embeddedLibc = ""
+	embeddedPlatform = "windows/amd64"
+	embeddedLibc     = ""
 )
 
 func embedded() string {

@@ -10,15 +10,15 @@ import (
 var errNotEmbedded = errors.New("this program has no library inside for " + runtime.GOOS + "/" + runtime.GOARCH +
 	": releases of the module have it for the platforms in its README, and a clone has it after `make go-native`")
 
-// embeddedPlaces returns where the library that is inside of the program can be loaded from.
+// embeddedPlaces returns the places from which the embedded library can be loaded.
 //
 // The first is memory, where the system allows it: nothing is written, and no file can be in the way. The second is a
-// file, for systems that load libraries from files alone, and for those where a policy forbids memory.
+// file, for systems that load libraries from files alone, and for those where a policy forbids files in memory.
 func embeddedPlaces(content string) []place {
-	if embeddedMode == "" {
+	if embeddedPlatform == "" {
 		return nil
 	}
-	description := "embedded in the program, for " + embeddedMode
+	description := "embedded in the program, for " + embeddedPlatform
 	if content == "" {
 		return []place{{description, func() (uintptr, error) { return 0, errNotEmbedded }}}
 	}
@@ -34,8 +34,8 @@ func embeddedPlaces(content string) []place {
 	}})
 }
 
-// wrongLibc returns an error if the program runs with another C library than the embedded library was built for. Which
-// one that is, was decided by the linker of the program; the loader's own message would name a symbol.
+// wrongLibc returns an error if the program runs with another C library than the embedded library was built for. The
+// linker of the program decided which one it runs with. The loader's own message would only name a missing symbol.
 func wrongLibc() error {
 	running := runningLibc()
 	if running == "" || embeddedLibc == "" || running == embeddedLibc {
@@ -45,5 +45,6 @@ func wrongLibc() error {
 	if running == "musl" {
 		advice = "with `-tags musl`"
 	}
-	return fmt.Errorf("the program runs with %s, and the library in it is for %s: build the program %s", running, embeddedLibc, advice)
+	return fmt.Errorf("the program runs with %s, and the library in it is for %s: build the program %s",
+		running, embeddedLibc, advice)
 }

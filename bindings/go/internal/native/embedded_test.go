@@ -44,7 +44,7 @@ func loadInChild(path string) error {
 
 func TestEmbeddedLibraryThatIsMissingIsNamed(t *testing.T) {
 	_, err := loadFirst(embeddedPlaces(""))
-	if err == nil || embeddedMode != "" && !strings.Contains(err.Error(), "make go-native") {
+	if err == nil || embeddedPlatform != "" && !strings.Contains(err.Error(), "make go-native") {
 		t.Error(err)
 	}
 }

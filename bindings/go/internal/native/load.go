@@ -25,8 +25,8 @@ func (e *LibraryError) Error() string {
 	for _, problem := range e.Tried {
 		fmt.Fprintf(&message, "\n  %v", problem)
 	}
-	fmt.Fprintf(&message, "\nReleases of this package have the library inside for the platforms in its README. On others, "+
-		"build and install it with `make install` and `ldconfig` in a clone of tango-token, or put %s into the executable's "+
+	fmt.Fprintf(&message, "\nReleases of this package embed the library for the platforms in its README. On others, build "+
+		"and install it with `make install` and `ldconfig` in a clone of tango-token, or put %s into the executable's "+
 		"directory, or set %s to its path.", fileName, Variable)
 	return message.String()
 }
@@ -98,7 +98,8 @@ func bind(opened uintptr) (*Library, error) {
 	}
 	purego.RegisterFunc(&library.ABIVersion, address)
 	if version := library.ABIVersion(); version != ABIVersion {
-		return nil, fmt.Errorf("it has ABI version %d and this package needs version %d: install the library of the same release",
+		return nil, fmt.Errorf(
+			"it has ABI version %d and this package needs version %d: install the library of the same release",
 			version, ABIVersion)
 	}
 	for _, symbol := range library.symbols() {

@@ -13,8 +13,8 @@ const canOpenFromMemory = true
 
 // openFromMemory loads a library without writing a file.
 //
-// The descriptor stays open, because its path is the library's name for the loader and for debuggers. If the number were
-// used again, for another library that is loaded in this way, the loader would return this one.
+// The descriptor stays open, because its path is the library's name for the loader and for debuggers. If its number
+// were used again, for another library that is loaded in this way, the loader would return this one.
 func openFromMemory(content string) (uintptr, error) {
 	descriptor, err := memoryFile(content)
 	if err != nil {
@@ -35,7 +35,7 @@ func openFromMemory(content string) (uintptr, error) {
 // executes another program.
 func memoryFile(content string) (int, error) {
 	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
-	// Linux 6.3 wants to be told that the content is code, and earlier ones refuse a flag that they do not know.
+	// Linux 6.3 and later expect MFD_EXEC for content that is code; earlier versions refuse a flag that they do not know.
 	descriptor, err := unix.MemfdCreate(fileName, flags|unix.MFD_EXEC)
 	if errors.Is(err, unix.EINVAL) {
 		descriptor, err = unix.MemfdCreate(fileName, flags)
@@ -64,9 +64,10 @@ func memoryFile(content string) (int, error) {
 
 // descriptorPath returns the path of a descriptor of this process.
 //
-// It has the process ID, since for a debugger /proc/self is the debugger. The ID is that of the mounted /proc, which may
-// be of another namespace. The dot makes a path that other packages do not use: of two libraries that were loaded by
-// the same path, the loader takes the second for the first, even if the descriptor of the first was closed.
+// The path has the process ID, since for a debugger /proc/self is the debugger. The ID is that of the mounted /proc,
+// which may belong to another namespace. The dot makes a path that other packages do not use: of two libraries that
+// were loaded by the same path, the loader takes the second for the first, even if the descriptor of the first was
+// closed.
 func descriptorPath(descriptor int) (string, error) {
 	process, err := os.Readlink("/proc/self")
 	if err != nil {

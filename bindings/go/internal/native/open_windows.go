@@ -6,7 +6,7 @@ import (
 	"unsafe"
 )
 
-// fileName has no version, as is usual for a DLL: it lies beside the programs that use it.
+// fileName has no version, as is usual for a DLL: it is beside the programs that use it.
 const fileName = "tango_token.dll"
 
 // Flags of LoadLibraryEx. A library is never looked for in the current directory, where anyone may have put it.
