@@ -1,4 +1,4 @@
-//! Keeps the library loaded: its threads, and handlers that it registers, run its code until the process ends.
+//! Keeps the library loaded: its threads and the handlers that it registers run its code until the process ends.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -7,8 +7,8 @@ use crate::apple::pin;
 #[cfg(windows)]
 use crate::windows::module::pin;
 
-/// Prevents that the library is unloaded. Called by a caller inside it, which is why no other caller has to wait until
-/// the first one has done it.
+/// Keeps the library from being unloaded. The first caller runs code of the library, which therefore stays loaded until
+/// `pin` returns; so other callers need not wait for it.
 pub(crate) fn prevent() {
     static IS_PREVENTED: AtomicBool = AtomicBool::new(false);
     if !IS_PREVENTED.swap(true, Relaxed) {

@@ -40,8 +40,8 @@ impl FileCache {
 
     /// Returns `tango-token` in the directory that the system has for caches of this user.
     pub fn default_directory() -> Option<PathBuf> {
-        let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        system::caches(set).map(|directory| directory.join("tango-token"))
+        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        system::cache_home(variable).map(|directory| directory.join("tango-token"))
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {

@@ -34,7 +34,7 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken}
 /// The system and the administrators of the machine can read and change everything.
 const SYSTEM: &str = "S-1-5-18";
 const ADMINISTRATORS: &str = "S-1-5-32-544";
-/// Stand for the owner of a file, who is looked at anyway.
+/// Placeholders for the owner of a file, whom `has_trusted_owner` checks.
 const CREATOR_OWNER: &str = "S-1-3-0";
 const OWNER_RIGHTS: &str = "S-1-3-4";
 
@@ -72,7 +72,7 @@ struct Grant {
 }
 
 impl Access {
-    /// Reads them from an open file or directory, whose handle has `READ_CONTROL`.
+    /// Reads the access of an open file or directory, whose handle has `READ_CONTROL`.
     pub fn of(file: &File) -> io::Result<Self> {
         let (mut owner, mut list, mut descriptor) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         let parts = OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
@@ -91,14 +91,14 @@ impl Access {
             if status != ERROR_SUCCESS {
                 return Err(io::Error::from_raw_os_error(status.cast_signed()));
             }
-            let _descriptor = Local(descriptor);
+            let _descriptor = LocalMemory(descriptor);
             Ok(Self { user: current_user()?, owner: sid_string(owner)?, grants: grants(list)? })
         }
     }
 
-    /// Returns whether the file belongs to the user of this process. What an administrator creates with all rights
-    /// belongs to the group of administrators.
-    pub fn is_of_user(&self) -> bool {
+    /// Returns whether the file belongs to the user of this process, to the system, or to the group of administrators,
+    /// which owns what an administrator creates with all rights.
+    pub fn has_trusted_owner(&self) -> bool {
         self.owner == self.user || [SYSTEM, ADMINISTRATORS].contains(&&*self.owner)
     }
 
@@ -124,16 +124,16 @@ impl Access {
 /// Creates a directory that belongs to this user, and that only this user and administrators can use, whatever the
 /// directory above it grants. The same is true for what is created in it.
 pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
-    let descriptor = private("OICI")?;
+    let descriptor = private_descriptor("OICI")?;
     let attributes = attributes(&descriptor);
     let path = long_path(path);
     // SAFETY: the path ends with a NUL, and the attributes are valid during the call.
     check(unsafe { CreateDirectoryW(path.as_ptr(), &raw const attributes) })
 }
 
-/// Creates and opens such a file, which must not exist.
+/// Creates and opens a file that only this user and administrators can use. It must not exist.
 pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
-    let descriptor = private("")?;
+    let descriptor = private_descriptor("")?;
     let attributes = attributes(&descriptor);
     let path = long_path(path);
     let share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
@@ -152,15 +152,15 @@ pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Returns the security descriptor of what belongs to this user alone. `inherited` says by what: `OICI` in SDDL means by
-/// all files and directories inside.
-fn private(inherited: &str) -> io::Result<Local> {
+/// Returns a security descriptor that lets only this user, the system and administrators in. `inheritance` is a part of
+/// each entry in SDDL: with `OICI`, all files and directories inside inherit the entry.
+fn private_descriptor(inheritance: &str) -> io::Result<LocalMemory> {
     let user = current_user()?;
-    let grant = |to: &str| format!("(A;{inherited};FA;;;{to})");
-    Local::descriptor(&format!("O:{user}D:P{}{}{}", grant(&user), grant(SYSTEM), grant(ADMINISTRATORS)))
+    let grant = |to: &str| format!("(A;{inheritance};FA;;;{to})");
+    LocalMemory::descriptor(&format!("O:{user}D:P{}{}{}", grant(&user), grant(SYSTEM), grant(ADMINISTRATORS)))
 }
 
-fn attributes(descriptor: &Local) -> SECURITY_ATTRIBUTES {
+fn attributes(descriptor: &LocalMemory) -> SECURITY_ATTRIBUTES {
     SECURITY_ATTRIBUTES {
         nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).unwrap_or_default(),
         lpSecurityDescriptor: descriptor.0,
@@ -233,7 +233,7 @@ unsafe fn grants(list: *const ACL) -> io::Result<Vec<Grant>> {
                 let sid = (&raw mut (*entry).SidStart).cast();
                 grants.push(Grant { to: sid_string(sid)?, rights: (*entry).Mask });
             } else if !DENIALS.contains(&kind) {
-                // Kinds that files do not have.
+                // Files have no entries of other kinds. What such an entry grants is not known.
                 grants.push(everything());
             }
         }
@@ -248,7 +248,7 @@ unsafe fn sid_string(sid: PSID) -> io::Result<String> {
     // SAFETY: this function's own contract. The string ends with a NUL, and is freed after it was copied.
     unsafe {
         check(ConvertSidToStringSidW(sid, &raw mut string))?;
-        let _string = Local(string.cast());
+        let _string = LocalMemory(string.cast());
         let length = (0..LONGEST_SID).take_while(|&at| *string.add(at) != 0).count();
         Ok(String::from_utf16_lossy(slice::from_raw_parts(string, length)))
     }
@@ -258,10 +258,10 @@ fn check(result: i32) -> io::Result<()> {
     if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Memory that the system allocated.
-struct Local(*mut c_void);
+/// Memory that the system allocated, and that `LocalFree` frees.
+struct LocalMemory(*mut c_void);
 
-impl Local {
+impl LocalMemory {
     /// Returns the security descriptor that a string describes, in the language SDDL.
     fn descriptor(description: &str) -> io::Result<Self> {
         let description: Vec<u16> = description.encode_utf16().chain([0]).collect();
@@ -279,9 +279,9 @@ impl Local {
     }
 }
 
-impl Drop for Local {
+impl Drop for LocalMemory {
     fn drop(&mut self) {
-        // SAFETY: allocated by the system, for this function, and used no more.
+        // SAFETY: the system allocated it for `LocalFree`, and nothing uses it any more.
         unsafe { LocalFree(self.0) };
     }
 }
@@ -295,7 +295,7 @@ pub(crate) mod tests {
     /// Replaces the access control list of a file by the one that a string describes, in the language SDDL. `USER` in
     /// it stands for this user.
     pub fn set_access(path: &Path, description: &str) {
-        let descriptor = Local::descriptor(&description.replace("USER", &current_user().unwrap())).unwrap();
+        let descriptor = LocalMemory::descriptor(&description.replace("USER", &current_user().unwrap())).unwrap();
         let path = long_path(path);
         // SAFETY: the path ends with a NUL, and the descriptor is valid.
         check(unsafe { SetFileSecurityW(path.as_ptr(), DACL_SECURITY_INFORMATION, descriptor.0) }).unwrap();
@@ -312,7 +312,7 @@ pub(crate) mod tests {
         for (owner, is_trusted) in
             [(user, true), (SYSTEM, true), (ADMINISTRATORS, true), ("S-1-5-21-1-2-3-1002", false), (EVERYONE, false)]
         {
-            assert_eq!(access(owner, &[]).is_of_user(), is_trusted, "{owner}");
+            assert_eq!(access(owner, &[]).has_trusted_owner(), is_trusted, "{owner}");
             assert_eq!(access(user, &[(owner, FILE_WRITE_DATA)]).others_can_write(), !is_trusted, "{owner}");
         }
         for rights in [FILE_DELETE_CHILD, DELETE, WRITE_DAC, WRITE_OWNER, GENERIC_ALL, GENERIC_WRITE] {

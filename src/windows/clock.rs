@@ -1,4 +1,4 @@
-//! Clocks.
+//! The clocks of Windows.
 
 use windows_sys::Win32::Foundation::FILETIME;
 use windows_sys::Win32::System::SystemInformation::{GetSystemTimeAsFileTime, GetTickCount64};

@@ -1,6 +1,6 @@
 //! The DLL, or the program, that contains this code.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::{mem, ptr};
 
 use windows_sys::Win32::Foundation::HMODULE;
@@ -18,8 +18,8 @@ pub(crate) fn pin() {
 /// Calls `work` when the program ends by `exit` or by the end of `main`, while its threads still run.
 ///
 /// A DLL's own `atexit` runs too late for that: in `ExitProcess`, which has ended all other threads by then. So a DLL
-/// registers the handler with the C runtime that the program uses: that of Windows 10, or the older `msvcrt`. Where the
-/// program uses neither, as those in Go and .NET, nothing is called.
+/// registers the handler with the C runtime that the program uses: that of Windows 10, or the older `msvcrt`. A program
+/// that uses neither, such as one in Go or .NET, ends without a call of `work`.
 pub(crate) fn at_exit(work: extern "C" fn()) {
     // SAFETY: the handle of the program itself needs no name.
     let program = unsafe { GetModuleHandleW(ptr::null()) };
@@ -33,8 +33,8 @@ pub(crate) fn at_exit(work: extern "C" fn()) {
     }
 }
 
-/// Registers with one C runtime, if it is loaded. Both functions take the handler as their one argument; what `_onexit`
-/// expects of the handler's result is ignored at the end.
+/// Registers `work` with one C runtime, if that is loaded. Both functions take the handler as their one argument. The
+/// handler of `_onexit` returns a number, which the runtime ignores.
 fn register_with(runtime: PCWSTR, register: PCSTR, work: extern "C" fn()) {
     // SAFETY: both names end with a NUL.
     let function = unsafe {
@@ -42,8 +42,8 @@ fn register_with(runtime: PCWSTR, register: PCSTR, work: extern "C" fn()) {
         if runtime.is_null() { None } else { GetProcAddress(runtime, register) }
     };
     if let Some(function) = function {
-        // SAFETY: the type of both functions, but for the result, which is a number or a pointer and not used. This
-        // DLL stays loaded (`pin`).
+        // SAFETY: both functions have this type, except that one returns a number; the result is not used. This DLL
+        // stays loaded (`pin`).
         unsafe {
             let register: extern "C" fn(extern "C" fn()) -> *mut c_void = mem::transmute(function);
             register(work);
@@ -54,16 +54,15 @@ fn register_with(runtime: PCWSTR, register: PCSTR, work: extern "C" fn()) {
 /// Returns the handle of the DLL, or of the program, that contains this code.
 fn handle(flags: u32) -> HMODULE {
     let mut module = ptr::null_mut();
-    let address: *const c_int = (&raw const ADDRESS).cast();
-    // SAFETY: with this flag the name is an address inside the module.
+    // SAFETY: with this flag the name is an address inside the module, and nothing is read there.
     unsafe {
-        GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | flags, address.cast(), &raw mut module);
+        GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | flags, &raw const ADDRESS, &raw mut module);
     }
     module
 }
 
-/// Has an address inside this module.
-static ADDRESS: u8 = 0;
+/// Has an address inside this module, of the type of a name.
+static ADDRESS: u16 = 0;
 
 #[cfg(test)]
 mod tests {

@@ -14,8 +14,8 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 pub(super) use fs::{remove_file as remove, rename};
 
 /// Returns `$XDG_CACHE_HOME`, or `.cache` in the user's home directory.
-pub(super) fn caches(set: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
-    set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))
+pub(super) fn cache_home(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")))
 }
 
 /// Creates a directory that is private to the user, unless it exists.

@@ -20,8 +20,8 @@ use super::{CacheError, failed};
 use crate::windows::access::{Access, create_private_directory, create_private_file, is_reparse_point};
 
 /// Returns `%LOCALAPPDATA%`.
-pub(super) fn caches(set: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
-    set("LOCALAPPDATA")
+pub(super) fn cache_home(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    variable("LOCALAPPDATA")
 }
 
 /// Creates a directory that is private to the user, unless it exists.
@@ -43,7 +43,7 @@ pub(super) fn check_directory(directory: &Path) -> Result<(), CacheError> {
         OpenOptions::new().access_mode(READ_CONTROL | FILE_READ_ATTRIBUTES).custom_flags(flags).open(directory);
     let opened = opened.and_then(|opened| Ok((opened.metadata()?, opened)));
     let (metadata, opened) = opened.map_err(|error| failed("inspect", directory, &error))?;
-    // Wine opens what a link leads to, and tells by name alone that it is one.
+    // Wine follows the link in spite of the flag. Only the attributes of the path show it.
     if is_reparse_point(directory) {
         return Err(is_link(directory));
     }
@@ -70,17 +70,18 @@ pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
 
 /// Creates a file that is private to the user.
 pub(super) fn create_new(path: &Path) -> io::Result<File> {
-    patiently(|| create_private_file(path))
+    retry_while_in_use(|| create_private_file(path))
 }
 
 /// Follows no link.
 fn with_options(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
-    patiently(|| options.open(path))
+    retry_while_in_use(|| options.open(path))
 }
 
-/// Releases the lock of a file. Rust's standard library unlocks twice, for two kinds of locks; that there is only one
-/// kind Windows reports as `ERROR_NOT_LOCKED`, which is no error then, and Wine 8 as `ERROR_LOCK_VIOLATION`.
+/// Releases the lock of a file. Rust's standard library unlocks twice, for two kinds of locks. The second time fails if
+/// there was one kind only: Windows reports `ERROR_NOT_LOCKED`, which the standard library ignores, and Wine 8
+/// `ERROR_LOCK_VIOLATION`.
 pub(super) fn unlock(file: &File) -> io::Result<()> {
     match file.unlock() {
         Err(error) if error.raw_os_error() == Some(ERROR_LOCK_VIOLATION.cast_signed()) => Ok(()),
@@ -96,7 +97,7 @@ pub(super) fn check(path: &Path, file: &File, metadata: &Metadata) -> Result<(),
         return Err(is_link(path));
     }
     let access = Access::of(file).map_err(|error| failed("inspect", path, &error))?;
-    if !access.is_of_user() {
+    if !access.has_trusted_owner() {
         return refused("belongs to another user; choose a directory that this user owns");
     }
     if access.others_can_write() {
@@ -107,41 +108,42 @@ pub(super) fn check(path: &Path, file: &File, metadata: &Metadata) -> Result<(),
 
 fn is_link(path: &Path) -> CacheError {
     CacheError(format!(
-        "{} is a symbolic link or a junction, which another user could have placed; name the directory that it leads to",
+        "{} is a symbolic link or a junction, which another user could have placed; \
+         name the directory that it leads to",
         path.display()
     ))
 }
 
-/// Replaces a file, also while another process has it open.
+/// Replaces a file, even one that another process has open.
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    patiently(|| fs::rename(from, to))
+    retry_while_in_use(|| fs::rename(from, to))
 }
 
 pub(super) fn remove(path: &Path) -> io::Result<()> {
-    patiently(|| fs::remove_file(path))
+    retry_while_in_use(|| fs::remove_file(path))
 }
 
-/// Does nothing: NTFS keeps the order of changes of names, and Windows flushes no directory for a user.
+/// Does nothing: NTFS writes changes of names in their order, and Windows lets no user flush a directory.
 pub(super) fn sync(_: &Path) {}
 
-/// Repeats what failed because another program has the file open: virus scanners and indexers do, for a moment, and do
-/// not share it. A file that is being deleted cannot be opened either.
-fn patiently<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+/// Repeats `work` while it fails because another program has the file open. Virus scanners and indexers open files for
+/// a moment without sharing them. A file that is being deleted cannot be opened either.
+fn retry_while_in_use<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     const PAUSES_MS: [u64; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 400];
-    const PASSING: [WIN32_ERROR; 5] = [
+    const TRANSIENT: [WIN32_ERROR; 5] = [
         ERROR_ACCESS_DENIED,
         ERROR_SHARING_VIOLATION,
         ERROR_LOCK_VIOLATION,
         ERROR_DELETE_PENDING,
         ERROR_USER_MAPPED_FILE,
     ];
-    let is_passing = |error: &io::Error| {
+    let is_transient = |error: &io::Error| {
         let number = error.raw_os_error().map(i32::cast_unsigned);
-        number.is_some_and(|number| PASSING.contains(&number))
+        number.is_some_and(|number| TRANSIENT.contains(&number))
     };
     for pause in PAUSES_MS {
         match work() {
-            Err(error) if is_passing(&error) => thread::sleep(Duration::from_millis(pause)),
+            Err(error) if is_transient(&error) => thread::sleep(Duration::from_millis(pause)),
             result => return result,
         }
     }
@@ -172,7 +174,7 @@ mod tests {
         assert!(cache.lock("l", "me", KEEP).unwrap());
         for path in [directory.0.join("cache"), directory.file("a"), directory.file("l")] {
             let access = access(&path);
-            assert!(access.is_of_user() && !access.others_can_write(), "{access:?}");
+            assert!(access.has_trusted_owner() && !access.others_can_write(), "{access:?}");
             assert!(!access.all_users_can_read(), "{access:?}");
         }
     }
