@@ -25,9 +25,9 @@ func (e *LibraryError) Error() string {
 	for _, problem := range e.Tried {
 		fmt.Fprintf(&message, "\n  %v", problem)
 	}
-	fmt.Fprintf(&message, "\nReleases of this package embed the library for the platforms in its README. On others, build "+
-		"and install it with `make install` and `ldconfig` in a clone of tango-token, or put %s into the executable's "+
-		"directory, or set %s to its path.", fileName, Variable)
+	fmt.Fprintf(&message, "\nReleases of this package embed the library for the platforms in its README. On others, "+
+		"build and install it with `make install` and `ldconfig` in a clone of tango-token, or put %s into the "+
+		"executable's directory, or set %s to its path.", fileName, Variable)
 	return message.String()
 }
 
