@@ -28,7 +28,7 @@ func makePrivate(directory string) error {
 		return err
 	}
 	if !isOwn(above) && owner(above) != 0 {
-		return fmt.Errorf("%s belongs to user %d, not to user %d, as whom the program runs", parent, owner(above), os.Geteuid())
+		return notOwn(parent, above)
 	}
 	if above.Mode().Perm()&0o022 != 0 && above.Mode()&fs.ModeSticky == 0 {
 		return fmt.Errorf("%s can be written by other users", parent)
@@ -63,7 +63,7 @@ func checkPrivate(path string, found fs.FileInfo, isOfKind bool) error {
 	case !isOfKind:
 		return fmt.Errorf("%s is a %v", path, found.Mode().Type())
 	case !isOwn(found):
-		return fmt.Errorf("%s belongs to user %d, not to user %d, as whom the program runs", path, owner(found), os.Geteuid())
+		return notOwn(path, found)
 	case found.Mode().Perm()&0o022 != 0:
 		return fmt.Errorf("%s can be written by other users: its mode is %v", path, found.Mode().Perm())
 	}
@@ -72,6 +72,10 @@ func checkPrivate(path string, found fs.FileInfo, isOfKind bool) error {
 
 func isOwn(found fs.FileInfo) bool {
 	return owner(found) == os.Geteuid()
+}
+
+func notOwn(path string, found fs.FileInfo) error {
+	return fmt.Errorf("%s belongs to user %d, not to user %d, as whom the program runs", path, owner(found), os.Geteuid())
 }
 
 func owner(found fs.FileInfo) int {
