@@ -68,7 +68,7 @@ impl Gate {
                 depth.set(0);
                 patience.wait();
                 if state & CLOSING != 0 {
-                    patience.renew();
+                    patience.restart();
                 }
             }
         }
@@ -159,8 +159,8 @@ impl Patience {
         self.began.is_some_and(|began| began.elapsed() >= self.limit)
     }
 
-    /// Lets the limit begin again.
-    pub fn renew(&mut self) {
+    /// Starts the limit again.
+    pub fn restart(&mut self) {
         self.began = None;
     }
 
