@@ -7,8 +7,8 @@
 # Without the last arguments it builds all three. --test builds fast instead of small, without the sandbox, for
 # scripts/test-platforms.sh, into target/platforms/test/NAME.
 #
-# Linux: cargo-zigbuild links, for the oldest glibc of the table and for musl, on each Linux. The sandbox is linked
-# statically with musl, so that one program runs on each Linux of its processor. Windows: MinGW. macOS: on a Mac only.
+# Linux: cargo-zigbuild links, for the glibc of the table and for musl, on any Linux. The sandbox is linked statically
+# with musl, so that one program runs on every Linux of its processor. Windows: MinGW. macOS: on a Mac only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -42,12 +42,12 @@ linux-*) need readelf=binutils nm=binutils && need_python && need_cargo_zigbuild
 win-*) need "$gnu-gcc=gcc-mingw-w64-x86-64" "$gnu-dlltool=binutils-mingw-w64-x86-64" nasm=nasm ;;
 osx-*) [ "$(uname)" = Darwin ] || fail "$platform can be linked on a Mac only" ;;
 esac
-# Tools for the static library, of the platform's processor.
+# The static library is made with binutils for the platform's processor.
+processor=${triple%%-*}
 prefix=
-if [ "$platform" = linux-arm64 ] || [ "$platform" = linux-musl-arm64 ]; then
-    prefix=aarch64-linux-gnu-
-    [ "$(uname -m)" = aarch64 ] || need ${prefix}ld=binutils-aarch64-linux-gnu
-    [ "$(uname -m)" != aarch64 ] || prefix=
+if [[ $platform = linux-* ]] && [ "$processor" != "$(uname -m)" ]; then
+    prefix=$processor-linux-gnu-
+    need "${prefix}ld=binutils-${processor/_/-}-linux-gnu"
 fi
 
 # cargo_for TRIPLE FLAGS COMMAND...: runs a cargo command that builds for this triple, with these flags of rustc.
