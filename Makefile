@@ -105,7 +105,7 @@ check:
 nuget:
 	scripts/pack-dotnet.sh
 
-# The library inside of Go programs: bindings/go/README.md.
+# The library that Go programs embed: bindings/go/README.md.
 .PHONY: go-native
 go-native:
 	scripts/go-native.sh

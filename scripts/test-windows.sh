@@ -42,12 +42,12 @@ TANGO_WINDOWS=$(realpath "$TANGO_WINDOWS")
 export TANGO_WINDOWS
 scripts/import_libraries.sh "$TANGO_WINDOWS"
 
-# windows_path PATH: as Windows has it.
+# windows_path PATH: prints the name that the path has for programs under Wine.
 windows_path() {
     printf 'Z:%s' "${1//\//\\}"
 }
 
-# Without what Wine cannot do: see docs/windows.md.
+# Tests that Wine cannot run are left out: docs/windows.md has the reasons.
 test_unit() {
     CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=x86_64-w64-mingw32-gcc-posix \
         CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER="wine" \
@@ -59,7 +59,7 @@ test_c() {
     cargo test --workspace --test windows
 }
 
-# Each program runs against a sandbox of this machine, and lists the accounts with DPoP.
+# run_example PROGRAM: runs it against a sandbox of this machine; it has to list the accounts with DPoP.
 run_example() {
     # shellcheck disable=SC2016 # the sandbox sets these variables
     "$sandbox" run -- bash -c '

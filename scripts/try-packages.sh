@@ -2,25 +2,26 @@
 # Tries the packages of a release as a newcomer does, on this machine: installs each, writes a program of a few lines
 # and runs it against the sandbox. Prints how long each took from nothing to the first token.
 #
-#     scripts/try-packages.sh PACKAGES      what scripts/release-packages.sh made
+#     scripts/try-packages.sh PACKAGES      the directory that scripts/release-packages.sh made
 #
-# It needs Python, Go and .NET; a language that is not here is named, and not tried. It runs on Linux, macOS and
-# Windows.
+# It needs Python, and tries Go and .NET if they are installed. It runs on Linux, macOS and Windows, so it does without
+# scripts/common.sh, which needs GNU's tools.
 set -euo pipefail
 packages=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
-root=$PWD
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 unset TANGO_TOKEN_LIBRARY
 
-# begin NAME, and finish LINES COMMAND...: runs the command beside a sandbox; it prints the type of a token.
+# begin NAME: starts to measure the time for a language.
 begin() {
     name=$1
     started=$(date +%s)
 }
+
+# finish LINES COMMAND...: runs the program of so many lines beside a sandbox; it has to print the type of a token.
 finish() {
     local lines=$1 output
     shift
@@ -72,7 +73,7 @@ func main() {
 	fmt.Println(token.Type())
 }
 GO
-    # The name of a drive begins with a slash in a URL.
+    # A URL has three slashes in front of the name of a drive too.
     proxy=$(cygpath --mixed "$packages/go" 2>/dev/null || echo "$packages/go")
     GOPROXY=file:///${proxy#/},$(go env GOPROXY)
     export GOPROXY GONOSUMDB=github.com/tango-token/tango-token/bindings/go CGO_ENABLED=0
@@ -83,7 +84,7 @@ GO
     finish "$(grep -c . main.go)" ./first.exe
     cd "$work"
 else
-    echo "Go is not here, and was not tried"
+    echo "Go is not installed, and was not tried"
 fi
 
 if command -v dotnet >/dev/null; then
@@ -106,11 +107,12 @@ CSHARP
   </ItemGroup>
 </Project>
 XML
+    # Packages of a shared directory, if there is one, so that only ours are new.
     export RestoreFallbackFolders=${NUGET_PACKAGES:-}
     NUGET_PACKAGES=$work/nuget \
         dotnet build dotnet --verbosity quiet --nologo --output dotnet/out
     finish 2 dotnet dotnet/out/first.dll
 else
-    echo ".NET is not here, and was not tried"
+    echo ".NET is not installed, and was not tried"
 fi
-echo "tried: the packages of $packages, with the sandbox of the wheel; source: $root"
+echo "tried: the packages of $packages, with the sandbox of the wheel"
