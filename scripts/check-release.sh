@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Checks that the source is the release of a tag, vX.Y.Z, or prints that release's section of the changelog.
 #
-#     scripts/check-release.sh vX.Y.Z
-#     scripts/check-release.sh --notes vX.Y.Z
+#     scripts/check-release.sh vX.Y.Z             checks
+#     scripts/check-release.sh --notes vX.Y.Z     prints
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -17,7 +17,8 @@ grep --quiet "^## $version - [0-9]\{4\}-[0-9][0-9]-[0-9][0-9]$" CHANGELOG.md ||
     fail "CHANGELOG.md has no date for $version"
 grep --quiet "<Version>$version</Version>" bindings/dotnet/Directory.Build.props ||
     fail "the .NET packages are not $version"
-for module in bindings/go/native/*; do
-    grep --quiet "${module##*/} v$version$" bindings/go/go.mod ||
-        fail "bindings/go/go.mod does not require $module v$version"
+for file in bindings/go/go.mod examples/go/go.mod; do
+    for module in bindings/go/native/*; do
+        grep --quiet "/$module v$version\( // indirect\)\?$" "$file" || fail "$file does not require $module v$version"
+    done
 done
