@@ -2,13 +2,12 @@
 # Puts the native library into the Go modules that embed it, bindings/go/native/*. What it writes is not committed: a
 # release tags a commit that has it (RELEASING.md).
 #
-#     scripts/go-native.sh [PLATFORM...]             from target/platforms, where scripts/build-platform.sh puts it
+#     scripts/go-native.sh                           for this machine, the one that `make lib` has built
+#     scripts/go-native.sh PLATFORM...               from target/platforms, where scripts/build-platform.sh puts it
 #     scripts/go-native.sh --library FILE PLATFORM   from a file
 #     scripts/go-native.sh --tag                     makes the tags of a release, in a commit beside the branch
 #     scripts/go-native.sh --remove                  removes what it has put there
 #     scripts/go-native.sh --module PLATFORM         prints the name of the platform's module, such as linux_amd64
-#
-# Without a name it takes all platforms that are in target/platforms or, if none is, what `make lib` has built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -97,19 +96,14 @@ case ${1-} in
     module_of "$3"
     embed "$2"
     ;;
+"")
+    module_of "$(this_platform)"
+    embed "$target/release/$shared"
+    ;;
 *)
-    [ $# -gt 0 ] || mapfile -t found < <(platforms)
-    [ $# = 0 ] || found=("$@")
-    count=0
-    for name in "${found[@]}"; do
+    for name in "$@"; do
         module_of "$name"
-        [ $# -gt 0 ] || [ -s "$target/platforms/$platform/$shared" ] || continue
         embed
-        count=$((count + 1))
     done
-    if [ $count = 0 ]; then
-        module_of "$(this_platform)"
-        embed "$target/release/$shared"
-    fi
     ;;
 esac
