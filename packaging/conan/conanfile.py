@@ -19,8 +19,7 @@ class TangoToken(ConanFile):
     homepage = url
     topics = ("oauth2", "dpop", "tango", "token")
     package_type = "library"
-    # The C interface is the same for all compilers and build types.
-    settings = "os", "arch"
+    settings = "os", "arch", "compiler"
     # Conan has no setting for the C library of Linux.
     options = {"shared": [True, False], "libc": ["glibc", "musl"]}
     default_options = {"shared": True, "libc": "glibc"}
@@ -32,6 +31,12 @@ class TangoToken(ConanFile):
     def validate(self):
         if self._platform not in self.conan_data["sources"][self.version]:
             raise ConanInvalidConfiguration(f"tango-token {self.version} has no archive for {self._platform}")
+        if self.settings.compiler == "msvc" and not self.options.shared:
+            raise ConanInvalidConfiguration("the static library for Windows is one of MinGW: take shared=True")
+
+    def package_id(self):
+        # The C interface is the same for all compilers and build types.
+        del self.info.settings.compiler
 
     @property
     def _platform(self):
