@@ -29,7 +29,7 @@ need_compiler
 need_python
 need_wheel_tools
 # auditwheel calls it.
-need readelf=binutils
+[ "$(uname)" = Darwin ] || need readelf=binutils
 mkdir -p "$wheels"
 
 # build: builds the wheel of the platform into the empty directory $built.
