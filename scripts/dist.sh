@@ -70,7 +70,8 @@ install_without_make() {
     local tree=$1 program=tango-sandbox$program_extension
     mkdir -p "$tree/bin" "$tree/include" "$tree/lib"
     cp include/tango_token.h include/tango_token.hpp "$tree/include/"
-    cp "$built/$program" "$tree/bin/"
+    # From a workflow's archive, files come without their modes.
+    install -m 755 "$built/$program" "$tree/bin/"
     case $goos in
     windows)
         cp "$built/$shared" "$tree/bin/"
@@ -123,7 +124,7 @@ if [ $# = 0 ]; then
 fi
 need_go
 need_nfpm
-need dpkg-deb=dpkg
+need dpkg-deb=dpkg rpmbuild=rpm
 rm -rf "$dist" "$work"
 mkdir -p "$dist" "$work"
 for name in "$@"; do

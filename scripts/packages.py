@@ -3,12 +3,13 @@
 
     scripts/packages.py deb|rpm|apk GOARCH TREE LICENSES OUTPUT
 
-TREE is what `make install` wrote with DESTDIR, PREFIX=/usr and the LIBDIR of the distribution. LICENSES are the licences
-of the crates. Three packages are put into the directory OUTPUT: the shared library, what programs are built with, and the
+TREE is what `make install` wrote with DESTDIR, PREFIX=/usr and the LIBDIR of the distribution. LICENSES are those of
+what is linked. Three packages are put into the directory OUTPUT: the shared library, what programs are built with, the
 sandbox. All times are SOURCE_DATE_EPOCH, so the same tree makes the same bytes.
 
-dpkg-deb makes .deb, because nfpm cannot add the file `shlibs`, without which no Debian package can be built on this one.
-nfpm makes .rpm and .apk: neither rpmbuild nor abuild takes a tree that is already there.
+dpkg-deb makes .deb, because nfpm cannot add the file `shlibs`, without which no Debian package can be built on this.
+rpmbuild makes .rpm: it finds what the library needs and provides, and `rpm2cpio FILE | cpio -id` unpacks into the
+current directory; with an .rpm of nfpm it writes into /usr. nfpm makes .apk, because abuild runs on Alpine only.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -33,6 +35,8 @@ EPOCH = int(os.environ["SOURCE_DATE_EPOCH"])
 VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE).group(1)  # type: ignore[union-attr]
 ABI = re.search(r"TANGO_ABI_VERSION: i32 = (\d+);", (ROOT / "src/ffi/abi.rs").read_text()).group(1)  # type: ignore[union-attr]
 
+GROUPS = {"library": "System/Libraries", "development": "Development/Libraries/C and C++", "tools": "Development/Tools"}
+PROCESSORS = {"amd64": "x86_64", "arm64": "aarch64"}
 SUMMARY = "service-account tokens of the Tango API"
 WHOLE = (
     "Gets, caches and refreshes the tokens of a service account of the Tango API: one request however many threads and "
@@ -76,7 +80,13 @@ def main() -> None:
             for file in files_of(part, Path(tree)):
                 copy(Path(tree), file, root)
             write_documents(part, format, root, Path(licenses).read_text())
-            write_package(part, format, goarch, root, Path(output))
+            set_modes(root, format)
+            if format == "deb":
+                write_deb(part, goarch, root, Path(output))
+            elif format == "apk":
+                write_apk(part, goarch, root, Path(output))
+        if format == "rpm":
+            write_rpms(goarch, Path(work), Path(output))
 
 
 def files_of(part: Part, tree: Path) -> list[Path]:
@@ -100,8 +110,9 @@ def copy(tree: Path, file: Path, root: Path) -> None:
 
 
 def write_documents(part: Part, format: str, root: Path, licenses: str) -> None:
-    """Writes the licence files where the distribution has them, and Debian's changelog."""
-    ours = (ROOT / "LICENSE-MIT").read_text()
+    """Writes the licence files where the distribution has them, a manual page, and what Debian wants beside these."""
+    if part is TOOLS and format != "apk":
+        write_packed(root / "usr/share/man/man1/tango-sandbox.1.gz", (ROOT / "packaging/tango-sandbox.1").read_text())
     if format != "deb":
         directory = root / "usr/share/licenses" / part.name(format)
         directory.mkdir(parents=True)
@@ -115,23 +126,34 @@ def write_documents(part: Part, format: str, root: Path, licenses: str) -> None:
         directory.parent.mkdir(parents=True, exist_ok=True)
         directory.symlink_to(LIBRARY.name(format))
         return
-    directory.mkdir(parents=True)
     apache = "The Apache License 2.0 is in /usr/share/common-licenses/Apache-2.0."
-    (directory / "copyright").write_text(f"{HOMEPAGE}\n\nMIT OR Apache-2.0. {apache}\n\n{ours}\n{licenses}")
+    others = "Code of others is in it: their licences are in THIRD-PARTY-LICENSES.txt.gz, beside this file."
+    ours = (ROOT / "LICENSE-MIT").read_text()
+    directory.mkdir(parents=True)
+    (directory / "copyright").write_text(f"{HOMEPAGE}\n\nMIT OR Apache-2.0. {apache}\n\n{others}\n\n{ours}")
+    write_packed(directory / "THIRD-PARTY-LICENSES.txt.gz", licenses)
     date = datetime.fromtimestamp(EPOCH, timezone.utc).strftime("%a, %d %b %Y %H:%M:%S +0000")
     entry = f"tango-token ({VERSION}) unstable; urgency=medium\n\n  * {HOMEPAGE}/blob/main/CHANGELOG.md\n\n"
-    with open(directory / "changelog.gz", "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
-        packed.write(f"{entry} -- {MAINTAINER}  {date}\n".encode())
+    write_packed(directory / "changelog.gz", f"{entry} -- {MAINTAINER}  {date}\n")
+    overrides = ROOT / f"packaging/lintian/{part.name(format)}"
+    if overrides.exists():
+        place = root / "usr/share/lintian/overrides"
+        place.mkdir(parents=True)
+        shutil.copy(overrides, place)
 
 
-def write_package(part: Part, format: str, goarch: str, root: Path, output: Path) -> None:
+def write_packed(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
+        packed.write(text.encode())
+
+
+def set_modes(root: Path, format: str) -> None:
     for path in sorted([root, *root.rglob("*")]):
+        # rpmbuild looks into a shared library only if it can be executed. Debian's policy is that it cannot.
+        executable = path.parent.name == "bin" or (format == "rpm" and ".so." in path.name)
         if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-    if format == "deb":
-        write_deb(part, goarch, root, output)
-    else:
-        write_with_nfpm(part, format, goarch, root, output)
+            path.chmod(0o755 if path.is_dir() or executable else 0o644)
 
 
 def write_deb(part: Part, goarch: str, root: Path, output: Path) -> None:
@@ -179,36 +201,100 @@ def wrapped(text: str) -> str:
     return "\n".join([*lines, line])
 
 
-def write_with_nfpm(part: Part, format: str, goarch: str, root: Path, output: Path) -> None:
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}[goarch]
-    library = f"{LIBRARY.name(format)} = {VERSION}" if format == "rpm" else f"{LIBRARY.name(format)}={VERSION}-r1"
+def write_rpms(goarch: str, work: Path, output: Path) -> None:
+    """Makes the three packages with one run of rpmbuild, from the trees that `work` has for each part."""
+    tree = work / "tree"
+    for part in (LIBRARY, DEVELOPMENT, TOOLS):
+        shutil.copytree(work / part.role, tree, symlinks=True, dirs_exist_ok=True)
+    for path in [tree, *tree.rglob("*")]:
+        os.utime(path, (EPOCH, EPOCH), follow_symlinks=False)
+    specification = work / "tango-token.spec"
+    specification.write_text(rpm_specification(work))
+    definitions = {
+        "_topdir": str(work / "rpmbuild"),
+        "_rpmdir": str(output),
+        "_build_name_fmt": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+        # What later versions use, Red Hat 7 cannot read.
+        "_binary_payload": "w6.xzdio",
+        # The same bytes on each machine.
+        "_buildhost": "localhost",
+        "use_source_date_epoch_as_buildtime": "1",
+        # The files are as they will be: nothing is stripped by tools of another processor.
+        "__os_install_post": "%{nil}",
+        "_build_id_links": "none",
+        "debug_package": "%{nil}",
+    }
+    command = ["rpmbuild", "-bb", "--quiet", "--target", f"{PROCESSORS[goarch]}-linux"]
+    command += ["--buildroot", str(work / "root")]
+    for name, value in definitions.items():
+        command += ["--define", f"{name} {value}"]
+    subprocess.run([*command, str(specification)], check=True, stdout=subprocess.DEVNULL)
+
+
+def rpm_specification(work: Path) -> str:
+    maintainer = MAINTAINER.replace("%", "%%")
+    lines = [
+        "Name: tango-token",
+        f"Version: {VERSION}",
+        "Release: 1",
+        f"Summary: {capitalised(SUMMARY)}",
+        "License: MIT OR Apache-2.0",
+        f"URL: {HOMEPAGE}",
+        f"Packager: {maintainer}",
+        "%description",
+        textwrap.fill(WHOLE, 79),
+        "%install",
+        f"cp -a {work}/tree/. %{{buildroot}}",
+    ]
+    for part in (LIBRARY, DEVELOPMENT, TOOLS):
+        name = part.name("rpm")
+        lines += [f"%package -n {name}", f"Summary: {capitalised(part.summary)}"]
+        lines += [f"Group: {GROUPS[part.role]}"]
+        if part is DEVELOPMENT:
+            lines += [f"Requires: {LIBRARY.name('rpm')}%{{?_isa}} = {VERSION}"]
+        lines += [f"%description -n {name}", textwrap.fill(part.description, 79)]
+        if part is LIBRARY:
+            lines += [f"%post -n {name} -p /sbin/ldconfig", f"%postun -n {name} -p /sbin/ldconfig"]
+        lines += [f"%files -n {name}", "%defattr(-,root,root)", f"%dir /usr/share/licenses/{name}"]
+        root = work / part.role
+        files = [f"/{file.relative_to(root)}" for file in sorted(root.rglob("*")) if not is_directory(file)]
+        if part is DEVELOPMENT:
+            files.insert(0, "%dir /usr/lib64/cmake/TangoToken")
+        lines += [f"%license {file}" if "/licenses/" in file else file for file in files]
+    date = datetime.fromtimestamp(EPOCH, timezone.utc).strftime("%a %b %d %Y")
+    lines += ["%changelog", f"* {date} {maintainer} - {VERSION}-1", f"- {HOMEPAGE}/blob/main/CHANGELOG.md"]
+    return "\n".join(lines) + "\n"
+
+
+def capitalised(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def write_apk(part: Part, goarch: str, root: Path, output: Path) -> None:
+    machine = PROCESSORS[goarch]
     configuration: dict[str, Any] = {
-        "name": part.name(format),
+        "name": part.name("apk"),
         "arch": goarch,
         "platform": "linux",
         "version": VERSION,
         "release": "1",
         "maintainer": MAINTAINER,
-        "description": f"{part.summary}\n{part.description}" if format == "rpm" else part.summary,
+        "description": part.summary,
         "homepage": HOMEPAGE,
         "license": "MIT OR Apache-2.0",
         "mtime": datetime.fromtimestamp(EPOCH, timezone.utc).isoformat(),
         "contents": [entry(root, file) for file in sorted(root.rglob("*")) if not is_directory(file)],
-        "rpm": {"buildhost": "localhost", "summary": part.summary, "compression": "xz"},
     }
     if part is DEVELOPMENT:
-        configuration["depends"] = [library]
-    elif part is LIBRARY and format == "rpm":
-        configuration["depends"] = ["libc.so.6(GLIBC_2.17)(64bit)"]
-        configuration["provides"] = [f"libtango_token.so.{ABI}()(64bit)"]
+        configuration["depends"] = [f"{LIBRARY.name('apk')}={VERSION}-r1"]
     elif part is LIBRARY:
         configuration["depends"] = [f"so:libc.musl-{machine}.so.1"]
         configuration["provides"] = [f"so:libtango_token.so.{ABI}={VERSION}"]
     # A configuration in JSON is one in YAML.
     file = root.with_suffix(".json")
     file.write_text(json.dumps(configuration))
-    name = f"{part.name(format)}-{VERSION}-{'1.' if format == 'rpm' else 'r1.'}{machine}.{format}"
-    command = ["nfpm", "package", "--config", str(file), "--packager", format, "--target", str(output / name)]
+    package = output / f"{part.name('apk')}-{VERSION}-r1.{machine}.apk"
+    command = ["nfpm", "package", "--config", str(file), "--packager", "apk", "--target", str(package)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -30,8 +30,14 @@ step "release: every platform is there"
 for name in "$@"; do
     platform "$name"
     [ -s "$target/platforms/$platform/$shared" ] || fail "target/platforms/$platform/$shared is missing"
-    files=("$target"/wheels/tango_token-"$version"-*"${wheel#manylinux2014_}".whl)
-    [ -e "${files[0]}" ] || fail "target/wheels has no wheel for $platform"
+    [ -s "$target/platforms/$platform/tango-sandbox$program_extension" ] ||
+        fail "target/platforms/$platform has no sandbox"
+    for kind in tango_token tango_token_sandbox; do
+        # The wheel of the sandbox is for each C library.
+        [ "$libc" = musl ] && [ $kind = tango_token_sandbox ] && continue
+        files=("$target/wheels/$kind-$version"-*[.-]"$wheel".*)
+        [ -e "${files[0]}" ] || fail "target/wheels has no wheel $kind for $platform"
+    done
 done
 
 step "release: archives and packages of distributions"
@@ -61,7 +67,8 @@ done
 
 step "release: recipes and bills of materials"
 scripts/recipes.py dist "$target/recipes"
-tar --create --gzip --file "$made/dist/recipes-$version.tar.gz" --directory "$target" recipes
+tar --create --gzip --sort=name --mtime="@$(git log -1 --format=%ct)" --owner=0 --group=0 --numeric-owner \
+    --file "$made/dist/recipes-$version.tar.gz" --directory "$target" recipes
 scripts/sbom.sh
 cp "$target"/sbom/* "$made/dist/"
 (cd "$made/dist" && rm -f SHA256SUMS && sha256sum -- * >SHA256SUMS)

@@ -5,7 +5,8 @@
 #     scripts/test-dist.sh [ROOT...]
 #
 # Roots: bookworm and the older bullseye, by debootstrap, with the packages of Debian; `archive`, a bullseye again, with
-# the archive alone; musl, a root without glibc, with what is in the packages for Alpine. As root, on x86-64 Debian.
+# the archive alone; rpm, a bookworm into which Debian's rpm installs; musl, a root without glibc, with what is in the
+# packages for Alpine. `lint` has no root: lintian and rpmlint read the packages. As root, on x86-64 Debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -14,7 +15,7 @@ readonly roots=$target/roots
 readonly dist=$PWD/dist
 [ "$(id -u)" = 0 ] || fail "$0 needs root, for chroot"
 [ -d "$dist" ] || fail "there is no $dist: run make dist"
-need debootstrap=debootstrap unshare=util-linux mount=mount
+need debootstrap=debootstrap unshare=util-linux mount=mount rpm=rpm
 
 # The mirror that this machine uses.
 mirror() {
@@ -80,6 +81,51 @@ archive() {
         -Wl,-rpath,$library/lib" "$library/bin/tango-sandbox" "archive"
 }
 
+# What glibc and pkg-config provide on Red Hat 7 and later, Fedora and SUSE. /sbin/ldconfig is a file of glibc there.
+readonly versions='GLIBC_2\.([0-9]|1[0-7])(\.[0-9]+)*'
+readonly libraries='(libc|libm|libdl|librt|libpthread|ld-linux-x86-64)\.so\.[0-9]+'
+readonly of_rpm_systems="^(/sbin/ldconfig|/usr/bin/pkg-config|rtld\(GNU_HASH\)|$libraries\(($versions)?\)\(64bit\))$"
+
+# There is no mirror of such a system here. So Debian's root gets its search path, and a package without files that
+# provides what such a system does, and nothing else: rpm then looks at the dependencies of the packages itself.
+rpm_packages() {
+    local required package files=("$dist"/*.x86_64.rpm) all=(libtango-token1 libtango-token-devel tango-token-tools)
+    debian bookworm
+    echo /usr/lib64 >"$root/etc/ld.so.conf.d/lib64.conf"
+    mkdir -p "$root/usr/lib64"
+    required=$(rpm --query --package --requires "${files[@]}" | grep --invert-match '^rpmlib(\|^libtango' | sort -u)
+    ! grep --invert-match --extended-regexp "$of_rpm_systems" <<<"$required" ||
+        fail "these packages need what a Red Hat 7 lacks"
+    package=$roots/system.spec
+    {
+        printf '%s\n' 'Name: system' 'Version: 1' 'Release: 1' 'Summary: System' 'License: none' 'BuildArch: noarch'
+        while read -r name; do echo "Provides: $name"; done <<<"$required"
+        printf '%s\n' %description %files
+    } >"$package"
+    rpmbuild -bb --quiet --define "_topdir $roots/rpmbuild" --define "_rpmdir $roots" \
+        --define '_build_name_fmt system.rpm' "$package"
+    in_rpm_root --install "$roots/system.rpm"
+    ! in_rpm_root --install "$dist"/libtango-token-devel*.x86_64.rpm 2>/dev/null ||
+        fail "the development package was installed without the library"
+    in_rpm_root --install "${files[@]}"
+    in_rpm_root --verify "${all[@]}"
+    expect_token "\$(PKG_CONFIG_PATH=/usr/lib64/pkgconfig pkg-config --cflags --libs tango-token)" \
+        /usr/bin/tango-sandbox "shared library of the .rpm, $(glibc)"
+    ! in_rpm_root --erase libtango-token1 2>/dev/null || fail "the library was erased without what needs it"
+    in_rpm_root --erase "${all[@]}"
+    ! find "$root/usr" "$root/lib64" -name '*tango*' | grep . || fail "files of the packages are left"
+    ! inside "ldconfig -p" | grep tango || fail "the linker's cache still has the library"
+}
+
+in_rpm_root() { rpm --root "$root" --dbpath /var/lib/rpm "$@"; }
+
+# What they find and what stays so is in packaging/lintian and packaging/rpmlintrc, with the reasons.
+lint() {
+    need lintian=lintian rpmlint=rpmlint cpio=cpio
+    lintian --no-cfg --allow-root --fail-on error,warning "$dist"/*.deb
+    rpmlint --strict --ignore-unused-rpmlintrc --rpmlintrc packaging/rpmlintrc "$dist"/*.rpm
+}
+
 # Alpine's packages are archives with a list in front. Debian's musl-tools compile a program with them, which then runs
 # in a root without glibc.
 musl() {
@@ -112,11 +158,12 @@ musl() {
 
 (cd "$dist" && sha256sum --check --quiet SHA256SUMS)
 mkdir -p "$roots"
-[ $# -gt 0 ] || set -- bookworm bullseye archive musl
+[ $# -gt 0 ] || set -- lint bookworm bullseye archive rpm musl
 for name in "$@"; do
     step "$name"
     case $name in
-    archive | musl) "$name" ;;
+    archive | lint | musl) "$name" ;;
+    rpm) rpm_packages ;;
     *) packages "$name" ;;
     esac
 done

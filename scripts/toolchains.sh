@@ -109,7 +109,7 @@ need_conan() {
     PATH=$toolchains/$package/bin:$PATH
 }
 
-# Makes packages for RPM and for Alpine. Later versions need modules of a host that not every proxy has.
+# Makes packages for Alpine. Later versions need modules of a host that not every proxy has.
 need_nfpm() {
     local module=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
     local directory=$toolchains/nfpm-${module##*@}
