@@ -38,7 +38,10 @@ copy_documents() {
 describe() {
     licenses=$work/$platform-licenses.txt
     bom=$work/$platform.cdx.json
-    scripts/licenses.py "$triple" "$licenses" tango-token tango-sandbox
+    local triples=$triple
+    # Debian can install a library for two processors at once, if both packages have the same documents.
+    [[ $platform != linux-* ]] || triples=x86_64-${triple#*-},aarch64-${triple#*-}
+    scripts/licenses.py "$triples" "$licenses" tango-token tango-sandbox
     TARGET=$triple scripts/sbom.py tango-token "$bom" --features zeroizing-allocator
 }
 

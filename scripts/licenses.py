@@ -2,11 +2,11 @@
 """Writes the licences of what is linked into a package, as the authors of that code ship them.
 
     scripts/licenses.py [--check] python|dotnet
-    scripts/licenses.py TRIPLE FILE CRATE...
+    scripts/licenses.py TRIPLE,... FILE CRATE...
 
 The first form writes the file that all wheels or the NuGet package contain, for all platforms of scripts/platforms.txt.
 With ``--check`` it writes nothing, and fails if the file is not up to date. The second form is for what is made for one
-platform: archives, packages of distributions, Go modules and the wheel of the sandbox.
+platform or some: archives, packages of distributions, Go modules and the wheel of the sandbox.
 
 Beside crates, compilers and linkers bring code: Rust's standard library, the unwinder that zig links for Linux, musl in
 the sandbox for Linux, and the start-up code of MinGW for Windows. Their licences are in packaging/licenses.
@@ -38,8 +38,8 @@ def main() -> int:
     arguments = sys.argv[1:]
     is_check = arguments[:1] == ["--check"]
     if arguments[-1] not in PACKAGES:
-        triple, output, *crates = arguments
-        Path(output).write_text(document([linked(triple, *crates)]))
+        names, output, *crates = arguments
+        Path(output).write_text(document([linked(triple, *crates) for triple in names.split(",")]))
         return 0
     crate, file = PACKAGES[arguments[-1]]
     text = document([linked(triple, crate) for triple in triples()])

@@ -119,10 +119,24 @@ rpm_packages() {
 
 in_rpm_root() { rpm --root "$root" --dbpath /var/lib/rpm "$@"; }
 
+# Debian installs the libraries of two processors beside each other, if what is not in their directories is the same.
+same_for_processors() {
+    local package processor
+    for processor in amd64 arm64; do
+        rm -rf "${roots:?}/$processor"
+        for package in libtango-token1 libtango-token-dev; do
+            dpkg-deb --extract "$dist/${package}_${version}_$processor.deb" "$roots/$processor"
+        done
+    done
+    diff --brief --recursive --no-dereference "$roots"/{amd64,arm64}/usr/share
+    diff --brief --recursive --no-dereference "$roots"/{amd64,arm64}/usr/include
+}
+
 # What they find and what stays so is in packaging/lintian and packaging/rpmlintrc, with the reasons.
 lint() {
     need lintian=lintian rpmlint=rpmlint cpio=cpio
     lintian --no-cfg --allow-root --fail-on error,warning "$dist"/*.deb
+    same_for_processors
     rpmlint --strict --ignore-unused-rpmlintrc --rpmlintrc packaging/rpmlintrc "$dist"/*.rpm
 }
 
