@@ -115,8 +115,10 @@ def test_redirect_to_another_origin_carries_no_token(
     scheme: str,
     start_sandbox: Callable[..., Sandbox],
     after_a_retry: bool,
+    tmp_path: Path,
 ) -> None:
     other_origin = start_sandbox()
+    authorities = authorities_of(tmp_path, server, other_origin)
     authority = urlsplit(other_origin.accounts).netloc
     own = urlsplit(server.accounts).netloc
     for location in [
@@ -131,10 +133,10 @@ def test_redirect_to_another_origin_carries_no_token(
         server.script(*([refusal] if after_a_retry else []), moved(ACCOUNTS, location, 302))
         if call is callers.with_aiohttp:
             with pytest.raises(InvalidArgument, match="has the origin"):
-                call(user, str(both), server.accounts)
+                call(user, authorities, server.accounts)
             assert other_origin.requests() == []
         else:
-            assert call(user, str(both), server.accounts) == 401, "of the other server"
+            assert call(user, authorities, server.accounts) == 401, "of the other server"
             headers = [request["headers"] for request in other_origin.requests()]
             assert len(headers) == 1
             assert not headers[0].keys() & {"dpop"}
@@ -205,20 +207,26 @@ def test_response_of_another_origin_changes_no_token_and_no_nonce(
     call: Caller, server: Sandbox, user: Client, start_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
     other_origin = start_sandbox()
-    both = tmp_path / "both.pem"
-    both.write_text("".join(Path(one.ca_file).read_text() for one in (server, other_origin)))
+    authorities = authorities_of(tmp_path, server, other_origin)
     token = user.acquire()
     server.script(moved(ACCOUNTS, other_origin.accounts, 302))
     headers = {"WWW-Authenticate": 'DPoP error="invalid_token"', "DPoP-Nonce": "of-another-origin"}
     other_origin.script({"path": ACCOUNTS, "status": 401, "headers": headers})
     if call is callers.with_aiohttp:
         with pytest.raises(InvalidArgument):
-            call(user, str(both), server.accounts)
+            call(user, authorities, server.accounts)
     else:
-        assert call(user, str(both), server.accounts) == 401
+        assert call(user, authorities, server.accounts) == 401
     assert user.acquire() == token
     assert call(user, server.ca_file, server.accounts) == 200
     assert "of-another-origin" not in {proof.get("nonce") for proof in proofs(sent_to_api(server))}
+
+
+def authorities_of(directory: Path, *sandboxes: Sandbox) -> str:
+    """Writes a file with the certificate authorities of these sandboxes, and returns its path."""
+    path = directory / "authorities.pem"
+    path.write_text("".join(Path(one.ca_file).read_text() for one in sandboxes))
+    return str(path)
 
 
 # Repetitions below the adapters.
