@@ -8,6 +8,9 @@
 # libraries are built as those that are shipped, but faster: for the same compilers, linkers and C libraries, less
 # optimised. RELEASE=1 tests what `make dist` builds, and BUILT=1 takes what is there, without a build.
 #
+# macOS and linux-armv7 are compiled, and not linked. linux-i686 runs the unit tests of the core. For these two
+# platforms of 32 bits nothing is packaged.
+#
 # The tests are those of the host, with the compilers of the platform on the PATH: scripts/sanitize.sh does the same for
 # instrumented libraries.
 set -euo pipefail
@@ -186,18 +189,67 @@ test_windows() {
     scripts/platform_table.py "$platform" built=yes "run by=wine" "tests passed=$passed"
 }
 
-[ $# -gt 0 ] || set -- linux-x64 linux-arm64 linux-musl-x64 linux-musl-arm64 win-x64
+# cargo_for TRIPLE COMMAND...: zig compiles the C code of aws-lc, and links.
+cargo_for() {
+    local triple=$1
+    shift
+    need_compiler
+    need_python
+    need_cargo_zigbuild
+    need_rust_target "$triple"
+    CARGO_PROFILE_DEV_DEBUG=0 cargo-zigbuild "$@" --package tango-token --lib --target "$triple"
+}
+
+compile() {
+    step "$1: compiles"
+    cargo_for "$2" check
+    scripts/platform_table.py "$1" built=compiles
+}
+
+test_core() {
+    local log=$results/$1.log
+    step "$1: unit tests of the core"
+    cargo_for "$2" test | tee "$log"
+    scripts/platform_table.py "$1" built=compiles "run by=this machine" \
+        "tests passed=$(sed -nE 's/^test result: ok\. ([0-9]+) passed.*/\1/p' "$log")"
+}
+
+# What all platforms need whose programs run, once.
+tests_are_ready=
+need_tests() {
+    [ -z "$tests_are_ready" ] || return 0
+    tests_are_ready=yes
+    need_go
+    need readelf=binutils openssl=openssl redis-server=redis-server pkg-config=pkg-config cmake=cmake
+    step "tests and sandbox of this machine"
+    build_tests
+    TANGO_SANDBOX=${TANGO_SANDBOX:-$target/release/tango-sandbox}
+    [ -e "$TANGO_SANDBOX" ] || make --no-print-directory sandbox
+    export TANGO_SANDBOX
+}
+
+[ $# -gt 0 ] || set -- linux-x64 linux-arm64 linux-musl-x64 linux-musl-arm64 win-x64 osx-arm64 osx-x64 \
+    linux-armv7 linux-i686
 failed=()
 mkdir -p "$results"
-need_go
-need readelf=binutils openssl=openssl redis-server=redis-server pkg-config=pkg-config cmake=cmake
-step "tests and sandbox of this machine"
-build_tests
-TANGO_SANDBOX=${TANGO_SANDBOX:-$target/release/tango-sandbox}
-[ -e "$TANGO_SANDBOX" ] || make --no-print-directory sandbox
-export TANGO_SANDBOX
 for name in "$@"; do
+    case $name in
+    osx-*)
+        platform "$name"
+        compile "$name" "$triple"
+        continue
+        ;;
+    linux-armv7)
+        compile "$name" armv7-unknown-linux-gnueabihf
+        continue
+        ;;
+    linux-i686)
+        test_core "$name" i686-unknown-linux-musl
+        continue
+        ;;
+    esac
     platform "$name"
+    need_tests
     if [ "$goos" = windows ]; then
         test_windows
         continue
