@@ -143,7 +143,7 @@ if [[ " $runtimes " = *" win-x64 "* ]]; then
     step "NuGet: a console program for Windows, under wine"
     need wine=wine
     # Wine lacks a DLL that Rust needs; scripts/test-windows.sh puts it there.
-    export WINEPREFIX=${WINEPREFIX:-$target/wine}
+    export WINEPREFIX=${WINEPREFIX:-$toolchains/wine}
     name=windows
     publish Console $name RuntimeIdentifier=win-x64 SelfContained=true
     [ -f "$consumers/$name/out/tango_token.dll" ] || fail "the program has no tango_token.dll"

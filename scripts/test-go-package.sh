@@ -142,7 +142,7 @@ for name in "$@"; do
     win-x64)
         loader=(wine) source=./token expected='a token: Bearer'
         # Wine lacks a DLL that Rust and Go need; scripts/test-windows.sh puts it there.
-        export WINEPREFIX=${WINEPREFIX:-$target/wine} WINEDEBUG=-all
+        export WINEPREFIX=${WINEPREFIX:-$toolchains/wine} WINEDEBUG=-all
         ;;
     esac
     step "Go modules: $name"

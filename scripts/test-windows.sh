@@ -18,20 +18,10 @@ mkdir -p "$work"
 step "tools"
 need_compiler
 need_python
-need x86_64-w64-mingw32-gcc-posix=gcc-mingw-w64-x86-64 x86_64-w64-mingw32-g++-posix=g++-mingw-w64-x86-64 \
-    wine=wine /usr/lib/wine/wine64=wine64 mount=mount
+need x86_64-w64-mingw32-g++-posix=g++-mingw-w64-x86-64 mount=mount
+need_wine
 need_cargo_zigbuild
 need_rust_target "$triple"
-
-# Wine 8 lacks bcryptprimitives.dll, which Rust's standard library and Go need. A prefix that is complete is kept.
-export WINEPREFIX=$target/wine WINEDEBUG=-all
-if [ ! -e "$WINEPREFIX/complete" ]; then
-    rm -rf "$WINEPREFIX"
-    timeout 600 wine wineboot --init >"$work/wineboot.log" 2>&1 </dev/null
-    x86_64-w64-mingw32-gcc-posix -O2 -shared tests/windows/bcryptprimitives.c -ladvapi32 \
-        -o "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll"
-    touch "$WINEPREFIX/complete"
-fi
 
 step "library"
 if [ -z "${TANGO_WINDOWS:-}" ]; then
@@ -41,11 +31,6 @@ fi
 TANGO_WINDOWS=$(realpath "$TANGO_WINDOWS")
 export TANGO_WINDOWS
 scripts/import_libraries.sh "$TANGO_WINDOWS"
-
-# windows_path PATH: prints the name that the path has for programs under Wine.
-windows_path() {
-    printf 'Z:%s' "${1//\//\\}"
-}
 
 # Tests that Wine cannot run are left out: docs/windows.md has the reasons.
 test_unit() {

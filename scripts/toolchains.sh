@@ -103,6 +103,38 @@ need_wheel_tools() {
     PATH=$directory/bin:$PATH
 }
 
+# Exports what Wine needs to run programs for Windows: a prefix, which is kept once it is complete.
+need_wine() {
+    export WINEPREFIX=$toolchains/wine WINEDEBUG=-all
+    need x86_64-w64-mingw32-gcc-posix=gcc-mingw-w64-x86-64 wine=wine /usr/lib/wine/wine64=wine64
+    [ ! -e "$WINEPREFIX/complete" ] || return 0
+    rm -rf "$WINEPREFIX"
+    mkdir -p "$WINEPREFIX"
+    timeout 600 wine wineboot --init >"$WINEPREFIX/wineboot.log" 2>&1 </dev/null
+    # Wine 8 lacks bcryptprimitives.dll, which Rust's standard library and Go need.
+    x86_64-w64-mingw32-gcc-posix -O2 -shared tests/windows/bcryptprimitives.c -ladvapi32 \
+        -o "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll"
+    touch "$WINEPREFIX/complete"
+}
+
+# windows_path PATH: prints the name that the path has for programs under Wine.
+windows_path() {
+    printf 'Z:%s' "${1//\//\\}"
+}
+
+# Sets `musl_arm64` to a root with Debian's musl for arm64.
+need_musl_arm64() {
+    local state=$toolchains/apt-arm64
+    musl_arm64=$toolchains/musl-arm64
+    [ -e "$musl_arm64/lib/ld-musl-aarch64.so.1" ] && return
+    mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$musl_arm64"
+    # apt keeps its lists for arm64 in a place of their own, so that this machine's packages stay as they are.
+    local apt=(apt-get --option "Dir::State=$state" --option "Dir::State::Lists=$state/lists"
+        --option "Dir::Cache=$state/cache" --option APT::Architecture=arm64 --option APT::Architectures::=arm64)
+    (cd "$state" && "${apt[@]}" update >/dev/null && "${apt[@]}" download musl >/dev/null)
+    dpkg-deb --extract "$state"/musl_*_arm64.deb "$musl_arm64"
+}
+
 need_conan() {
     local package=conan==2.34.0
     virtual_environment "$toolchains/$package" "$package"

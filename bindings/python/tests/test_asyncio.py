@@ -11,7 +11,11 @@ from typing import Any
 
 import anyio
 import pytest
-import uvloop
+
+try:
+    import uvloop
+except ImportError:  # there is none for Windows, nor for a Python without `ssl` (scripts/test-wheels.sh)
+    uvloop = None
 
 from support.sandbox import Sandbox
 from tango_token import Client, InvalidArgument, ServerError, Token
@@ -40,7 +44,10 @@ async def until_requested(sandbox: Sandbox) -> None:
         await asyncio.sleep(0.01)
 
 
-@pytest.fixture(params=[asyncio.run, run_on_uvloop, run_on_anyio], ids=["asyncio", "uvloop", "anyio"])
+RUNS = {"asyncio": asyncio.run, "anyio": run_on_anyio, **({"uvloop": run_on_uvloop} if uvloop else {})}
+
+
+@pytest.fixture(params=RUNS.values(), ids=RUNS)
 def run(request: pytest.FixtureRequest) -> Run:
     return request.param  # type: ignore[no-any-return]
 

@@ -17,7 +17,7 @@ class Sandbox:
     """A server that ends with its test."""
 
     def __init__(self, *options: str) -> None:
-        program = TARGET / "release/tango-sandbox"
+        program = os.environ.get("TANGO_SANDBOX", TARGET / "release/tango-sandbox")
         command: list[str | Path] = [program, "--until-stdin-closes", "--format", "json", *options]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8"

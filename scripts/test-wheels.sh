@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Uses the Python wheels of other platforms in a Python of that platform, as far as this machine can run one: installs
+# them with pip into an empty directory, and runs the tests of bindings/python with them.
+#
+#     scripts/test-wheels.sh [PLATFORM...]
+#
+# Windows runs under Wine, with CPython 3.12 and a sandbox for Windows; musl by its own loader, and for arm64 under qemu,
+# with CPython 3.11 that is built here (scripts/interpreters.sh). The wheels are built fast (scripts/build-wheels.sh
+# --test); RELEASE=1 builds and tests those that are shipped, and BUILT=1 takes what is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/common.sh
+. scripts/toolchains.sh
+. scripts/platforms.sh
+. scripts/interpreters.sh
+
+readonly package=bindings/python
+build_options=(--test)
+built=$target/wheels/test
+if [ -n "${RELEASE:-}" ]; then
+    build_options=()
+    built=$target/wheels
+fi
+
+# What is left out: `files` of bindings/python/tests, and `tests` by parts of their names.
+leave_out_on_windows() {
+    # There is no fork, and no server that forks.
+    files=(test_forks test_prefork)
+    # It reads /proc.
+    files+=(test_leaks)
+    # Node.js and its server are those of this machine.
+    files+=(test_oidc_provider)
+    tests=()
+}
+
+leave_out_on_musl() {
+    # Their servers and HTTP clients need `ssl`, which this Python is built without, as without `ctypes` and `zlib`.
+    files=(test_adapters test_redirects test_oidc_provider test_prefork)
+    tests=()
+}
+
+# prepare: sets `python`, `python_version` and `packages` for the platform, and what is left out.
+prepare() {
+    packages=(pytest pyjwt cryptography anyio)
+    case $platform in
+    win-x64)
+        need_wine
+        need_windows_python
+        python_version=3.12
+        packages+=(requests httpx "aiohttp>=3.12" colorama)
+        leave_out_on_windows
+        ;;
+    linux-musl-*)
+        [ "$platform" != linux-musl-arm64 ] || need_musl_arm64
+        need_musl_python "${triple%%-*}"
+        python_version=3.11
+        leave_out_on_musl
+        ;;
+    *) fail "there is no Python for $platform; scripts/test-python.sh tests on this machine's platform" ;;
+    esac
+}
+
+# install DIRECTORY PACKAGE...: for the Python of the platform.
+install() {
+    local directory=$1
+    shift
+    "$wheel_python" -m pip install --quiet --disable-pip-version-check --no-compile --only-binary :all: \
+        --target "$directory" --platform "$wheel" --implementation cp --python-version $python_version \
+        --abi "cp${python_version/./}" --abi abi3 --abi none "$@"
+}
+
+# Exports TANGO_SANDBOX. Windows has one of its own, whose paths its programs can read.
+need_sandbox() {
+    if [ "$platform" = win-x64 ]; then
+        local directory=${TANGO_WINDOWS:-$target/platforms/test/win-x64}
+        [ -e "$directory/tango-sandbox.exe" ] || scripts/build-platform.sh win-x64 --test sandbox
+        TANGO_SANDBOX=$(windows_path "$(realpath "$directory/tango-sandbox.exe")")
+    else
+        TANGO_SANDBOX=${sandbox:-$target/release/tango-sandbox}
+        [ -e "$TANGO_SANDBOX" ] || make --no-print-directory sandbox
+    fi
+    export TANGO_SANDBOX
+}
+
+# The packages of others are kept; the wheel is installed into an empty directory each time.
+install_all() {
+    local others=$work/packages wheels=("$built"/tango_token-*"${wheel#manylinux2014_}.whl")
+    [ -e "${wheels[0]}" ] || fail "there is no wheel for $platform in $built"
+    if [ "$(cat "$others/.packages" 2>/dev/null)" != "$wheel ${packages[*]}" ]; then
+        rm -rf "$others"
+        install "$others" "${packages[@]}"
+        echo "$wheel ${packages[*]}" >"$others/.packages"
+    fi
+    rm -rf "$work/wheel"
+    install "$work/wheel" --no-deps --no-index "${wheels[@]}"
+    if [ "$platform" = win-x64 ]; then
+        PYTHONPATH="$(windows_path "$work/wheel");$(windows_path "$others");$(windows_path "$PWD/$package/tests")"
+    else
+        PYTHONPATH=$work/wheel:$others:$PWD/$package/tests
+    fi
+    export PYTHONPATH PYTHONDONTWRITEBYTECODE=1
+}
+
+run_tests() {
+    local options=() name log=$work/tests.log selected
+    for name in "${files[@]}"; do options+=("--ignore=tests/$name.py"); done
+    selected=$(printf ' and not %s' "${tests[@]}")
+    [ ${#tests[@]} = 0 ] || options+=(-k "${selected# and }")
+    (cd $package && timeout --kill-after=5 1200 "$python" -m pytest -p no:cacheprovider --quiet --tb=short \
+        -o faulthandler_timeout=120 "${options[@]}" </dev/null) >"$log" 2>&1 || { cat "$log" && fail "$platform: tests failed"; }
+    printf 'the wheel for %s, without %s files of tests and %s tests: %s tests passed\n' "$platform" "${#files[@]}" \
+        "${#tests[@]}" "$(sed -nE 's/^([0-9]+) passed.*/\1/p' "$log")"
+}
+
+[ $# -gt 0 ] || set -- win-x64 linux-musl-x64 linux-musl-arm64
+sandbox=${TANGO_SANDBOX:-}
+need_compiler
+need_python
+need_wheel_tools
+[ -n "${BUILT:-}" ] || scripts/build-wheels.sh "${build_options[@]}" "$@"
+for name in "$@"; do
+    platform "$name"
+    step "Python: the wheel for $platform is used"
+    work=$target/wheels/used/$platform
+    mkdir -p "$work"
+    prepare
+    need_sandbox
+    install_all
+    run_tests
+done
