@@ -20,7 +20,8 @@ need_windows_python() {
     sha256sum --check --quiet <<<"$windows_cpython_sum  $jar"
     python3 -m zipfile --extract "$jar" "$directory/unpacked"
     mv "$directory"/unpacked/org/bytedeco/cpython/windows-x86_64 "$directory/files"
-    rm -r "$jar" "$directory/unpacked"
+    # Wine's WMI, by which Python asks for the version of Windows, ends the process. Python has another way.
+    rm -r "$jar" "$directory/unpacked" "$directory/files/lib/_wmi.pyd"
 
     # It lacks python3.dll, by which a module for each version of Python finds the DLL of one version: nothing but a
     # list of names.

@@ -30,13 +30,21 @@ leave_out_on_windows() {
     files+=(test_leaks)
     # Node.js and its server are those of this machine.
     files+=(test_oidc_provider)
-    tests=()
+    # There are no signals, and no interval timer.
+    tests=(ctrl_c signal_handlers)
+    # They fork, or read /proc.
+    tests+=(fork acquire_starts_one_or_two_threads)
+    # They hold the GIL in a function of the C library that Python itself was loaded with.
+    tests+=(program_holds_the_gil without_the_network_thread)
 }
 
 leave_out_on_musl() {
     # Their servers and HTTP clients need `ssl`, which this Python is built without, as without `ctypes` and `zlib`.
     files=(test_adapters test_redirects test_oidc_provider test_prefork)
-    tests=()
+    # Their programs use `ctypes`.
+    tests=(program_holds_the_gil without_the_network_thread)
+    # Its program is an HTTP client.
+    tests+=(requests_dpop hundred_calls)
 }
 
 # prepare: sets `python`, `python_version` and `packages` for the platform, and what is left out.
@@ -95,10 +103,12 @@ install_all() {
     install "$work/wheel" --no-deps --no-index "${wheels[@]}"
     if [ "$platform" = win-x64 ]; then
         PYTHONPATH="$(windows_path "$work/wheel");$(windows_path "$others");$(windows_path "$PWD/$package/tests")"
+        PYTHONPYCACHEPREFIX=$(windows_path "$toolchains/python-windows-3.12.1/cache")
     else
         PYTHONPATH=$work/wheel:$others:$PWD/$package/tests
+        PYTHONPYCACHEPREFIX=$(dirname "$(dirname "$python")")/cache
     fi
-    export PYTHONPATH PYTHONDONTWRITEBYTECODE=1
+    export PYTHONPATH PYTHONPYCACHEPREFIX
 }
 
 run_tests() {

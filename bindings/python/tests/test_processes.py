@@ -130,7 +130,7 @@ if __name__ == "__main__":
     else:
         result = subprocess.run(
             [sys.executable, file, method],
-            env={**sandbox.environment},
+            env={**os.environ, **sandbox.environment},
             capture_output=True,
             text=True,
             timeout=60,
@@ -252,9 +252,9 @@ def test_lines_logged_before_the_interpreter_exits_are_not_lost(sandbox: Sandbox
 def test_interpreter_exits_while_the_log_hangs(hang: str, sandbox: Sandbox) -> None:
     """A filter hangs, not a handler: `logging` itself waits at exit for each handler."""
     program = f"""
-        import logging, threading, time
+        import logging, os, threading, time
         from tango_token import Client
-        logging.basicConfig(filename="/dev/null", level=logging.INFO)
+        logging.basicConfig(filename=os.devnull, level=logging.INFO)
         logging.getLogger("tango_token").addFilter(lambda record: {hang})
         Client.from_env().acquire()
         print("end")

@@ -10,7 +10,7 @@ import textwrap
 from support.sandbox import Sandbox
 
 
-def run(sandbox: Sandbox, program: str, *options: str, timeout: float = 30, **environment: str) -> list[str]:
+def run(sandbox: Sandbox, program: str, *options: str, timeout: float = 120, **environment: str) -> list[str]:
     """Returns the lines that a program prints; it must exit with 0 and print nothing to standard error."""
     result = subprocess.run(
         [sys.executable, "-X", "faulthandler", *options, "-c", textwrap.dedent(program)],
