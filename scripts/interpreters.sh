@@ -51,21 +51,21 @@ need_musl_python() {
     rm -rf "$directory"
     mkdir -p "$directory/build" "$directory/bin" "$directory/lib/python3.11/lib-dynload"
     compiler=$directory/build/cc
-    printf '#!/bin/sh\nexec "%s" cc -target %s-linux-musl -dynamic -fno-sanitize=undefined "$@"\n' \
+    printf '#!/bin/sh\nexec "%s" cc -target %s-linux-musl -dynamic -fno-sanitize=undefined -Wno-date-time "$@"\n' \
         "$(zig_program)" "$processor" >"$compiler"
     chmod +x "$compiler"
     if [ "$processor" != "$(uname --machine)" ]; then
         options=(--host="$processor-linux-musl" --build="$(uname --machine)-linux-gnu"
             --with-build-python="$(command -v python3.11)" ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no)
     fi
-    # All modules are in the program. Those that need a library are left out: ssl, ctypes, zlib, sqlite3. The two
-    # functions are in zig's musl, and not yet in Debian's.
+    # All modules are in the program. Those that need a library are left out: ssl, ctypes, zlib, sqlite3. The module and
+    # the two functions that are taken out are in zig's musl, but not in Debian's.
     (
         cd "$directory/build"
         PKG_CONFIG=false "$source/configure" --quiet CC="$compiler" AR="$(zig_program) ar" CFLAGS="-O1 -g0" OPT= \
             --without-ensurepip --disable-test-modules MODULE_BUILDTYPE=static \
             ac_cv_func_preadv2=no ac_cv_func_pwritev2=no "${options[@]}"
-        cp Modules/Setup.stdlib Modules/Setup.local
+        grep --invert-match '^_crypt ' Modules/Setup.stdlib >Modules/Setup.local
         make --jobs="$(nproc)" python
     ) >"$directory/build.log" 2>&1 || {
         tail -n 30 "$directory/build.log"
