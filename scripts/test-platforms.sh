@@ -167,18 +167,6 @@ run_static_program() {
     passed=$((passed + 1))
 }
 
-# The tests of Python that can run with a Python for musl, with a wheel that is built for it.
-run_python() {
-    local log=$results/$platform-python.log count
-    scripts/test-wheels.sh "$platform" >"$log" 2>&1 || {
-        cat "$log"
-        failed+=("Python for $platform")
-    }
-    count=$(sed -nE 's/.*: ([0-9]+) tests passed$/\1/p' "$log")
-    echo "Python: ${count:-0} passed"
-    passed=$((passed + ${count:-0}))
-}
-
 test_windows() {
     local log=$results/$platform.log
     step "$platform"
@@ -264,7 +252,6 @@ for name in "$@"; do
     run_programs
     [ "$libc" != musl ] || run_static_program
     run_go
-    [ "$platform" != linux-musl-x64 ] || run_python
     echo "$name: $passed tests passed, run by $how"
     [ ${#failed[@]} = 0 ] || fail "these failed: ${failed[*]}"
     scripts/platform_table.py "$name" built=yes "run by=$how" "tests passed=$passed"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Tests the library for Windows under Wine: the unit tests, programs in C and C++ against a sandbox, Go, .NET and Python.
+# Tests the library for Windows under Wine: the unit tests, programs in C and C++ against a sandbox, Go and .NET.
 #
 #     scripts/test-windows.sh [PART...]
 #
-# The parts are unit, c, go, dotnet and python; without names all of them. docs/windows.md says what Wine cannot show.
+# The parts are unit, c, go and dotnet; without names all of them. docs/windows.md says what Wine cannot show.
 # TANGO_WINDOWS can name a directory with tango_token.dll and tango-sandbox.exe; otherwise they are built here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -93,12 +93,7 @@ test_dotnet() {
     run_example "$work/dotnet/out/Example.exe"
 }
 
-# With a wheel that is built for it.
-test_python() {
-    scripts/test-wheels.sh win-x64
-}
-
-[ $# -gt 0 ] || set -- unit c go dotnet python
+[ $# -gt 0 ] || set -- unit c go dotnet
 if [ -z "${TANGO_SANDBOX:-}" ]; then
     make --no-print-directory sandbox
     TANGO_SANDBOX=$target/release/tango-sandbox
