@@ -66,7 +66,7 @@ need_musl_python() {
             --without-ensurepip --disable-test-modules MODULE_BUILDTYPE=static \
             ac_cv_func_preadv2=no ac_cv_func_pwritev2=no "${options[@]}"
         grep --invert-match '^_crypt ' Modules/Setup.stdlib >Modules/Setup.local
-        make --jobs="$(nproc)" python
+        make --jobs="$(nproc)" SOABI="cpython-311-$processor-linux-musl" python
     ) >"$directory/build.log" 2>&1 || {
         tail -n 30 "$directory/build.log"
         fail "CPython for musl cannot be built"
