@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # scripts/toolchains.sh sets `toolchains` and `musl_arm64`
+# shellcheck disable=SC2154 # scripts/toolchains.sh sets `toolchains`
 # Sourced by scripts/test-wheels.sh: Pythons of other platforms, in target/toolchains, each as a program that this
 # machine starts. Beside each is a file `complete`, which is written last.
 
@@ -33,55 +33,42 @@ need_windows_python() {
 
     # Python cannot open a file of this machine as its standard streams, only a pipe.
     # shellcheck disable=SC2016 # the variables are those of the script that is written
-    printf '#!/bin/bash\nset -o pipefail\nwine "%s/files/python.exe" "$@" </dev/null 2>&1 | cat\n' "$directory" >"$python"
+    printf '#!/bin/bash\nset -o pipefail\nwine "%s/files/python.exe" "$@" </dev/null 2>&1 | cat\n' \
+        "$directory" >"$python"
     chmod +x "$python"
     touch "$directory/complete"
 }
 
-# need_musl_python PROCESSOR: sets `python` to CPython 3.11 for musl, built from Debian's source. That for another
-# processor than this machine's runs under qemu, and so do the programs that it starts.
+# Sets `python` to CPython 3.11 for musl on x86-64, built from Debian's source.
 need_musl_python() {
-    local processor=$1 directory=$toolchains/python-musl-$1 source compiler options=()
+    local directory=$toolchains/python-musl-x86_64 source compiler
     python=$directory/bin/python3.11
     [ ! -e "$directory/complete" ] || return 0
-    need python3.11=python3.11 make=make
+    need make=make
     need_cargo_zigbuild
     need_source python3.11
-    echo "Building CPython for musl on $processor into target/toolchains"
+    echo "Building CPython for musl into target/toolchains"
     rm -rf "$directory"
     mkdir -p "$directory/build" "$directory/bin" "$directory/lib/python3.11/lib-dynload"
     compiler=$directory/build/cc
-    printf '#!/bin/sh\nexec "%s" cc -target %s-linux-musl -dynamic -fno-sanitize=undefined -Wno-date-time "$@"\n' \
-        "$(zig_program)" "$processor" >"$compiler"
+    printf '#!/bin/sh\nexec "%s" cc -target x86_64-linux-musl -dynamic -fno-sanitize=undefined -Wno-date-time "$@"\n' \
+        "$(zig_program)" >"$compiler"
     chmod +x "$compiler"
-    if [ "$processor" != "$(uname --machine)" ]; then
-        options=(--host="$processor-linux-musl" --build="$(uname --machine)-linux-gnu"
-            --with-build-python="$(command -v python3.11)" ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no)
-    fi
     # All modules are in the program. Those that need a library are left out: ssl, ctypes, zlib, sqlite3. The module and
     # the two functions that are taken out are in zig's musl, but not in Debian's.
     (
         cd "$directory/build"
         PKG_CONFIG=false "$source/configure" --quiet CC="$compiler" AR="$(zig_program) ar" CFLAGS="-O1 -g0" OPT= \
             --without-ensurepip --disable-test-modules MODULE_BUILDTYPE=static \
-            ac_cv_func_preadv2=no ac_cv_func_pwritev2=no "${options[@]}"
+            ac_cv_func_preadv2=no ac_cv_func_pwritev2=no
         grep --invert-match '^_crypt ' Modules/Setup.stdlib >Modules/Setup.local
-        make --jobs="$(nproc)" SOABI="cpython-311-$processor-linux-musl" python
+        make --jobs="$(nproc)" SOABI="cpython-311-x86_64-linux-musl" python
     ) >"$directory/build.log" 2>&1 || {
         tail -n 30 "$directory/build.log"
         fail "CPython for musl cannot be built"
     }
     cp --recursive "$source/Lib/." "$directory/lib/python3.11"
-    if [ ${#options[@]} -gt 0 ]; then
-        cp "$directory/build/python" "$directory/bin/program"
-        # Python finds its modules by the name that it was started with, and starts others by it.
-        # shellcheck disable=SC2016 # the variables are those of the script that is written
-        printf '#!/bin/sh\nexec qemu-%s-static -L "%s" -0 "$0" "%s/bin/program" "$@"\n' \
-            "$processor" "$musl_arm64" "$directory" >"$python"
-        chmod +x "$python"
-    else
-        cp "$directory/build/python" "$python"
-    fi
+    cp "$directory/build/python" "$python"
     rm -r "$directory/build" "$source"
     touch "$directory/complete"
 }
@@ -99,9 +86,14 @@ need_source() {
     mkdir "$source"
     if ! compgen -G "$state/${package}_*.orig.tar.*" >/dev/null; then
         for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
-            [ ! -e "$file" ] || sed -E 's/^Types:.*/Types: deb-src/; s/^deb /deb-src /' "$file" >"$state/from/${file##*/}"
+            [ ! -e "$file" ] ||
+                sed -E 's/^Types:.*/Types: deb-src/; s/^deb /deb-src /' "$file" >"$state/from/${file##*/}"
         done
-        (cd "$state" && "${apt[@]}" update >/dev/null && "${apt[@]}" source --download-only --tar-only "$package" >/dev/null)
+        (
+            cd "$state" || exit
+            "${apt[@]}" update >/dev/null
+            "${apt[@]}" source --download-only --tar-only "$package" >/dev/null
+        )
     fi
     archive=$(compgen -G "$state/${package}_*.orig.tar.*")
     tar --extract --file "$archive" --directory "$source" --strip-components 1 \

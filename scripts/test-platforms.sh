@@ -104,6 +104,19 @@ prepare() {
     fi
 }
 
+# Sets `musl_arm64` to a root with Debian's musl for arm64.
+need_musl_arm64() {
+    local state=$target/platforms/apt-arm64
+    musl_arm64=$target/platforms/musl-arm64
+    [ -e "$musl_arm64/lib/ld-musl-aarch64.so.1" ] && return
+    mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$musl_arm64"
+    # apt keeps its lists for arm64 in a place of their own, so that this machine's packages stay as they are.
+    local apt=(apt-get --option "Dir::State=$state" --option "Dir::State::Lists=$state/lists"
+        --option "Dir::Cache=$state/cache" --option APT::Architecture=arm64 --option APT::Architectures::=arm64)
+    (cd "$state" && "${apt[@]}" update >/dev/null && "${apt[@]}" download musl >/dev/null)
+    dpkg-deb --extract "$state"/musl_*_arm64.deb "$musl_arm64"
+}
+
 build_tests() {
     need_compiler
     cargo test --workspace --no-run "${targets[@]/#/--test=}" --message-format=json-render-diagnostics >"$results/tests.json"

@@ -7,15 +7,11 @@ import gc
 import time
 import weakref
 from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
 from typing import Any
 
 import anyio
 import pytest
-
-try:
-    import uvloop
-except ImportError:  # there is none for Windows, nor for a Python without `ssl` (scripts/test-wheels.sh)
-    uvloop = None
 
 from support.sandbox import Sandbox
 from tango_token import Client, InvalidArgument, ServerError, Token
@@ -24,6 +20,8 @@ Run = Callable[[Awaitable[Any]], Any]
 
 
 def run_on_uvloop(main: Any) -> Any:
+    import uvloop
+
     loop = uvloop.new_event_loop()
     try:
         return loop.run_until_complete(main)
@@ -44,7 +42,9 @@ async def until_requested(sandbox: Sandbox) -> None:
         await asyncio.sleep(0.01)
 
 
-RUNS = {"asyncio": asyncio.run, "anyio": run_on_anyio, **({"uvloop": run_on_uvloop} if uvloop else {})}
+RUNS: dict[str, Any] = {"asyncio": asyncio.run, "anyio": run_on_anyio}
+if find_spec("uvloop"):  # scripts/test-wheels.sh tests where there is none
+    RUNS["uvloop"] = run_on_uvloop
 
 
 @pytest.fixture(params=RUNS.values(), ids=RUNS)
