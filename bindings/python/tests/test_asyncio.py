@@ -47,7 +47,7 @@ if find_spec("uvloop"):  # scripts/test-wheels.sh tests where there is none
     RUNS["uvloop"] = run_on_uvloop
 
 
-@pytest.fixture(params=RUNS.values(), ids=RUNS)
+@pytest.fixture(params=list(RUNS.values()), ids=list(RUNS))
 def run(request: pytest.FixtureRequest) -> Run:
     return request.param  # type: ignore[no-any-return]
 
@@ -74,7 +74,7 @@ def test_event_loop_runs_while_a_task_waits(run: Run, sandbox: Sandbox, client: 
         await acquiring
         return turns
 
-    assert run(main()) > 50
+    assert run(main()) > 10, "timers of Windows have steps of 16 ms"
 
 
 def test_coroutine_finishes_without_the_event_loop_when_a_token_is_held(client: Client) -> None:
