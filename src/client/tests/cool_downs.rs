@@ -130,7 +130,7 @@ fn quota_refusal_that_could_not_be_written_stays_the_error() {
 #[test]
 fn known_cool_down_is_the_error_while_the_cache_hangs() {
     let fleet = fleet(|_| quota_refusal());
-    let fixture = fleet.join_with(|config| config.total_timeout(Duration::from_millis(300)));
+    let fixture = fleet.join_with(|config| config.total_timeout(Duration::from_secs(2)));
     fixture.failure();
     fleet.memory_store.hold(Held::Loads);
     fleet.clock.advance(Duration::from_secs(20));

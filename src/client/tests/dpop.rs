@@ -162,12 +162,12 @@ fn signer_that_hangs_is_given_up_and_asked_again_by_the_next_call() {
     let calls = AtomicUsize::new(0);
     let key = DpopKey::from_signer(Algorithm::Es256, &public, move |message| {
         if calls.fetch_add(1, SeqCst) == 1 {
-            thread::sleep(Duration::from_secs(3));
+            thread::sleep(Duration::from_secs(4));
         }
         Ok(inside.sign_for_test(message))
     });
     let adjust = |config: &mut Config| {
-        config.dpop(DpopMode::Required).dpop_key(key.unwrap()).total_timeout(Duration::from_millis(300));
+        config.dpop(DpopMode::Required).dpop_key(key.unwrap()).total_timeout(Duration::from_millis(1500));
     };
     let fixture = fixture_with(adjust, |number| bound_token(number, ""));
     assert_eq!(fixture.failure().status(), Status::SigningFailed);

@@ -90,7 +90,7 @@ fn valid_token_is_served_while_another_process_refreshes() {
 fn caller_waiting_for_another_process_has_its_own_deadline() {
     let fleet = fleet(token);
     fleet.memory_store.hold_lock(true);
-    let fixture = fleet.join_with(|config| config.total_timeout(Duration::from_millis(200)));
+    let fixture = fleet.join_with(|config| config.total_timeout(Duration::from_secs(1)));
     let error = fixture.failure();
     assert_eq!(error.status(), Status::TimedOut);
     assert!(error.message().contains("in another process"), "{error}");
