@@ -140,3 +140,24 @@ fn child_uses_no_jti_of_its_parent_however_it_was_created() {
         assert_eq!(String::from_utf8(output.stdout).unwrap(), "no jti was used twice\n", "{how}");
     }
 }
+
+/// The gate is closed after the program's own handlers have taken their locks, and opened before they release them, if
+/// they are registered after the library was loaded. Others wait for no thread of their own.
+#[test]
+fn forks_of_a_program_with_fork_handlers_of_its_own_do_not_wait() {
+    let sandbox = sandbox();
+    let handlers = program("tests/c/fork_handlers.c");
+    for [registered, way] in [["main", "mutex"], ["main", "calls"], ["early", "calls"]] {
+        let output = succeed(handlers.command(&sandbox).args([registered, way]).env("TANGO_DPOP", "required"));
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "no handler and no child waited\n", "{registered} {way}");
+    }
+}
+
+#[test]
+fn request_that_a_fork_handler_starts_in_the_child_completes() {
+    let (sandbox, handlers) = (sandbox(), program("tests/c/fork_handlers.c"));
+    for registered in ["main", "early"] {
+        let output = succeed(handlers.command(&sandbox).args([registered, "request"]));
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "no handler and no child waited\n", "{registered}");
+    }
+}

@@ -5,8 +5,8 @@ mod mark;
 
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicU8;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::time::Duration;
 
 use libc::c_void;
@@ -43,10 +43,33 @@ fn register() {
     if let Some(mark) = mark::wiped_on_fork() {
         mark_with(mark);
     }
-    // SAFETY: the handlers use atomics, and close files, which is safe in the child of a process with threads. Their
-    // code is never unloaded.
-    unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) };
+    register_handlers();
     hold_at_thread_end();
+}
+
+fn register_handlers() {
+    static IS_DONE: AtomicBool = AtomicBool::new(false);
+    if !IS_DONE.swap(true, Relaxed) {
+        // SAFETY: the handlers use atomics, and close files, which is safe in the child of a process with threads.
+        // Their code is never unloaded, or the C library removes them with it.
+        unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) };
+    }
+}
+
+/// Registers the handlers when the library is loaded, which usually is before the program registers its own. So `fork`
+/// closes the gate after the program's handlers took their locks: the holder of such a lock may be about to enter. And
+/// handlers in the parent and in the child find the gate open again. With the first client would be too late for that.
+///
+/// Not on Apple's systems, where a library could still be unloaded then. Miri does not know `pthread_atfork`.
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
+#[used]
+// SAFETY: the C library calls each address of this section once, and this function uses no state that is not there.
+#[unsafe(link_section = ".init_array")]
+static AT_LOAD: extern "C" fn() = at_load;
+
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
+extern "C" fn at_load() {
+    register_handlers();
 }
 
 extern "C" fn prepare() {

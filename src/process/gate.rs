@@ -5,7 +5,8 @@
 //! number to what is true for the child.
 //!
 //! Each wait has an end, because a thread can be stuck inside, or can hold a lock that another handler of `fork` waits
-//! for. After that the gate lets the fork happen, and the child is told that it may have inherited locks.
+//! for. After that the gate lets the fork happen, and the child is told that it may have inherited locks. The thread that
+//! forks never waits for itself, and another waits in vain once for each fork, not at each section.
 
 use std::cell::Cell;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -16,7 +17,8 @@ use std::time::{Duration, Instant};
 /// `fork` waits for threads that are inside. The longest stay is the generation of an RSA key, which takes seconds on a
 /// busy machine.
 const FORK_PATIENCE: Duration = Duration::from_secs(30);
-/// A thread waits for a fork that no longer waits itself. It takes a second where the process has many gigabytes.
+/// A thread waits for a fork that no longer waits itself. It takes a second where the process has many gigabytes, and
+/// longer on a busy machine. A shorter wait would let children inherit locks there.
 const THREAD_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A fork is about to happen: no further thread may enter.
@@ -34,10 +36,14 @@ pub(super) static GATE: Gate = Gate::new();
 thread_local! {
     /// The number of sections around the code of this thread. Without a destructor, so it works until the thread ends.
     pub(super) static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// The last closure of the gate that this thread does not wait for: it has closed the gate, or has waited in vain.
+    static PASSED: Cell<u32> = const { Cell::new(u32::MAX) };
 }
 
 pub(super) struct Gate {
     state: AtomicU32,
+    /// The number of times that the gate was closed.
+    closures: AtomicU32,
     trial: AtomicU8,
 }
 
@@ -48,7 +54,7 @@ const FAILED: u8 = 2;
 
 impl Gate {
     pub const fn new() -> Self {
-        Self { state: AtomicU32::new(0), trial: AtomicU8::new(UNTRIED) }
+        Self { state: AtomicU32::new(0), closures: AtomicU32::new(0), trial: AtomicU8::new(UNTRIED) }
     }
 
     /// Lets a thread in, and returns whether the process is sure that it inherited no held lock. `depth` becomes 1
@@ -60,8 +66,11 @@ impl Gate {
             depth.set(1);
             // Not added and taken back: a fork would count a thread that only waits.
             let state = self.state.load(Relaxed);
-            let is_open = state & CLOSED == 0 || patience.is_over();
+            let is_open = state & CLOSED == 0 || self.is_passed() || patience.is_over();
             if is_open && self.state.compare_exchange_weak(state, state + 1, AcqRel, Relaxed).is_ok() {
+                if state & CLOSED != 0 {
+                    self.pass();
+                }
                 return state & UNSURE == 0;
             }
             if !is_open {
@@ -72,6 +81,15 @@ impl Gate {
                 }
             }
         }
+    }
+
+    fn is_passed(&self) -> bool {
+        PASSED.get() == self.closures.load(Relaxed)
+    }
+
+    /// Lets this thread in until the gate is closed again.
+    fn pass(&self) {
+        PASSED.set(self.closures.load(Relaxed));
     }
 
     pub fn leave(&self, depth: &Cell<u32>) {
@@ -90,6 +108,8 @@ impl Gate {
         while self.state.fetch_or(CLOSED, Acquire) & CLOSED != 0 && !patience.is_over() {
             patience.wait();
         }
+        self.closures.fetch_add(1, Relaxed);
+        self.pass();
         self.state.fetch_or(CLOSING, Relaxed);
         let own = own_depth.min(1);
         let mut patience = Patience::new(limit);
@@ -294,12 +314,63 @@ mod tests {
     }
 
     #[test]
-    fn threads_enter_when_a_fork_never_ends() {
+    fn thread_waits_in_vain_once_for_a_fork_that_never_ends() {
         let gate = Gate::new();
         gate.close(0);
-        let depth = Cell::new(0);
-        assert!(gate.enter(&depth));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let depth = Cell::new(0);
+                assert!(gate.enter(&depth));
+                gate.leave(&depth);
+                let start = Instant::now();
+                for _ in 0..10 {
+                    assert!(gate.enter(&depth));
+                    gate.leave(&depth);
+                }
+                assert!(start.elapsed() < THREAD_PATIENCE);
+                assert!(gate.enter(&depth));
+            });
+        });
         gate.reset_in_child(0);
-        assert!(!gate.enter(&depth), "a child of that fork would be told");
+        assert!(!gate.enter(&Cell::new(0)), "a child of that fork would be told");
+    }
+
+    #[test]
+    fn thread_that_waited_in_vain_waits_for_the_next_fork() {
+        let gate = Gate::new();
+        gate.close(0);
+        let (waited, has_waited) = mpsc::channel();
+        let (forked, has_forked) = mpsc::channel();
+        let gate = &gate;
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let depth = Cell::new(0);
+                gate.enter(&depth);
+                gate.leave(&depth);
+                waited.send(()).unwrap();
+                has_forked.recv().unwrap();
+                gate.enter(&depth);
+                waited.send(()).unwrap();
+            });
+            has_waited.recv().unwrap();
+            gate.open();
+            gate.close(0);
+            forked.send(()).unwrap();
+            assert!(has_waited.recv_timeout(SHORT).is_err());
+            gate.open();
+            has_waited.recv().unwrap();
+        });
+    }
+
+    #[test]
+    fn thread_that_forks_does_not_wait_for_itself() {
+        let (gate, depth) = (Gate::new(), Cell::new(0));
+        gate.close(0);
+        let start = Instant::now();
+        assert!(gate.enter(&depth));
+        assert!(start.elapsed() < THREAD_PATIENCE);
+        gate.leave(&depth);
+        gate.reset_in_child(0);
+        assert!(gate.enter(&depth), "its child inherits nothing");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::process;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::thread;
 
 use super::files::forget_parents_files;
@@ -20,6 +20,9 @@ pub(crate) struct ProcessId {
 static FORKS: AtomicU32 = AtomicU32::new(0);
 /// The process ID, which costs a system call to ask for, of the process that has written `KNOWN` into its mark.
 static ID: AtomicU32 = AtomicU32::new(0);
+
+/// Whether the next child has noticed itself: false in each new child of `fork`.
+static IS_NOTICED: AtomicBool = AtomicBool::new(false);
 
 /// A number that the system sets to zero in each child, however it was created. Without it the process ID is compared,
 /// and what `pthread_atfork` reports.
@@ -62,8 +65,19 @@ pub(crate) fn mark_with(mark: &'static AtomicU32) {
     let _ = MARK.set(mark);
 }
 
-/// Notices a fork at once. `pthread_atfork` calls it in each child.
+/// Prepares this process to be the parent of a child.
+pub(super) fn expect_fork() {
+    // A child that no handler reported notices itself before it has children.
+    ProcessId::current();
+    IS_NOTICED.store(false, Relaxed);
+}
+
+/// Notices a fork at once. `pthread_atfork` calls it in each child. It does nothing if a handler that ran before called
+/// the library, which has noticed the fork then: what the child has begun is its own.
 pub(crate) fn note_fork() {
+    if IS_NOTICED.load(Relaxed) {
+        return;
+    }
     match MARK.get() {
         Some(mark) => {
             // The system has done it, unless it only promised to.
@@ -95,6 +109,7 @@ fn begin_again() {
     forget_parents_files();
     ID.store(process::id(), Relaxed);
     FORKS.fetch_add(1, Relaxed);
+    IS_NOTICED.store(true, Relaxed);
 }
 
 #[cfg(test)]

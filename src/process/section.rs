@@ -16,7 +16,7 @@ use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, TlsProtocolId, TlsRecordSealingK
 use aws_lc_rs::{hmac, rand};
 
 use super::gate::{DEPTH, GATE, Gate};
-use super::id::ProcessId;
+use super::id::{ProcessId, expect_fork};
 use crate::error::{Error, Status};
 
 thread_local! {
@@ -117,6 +117,7 @@ pub(crate) fn initialize() {
 
 /// Runs in `fork`, before the child is created.
 pub(crate) fn prepare_fork() {
+    expect_fork();
     GATE.close(DEPTH.get());
 }
 
