@@ -60,7 +60,9 @@
  *           every object. It must not throw, end its thread or longjmp: the first two end the process with a reason
  *           on stderr, and what the third does is undefined.
  * Signals   of the program are handled on its own threads, and interrupt no call; the library changes no disposition
- *           and raises no SIGPIPE. A thread that is cancelled (pthread_cancel) inside a call completes the call first.
+ *           and raises no SIGPIPE. The exception: a real-time signal that has a handler when a thread for callbacks
+ *           starts can be handled on that thread. A thread that is cancelled (pthread_cancel) inside a call completes
+ *           the call first.
  * Memory    An allocation that fails ends the process (abort). What the library allocates for a caller or a response
  *           has a limit.
  * Fork      A forked child may use every object. Requests in flight stay with the parent. fork() waits until no other

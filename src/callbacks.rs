@@ -16,7 +16,7 @@ use crate::causes;
 use crate::error::{Error, Status};
 use crate::process::ProcessLocal;
 use crate::role::{Role, with_role};
-use crate::threads::{self, Job};
+use crate::threads::{self, Code, Job};
 
 static CALLS: ProcessLocal<Queue> = ProcessLocal::new();
 static LOG_LINES: ProcessLocal<Queue> = ProcessLocal::new();
@@ -103,7 +103,7 @@ impl Queue {
         let starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_running.load(SeqCst) {
             let queue = Arc::clone(self);
-            threads::start(name, move || with_role(Role::Callbacks, || queue.work()))?;
+            threads::start(name, Code::Program, move || with_role(Role::Callbacks, || queue.work()))?;
             self.is_running.store(true, SeqCst);
         }
         drop(starting);

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
-use crate::threads::Workers;
+use crate::threads::{Code, Workers};
 
 /// A connection needs one thread, and abandons it if the name server hangs.
 const MAX_WORKERS: u32 = 4;
@@ -13,7 +13,7 @@ pub(crate) struct Resolver(Workers);
 
 impl Resolver {
     pub fn new() -> Self {
-        Self(Workers::new("tango-resolver", MAX_WORKERS))
+        Self(Workers::new("tango-resolver", Code::Library, MAX_WORKERS))
     }
 
     /// The threads, for other calls that block while a connection is made.

@@ -28,7 +28,7 @@ use crate::deadline;
 use crate::error::{Error, Status};
 use crate::process::ProcessLocal;
 use crate::role::{Role, with_role};
-use crate::threads;
+use crate::threads::{self, Code};
 use sentinel::Sentinel;
 
 static RUNTIME: ProcessLocal<Slot> = ProcessLocal::new();
@@ -211,7 +211,7 @@ impl Runtime {
             .build()?;
         let shared = Arc::new(Shared { handle: runtime.handle().clone(), watched: Arc::clone(&watched) });
         let runtime = ManuallyDrop::new(runtime);
-        threads::start("tango-token", move || with_role(Role::Runtime, || run(runtime, &watched)))?;
+        threads::start("tango-token", Code::Library, move || with_role(Role::Runtime, || run(runtime, &watched)))?;
         Ok(Self(shared))
     }
 }

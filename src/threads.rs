@@ -23,10 +23,20 @@ use crate::unloading;
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
+/// The code that a thread runs, which decides about its signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// Code of the library alone.
+    Library,
+    /// Also callbacks of the program.
+    Program,
+}
+
 /// Counts the threads of one owner. A forked child has none of its parent's threads and counts from zero.
 #[derive(Clone)]
 pub(crate) struct Workers {
     name: &'static str,
+    code: Code,
     max: u32,
     started: Arc<ProcessLocal<AtomicU32>>,
 }
@@ -46,8 +56,8 @@ pub(crate) enum NoThread {
 
 impl Workers {
     /// Allows `max` threads of this name at once. A job needs one, and abandons it if it hangs.
-    pub fn new(name: &'static str, max: u32) -> Self {
-        Self { name, max, started: Arc::new(ProcessLocal::new()) }
+    pub fn new(name: &'static str, code: Code, max: u32) -> Self {
+        Self { name, code, max, started: Arc::new(ProcessLocal::new()) }
     }
 
     pub fn start(&self) -> Result<Worker, NoThread> {
@@ -59,7 +69,7 @@ impl Workers {
                 with_role(Role::Callbacks, job);
             }
         };
-        start(self.name, work).map_err(NoThread::NotStarted)?;
+        start(self.name, self.code, work).map_err(NoThread::NotStarted)?;
         Ok(Worker(sender))
     }
 
@@ -90,9 +100,9 @@ impl fmt::Display for NoThread {
 impl std::error::Error for NoThread {}
 
 /// Starts a thread that runs no signal handlers of the program. The library stays loaded as long as it may run.
-pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+pub(crate) fn start(name: &str, code: Code, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     unloading::prevent();
-    system::spawn(thread::Builder::new().name(name.into()), work)
+    system::spawn(thread::Builder::new().name(name.into()), code, work)
 }
 
 /// Returns whether the variables of this thread are destroyed. Destructors of static and `thread_local` objects of C++ run
@@ -104,7 +114,7 @@ pub(crate) fn has_lost_variables() -> bool {
 /// Runs `work` on another thread and waits for it, which needs no variable of this one.
 pub(crate) fn run_on_another<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, NoThread> {
     let (sender, result) = mpsc::channel();
-    let thread = start("tango-late", move || drop(sender.send(work()))).map_err(NoThread::NotStarted)?;
+    let thread = start("tango-late", Code::Library, move || drop(sender.send(work()))).map_err(NoThread::NotStarted)?;
     // The result of a panic is that nothing was sent.
     let _ = thread.join();
     result.try_recv().map_err(|_| NoThread::Panicked)
@@ -136,7 +146,7 @@ mod tests {
     const MAX: u32 = 4;
 
     fn workers() -> Workers {
-        Workers::new("tango-test", MAX)
+        Workers::new("tango-test", Code::Program, MAX)
     }
 
     #[test]

@@ -78,6 +78,12 @@ fn signals_neither_interrupt_calls_nor_reach_the_librarys_threads() {
 }
 
 #[test]
+fn real_time_signals_that_the_program_blocks_reach_no_thread_of_the_library() {
+    let line = "real-time signals reached the program alone";
+    succeeds("real_time", &[Under::Nothing], WITHOUT_LIMIT, line);
+}
+
+#[test]
 fn thread_that_is_cancelled_inside_a_call_completes_the_call() {
     let line = "201 threads were cancelled inside of calls, and each call was completed";
     succeeds("thread_end", &[Under::Nothing, Under::Valgrind], SLOW, line);

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::options::Options;
 use super::{CacheSource, authorities, characters};
 use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store};
-use crate::threads::Workers;
+use crate::threads::{Code, Workers};
 
 /// A directory as errors show it.
 const EXAMPLE: &str = if cfg!(windows) { r"file:C:\a\directory" } else { "file:/a/directory" };
@@ -75,10 +75,11 @@ impl Options {
             Some(CacheSource::Custom(cache)) => Place::Custom(Arc::clone(cache)),
             Some(CacheSource::Named(name)) => self.resolve_place(name.expose_secret())?,
         };
+        let code = if matches!(place, Place::Custom(_)) { Code::Program } else { Code::Library };
         Ok(CacheSettings {
             place,
             allow_fetch_without_cache: self.allow_fetch_without_cache.unwrap_or_default(),
-            workers: Workers::new("tango-cache", MAX_WORKERS),
+            workers: Workers::new("tango-cache", code, MAX_WORKERS),
         })
     }
 

@@ -14,7 +14,7 @@ use super::jwk::{Curve, without_leading_zeros};
 use crate::callbacks::Foreign;
 use crate::error::{Error, Status};
 use crate::process::section;
-use crate::threads::Workers;
+use crate::threads::{Code, Workers};
 
 /// A token request needs one thread, and abandons it if the signer hangs.
 const MAX_WORKERS: u32 = 4;
@@ -37,7 +37,7 @@ pub(super) enum Signer {
 
 impl Signer {
     pub fn external(sign: Box<SignFunction>) -> Self {
-        Self::External(Foreign::new(sign), Workers::new("tango-signer", MAX_WORKERS))
+        Self::External(Foreign::new(sign), Workers::new("tango-signer", Code::Program, MAX_WORKERS))
     }
 
     /// Returns the signature of a JWS (RFC 7518 section 3).

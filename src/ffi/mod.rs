@@ -1,4 +1,4 @@
-//! The C interface, and the only `unsafe` of the project but for system calls (`windows`, `apple`).
+//! The C interface, and the only `unsafe` of the project but for system calls (`windows`, `apple`, `real_time`).
 //!
 //! Each function only translates: it checks its arguments, calls the safe API and hands out the result. The contract
 //! that makes the `unsafe` sound is the header's first page: a pointer is NULL or came from this library and was not

@@ -3,6 +3,8 @@
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
-pub(super) fn spawn(builder: Builder, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+use super::Code;
+
+pub(super) fn spawn(builder: Builder, _: Code, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     builder.spawn(work)
 }
