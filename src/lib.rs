@@ -67,6 +67,7 @@ mod unloading;
 mod visible;
 #[cfg(windows)]
 mod windows;
+mod workers;
 
 pub use client::{Authorization, Client, Observation, Verdict};
 pub use config::{Config, Credentials, Environment};

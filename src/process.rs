@@ -22,7 +22,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 #[cfg(unix)]
-pub(crate) use files::{CloseOnFork, close_parents_files};
+pub(crate) use files::{CloseOnFork, FileIdentity, close_parents_files, file_identity};
 #[cfg(unix)]
 pub(crate) use gate::Patience;
 #[cfg(unix)]

@@ -3,7 +3,8 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
-use crate::threads::{Code, Workers};
+use crate::threads::Code;
+use crate::workers::Workers;
 
 /// A connection needs one thread, and abandons it if the name server hangs.
 const MAX_WORKERS: u32 = 4;

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::causes;
 use crate::deadline;
@@ -223,6 +223,41 @@ fn run(runtime: ManuallyDrop<tokio::runtime::Runtime>, watched: &Watched) {
     if watched.has_descriptors() {
         // Ends its tasks, which release the locks of shared caches that they hold.
         ManuallyDrop::into_inner(runtime).shutdown_background();
+    }
+}
+
+/// The place for the result of another thread that a task of the library's thread waits for.
+pub(crate) struct Reply<T> {
+    sender: Option<oneshot::Sender<T>>,
+    generation: u32,
+}
+
+impl<T> Reply<T> {
+    pub fn channel() -> (Self, oneshot::Receiver<T>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self { sender: Some(sender), generation: generation() }, receiver)
+    }
+
+    pub fn send(mut self, result: T) {
+        if let Some(sender) = self.take() {
+            let _ = sender.send(result);
+        }
+    }
+
+    /// Leaks the sender if the task's thread died: waking it would panic, and print that.
+    fn take(&mut self) -> Option<oneshot::Sender<T>> {
+        let sender = self.sender.take();
+        if generation() == self.generation {
+            return sender;
+        }
+        mem::forget(sender);
+        None
+    }
+}
+
+impl<T> Drop for Reply<T> {
+    fn drop(&mut self) {
+        self.take();
     }
 }
 

@@ -161,3 +161,14 @@ fn request_that_a_fork_handler_starts_in_the_child_completes() {
         assert_eq!(String::from_utf8(output.stdout).unwrap(), "no handler and no child waited\n", "{registered}");
     }
 }
+
+#[test]
+fn child_closes_no_file_of_the_program_after_descriptors_were_closed() {
+    let directory = fresh_directory("forks-descriptors");
+    let sandbox = Sandbox::start(&["--latency-ms", "1500", "--quota-window-seconds", "0"]);
+    let mut command = program("tests/c/fork_descriptors.c").command(&sandbox);
+    command.env("TANGO_CACHE", format!("file:{}", directory.display()));
+    let output = succeed(&mut command);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "no child lost a file\n");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}

@@ -8,7 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 use super::options::Options;
 use super::{CacheSource, authorities, characters};
 use crate::store::{Blocking, FileCache, Names, Redis, RedisAddress, SharedCache, Store};
-use crate::threads::{Code, Workers};
+use crate::threads::Code;
+use crate::workers::Workers;
 
 /// A directory as errors show it.
 const EXAMPLE: &str = if cfg!(windows) { r"file:C:\a\directory" } else { "file:/a/directory" };

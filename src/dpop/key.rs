@@ -28,7 +28,7 @@ use crate::error::{Error, Status};
 use crate::nul_terminated::without_nul;
 use crate::pem;
 use crate::process::section;
-use crate::threads::Workers;
+use crate::workers::Workers;
 
 /// A key pair for DPoP proofs (RFC 9449). It is cheap to clone and can be shared between threads.
 ///

@@ -14,7 +14,8 @@ use super::jwk::{Curve, without_leading_zeros};
 use crate::callbacks::Foreign;
 use crate::error::{Error, Status};
 use crate::process::section;
-use crate::threads::{Code, Workers};
+use crate::threads::Code;
+use crate::workers::Workers;
 
 /// A token request needs one thread, and abandons it if the signer hangs.
 const MAX_WORKERS: u32 = 4;

@@ -3,15 +3,16 @@
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "fork/no_mark.rs")]
 mod mark;
 
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::time::Duration;
 
-use libc::c_void;
+use libc::{c_int, c_void};
 
-use crate::process::{Patience, close_parents_files, mark_with, note_fork, section};
+use crate::process::{FileIdentity, Patience, close_parents_files, file_identity, mark_with, note_fork, section};
 use crate::unloading;
 
 const UNREGISTERED: u8 = 0;
@@ -81,11 +82,20 @@ extern "C" fn in_parent() {
 }
 
 extern "C" fn in_child() {
-    close_parents_files(|file| {
-        // SAFETY: the child's copy of a descriptor of its parent, which nothing else in the child uses or closes.
-        unsafe { libc::close(file) };
+    close_parents_files(|descriptor, identity| {
+        if belongs_to(descriptor, identity) {
+            // SAFETY: the child's copy of a descriptor of its parent, which nothing else in the child uses or closes.
+            unsafe { libc::close(descriptor) };
+        }
     });
     note_fork();
+}
+
+fn belongs_to(descriptor: c_int, identity: FileIdentity) -> bool {
+    let mut found = MaybeUninit::uninit();
+    // SAFETY: `fstat` takes any number, writes to the place, and may be called in such a child. If it succeeded, the
+    // place is initialised.
+    unsafe { libc::fstat(descriptor, found.as_mut_ptr()) == 0 && file_identity(found.assume_init_ref()) == identity }
 }
 
 /// The key whose destructor runs at the end of each thread that was in a section.

@@ -6,15 +6,16 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::time;
 
 use super::{Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError, StoreFuture};
 use crate::callbacks::Foreign;
 use crate::human;
 use crate::random::unique_name;
+use crate::runtime::Reply;
 use crate::secret::Redactor;
-use crate::threads::{Job, Worker, Workers};
+use crate::threads::Job;
+use crate::workers::{Worker, Workers};
 
 /// A custom shared cache for [`Config::custom_cache`], such as a table of a database.
 ///
@@ -111,12 +112,12 @@ impl Blocking {
         work: impl FnOnce(&dyn SharedCache) -> Result<T, CacheError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let cache = Arc::clone(&self.cache);
-        let (sender, done) = oneshot::channel();
+        let (reply, done) = Reply::channel();
         // A panic must not end the thread, on which later calls wait.
         let call = move || {
             panic::catch_unwind(AssertUnwindSafe(|| work(&*cache))).unwrap_or_else(|panic| Err(panicked(&*panic)))
         };
-        self.submit(Box::new(move || drop(sender.send(call()))))?;
+        self.submit(Box::new(move || reply.send(call())))?;
         match time::timeout(OPERATION_TIMEOUT, done).await {
             Ok(Ok(outcome)) => outcome.map_err(|error| StoreError::new(Redactor::new([]).clean(&error.0))),
             Ok(Err(_)) => Err(self.ended()),

@@ -126,8 +126,62 @@ static void while_a_request_is_under_way(int is_noticed)
     tango_client_free(other);
 }
 
+static sem_t is_loading, may_return;
+
+/* The first call returns when it is told to. */
+static int32_t load(void *user_data, const char *name, uint8_t *value, size_t *value_length)
+{
+    static atomic_int calls;
+    (void)user_data, (void)name, (void)value, (void)value_length;
+    if (calls++ == 0) {
+        sem_post(&is_loading);
+        CHECK(sem_wait(&may_return) == 0);
+    }
+    return 1;
+}
+
+static int32_t save(void *user_data, const char *name, const uint8_t *value, size_t value_length, uint64_t keep_ms)
+{
+    (void)user_data, (void)name, (void)value, (void)value_length, (void)keep_ms;
+    return 1;
+}
+
+static int32_t lock(void *user_data, const char *name, const char *owner, uint64_t lease_ms)
+{
+    (void)user_data, (void)name, (void)owner, (void)lease_ms;
+    return 1;
+}
+
+static int32_t unlock(void *user_data, const char *name, const char *owner)
+{
+    (void)user_data, (void)name, (void)owner;
+    return 1;
+}
+
+/* The result of the callback is the first thing that would wake the thread whose descriptors are gone. */
+static void while_a_callback_runs(void)
+{
+    struct waiting waiting = {0};
+    tango_config *config = tango_config_new();
+    tango_client *client = NULL;
+    CHECK(sem_init(&waiting.ended, 0, 0) == 0 && sem_init(&is_loading, 0, 0) == 0 && sem_init(&may_return, 0, 0) == 0);
+    CHECK(tango_config_load_env(config, NULL) == TANGO_STATUS_OK);
+    CHECK(tango_config_set_allow_fetch_without_cache(config, 1, NULL) == TANGO_STATUS_OK);
+    CHECK(tango_config_set_cache_callbacks(config, load, save, lock, unlock, NULL, NULL, NULL) == TANGO_STATUS_OK);
+    CHECK(tango_client_new(config, &client, NULL) == TANGO_STATUS_OK);
+    tango_config_free(config);
+    CHECK(tango_token_acquire_start(client, done, &waiting, NULL, NULL) == TANGO_STATUS_OK);
+    CHECK(sem_wait(&is_loading) == 0);
+    close_all();
+    sem_post(&may_return);
+    CHECK(sem_wait(&waiting.ended) == 0 && waiting.status == TANGO_STATUS_OK);
+    check_own_files();
+    tango_client_free(client);
+}
+
 int main(void)
 {
+    while_a_callback_runs();
     between_requests();
     while_a_request_is_under_way(1);
     while_a_request_is_under_way(0);
