@@ -54,6 +54,7 @@
  *           to 4 per key), and while a cache in a directory or behind callbacks is in use (one per refresh; up to 8 per
  *           client where calls hang). A program may close the descriptors of the library, as daemons do: the next call
  *           starts a new thread, and calls in flight keep their deadlines.
+ *           A thread needs 64 KiB of stack for a call.
  * Callbacks run while the library holds no lock: tango_acquire_done on the callback thread and tango_log_callback on
  *           the log thread, each one after the other, all others on any thread but that for the network. A slow one
  *           delays the callbacks after it on its thread, but no request. A callback may call every function and free
@@ -63,11 +64,14 @@
  *           and raises no SIGPIPE. The exception: a real-time signal that has a handler when a thread for callbacks
  *           starts can be handled on that thread. A thread that is cancelled (pthread_cancel) inside a call completes
  *           the call first.
- * Memory    An allocation that fails ends the process (abort). What the library allocates for a caller or a response
- *           has a limit.
+ * Memory    An allocation that fails ends the process (abort), also without a message where aws-lc or the C library
+ *           aborts. What the library allocates for a caller or a response has a limit.
  * Fork      A forked child may use every object. Requests in flight stay with the parent. fork() waits until no other
  *           thread draws random numbers or uses a key. _Fork() and clone() do not, so calls in such a child can fail with
- *           TANGO_STATUS_INTERNAL if threads of its parent used the library at that moment.
+ *           TANGO_STATUS_INTERNAL if threads of its parent used the library at that moment. A child that a signal
+ *           handler forks may abort or hang: use it for exec alone. A child that is forked while a thread, also of the
+ *           library, is inside getaddrinfo() can inherit a lock of glibc that nobody unlocks: it can then resolve no
+ *           host name, and its requests fail with TANGO_STATUS_TIMED_OUT. Fork before the threads that resolve names.
  * Exit      A process that ends by exit() or a return from main while a token request is in flight waits for its token,
  *           at most for the attempt timeout and five seconds more. _exit(), quick_exit(), abort() and signals do not
  *           wait. The library can be used before main, in handlers of atexit() and in destructors. dlclose() keeps it

@@ -12,7 +12,7 @@ pub(crate) fn jitter() -> f64 {
     f64::from(u32::from_le_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
 }
 
-/// Returns a random number, or a constant that makes `jitter` 0.5 where the system has no randomness.
+/// Returns a random number, or a constant that makes `jitter` 0.5 in a child whose generator is locked.
 pub(crate) fn random() -> u64 {
     #[cfg(test)]
     if let Some(number) = seeded::next() {
@@ -25,7 +25,7 @@ pub(crate) fn random() -> u64 {
 /// Returns a name that no other process and no other call returns: the process id and 128 random bits.
 pub(crate) fn unique_name() -> String {
     let mut bytes = [0_u8; 16];
-    // Without randomness the process id still distinguishes the processes of this machine.
+    // Where the generator is locked, the process id still distinguishes the processes of this machine.
     fill(&mut bytes);
     let mut name = format!("{}-", std::process::id());
     for byte in bytes {
@@ -35,6 +35,7 @@ pub(crate) fn unique_name() -> String {
     name
 }
 
+/// Returns false if the generator is locked. Where the system denies random numbers, aws-lc aborts the process.
 fn fill(bytes: &mut [u8]) -> bool {
     section::enter().is_ok_and(|_section| rand::fill(bytes).is_ok())
 }

@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::OnceLock;
 
-use support::programs::{Program, Source, Under, every_tool};
+use support::programs::{Program, Source, Under, every_tool, instrumentation};
 use support::sandbox::Sandbox;
 use support::{fresh_directory, hostile_calls, installed_prefix, root, succeed};
 
@@ -81,6 +81,14 @@ fn signals_neither_interrupt_calls_nor_reach_the_librarys_threads() {
 fn real_time_signals_that_the_program_blocks_reach_no_thread_of_the_library() {
     let line = "real-time signals reached the program alone";
     succeeds("real_time", &[Under::Nothing], WITHOUT_LIMIT, line);
+}
+
+#[test]
+fn each_kind_of_call_runs_on_a_stack_of_64_kib() {
+    // Instrumented code needs larger frames.
+    if instrumentation().is_none() {
+        succeeds("stacks", &[Under::Nothing], WITHOUT_LIMIT, "9 kinds of calls needed at most 64 KiB of stack");
+    }
 }
 
 #[test]

@@ -28,7 +28,8 @@ pub(super) fn draw() -> Result<[u8; JTI_BYTES], Error> {
         if pool.left == 0 || !pool.process.is_some_and(ProcessId::is_current) {
             let _section = section::enter()?;
             let fill = rand::fill(pool.bytes.as_flattened_mut());
-            fill.map_err(|_| Error::new(Status::Internal, "the system returned no random numbers"))?;
+            // Not because the system denies random numbers: aws-lc aborts the process then.
+            fill.map_err(|_| Error::new(Status::Internal, "the random number generator failed"))?;
             (pool.left, pool.process) = (BATCH, Some(ProcessId::current()));
         }
         pool.left -= 1;

@@ -54,21 +54,16 @@ impl DpopKey {
     /// Generates a key. RSA keys have 3,072 bits and take long to generate.
     pub fn generate(algorithm: Algorithm) -> Result<Self, Error> {
         let failed =
-            |_| Error::new(Status::Internal, "the key could not be generated; the machine may be out of memory");
+            || Error::new(Status::Internal, "the key could not be generated; the machine may be out of memory");
         let _section = section::enter()?;
         let signer = match algorithm {
-            Algorithm::Es256 => {
-                Signer::Ecdsa(EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?)
-            }
-            Algorithm::Es384 => {
-                Signer::Ecdsa(EcdsaKeyPair::generate(&signature::ECDSA_P384_SHA384_FIXED_SIGNING).map_err(failed)?)
-            }
-            Algorithm::Eddsa => Signer::Ed25519(Ed25519KeyPair::generate().map_err(failed)?),
-            Algorithm::Rs256 | Algorithm::Ps256 => {
-                Signer::Rsa(rsa::KeyPair::generate(rsa::KeySize::Rsa3072).map_err(failed)?)
-            }
+            Algorithm::Es256 => EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).map(Signer::Ecdsa),
+            Algorithm::Es384 => EcdsaKeyPair::generate(&signature::ECDSA_P384_SHA384_FIXED_SIGNING).map(Signer::Ecdsa),
+            Algorithm::Eddsa => Ed25519KeyPair::generate().map(Signer::Ed25519),
+            Algorithm::Rs256 | Algorithm::Ps256 => rsa::KeyPair::generate(rsa::KeySize::Rsa3072).map(Signer::Rsa),
         };
-        Self::from_own_key(signer, Some(algorithm))
+        // The trial of a new key fails only if it lacks memory.
+        Self::from_own_key(signer.map_err(|_| failed())?, Some(algorithm)).map_err(|_| failed())
     }
 
     /// Reads an unencrypted private key in PEM: PKCS#8, SEC1 (`EC PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`).
