@@ -49,6 +49,7 @@ mod pem;
 mod policy;
 mod process;
 mod random;
+mod read_budget;
 mod resolver;
 mod retry;
 mod role;

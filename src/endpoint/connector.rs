@@ -1,4 +1,4 @@
-//! Makes the connections of the HTTP client through a proxy, with or without TLS.
+//! Makes the connections of the HTTP client: direct or through a proxy, with or without TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -18,6 +18,7 @@ use super::dialer::{BoxError, Dialer, Io, authority};
 use super::proxy;
 use super::proxy_failure::{ProxyFailure, Reason};
 use crate::config::{ProxyServer, Settings};
+use crate::read_budget::ReadBudget;
 
 /// Makes connections to one token endpoint.
 #[derive(Clone)]
@@ -25,17 +26,18 @@ pub(super) struct Connector(Arc<ConnectorData>);
 
 struct ConnectorData {
     dialer: Dialer,
-    proxy: ProxyServer,
+    proxy: Option<ProxyServer>,
     user_agent: HeaderValue,
     timeout: Duration,
 }
 
 impl Connector {
-    pub fn new(settings: &Settings, proxy: &ProxyServer) -> Self {
+    /// Everything that its connections read is taken from `budget`.
+    pub fn new(settings: &Settings, budget: ReadBudget) -> Self {
         let transport = &settings.transport;
         Self(Arc::new(ConnectorData {
-            dialer: Dialer::new(transport.trust.clone(), transport.connect_timeout),
-            proxy: proxy.clone(),
+            dialer: Dialer::new(transport.trust.clone(), transport.connect_timeout, budget),
+            proxy: transport.proxy.clone(),
             user_agent: transport.user_agent.clone(),
             timeout: transport.connect_timeout,
         }))
@@ -58,14 +60,30 @@ impl Service<Uri> for Connector {
 }
 
 impl ConnectorData {
-    /// The timeout covers everything, but a proxy that used it up is told from a server.
     async fn connect(&self, target: &Uri) -> Result<Stream, BoxError> {
         let deadline = Instant::now() + self.timeout;
         let is_tls = target.scheme_str() == Some("https");
-        let is_forwarded = self.proxy.protocol.is_http() && !is_tls;
-        let opening = proxy::connect(&self.dialer, &self.proxy, target, &self.user_agent);
+        if let Some(proxy) = &self.proxy {
+            return self.connect_through(proxy, target, is_tls, deadline).await;
+        }
+        let opening =
+            async { if is_tls { self.dialer.open_secured(target).await } else { self.dialer.open(target).await } };
+        let io = time::timeout_at(deadline, opening).await.map_err(timed_out)??;
+        Ok(Stream { io, is_forwarded: false })
+    }
+
+    /// The timeout covers everything, but a proxy that used it up is told from a server.
+    async fn connect_through(
+        &self,
+        proxy: &ProxyServer,
+        target: &Uri,
+        is_tls: bool,
+        deadline: Instant,
+    ) -> Result<Stream, BoxError> {
+        let is_forwarded = proxy.protocol.is_http() && !is_tls;
+        let opening = proxy::connect(&self.dialer, proxy, target, &self.user_agent);
         let opened = time::timeout_at(deadline, opening).await.unwrap_or(Err(Reason::TimedOut));
-        let io = opened.map_err(|reason| ProxyFailure::new(&self.proxy, authority(target), reason))?;
+        let io = opened.map_err(|reason| ProxyFailure::new(proxy, authority(target), reason))?;
         let io = if is_tls {
             time::timeout_at(deadline, self.dialer.secure(io, target)).await.map_err(timed_out)??
         } else {

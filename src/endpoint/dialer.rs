@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
+use crate::read_budget::{Budgeted, ReadBudget};
 use crate::resolver::Resolver;
 use crate::trust::Trust;
 
@@ -28,40 +29,52 @@ pub(super) struct Dialer {
     tcp: HttpConnector<Resolver>,
     pub resolver: Resolver,
     trust: Trust,
+    budget: ReadBudget,
 }
 
 impl Dialer {
-    pub fn new(trust: Trust, connect_timeout: Duration) -> Self {
+    /// Everything that its connections read is taken from `budget`.
+    pub fn new(trust: Trust, connect_timeout: Duration, budget: ReadBudget) -> Self {
         let resolver = Resolver::new();
         let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         // Divided among the addresses of a host, so that one that hangs leaves time for the next.
         tcp.set_connect_timeout(Some(connect_timeout));
-        Self { tcp, resolver, trust }
+        Self { tcp, resolver, trust, budget }
     }
 
     pub async fn open(&self, to: &Uri) -> Result<Box<dyn Io>, BoxError> {
         let stream = self.tcp.clone().call(to.clone()).await?;
-        Ok(Box::new(stream.into_inner()))
+        Ok(Box::new(Budgeted::new(stream.into_inner(), self.budget.clone())))
     }
 
-    /// Makes the TLS handshake with the host of `server`.
+    /// Reads the certificate authorities and makes the TLS handshake with the host of `server`.
     pub async fn secure(&self, io: Box<dyn Io>, server: &Uri) -> Result<Box<dyn Io>, BoxError> {
-        let name = ServerName::try_from(host(server).to_owned())?;
-        let config = read_trust(&self.trust, &self.resolver).await?;
-        Ok(Box::new(TlsConnector::from(Arc::new(config)).connect(name, io).await?))
+        handshake(io, server, self.read_trust().await?).await
+    }
+
+    /// Opens a TCP connection to `server` and secures it. Authorities that cannot be used are told before the server is
+    /// found to be out of reach.
+    pub async fn open_secured(&self, server: &Uri) -> Result<Box<dyn Io>, BoxError> {
+        let config = self.read_trust().await?;
+        handshake(self.open(server).await?, server, config).await
+    }
+
+    /// Reads the certificate authorities and returns a configuration for HTTP/1.1 that trusts them.
+    async fn read_trust(&self) -> Result<ClientConfig, BoxError> {
+        let trust = self.trust.clone();
+        // On another thread, because files of a network can hang.
+        let config = self.resolver.workers().run(move || trust.client_config()).await?;
+        let mut config = config.map_err(BadConfiguration)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
     }
 }
 
-/// Reads the certificate authorities and returns a configuration for HTTP/1.1 that trusts them.
-pub(super) async fn read_trust(trust: &Trust, resolver: &Resolver) -> Result<ClientConfig, BoxError> {
-    let trust = trust.clone();
-    // On another thread, because files of a network can hang.
-    let config = resolver.workers().run(move || trust.client_config()).await?;
-    let mut config = config.map_err(BadConfiguration)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+async fn handshake(io: Box<dyn Io>, server: &Uri, config: ClientConfig) -> Result<Box<dyn Io>, BoxError> {
+    let name = ServerName::try_from(host(server).to_owned())?;
+    Ok(Box::new(TlsConnector::from(Arc::new(config)).connect(name, io).await?))
 }
 
 /// Returns the host of a URI, an IPv6 address without its brackets.

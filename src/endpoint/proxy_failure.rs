@@ -12,6 +12,7 @@ use crate::causes;
 use crate::config::ProxyServer;
 use crate::error::{Error, Status};
 use crate::failure_kind::FailureKind;
+use crate::read_budget::BudgetExceeded;
 use crate::secret::Redactor;
 use crate::tls_failure;
 
@@ -43,6 +44,8 @@ pub(super) enum Reason {
     Broken(BoxError),
     /// What the other end sends is not of the protocol of a proxy.
     NoProxy(&'static str),
+    /// The proxy sent as much as a request may cost, and made no connection.
+    TooMuch,
     /// This machine cannot resolve the server's name, which a `socks5://` proxy leaves to it.
     Unresolved(BoxError),
 }
@@ -51,6 +54,7 @@ impl ProxyFailure {
     pub fn new(proxy: &ProxyServer, target: String, reason: Reason) -> Self {
         let reason = match reason {
             Reason::Unreachable(error) if is_timeout(&*error) => Reason::TimedOut,
+            Reason::Broken(error) if causes::find::<BudgetExceeded>(&*error).is_some() => Reason::TooMuch,
             reason => reason,
         };
         Self { proxy: proxy.clone(), target, reason }
@@ -73,9 +77,11 @@ impl ProxyFailure {
             Reason::Unauthorized(_) if self.proxy.credentials.is_some() => {
                 (Status::ConnectFailed, FailureKind::Refused)
             }
-            Reason::Unauthorized(_) | Reason::Refused(_) | Reason::NoTunnel(_) | Reason::NoProxy(_) => {
-                (Status::ConnectFailed, FailureKind::NotTrusted)
-            }
+            Reason::Unauthorized(_)
+            | Reason::Refused(_)
+            | Reason::NoTunnel(_)
+            | Reason::NoProxy(_)
+            | Reason::TooMuch => (Status::ConnectFailed, FailureKind::NotTrusted),
         };
         Failure::new(Error::new(status, self.message(redactor)), kind)
     }
@@ -122,6 +128,9 @@ impl ProxyFailure {
             ),
             Reason::NoProxy(what) => {
                 format!("the response of the proxy {proxy} is not {what}; check the scheme and the port in {setting}")
+            }
+            Reason::TooMuch => {
+                format!("the proxy {proxy} is not usable: {BudgetExceeded}; check the host and the port in {setting}")
             }
             Reason::Unresolved(error) => format!(
                 "cannot resolve {target}: {}; with socks5h:// in {setting} the proxy {proxy} resolves it",

@@ -9,6 +9,7 @@ use super::Failure;
 use crate::causes;
 use crate::error::{Error, ServerResponse, Status};
 use crate::failure_kind::FailureKind;
+use crate::read_budget::BudgetExceeded;
 use crate::secret::Redactor;
 use crate::tls_failure::{self, SettingNames};
 
@@ -48,6 +49,9 @@ pub(super) fn broken_body(
     url: &Url,
     redactor: &Redactor,
 ) -> Failure {
+    if causes::find::<BudgetExceeded>(error).is_some() {
+        return too_much(Some(http_status), true, url);
+    }
     let kind = causes::find::<io::Error>(error).map(io::Error::kind);
     let is_damaged = matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData));
     if is_damaged && causes::find::<rustls::Error>(error).is_none() {
@@ -89,6 +93,21 @@ pub(super) fn timed_out(sent: bool, url: &Url) -> Failure {
         (FailureKind::NotSent, message)
     };
     Failure::new(Error::new(Status::TimedOut, message), kind)
+}
+
+/// Returns the failure of a server that sent as much as a request may cost, and still no whole response.
+pub(super) fn too_much(http_status: Option<u16>, sent: bool, url: &Url) -> Failure {
+    let (kind, end) = if sent {
+        (FailureKind::InvalidResponse, "; the server may have issued a token anyway")
+    } else {
+        (FailureKind::Refused, "")
+    };
+    let message = format!(
+        "the server {} is not usable: {BudgetExceeded}; check token_url, and what gateways in between send{end}",
+        server(url)
+    );
+    let response = ServerResponse { http_status, ..ServerResponse::default() };
+    Failure::new(Error::new(Status::UnexpectedResponse, message).with_response(response), kind)
 }
 
 /// Returns whether time ran out.

@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -168,6 +169,78 @@ fn response_that_is_not_valid_http_is_not_requested_again() {
         let message = peer.fails_once(peer.acquire(), Status::UnexpectedResponse);
         assert!(message.contains("is not valid HTTP") && message.contains(part), "{message}");
     }
+}
+
+const FLOOD: &str = "HTTP/1.1 103 Early Hints\r\n\r\n";
+/// Far more than a client reads, and what lies in the buffers of the system besides.
+const FLOOD_LENGTH: usize = 64 * 1024 * 1024;
+
+/// Reads a request and sends responses that announce another one, until the client goes away.
+fn flood(stream: &mut (impl Read + Write), ended: &AtomicUsize) {
+    let _ = stream.read(&mut [0; 8192]);
+    let many = FLOOD.repeat(1_000);
+    let is_read = (0..FLOOD_LENGTH / many.len()).all(|_| stream.write_all(many.as_bytes()).is_ok());
+    assert!(!is_read, "the client reads everything");
+    ended.fetch_add(1, SeqCst);
+}
+
+fn wait_until(is_so: impl Fn() -> bool) {
+    for _ in 0..1_000 {
+        if is_so() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it did not happen within ten seconds");
+}
+
+#[test]
+fn server_that_floods_is_read_up_to_a_limit_and_not_asked_again() {
+    let authority = Authority::new();
+    let ended = Arc::new(AtomicUsize::new(0));
+    let (plain, secured) = (Arc::clone(&ended), Arc::clone(&ended));
+    for (scheme, peer) in [
+        ("http", Peer::start(move |mut stream| flood(&mut stream, &plain))),
+        ("https", Peer::secured(authority.server(|_| {}), move |mut stream| flood(&mut stream, &secured))),
+    ] {
+        let outcome = Client::new(peer.config(scheme).ca_file(&authority.ca_file)).unwrap().acquire();
+        let message = peer.fails_once(outcome, Status::UnexpectedResponse);
+        assert!(
+            message.contains("it sent more than 1 MiB without completing a response; check token_url"),
+            "{message}"
+        );
+        assert!(message.contains("may have issued"), "{message}");
+    }
+    wait_until(|| ended.load(SeqCst) == 2);
+}
+
+#[test]
+fn proxy_that_floods_is_read_up_to_a_limit() {
+    let ended = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&ended);
+    let proxy = Peer::start(move |mut stream| flood(&mut stream, &counter));
+    let mut config = proxy.config("https");
+    config.token_url("https://auth.example/token").proxy(format!("http://localhost:{}", proxy.port));
+    let message = proxy.fails_once(Client::new(&config).unwrap().acquire(), Status::ConnectFailed);
+    assert!(message.contains("it sent more than 1 MiB without completing a response"), "{message}");
+    assert!(message.starts_with(&format!("the proxy localhost:{}", proxy.port)), "{message}");
+    wait_until(|| ended.load(SeqCst) == 1);
+}
+
+/// The limit is for one request, not for one connection, which is used again.
+#[test]
+fn connection_that_is_used_again_has_the_whole_limit_again() {
+    let hints = FLOOD.repeat(700_000 / FLOOD.len());
+    let peer = Peer::start(move |mut stream| {
+        for (status, body) in [("503 X", ""), ("503 X", ""), ("200 OK", JSON)] {
+            read_request(&mut stream);
+            let length = body.len();
+            let response = format!("{hints}HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
+            stream.write_all(response.as_bytes()).unwrap();
+        }
+    });
+    let outcome = peer.acquire().map(|token| token.value().to_owned());
+    assert_eq!((outcome.as_deref().ok(), peer.connections()), (Some("token-1"), 1), "{outcome:?}");
 }
 
 #[test]
