@@ -65,7 +65,8 @@
  *           starts can be handled on that thread. A thread that is cancelled (pthread_cancel) inside a call completes
  *           the call first.
  * Memory    An allocation that fails ends the process (abort), also without a message where aws-lc or the C library
- *           aborts. What the library allocates for a caller or a response has a limit.
+ *           aborts. What the library allocates for a caller or a response has a limit, except for a response of a
+ *           Redis cluster.
  * Fork      A forked child may use every object. Requests in flight stay with the parent. fork() waits until no other
  *           thread draws random numbers or uses a key. _Fork() and clone() do not, so calls in such a child can fail with
  *           TANGO_STATUS_INTERNAL if threads of its parent used the library at that moment. A child that a signal

@@ -20,6 +20,7 @@ use super::{Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Sto
 use crate::causes;
 use crate::human;
 use crate::random::unique_name;
+use crate::read_budget::BudgetExceeded;
 use crate::secret::Redactor;
 use crate::tls_failure::{self, SettingNames};
 
@@ -91,10 +92,12 @@ impl Redis {
     fn store_error(&self, error: &RedisError) -> StoreError {
         let tls = causes::find::<rustls::Error>(error);
         let is_refused = error.code().is_some_and(|code| matches!(code, "NOPERM" | "NOAUTH" | "WRONGPASS"));
+        let is_endless = causes::find::<BudgetExceeded>(error).is_some();
         let is_wrong = matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig);
         let advice = match error.kind() {
             ErrorKind::AuthenticationFailed => "; check the user name and the password in cache",
             ErrorKind::InvalidClientConfig => "; check the URL in cache",
+            _ if is_endless => "; check what listens there, and the URL in cache",
             _ if is_refused => "; check the user name and the password in cache, and the rights of the user",
             _ if error.is_io_error() && tls.is_none() => "; check that it runs, its address in cache, and the network",
             _ => "",
@@ -106,7 +109,7 @@ impl Redis {
         };
         // A server can repeat the refused command, including the password.
         let reason = Redactor::new(&self.address.passwords().collect::<Vec<_>>()).clean(&reason);
-        let is_transient = !is_wrong && !is_refused && tls.is_none();
+        let is_transient = !is_wrong && !is_refused && !is_endless && tls.is_none();
         StoreError { is_transient, ..StoreError::new(format!("{}: {reason}{advice}", self.address)) }
     }
 
@@ -186,6 +189,9 @@ impl Store for Redis {
     }
 }
 
+#[cfg(test)]
+#[path = "redis/flood_tests.rs"]
+mod flood_tests;
 #[cfg(test)]
 #[path = "redis/tls_tests.rs"]
 mod tls_tests;

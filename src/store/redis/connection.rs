@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,16 +10,18 @@ use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::io::AsyncDNSResolver;
-use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, RedisFuture, TlsCertificates};
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, RedisError, RedisFuture, TlsCertificates};
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::address::{PORT, RedisAddress};
 use crate::human;
+use crate::read_budget::{Budgeted, ReadBudget};
 use crate::resolver::Resolver;
 use crate::tls_provider;
 
@@ -26,7 +29,12 @@ use crate::tls_provider;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) enum Connection {
-    Single { connection: MultiplexedConnection, _driver: Option<Driver> },
+    Single {
+        connection: MultiplexedConnection,
+        budget: ReadBudget,
+        _driver: Driver,
+    },
+    /// Its connections are made by the redis crate, which limits what they read by time alone.
     Cluster(ClusterConnection),
 }
 
@@ -37,28 +45,27 @@ impl Connection {
                 Ok(connection) => Ok(Self::Cluster(connection)),
                 // The cluster client keeps only the words of a cause, and those of a TLS handshake need an explanation.
                 Err(error) if address.has_tls() => {
-                    let handshake = time::timeout(CONNECT_TIMEOUT, secured(address)).await;
+                    let handshake = time::timeout(CONNECT_TIMEOUT, secured(address, ReadBudget::new())).await;
                     Err(handshake.ok().and_then(Result::err).map_or(error, RedisError::from))
                 }
                 Err(error) => Err(error),
             };
         }
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(CONNECT_TIMEOUT))
-            .set_dns_resolver(address.resolver().clone());
-        let info = address.info()?;
-        if !address.has_tls() {
-            let client = Client::open(info)?;
-            let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-            return Ok(Self::Single { connection, _driver: None });
-        }
-        let opening = async {
-            let stream = secured(address).await?;
-            MultiplexedConnection::new_with_config(info.redis_settings(), stream, config).await
+        time::timeout(CONNECT_TIMEOUT, Self::single(address)).await.map_err(|_| timed_out())?
+    }
+
+    async fn single(address: &RedisAddress) -> Result<Self, RedisError> {
+        let budget = ReadBudget::new();
+        let stream: Pin<Box<dyn Stream>> = if address.has_tls() {
+            Box::pin(secured(address, budget.clone()).await?)
+        } else {
+            Box::pin(Budgeted::new(connected(address).await?, budget.clone()))
         };
-        let (connection, driver) = time::timeout(CONNECT_TIMEOUT, opening).await.map_err(|_| timed_out())??;
-        Ok(Self::Single { connection, _driver: Some(Driver(tokio::spawn(driver))) })
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(CONNECT_TIMEOUT));
+        let info = address.info()?;
+        let (connection, driver) =
+            MultiplexedConnection::new_with_config(info.redis_settings(), stream, config).await?;
+        Ok(Self::Single { connection, budget, _driver: Driver(tokio::spawn(driver)) })
     }
 
     pub async fn query<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, RedisError> {
@@ -69,12 +76,21 @@ impl Connection {
             command.query_async(connection).await
         }
         match self {
-            Self::Single { connection, .. } => query(connection, command).await,
+            Self::Single { connection, budget, .. } => {
+                budget.restart();
+                query(connection, command).await
+            }
             Self::Cluster(connection) => query(connection, command).await,
         }
     }
 }
 
+/// The bytes to and from a server.
+trait Stream: AsyncRead + AsyncWrite + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
+
+/// For clusters.
 impl AsyncDNSResolver for Resolver {
     fn resolve<'a, 'b: 'a>(
         &'a self,
@@ -111,15 +127,32 @@ async fn cluster(address: &RedisAddress) -> Result<ClusterConnection, RedisError
     builder.build()?.get_async_connection().await
 }
 
+/// Opens a connection to the first node. The redis crate would not limit what is read from it. All addresses are tried
+/// at once, because one may hang.
+async fn connected(address: &RedisAddress) -> io::Result<TcpStream> {
+    let addresses = address.resolver().addresses(host(address), address.nodes()[0].port().unwrap_or(PORT)).await?;
+    let mut attempts: JoinSet<_> = addresses.into_iter().map(TcpStream::connect).collect();
+    let mut outcome = Err(io::ErrorKind::AddrNotAvailable.into());
+    while outcome.is_err()
+        && let Some(attempt) = attempts.join_next().await
+    {
+        outcome = attempt.map_err(io::Error::other).flatten();
+    }
+    let stream = outcome?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Returns the host of the first node, an IPv6 address without its brackets.
+fn host(address: &RedisAddress) -> &str {
+    address.nodes()[0].host_str().unwrap_or_default().trim_matches(['[', ']'])
+}
+
 /// Opens a TLS connection to a single server. The redis crate would read the system's authorities even if others are to
 /// be trusted, and would fail if one of them is damaged.
-async fn secured(address: &RedisAddress) -> io::Result<TlsStream<TcpStream>> {
-    let url = &address.nodes()[0];
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    let addresses = address.resolver().addresses(host, url.port().unwrap_or(PORT)).await?;
-    let stream = TcpStream::connect(&*addresses).await?;
-    stream.set_nodelay(true)?;
+async fn secured(address: &RedisAddress, budget: ReadBudget) -> io::Result<TlsStream<Budgeted<TcpStream>>> {
+    let name = ServerName::try_from(host(address).to_owned()).map_err(io::Error::other)?;
+    let stream = Budgeted::new(connected(address).await?, budget);
     let trust = address.trusted().clone();
     let config = address.resolver().workers().run(move || trust.client_config()).await.map_err(io::Error::other)?;
     let config = config.map_err(io::Error::other)?;
