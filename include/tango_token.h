@@ -51,10 +51,10 @@
  *           process ends; it starts a second one, for callbacks, with the first asynchronous call, and a third one
  *           with the first line for a log callback. Further threads are short-lived: while a host name is resolved (up
  *           to 4 per client for the token server, and 4 for Redis), while a tango_dpop_sign signs a token request (up
- *           to 4 per key), and while a cache in a directory or behind callbacks is in use (one per refresh; up to 8 per
- *           client where calls hang). A program may close the descriptors of the library, as daemons do: the next call
- *           starts a new thread, and calls in flight keep their deadlines.
- *           A thread needs 64 KiB of stack for a call.
+ *           to 4 per key), while a secret or a key comes through a pipe, and while a cache in a directory or behind
+ *           callbacks is in use (one per refresh; up to 8 per client where calls hang). A program may close the
+ *           descriptors of the library, as daemons do: the next call starts a new thread, and calls in flight keep
+ *           their deadlines. A thread needs 64 KiB of stack for a call.
  * Callbacks run while the library holds no lock: tango_acquire_done on the callback thread and tango_log_callback on
  *           the log thread, each one after the other, all others on any thread but that for the network. A slow one
  *           delays the callbacks after it on its thread, but no request. A callback may call every function and free

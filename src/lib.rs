@@ -43,6 +43,7 @@ mod ffi;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod human;
+mod input_file;
 mod log;
 mod nul_terminated;
 mod pem;
@@ -55,7 +56,6 @@ mod retry;
 mod role;
 mod runtime;
 mod secret;
-mod secret_file;
 mod store;
 #[cfg(test)]
 mod test_peers;

@@ -10,11 +10,21 @@ use std::path::{Path, PathBuf};
 
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::BuilderVerifierExt;
+use zeroize::Zeroizing;
 
+use crate::input_file::{self, Expected, Pipe};
 use crate::{causes, pem, tls_provider};
 
 const FILE_VARIABLE: &str = "SSL_CERT_FILE";
 const DIRECTORY_VARIABLE: &str = "SSL_CERT_DIR";
+
+/// All authorities of the world have less than 1 MiB.
+const AUTHORITIES: Expected = Expected {
+    max_length: 16 * 1024 * 1024,
+    too_long: "the file is larger than 16 MiB; name one that holds the certificates of authorities alone",
+    check: |_, _| Ok(()),
+    pipe: Pipe::Refused,
+};
 
 /// The place of the authorities. No error of a method repeats the content of a file.
 #[derive(Clone, Debug)]
@@ -73,8 +83,7 @@ impl Trust {
             Self::Variables { file: Some(path), .. } => (FILE_VARIABLE, path),
             Self::Variables { file: None, .. } | Self::System => return Ok(None),
         };
-        let content =
-            fs::read(path).map_err(|error| format!("{setting} {}: {}", path.display(), causes::reason(&error)))?;
+        let content = read(setting, path)?;
         // The redis crate parses it again, with a stricter parser.
         Ok(Some(pem::normalized(&content).to_vec()))
     }
@@ -104,7 +113,7 @@ impl Trust {
 }
 
 /// Returns the beginning of a configuration: the library's cryptography, TLS 1.2 and 1.3.
-pub(crate) fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
     let builder = ClientConfig::builder_with_provider(tls_provider::shared());
     builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())
 }
@@ -120,16 +129,21 @@ fn check_file(path: &Path) -> Result<(), String> {
             return Err(format!("{FILE_VARIABLE} is empty; name a file of PEM certificates, or unset it"));
         }
         Ok(metadata) if metadata.is_dir() => format!("it is a directory, for which there is {DIRECTORY_VARIABLE}"),
-        Ok(metadata) if metadata.is_file() && metadata.len() == 0 => "the file is empty".into(),
+        Ok(metadata) if !metadata.is_file() => input_file::SPECIAL.into(),
+        Ok(metadata) if metadata.len() == 0 => "the file is empty".into(),
         Ok(_) => return Ok(()),
         Err(error) => causes::reason(&error),
     };
     Err(format!("{FILE_VARIABLE} {}: {problem}", path.display()))
 }
 
+fn read(setting: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    input_file::read(path, AUTHORITIES).map_err(|problem| format!("{setting} {}: {problem}", path.display()))
+}
+
 fn add_file(authorities: &mut RootCertStore, setting: &str, path: &Path) -> Result<(), String> {
     let problem = |what: &dyn std::fmt::Display| format!("{setting} {}: {what}", path.display());
-    let content = fs::read(path).map_err(|error| problem(&causes::reason(&error)))?;
+    let content = read(setting, path)?;
     let certificates = pem::certificates(&content).map_err(|what| problem(&format_args!("the file {what}")))?;
     for (certificate, number) in certificates.into_iter().zip(1..) {
         let added = authorities.add(certificate);
@@ -194,6 +208,30 @@ mod tests {
             assert!(problem.starts_with(&format!("{name} ")), "{name}={value}: {problem}");
         }
         fs::remove_file(empty).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn file_that_is_a_pipe_or_has_no_end_is_refused_at_once() {
+        let pipe = env::temp_dir().join(format!("tango-trust-{}-pipe", std::process::id()));
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        for path in [pipe.as_path(), Path::new("/dev/zero")] {
+            let expected = format!("{}: it is a pipe or a device", path.display());
+            let option = Trust::file("ca_file", path).unwrap_err();
+            assert!(option.starts_with(&format!("ca_file {expected}")) && option.contains("regular file"), "{option}");
+            let variable = system(&[("SSL_CERT_FILE", path.to_str().unwrap())]).unwrap_err();
+            assert!(variable.starts_with(&format!("SSL_CERT_FILE {expected}")), "{variable}");
+        }
+        fs::remove_file(pipe).unwrap();
+    }
+
+    #[test]
+    fn file_that_is_larger_than_all_authorities_of_the_world_is_refused() {
+        let path = file("large.pem", b"");
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(16 * 1024 * 1024 + 1).unwrap();
+        let problem = Trust::file("ca_file", Path::new(&path)).unwrap_err();
+        assert!(problem.starts_with(&format!("ca_file {path}: the file is larger than 16 MiB; ")), "{problem}");
+        fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Reads the values of environment variables.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,8 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::Address;
-use crate::causes;
-use crate::secret_file;
+use crate::input_file::{self, Expected, MAX_SECRET_LENGTH, Pipe};
 
 /// Reads the variable `name`, if it is set and not empty. The error of `parse` says what the value must be.
 ///
@@ -27,8 +25,12 @@ pub(super) fn read<T>(
     }
 }
 
-/// A secret of Docker or Kubernetes is short. A longer file is another one.
-const MAX_SECRET_LENGTH: usize = 64 * 1024;
+const SECRET: Expected = Expected {
+    max_length: MAX_SECRET_LENGTH,
+    too_long: "the file is longer than 64 KiB and therefore no secret",
+    check: |_, _| Ok(()),
+    pipe: Pipe::Allowed,
+};
 
 /// Reads a secret from the variable `name`, or from the file that the variable `name_FILE` names: its content, without
 /// one line break at its end.
@@ -43,9 +45,7 @@ pub(super) fn secret(lookup: &impl Fn(&str) -> Option<OsString>, name: &str) -> 
 }
 
 fn read_secret(path: &Path) -> Result<SecretString, String> {
-    let file = File::open(path).map_err(|error| causes::reason(&error))?;
-    let content = secret_file::read(file, MAX_SECRET_LENGTH).map_err(|error| causes::reason(&error))?;
-    let content = content.ok_or("the file is longer than 64 KiB and therefore no secret")?;
+    let content = input_file::read(path, SECRET)?;
     let text = str::from_utf8(&content).map_err(|_| "the file is not UTF-8")?;
     let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     if text.is_empty() { Err("the file is empty".into()) } else { Ok(text.into()) }
