@@ -135,7 +135,6 @@ check_paths() {
     fi
 }
 
-abi=$(sed -n 's/^pub const TANGO_ABI_VERSION: i32 = \(.*\);/\1/p' src/ffi/abi.rs)
 mkdir -p "$made"
 if wants shared || wants static; then build_library; fi
 if wants sandbox; then build_sandbox; fi

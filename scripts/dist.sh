@@ -80,7 +80,12 @@ install_without_make() {
         cp "$built/$shared" "$tree/bin/"
         cp "$built"/*.a "$built"/*.lib "$built"/*.def "$tree/lib/"
         ;;
-    *) cp "$built/$shared" "$built/$static" "$tree/lib/" ;;
+    darwin)
+        # Programs remember the name with the version, which build.rs puts into the library.
+        cp "$built/$shared" "$tree/lib/libtango_token.$abi.dylib"
+        ln -s "libtango_token.$abi.dylib" "$tree/lib/$shared"
+        cp "$built/$static" "$tree/lib/"
+        ;;
     esac
 }
 

@@ -2,6 +2,9 @@
 # shellcheck disable=SC2034 # the variables are for the scripts that source this
 # Sourced by the scripts beside this file, in the root of the repository: reads the table scripts/platforms.txt.
 
+# The version in the names of shared libraries.
+abi=$(sed -n 's/^pub const TANGO_ABI_VERSION: i32 = \(.*\);/\1/p' src/ffi/abi.rs)
+
 # Prints the names of all platforms.
 platforms() {
     sed '/^#/d; s/ .*//' scripts/platforms.txt
