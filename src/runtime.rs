@@ -9,6 +9,7 @@
 mod sentinel;
 
 use std::future::{Future, pending, poll_fn};
+use std::hint::black_box;
 use std::io;
 use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -109,6 +110,15 @@ impl Shared {
     }
 }
 
+/// Overwrites the stack below the caller's, where decryption leaves the last bytes of what a server sent. It lies some
+/// ten kilobytes below the place where the thread waits.
+#[inline(never)]
+fn zeroise_unused_stack() {
+    const LENGTH: usize = 32 * 1024;
+    // Mutable, because a constant would not be on the stack.
+    black_box(&mut [0_u8; LENGTH]);
+}
+
 impl Runtime {
     /// Returns the runtime of this process. Starts one if there is none, or if it died.
     pub fn current() -> Result<Self, Error> {
@@ -206,7 +216,10 @@ impl Runtime {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            .on_thread_park(move || before.stop_without_descriptors())
+            .on_thread_park(move || {
+                before.stop_without_descriptors();
+                zeroise_unused_stack();
+            })
             .on_thread_unpark(move || after.stop_without_descriptors())
             .build()?;
         let shared = Arc::new(Shared { handle: runtime.handle().clone(), watched: Arc::clone(&watched) });
