@@ -40,7 +40,7 @@ help:
 	@echo 'make test-conformance the same cases in every language'
 	@echo 'make test-platforms   tests for arm64, musl and Windows, by emulators: docs/platforms.md; PLATFORMS=linux-arm64'
 	@echo 'make conformance      runs these cases and writes docs/conformance.md'
-	@echo 'make reliability      every attempt to break it, for hours: writes docs/reliability.md; ROWS=fork,fuzz for some'
+	@echo 'make reliability      every attempt to break it, for hours: writes docs/reliability.md; ROWS=fork,fuzz, or ROWS=new'
 	@echo 'make reliability-short  the short form, of which CI runs mutants and supply; ROWS as above'
 	@echo 'make reliability-faults  whether planted faults are found; FAULTS=fork,fuzz for some'
 	@echo 'make check            format, lints, spelling, and whether generated files are up to date'

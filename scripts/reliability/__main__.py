@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import document
@@ -38,9 +39,14 @@ def main(arguments: list[str]) -> str | None:
         return str(problem)
 
 
+def chosen(load: Callable[..., list], names: list[str]) -> list:
+    """Returns the rows or faults of these names. `new` selects those that have no result."""
+    return [one for one in load() if results.load(one.key) is None] if names == ["new"] else load(names)
+
+
 def run_rows(form: str, names: list[str]) -> str | None:
     failed, times, others, start, commit = [], [], [], time.monotonic(), results.commit()
-    for number, row in enumerate(rows.load(names), 1):
+    for number, row in enumerate(chosen(rows.load, names), 1):
         command = row.short if form == "short" else row.command
         if command is None:
             others.append(row)
@@ -83,7 +89,7 @@ def run_faults(form: str, names: list[str]) -> str | None:
     missed, lines, commit = 0, [], results.commit()
     copy = faults.Copy(results.DIRECTORY / "tree")
     try:
-        for fault in faults.load(names):
+        for fault in chosen(faults.load, names):
             say(f"== {fault.file.stem}: {fault.fault}\n   {fault.check}")
             copy.apply(fault)
             log = results.DIRECTORY / form / f"{fault.file.stem}.log"
@@ -100,8 +106,8 @@ def run_faults(form: str, names: list[str]) -> str | None:
                 say(f"   found ({results.format_duration(ran.seconds)})")
     finally:
         copy.restore()
+        write_document()
     say("\n== Planted faults\n" + "\n".join(lines))
-    write_document()
     return f"{missed} faults were not found" if missed else None
 
 
