@@ -168,7 +168,7 @@ run_go() {
 
 # A program that contains all that it needs, musl too: it runs on each Linux of its processor.
 run_static_program() {
-    local program=$built/$platform/static-program output
+    local program=$results/$platform-static-program output
     # shellcheck disable=SC2086 # several options
     "$(zig_program)" cc -target "${triple%%-*}-linux-musl" -static -fno-sanitize=undefined -D_POSIX_C_SOURCE=200809L \
         -I "$prefix/include" examples/c/acquire.c "$prefix/lib/$static" $static_libraries -o "$program"

@@ -113,6 +113,7 @@ impl Shared {
 /// Overwrites the stack below the caller's, where decryption leaves the last bytes of what a server sent. It lies some
 /// ten kilobytes below the place where the thread waits.
 #[inline(never)]
+#[expect(clippy::large_stack_arrays, reason = "the thread is the library's own, with a stack of two megabytes")]
 fn zeroise_unused_stack() {
     const LENGTH: usize = 32 * 1024;
     // Mutable, because a constant would not be on the stack.
