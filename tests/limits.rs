@@ -122,7 +122,8 @@ fn process_without_memory_fails_with_a_reason_or_aborts_and_loses_nothing_of_the
             let output = acquire(&sandbox, cache, "memory", kib);
             let count = if output.status.signal() == Some(SIGABRT) {
                 let said = String::from_utf8_lossy(&output.stderr);
-                assert!(said.starts_with("memory allocation of "), "{kib} KiB: {said}");
+                // aws-lc aborts without a word, and the C library with one of its own.
+                assert!(said.is_empty() || said.contains("memory"), "{kib} KiB: {said}");
                 &aborts
             } else if outcomes(&output)[0].starts_with("token ") {
                 &tokens
