@@ -1,7 +1,11 @@
 //! Reads the files that a configuration names. A name can be that of a pipe, a device or a file of any size, so reading
 //! has a limit in length and in time.
 
-use std::fs::{self, File, OpenOptions};
+#[cfg_attr(unix, path = "input_file/unix.rs")]
+#[cfg_attr(windows, path = "input_file/windows.rs")]
+mod system;
+
+use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -44,11 +48,10 @@ pub(crate) enum Pipe {
 
 /// Reads a file. The error is the end of a message that begins with the path, and repeats no content.
 pub(crate) fn read(path: &Path, expected: Expected) -> Result<Zeroizing<Vec<u8>>, String> {
-    let is_special = |metadata: &fs::Metadata| !metadata.is_file() && !metadata.is_dir();
-    if expected.pipe == Pipe::Allowed && cfg!(unix) && fs::metadata(path).is_ok_and(|metadata| is_special(&metadata)) {
+    if expected.pipe == Pipe::Allowed && fs::metadata(path).is_ok_and(|metadata| system::can_wait(&metadata)) {
         return read_pipe(path, expected, PIPE_TIMEOUT);
     }
-    let file = open_without_waiting(path).map_err(|error| causes::reason(&error))?;
+    let file = system::open_without_waiting(path).map_err(|error| causes::reason(&error))?;
     // A pipe of Windows may have no metadata.
     if expected.pipe == Pipe::Refused && file.metadata().map_or(true, |metadata| is_special(&metadata)) {
         return Err(SPECIAL.into());
@@ -56,12 +59,9 @@ pub(crate) fn read(path: &Path, expected: Expected) -> Result<Zeroizing<Vec<u8>>
     read_opened(path, file, expected)
 }
 
-/// Opens a file, and does not wait for the other end of a pipe.
-fn open_without_waiting(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
-    options.read(true).open(path)
+/// Returns whether this is a pipe or a device.
+fn is_special(metadata: &Metadata) -> bool {
+    !metadata.is_file() && !metadata.is_dir()
 }
 
 /// Reads a pipe or a device on a thread of its own, which goes on waiting if there is nothing to be read in time.
@@ -92,6 +92,7 @@ fn read_opened(path: &Path, file: File, expected: Expected) -> Result<Zeroizing<
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::fs::OpenOptions;
     use std::io::Write;
     use std::path::PathBuf;
     use std::thread;
