@@ -49,17 +49,17 @@
  *           not change the environment (setenv) while another thread loads a configuration or makes a client. The
  *           library starts one thread when a call first needs the network or the shared cache, and keeps it until the
  *           process ends; it starts a second one, for callbacks, with the first asynchronous call, and a third one
- *           with the first line for a log callback. Further threads are short-lived: while a host name is resolved (up
- *           to 4 per client for the token server, and 4 for Redis), while a tango_dpop_sign signs a token request (up
- *           to 4 per key), while a secret or a key comes through a pipe, and while a cache in a directory or behind
- *           callbacks is in use (one per refresh; up to 8 per client where calls hang). A program may close the
- *           descriptors of the library, as daemons do: the next call starts a new thread, and calls in flight keep
+ *           with the first line for a log callback or for stderr. Further threads are short-lived: while a host name is
+ *           resolved (up to 4 per client for the token server, and 4 for Redis), while a tango_dpop_sign signs a token
+ *           request (up to 4 per key), while a secret or a key comes through a pipe, and while a cache in a directory
+ *           or behind callbacks is in use (one per refresh; up to 8 per client where calls hang). A program may close
+ *           the descriptors of the library, as daemons do: the next call starts a new thread, and calls in flight keep
  *           their deadlines. A thread needs 64 KiB of stack for a call.
- * Callbacks run while the library holds no lock: tango_acquire_done on the callback thread and tango_log_callback on
- *           the log thread, each one after the other, all others on any thread but that for the network. A slow one
- *           delays the callbacks after it on its thread, but no request. A callback may call every function and free
- *           every object. It must not throw, end its thread or longjmp: the first two end the process with a reason
- *           on stderr, and what the third does is undefined.
+ * Callbacks run while the library holds no lock: tango_acquire_done on the callback thread, tango_log_callback and
+ *           tango_log_record_callback on the log thread, each one after the other, all others on any thread but that
+ *           for the network. A slow one delays the callbacks after it on its thread, but no request. A callback may
+ *           call every function and free every object. It must not throw, end its thread or longjmp: the first two end
+ *           the process with a reason on stderr, and what the third does is undefined.
  * Signals   of the program are handled on its own threads, and interrupt no call; the library changes no disposition
  *           and raises no SIGPIPE. The exception: a real-time signal that has a handler when a thread for callbacks
  *           starts can be handled on that thread. A thread that is cancelled (pthread_cancel) inside a call completes
@@ -332,6 +332,31 @@ typedef int32_t tango_environment;
 #endif // __cplusplus
 
 /**
+ * How lines of the log are written to stderr.
+ */
+enum tango_log_format
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * One line of text: the time in UTC, the level, the process, the message, and the fields as `name=value`.
+     */
+    TANGO_LOG_FORMAT_TEXT = 1,
+    /**
+     * One JSON object in a line, with the members `time`, `level`, `target`, `pid`, `message`, and one for each field.
+     */
+    TANGO_LOG_FORMAT_JSON = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum tango_log_format tango_log_format;
+#else
+typedef int32_t tango_log_format;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How important a log line is.
  */
 enum tango_log_level
@@ -339,6 +364,10 @@ enum tango_log_level
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
+    /**
+     * No line at all.
+     */
+    TANGO_LOG_LEVEL_OFF = 0,
     /**
      * A problem that a person has to solve.
      */
@@ -365,6 +394,35 @@ enum tango_log_level
 typedef enum tango_log_level tango_log_level;
 #else
 typedef int32_t tango_log_level;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * The type of the value of a field of the log.
+ */
+enum tango_log_type
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A string.
+     */
+    TANGO_LOG_TYPE_STRING = 1,
+    /**
+     * A whole number in decimal digits, with a minus sign before a negative one.
+     */
+    TANGO_LOG_TYPE_INTEGER = 2,
+    /**
+     * `true` or `false`.
+     */
+    TANGO_LOG_TYPE_BOOLEAN = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum tango_log_type tango_log_type;
+#else
+typedef int32_t tango_log_type;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -476,6 +534,23 @@ typedef void (*tango_dpop_release)(void *user_data);
  * counted, and a later line reports how many.
  */
 typedef void (*tango_log_callback)(void *user_data, int32_t level, const char *message);
+
+/**
+ * Receives one line of the log with its fields apart, for programs that log structured records. `level` is a
+ * `tango_log_level`, `unix_ms` the time of the line in milliseconds since 1970, `target` the part of the library, such
+ * as `tango_token::endpoint`, and `message` the sentence without the fields. There are `count` fields: each has a name
+ * in `names`, its value as a string in `values`, and the type of the value, a `tango_log_type`, in `types`. All of it
+ * is borrowed until the function returns. The rules of `tango_log_callback` hold.
+ */
+typedef void (*tango_log_record_callback)(void *user_data,
+                                          int32_t level,
+                                          int64_t unix_ms,
+                                          const char *target,
+                                          const char *message,
+                                          size_t count,
+                                          const char *const *names,
+                                          const char *const *values,
+                                          const int32_t *types);
 
 /**
  * Completes an asynchronous acquire, with a token and NULL, or with NULL and an error. The callback owns both and
@@ -1004,19 +1079,44 @@ int64_t tango_error_retry_after_seconds(const tango_error *error);
 void tango_error_free(tango_error *error);
 
 /**
- * Sends the log of the whole process to `callback`, up to `max_level`, a `tango_log_level`. A NULL `callback` stops
- * it.
+ * Sends the log of the whole process to `callback`, up to `max_level`, a `tango_log_level` that is not OFF. A NULL
+ * `callback` stops it.
  *
- * No line contains a secret. `user_data` stays the caller's. The function waits for at most one second until the
- * previous callback has received the lines that wait for it: stop the log before the program ends, to see the last
- * ones. A slow call of the previous callback may still be running when this function returns, so keep `user_data`
- * valid until no call can use it. INVALID_ARGUMENT for an unknown level; INVALID_CONFIGURATION if a Rust part of the
- * program already receives the log through `tracing`.
+ * No line contains a secret. `user_data` stays the caller's. The callback replaces an earlier one of either kind, and
+ * the lines that it gets are not written to stderr. The function waits for at most one second until the previous
+ * callback has received the lines that wait for it: stop the log before the program ends, to see the last ones. A slow
+ * call of the previous callback may still be running when this function returns, so keep `user_data` valid until no
+ * call can use it. INVALID_ARGUMENT for an unknown level; INVALID_CONFIGURATION if a Rust part of the program already
+ * receives the log through `tracing`.
  */
 tango_status tango_log_set_callback(int32_t max_level,
                                     tango_log_callback callback,
                                     void *user_data,
                                     tango_error **error);
+
+/**
+ * Does the same as `tango_log_set_callback` for a callback that gets the fields of each line apart from its message.
+ *
+ * INVALID_ARGUMENT for an unknown level; INVALID_CONFIGURATION if a Rust part of the program already receives the log
+ * through `tracing`.
+ */
+tango_status tango_log_set_record_callback(int32_t max_level,
+                                           tango_log_record_callback callback,
+                                           void *user_data,
+                                           tango_error **error);
+
+/**
+ * Writes the log of the whole process to stderr, up to `level`, a `tango_log_level`, in a `tango_log_format`. The
+ * level OFF turns that off.
+ *
+ * Without this call the variable TANGO_LOG decides, which is read with the first client or key: `error`, `warn`,
+ * `info`, `debug`, `trace` or `off`, and TANGO_LOG_FORMAT, `text` or `json`. After this call the variables have no
+ * effect. Lines that a callback gets are not written. No line contains a secret. The log thread alone waits for a slow
+ * stderr; a closed one is ignored. What waits is written before the process ends, and before this function turns the
+ * log off, for at most a second. INVALID_ARGUMENT for an unknown level or format; INVALID_CONFIGURATION if a Rust part
+ * of the program already receives the log through `tracing`.
+ */
+tango_status tango_log_to_stderr(int32_t level, int32_t format, tango_error **error);
 
 /**
  * Starts to acquire a token and returns at once.

@@ -1260,6 +1260,53 @@ inline token acquire(const client &from, std::stop_token stop)
 /// not throw. Lines that the library would log from inside it are dropped.
 using log_callback = std::function<void(tango_log_level level, std::string_view message)>;
 
+/// A field of a line of the log: its value as a string, and the type that the value has.
+struct log_field {
+    std::string_view name;
+    std::string_view value;
+    tango_log_type type;
+};
+
+/// One line of the log with its fields apart. Everything in it is borrowed until the callback returns.
+struct log_record {
+    tango_log_level level;
+    std::chrono::system_clock::time_point time;
+    /// The part of the library that logged it, such as `tango_token::endpoint`.
+    std::string_view target;
+    /// The sentence, without the fields.
+    std::string_view message;
+    std::vector<log_field> fields;
+};
+
+/// Receives one record of the log. The rules of `log_callback` hold.
+using log_record_callback = std::function<void(const log_record &record)>;
+
+namespace detail {
+
+/// Functions are kept until the process ends: a call may still be running when another function replaces them.
+template <typename Callback>
+struct kept_log {
+    Callback callback;
+    kept_log *earlier;
+};
+
+/// Sets a function of C, which gets the kept function as its data, with one of the two functions of the library.
+template <typename Callback, typename Set, typename ForC>
+result<void> set_kept_log(Set set, tango_log_level max_level, Callback callback, ForC for_c)
+{
+    static std::atomic<kept_log<Callback> *> newest{nullptr};
+    auto made = std::make_unique<kept_log<Callback>>(kept_log<Callback>{std::move(callback), nullptr});
+    if (auto failure = failure_of(set, max_level, for_c, made.get()))
+        return *failure;
+    made->earlier = newest.load();
+    while (!newest.compare_exchange_weak(made->earlier, made.get())) {
+    }
+    static_cast<void>(made.release());
+    return {};
+}
+
+} // namespace detail
+
 /// Sends the log of the whole process to `callback`, up to a level. An empty function stops it. No line contains a
 /// secret.
 ///
@@ -1269,29 +1316,53 @@ inline result<void> try_set_log(tango_log_level max_level, log_callback callback
 {
     if (!callback)
         return detail::failure_of(tango_log_set_callback, max_level, nullptr, nullptr);
+    const auto for_c = [](void *user_data, std::int32_t level, const char *message) noexcept {
+        static_cast<const detail::kept_log<log_callback> *>(user_data)->callback(static_cast<tango_log_level>(level),
+                                                                                 message);
+    };
+    return detail::set_kept_log(tango_log_set_callback, max_level, std::move(callback), for_c);
+}
 
-    struct kept {
-        log_callback callback;
-        kept *earlier;
+/// Sends the log to `callback` as records, with the fields of each line apart. Otherwise the same as `try_set_log`,
+/// whose function it replaces.
+inline result<void> try_set_log_records(tango_log_level max_level, log_record_callback callback)
+{
+    if (!callback)
+        return detail::failure_of(tango_log_set_record_callback, max_level, nullptr, nullptr);
+    const auto for_c = [](void *user_data, std::int32_t level, std::int64_t unix_ms, const char *target,
+                          const char *message, std::size_t count, const char *const *names, const char *const *values,
+                          const std::int32_t *types) noexcept {
+        const std::chrono::system_clock::time_point time{std::chrono::milliseconds(unix_ms)};
+        log_record record{static_cast<tango_log_level>(level), time, target, message, {}};
+        record.fields.reserve(count);
+        for (std::size_t i = 0; i < count; i++)
+            record.fields.push_back({names[i], values[i], static_cast<tango_log_type>(types[i])});
+        static_cast<const detail::kept_log<log_record_callback> *>(user_data)->callback(record);
     };
-    static std::atomic<kept *> newest{nullptr};
-    auto made = std::make_unique<kept>(kept{std::move(callback), nullptr});
-    const auto log_for_c = [](void *user_data, std::int32_t level, const char *message) noexcept {
-        static_cast<const kept *>(user_data)->callback(static_cast<tango_log_level>(level), message);
-    };
-    if (auto failure = detail::failure_of(tango_log_set_callback, max_level, log_for_c, made.get()))
-        return *failure;
-    made->earlier = newest.load();
-    while (!newest.compare_exchange_weak(made->earlier, made.get())) {
-    }
-    static_cast<void>(made.release());
-    return {};
+    return detail::set_kept_log(tango_log_set_record_callback, max_level, std::move(callback), for_c);
+}
+
+/// Writes the log of the whole process to stderr, up to a level; `TANGO_LOG_LEVEL_OFF` stops that. Without this call the
+/// variables TANGO_LOG and TANGO_LOG_FORMAT decide. Lines that a callback gets are not written.
+inline result<void> try_log_to_stderr(tango_log_level max_level, tango_log_format format = TANGO_LOG_FORMAT_TEXT)
+{
+    return detail::failure_of(tango_log_to_stderr, max_level, format);
 }
 
 #ifdef __cpp_exceptions
 inline void set_log(tango_log_level max_level, log_callback callback)
 {
     try_set_log(max_level, std::move(callback)).value();
+}
+
+inline void set_log_records(tango_log_level max_level, log_record_callback callback)
+{
+    try_set_log_records(max_level, std::move(callback)).value();
+}
+
+inline void log_to_stderr(tango_log_level max_level, tango_log_format format = TANGO_LOG_FORMAT_TEXT)
+{
+    try_log_to_stderr(max_level, format).value();
 }
 #endif
 

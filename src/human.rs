@@ -1,6 +1,6 @@
 //! Spans and times in messages, as a person reads them.
 
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Returns a span in its two largest units, rounded up to the smaller one: `20 h 1 min`, `5 min 0 s`, `12 s`.
 pub(crate) fn span(span: Duration) -> String {
@@ -49,6 +49,37 @@ fn http_date(unix_seconds: i64) -> String {
     httpdate::fmt_http_date(date)
 }
 
+/// Returns a time as RFC 3339 has it, in UTC with milliseconds: `2026-11-28T12:30:00.000Z`.
+pub(crate) fn rfc_3339(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = since.as_secs();
+    let (year, month, day) = civil_date(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
+}
+
+/// Returns year, month and day in the Gregorian calendar, which repeats itself after 400 years.
+fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {
+    const DAYS_OF_400_YEARS: u64 = 146_097;
+    let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let mut year = 1970 + days_since_1970 / DAYS_OF_400_YEARS * 400;
+    let mut days = days_since_1970 % DAYS_OF_400_YEARS;
+    while days >= 365 + u64::from(is_leap(year)) {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    (year, month, days + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +113,25 @@ mod tests {
         assert_eq!(date(0), "1 Jan 1970 00:00 UTC");
         for extreme in [i64::MIN, -1, 0, i64::MAX] {
             assert!(time(extreme).ends_with(" UTC") && date(extreme).ends_with(" UTC"));
+        }
+    }
+
+    #[test]
+    fn rfc_3339_names_the_same_date_as_http() {
+        for seconds in (0..253_402_300_800).step_by(86_400 * 19 + 4_321) {
+            let time = UNIX_EPOCH + Duration::from_secs(seconds);
+            let shown = rfc_3339(time);
+            let date = http_date(i64::try_from(seconds).unwrap());
+            let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+                [shown[5..7].parse::<usize>().unwrap() - 1];
+            let rebuilt = format!("{} {month} {} {} GMT", &shown[8..10], &shown[..4], &shown[11..19]);
+            assert_eq!(rebuilt, date[5..]);
+        }
+        assert_eq!(rfc_3339(UNIX_EPOCH + Duration::from_millis(1_795_782_600_042)), "2026-11-27T12:30:00.042Z");
+        for (seconds, day) in
+            [(951_782_400, "2000-02-29"), (4_107_542_399, "2100-02-28"), (4_107_542_400, "2100-03-01")]
+        {
+            assert!(rfc_3339(UNIX_EPOCH + Duration::from_secs(seconds)).starts_with(day));
         }
     }
 }

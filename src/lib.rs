@@ -21,7 +21,8 @@
 //! Events are reported through [`tracing`] and contain no secret. A subscriber runs on the thread that logs, which can
 //! be the one that sends the requests of all clients. The same is true for the wakers of the futures. As usual with
 //! `tracing` and async Rust, neither may block: a subscriber that writes to a slow destination hands its lines to a
-//! thread of its own (`tracing_appender::non_blocking` does that). A custom cache, a custom signer and their
+//! thread of its own (`tracing_appender::non_blocking` does that). A program without a subscriber can call
+//! [`log_to_stderr`], or [`log_to_stderr_from_env`] for the variable `TANGO_LOG`. A custom cache, a custom signer and their
 //! destructors do not run on that thread, and may block.
 
 mod api;
@@ -75,6 +76,7 @@ pub use config::{Config, Credentials, Environment};
 pub use dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 pub use error::{Error, Status};
 pub use ffi::{ZeroizingAllocator, wait_at_exit, watch_forks};
+pub use log::{LogFormat, LogLevel, log_to_stderr, log_to_stderr_from_env};
 pub use store::{CacheError, SharedCache};
 pub use token::Token;
 
@@ -82,5 +84,5 @@ pub use token::Token;
 #[doc(hidden)]
 pub mod callback_threads {
     pub use crate::callbacks::{drain_log, run, start};
-    pub use crate::log::{LogLine, LogReceiver, is_in_log_receiver, set_log_receiver};
+    pub use crate::log::{LogField, LogLine, LogReceiver, LogValue, is_in_log_receiver, set_log_receiver};
 }

@@ -1,13 +1,17 @@
-//! The log for programs that do not use `tracing`: events become lines, which one receiver gets on the log thread.
+//! The log for programs that do not use `tracing`: events become lines, which the log thread hands to the receiver that
+//! the program has set, and otherwise writes to stderr.
+
+mod format;
+mod level;
+mod line;
+mod stderr;
 
 use std::cell::Cell;
-use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use tracing::dispatcher::get_default;
-use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{Interest, Subscriber, set_global_default};
 use tracing::{Event, Level, Metadata};
@@ -15,18 +19,9 @@ use tracing::{Event, Level, Metadata};
 use crate::callbacks;
 use crate::error::{Error, Status};
 use crate::process::ProcessLocal;
-
-/// One line of the log. It contains no secret.
-pub struct LogLine {
-    /// How important the line is.
-    pub level: Level,
-    /// The file of the source that logged it.
-    pub file: &'static str,
-    /// The line in that file.
-    pub line: u32,
-    /// The message and the fields.
-    pub text: String,
-}
+pub use level::{LogFormat, LogLevel};
+pub use line::{LogField, LogLine, LogValue};
+use stderr::Setting;
 
 /// The part of a program that receives the log.
 pub trait LogReceiver: Send + Sync + 'static {
@@ -34,13 +29,15 @@ pub trait LogReceiver: Send + Sync + 'static {
     fn wants(&self, level: Level) -> bool;
 
     /// Called on the log thread, one line after the other. Lines that the library would log from inside it are dropped.
-    fn receive(&self, line: LogLine);
+    /// Returns whether the program took the line. One that it did not take is written to stderr, if lines of its level
+    /// are.
+    fn receive(&self, line: &LogLine) -> bool;
 }
 
 /// An atomic pointer, because a forked child could inherit a lock while it is locked.
 static RECEIVER: ArcSwapOption<Box<dyn LogReceiver>> = ArcSwapOption::const_empty();
 
-/// A receiver that hangs must not block the program that replaces it.
+/// A receiver or a reader of stderr that hangs must not block the program that replaces it or ends.
 const MAX_DRAIN: Duration = Duration::from_secs(1);
 
 /// Sends the log of the process to this receiver. An earlier one first gets the lines that wait for it, unless that
@@ -54,6 +51,51 @@ pub fn set_log_receiver(receiver: Option<Box<dyn LogReceiver>>) -> Result<(), Er
     }
     RECEIVER.store(receiver.map(Arc::new));
     Ok(())
+}
+
+/// Writes the log of the process to stderr, up to a level. Each line is written on the log thread, which alone waits
+/// for a slow reader: while 1,000 lines wait, further ones are dropped and counted. No line contains a secret.
+///
+/// For programs that do not use [`tracing`]; a subscriber of `tracing` receives the same lines without this function.
+/// Fails with [`Status::InvalidConfiguration`] if one is set already. [`LogLevel::Off`] turns the log off, after at
+/// most a second in which lines that wait are written: a program that ends with [`std::process::exit`] or returns from
+/// `main` calls that before, or [`wait_at_exit`](crate::wait_at_exit) at its start, to see its last lines.
+pub fn log_to_stderr(level: LogLevel, format: LogFormat) -> Result<(), Error> {
+    if level != LogLevel::Off {
+        install()?;
+    }
+    if stderr::is_on() {
+        callbacks::drain_log(MAX_DRAIN);
+    }
+    stderr::set(Setting { level, format });
+    Ok(())
+}
+
+/// Writes the log of the process to stderr as the variables `TANGO_LOG` (a level) and `TANGO_LOG_FORMAT` (`text` or
+/// `json`) say. Does nothing if `TANGO_LOG` is not set, or has been read before. A value that is none of these is
+/// reported on stderr.
+///
+/// The C interface and the bindings do this with the first client or key. A Rust program calls it if it has no
+/// subscriber of [`tracing`]; with one, it fails as [`log_to_stderr`] does.
+pub fn log_to_stderr_from_env() -> Result<(), Error> {
+    let Some(setting) = stderr::read_variables() else { return Ok(()) };
+    if setting.level != LogLevel::Off {
+        install()?;
+    }
+    stderr::set_from_variables(setting);
+    Ok(())
+}
+
+/// Returns whether lines of any level are written to stderr.
+pub(crate) fn is_on_stderr() -> bool {
+    stderr::is_on()
+}
+
+/// Waits until the lines that wait are written to stderr, for at most a second.
+pub(crate) fn flush_stderr() {
+    if stderr::is_on() {
+        callbacks::drain_log(MAX_DRAIN);
+    }
 }
 
 /// Installs the one subscriber of the process.
@@ -74,7 +116,7 @@ impl Subscriber for ToReceiver {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        is_ours(metadata) && RECEIVER.load().as_ref().is_some_and(|receiver| receiver.wants(*metadata.level()))
+        is_ours(metadata) && is_wanted(*metadata.level())
     }
 
     fn event(&self, event: &Event<'_>) {
@@ -82,23 +124,15 @@ impl Subscriber for ToReceiver {
         if is_in_log_receiver() {
             return;
         }
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        let metadata = event.metadata();
-        let level = *metadata.level();
-        let line = LogLine {
-            level,
-            file: metadata.file().unwrap_or_default(),
-            line: metadata.line().unwrap_or_default(),
-            text: text.0,
-        };
+        let line = LogLine::of(event);
+        let level = line.level;
         let dropped = DROPPED.get();
         let earlier = dropped.lock().take();
         let is_queued = callbacks::log(move || {
             if let Some(lines) = earlier {
-                deliver(lines.report());
+                deliver(&lines.report());
             }
-            deliver(line);
+            deliver(&line);
         });
         if !is_queued {
             dropped.add(earlier, level);
@@ -146,8 +180,15 @@ impl Dropped {
 
 impl DroppedLines {
     fn report(self) -> LogLine {
-        let text = format!("{} log lines were dropped: the log handler is too slow", self.count);
-        LogLine { level: self.level.max(Level::WARN), file: file!(), line: line!(), text }
+        LogLine {
+            time: SystemTime::now(),
+            level: self.level.max(Level::WARN),
+            target: module_path!(),
+            file: file!(),
+            line: line!(),
+            message: format!("{} log lines were dropped: the log handler is too slow", self.count),
+            fields: Vec::new(),
+        }
     }
 }
 
@@ -161,31 +202,24 @@ pub fn is_in_log_receiver() -> bool {
     IS_INSIDE.get()
 }
 
-/// Runs on the log thread. The receiver may have been replaced since the line was logged.
-fn deliver(line: LogLine) {
-    if let Some(receiver) = &*RECEIVER.load()
-        && receiver.wants(line.level)
-    {
-        IS_INSIDE.set(true);
-        receiver.receive(line);
-        IS_INSIDE.set(false);
+/// Hands a line to its one place. Runs on the log thread. The receiver may have been replaced since the line was
+/// logged.
+fn deliver(line: &LogLine) {
+    IS_INSIDE.set(true);
+    let receiver = RECEIVER.load();
+    let is_taken = receiver.as_ref().is_some_and(|receiver| receiver.wants(line.level) && receiver.receive(line));
+    if !is_taken && stderr::wants(line.level) {
+        stderr::write(line);
     }
+    IS_INSIDE.set(false);
+}
+
+fn is_wanted(level: Level) -> bool {
+    RECEIVER.load().as_ref().is_some_and(|receiver| receiver.wants(level)) || stderr::wants(level)
 }
 
 fn is_ours(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("tango_token")
-}
-
-struct Text(String);
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a string cannot fail.
-        let _ = match field.name() {
-            "message" => write!(self.0, "{value:?}"),
-            name => write!(self.0, " {name}={value:?}"),
-        };
-    }
 }
 
 #[cfg(test)]
@@ -202,7 +236,7 @@ mod tests {
         dropped.add(earlier, Level::DEBUG);
         let report = dropped.lock().take().unwrap().report();
         assert_eq!(
-            (report.level, &*report.text),
+            (report.level, &*report.message),
             (Level::INFO, "4 log lines were dropped: the log handler is too slow")
         );
         dropped.add(None, Level::ERROR);

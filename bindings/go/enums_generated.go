@@ -52,18 +52,44 @@ const (
 	VerdictRetry Verdict = 2
 )
 
-// logLevel: How important a log line is.
-type logLevel int32
+// LogLevel: How important a log line is.
+type LogLevel int32
 
 const (
-	// logLevelError: A problem that a person has to solve.
-	logLevelError logLevel = 1
-	// logLevelWarn: A problem that the library handles, such as a failed refresh.
-	logLevelWarn logLevel = 2
-	// logLevelInfo: An event that happens a few times a day, such as a new token.
-	logLevelInfo logLevel = 3
-	// logLevelDebug: Details that help to find a mistake.
-	logLevelDebug logLevel = 4
-	// logLevelTrace: Everything.
-	logLevelTrace logLevel = 5
+	// LogOff: No line at all.
+	LogOff LogLevel = 0
+	// LogError: A problem that a person has to solve.
+	LogError LogLevel = 1
+	// LogWarn: A problem that the library handles, such as a failed refresh.
+	LogWarn LogLevel = 2
+	// LogInfo: An event that happens a few times a day, such as a new token.
+	LogInfo LogLevel = 3
+	// LogDebug: Details that help to find a mistake.
+	LogDebug LogLevel = 4
+	// LogTrace: Everything.
+	LogTrace LogLevel = 5
+)
+
+// LogFormat: How lines of the log are written to stderr.
+type LogFormat int32
+
+const (
+	// LogFormatText: One line of text: the time in UTC, the level, the process, the message, and the fields as
+	// `name=value`.
+	LogFormatText LogFormat = 1
+	// LogFormatJSON: One JSON object in a line, with the members `time`, `level`, `target`, `pid`, `message`, and one
+	// for each field.
+	LogFormatJSON LogFormat = 2
+)
+
+// logType: The type of the value of a field of the log.
+type logType int32
+
+const (
+	// logTypeString: A string.
+	logTypeString logType = 1
+	// logTypeInteger: A whole number in decimal digits, with a minus sign before a negative one.
+	logTypeInteger logType = 2
+	// logTypeBoolean: `true` or `false`.
+	logTypeBoolean logType = 3
 )

@@ -3,7 +3,12 @@ package tangotoken_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -126,3 +131,77 @@ func (l *levels) Enabled(_ context.Context, level slog.Level) bool {
 func (l *levels) Handle(context.Context, slog.Record) error { panic("a bug in the handler") }
 func (l *levels) WithAttrs([]slog.Attr) slog.Handler        { return l }
 func (l *levels) WithGroup(string) slog.Handler             { return l }
+
+func TestFieldsAreAttributesWithTheirTypes(t *testing.T) {
+	records := &buffer{}
+	options := &slog.HandlerOptions{Level: tangotoken.LevelTrace}
+	check(t, tangotoken.SetLogger(slog.New(slog.NewJSONHandler(records, options))))
+	defer tangotoken.SetLogger(nil)
+	config := configOf(start(t, "--client-id", `the "shop"`))
+	acquire(t, newClient(t, config))
+	check(t, tangotoken.SetLogger(nil))
+	for line := range strings.Lines(records.String()) {
+		var record struct {
+			Time       time.Time
+			Msg        string
+			Client     string
+			HTTPStatus any `json:"http_status"`
+			DPoP       any
+		}
+		check(t, json.Unmarshal([]byte(line), &record))
+		if strings.Contains(record.Msg, "client=") || time.Since(record.Time).Abs() > time.Hour {
+			t.Error(line)
+		}
+		if record.Msg == "the token endpoint responded" {
+			if record.Client != `the "shop"` || record.HTTPStatus != 200.0 {
+				t.Error(line)
+			}
+			return
+		}
+	}
+	t.Errorf("no response is in the log: %s", records)
+}
+
+// logsToStderr is the variable with which this test runs itself, as a program that only the environment makes log.
+const logsToStderr = "TANGO_TEST_LOGS_TO_STDERR"
+
+func TestVariableWritesTheLogToStderrUnlessALoggerGetsIt(t *testing.T) {
+	if how := os.Getenv(logsToStderr); how != "" {
+		if how == "logger" {
+			check(t, tangotoken.SetLogger(slog.New(slog.NewTextHandler(os.Stdout, nil))))
+		}
+		if how == "function" {
+			check(t, tangotoken.LogToStderr(tangotoken.LogInfo, tangotoken.LogFormatJSON))
+		}
+		acquire(t, newClient(t, tangotoken.Config{LoadEnv: true}))
+		check(t, tangotoken.SetLogger(nil))
+		check(t, tangotoken.LogToStderr(tangotoken.LogOff, tangotoken.LogFormatText))
+		return
+	}
+	server := start(t, "--quota-window-seconds", "0")
+	for how, expected := range map[string][]string{
+		"variable": {"DEBUG", "INFO"},
+		"logger":   {"DEBUG"},
+		"function": {"INFO"},
+	} {
+		command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+		command.Env = append(server.Environ(), logsToStderr+"="+how, "TANGO_LOG=debug", "TANGO_LOG_FORMAT=json")
+		var stdout, stderr bytes.Buffer
+		command.Stdout, command.Stderr = &stdout, &stderr
+		if err := command.Run(); err != nil {
+			t.Fatalf("%s: %v: %s %s", how, err, &stdout, &stderr)
+		}
+		found := map[string]bool{}
+		for line := range strings.Lines(stderr.String()) {
+			var record struct{ Time, Level, Target, Message string }
+			check(t, json.Unmarshal([]byte(line), &record))
+			found[record.Level] = true
+		}
+		if levels := slices.Sorted(maps.Keys(found)); !slices.Equal(levels, expected) {
+			t.Errorf("%s: %v is on stderr: %s", how, levels, &stderr)
+		}
+		if strings.Contains(stdout.String(), "a new token is held") != (how == "logger") {
+			t.Errorf("%s: %s", how, &stdout)
+		}
+	}
+}

@@ -23,8 +23,10 @@ ENUMS = {
     "tango_verdict": "Verdict",
     "tango_environment": "TangoEnvironment",
     "tango_log_level": "TangoTokenLogLevel",
+    "tango_log_format": "TangoTokenLogFormat",
+    "tango_log_type": "LogType",
 }
-INTERNAL_ENUMS = {"tango_verdict"}
+INTERNAL_ENUMS = {"tango_verdict", "tango_log_type"}
 # What replaces the documentation of the header, which is about C.
 ENUM_DOCS = {
     "tango_status": "The reason of a TangoTokenException.",
@@ -148,6 +150,10 @@ def function_pointer(callback: dict) -> str:
             return "nuint*"
         if parameter["type"] in ("const char *", "uint8_t *", "const uint8_t *"):
             return "byte*"
+        if parameter["type"] == "const char *const *":
+            return "byte**"
+        if parameter["type"] == "const int32_t *":
+            return "int*"
         return "nint" if parameter["type"].endswith("*") else SCALARS[parameter["type"]]
 
     kinds = [kind(parameter) for parameter in callback["parameters"]] + [SCALARS[callback["returns"]]]

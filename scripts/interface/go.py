@@ -19,7 +19,7 @@ FROM_TABLE = "src/config/options.toml"
 # The words that Go spells in another way.
 SPELLING = {
     word.upper(): word
-    for word in ("ABI API CA DPoP EdDSA HTTP I18n ID JWK MS OAuth OK PEM TLS URL ES256 ES384 PS256 RS256".split())
+    for word in ("ABI API CA DPoP EdDSA HTTP I18n ID JSON JWK MS OAuth OK PEM TLS URL ES256 ES384 PS256 RS256".split())
 }
 # The Go types of the enums, and what their members begin with. The statuses have a file of their own.
 ENUMS = {
@@ -27,7 +27,9 @@ ENUMS = {
     "tango_dpop_mode": ("DPoPMode", "DPoP"),
     "tango_environment": ("Environment", "Environment"),
     "tango_verdict": ("Verdict", "Verdict"),
-    "tango_log_level": ("logLevel", "logLevel"),
+    "tango_log_level": ("LogLevel", "Log"),
+    "tango_log_format": ("LogFormat", "LogFormat"),
+    "tango_log_type": ("logType", "logType"),
 }
 # Objects are numbers to Go, so that its garbage collector and its checks of pointers leave them alone.
 SCALARS = {

@@ -11,6 +11,7 @@ import re
 SCALARS = {
     "int32_t", "uint32_t", "int64_t", "uint64_t", "size_t", "tango_status",
     "int32_t *", "size_t *", "uint8_t *", "const uint8_t *", "const char *", "const char **", "void *",
+    "const char *const *", "const int32_t *",
 }  # fmt: skip
 
 COMMENT = r"/\*\*\n(?P<doc>(?: \*(?!/).*\n)+) \*/\n"
@@ -92,7 +93,7 @@ def parameters(function: str, text: str) -> list[dict[str, str]]:
     declared = [" ".join(one.split()) for one in text.split(",")]
     if declared == ["void"]:
         return []
-    found = [re.fullmatch(r"((?:const )?\w+ \**)(\w+)", one) for one in declared]
+    found = [re.fullmatch(r"((?:const )?\w+ \**(?:const \*)?)(\w+)", one) for one in declared]
     if not all(found):
         raise NotUnderstood(f"{function}: its parameters ({', '.join(declared)})")
     return [{"type": match[1].strip(), "name": match[2]} for match in found if match]

@@ -3,7 +3,7 @@
 use libc::c_char;
 
 use super::error::ErrorObject;
-use super::{Out, exit, fork, free, guard, optional_string, required};
+use super::{Out, exit, fork, free, guard, log, optional_string, required};
 use crate::client::Client;
 use crate::config::{Config, Credentials};
 use crate::error::{Error, Status};
@@ -26,6 +26,7 @@ pub unsafe extern "C" fn tango_client_new(
         let out = unsafe { Out::new(client, "client") }?;
         fork::watch();
         exit::wait_at_exit();
+        log::follow_variables();
         out.give(Box::into_raw(Box::new(Client::new(required(config, "config")?)?)));
         Ok(())
     })

@@ -8,7 +8,7 @@ use once_cell::sync::OnceCell;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::ErrorObject;
-use super::{Out, fork, free, guard, invalid, required, string};
+use super::{Out, fork, free, guard, invalid, log, required, string};
 use crate::dpop::{Algorithm, DpopKey, SignerError};
 use crate::error::{Error, Status};
 
@@ -195,6 +195,7 @@ unsafe fn make(
         // SAFETY: this function's own contract.
         let out = unsafe { Out::new(key, "key") }?;
         fork::watch();
+        log::follow_variables();
         out.give(Box::into_raw(Box::new(KeyObject::new(work()?))));
         Ok(())
     })

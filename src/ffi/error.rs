@@ -39,7 +39,8 @@ impl ErrorObject {
     }
 }
 
-fn c_string(field: &str) -> CString {
+/// Makes a string for C, which cannot contain a NUL.
+pub(super) fn c_string(field: &str) -> CString {
     CString::new(field.replace('\0', " ")).unwrap_or_default()
 }
 

@@ -4,6 +4,7 @@ use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::exit::wait_for_requests;
+use crate::log::flush_stderr;
 use crate::unloading;
 use crate::windows::module;
 
@@ -22,5 +23,8 @@ pub fn wait_at_exit() {
 
 extern "C" fn at_exit() {
     // A panic must not unwind into the C library, and nobody is left to hear of it.
-    let _ = catch_unwind(wait_for_requests);
+    let _ = catch_unwind(|| {
+        wait_for_requests();
+        flush_stderr();
+    });
 }

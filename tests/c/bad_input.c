@@ -125,6 +125,9 @@ static void calls(tango_config *config)
     CHECK(authorization == NULL && verdict == 0);
     INVALID("max_level", tango_log_set_callback, 0, NULL, NULL);
     INVALID("max_level", tango_log_set_callback, 6, NULL, NULL);
+    INVALID("max_level", tango_log_set_record_callback, TANGO_LOG_LEVEL_OFF, NULL, NULL);
+    INVALID("level", tango_log_to_stderr, 6, TANGO_LOG_FORMAT_TEXT);
+    INVALID("format", tango_log_to_stderr, TANGO_LOG_LEVEL_INFO, 0);
     CHECK(tango_log_set_callback(TANGO_LOG_LEVEL_INFO, NULL, NULL, NULL) == TANGO_STATUS_OK);
     CHECK(token == NULL && request == NULL);
     tango_client_free(client);

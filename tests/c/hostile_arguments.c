@@ -39,6 +39,15 @@ static void logged(void *user_data, int32_t level, const char *message)
     CHECK(level >= 1 && message != NULL);
 }
 
+static void record_logged(void *user_data, int32_t level, int64_t unix_ms, const char *target, const char *message,
+                          size_t count, const char *const *names, const char *const *values, const int32_t *types)
+{
+    (void)user_data;
+    CHECK(level >= 1 && unix_ms > 0 && target != NULL && message != NULL);
+    for (size_t i = 0; i < count; i++)
+        CHECK(strlen(names[i]) > 0 && values[i] != NULL && types[i] >= 1);
+}
+
 static int32_t cache_load(void *user_data, const char *name, uint8_t *value, size_t *length)
 {
     (void)user_data, (void)name, (void)value, (void)length;
@@ -143,6 +152,7 @@ static void make_objects(void)
 static void free_objects(void)
 {
     tango_log_set_callback(TANGO_LOG_LEVEL_ERROR, NULL, NULL, NULL);
+    tango_log_to_stderr(TANGO_LOG_LEVEL_OFF, TANGO_LOG_FORMAT_TEXT, NULL);
     while (__atomic_load_n(&ends, __ATOMIC_SEQ_CST) < starts)
         usleep(1000);
     tango_client_free(client);

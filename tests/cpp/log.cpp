@@ -1,4 +1,5 @@
 // The log goes to the function that was set last, up to its level, and nowhere after it was removed.
+#include <chrono>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -39,6 +40,32 @@ static void acquire_another(const tango::client &client)
     client.acquire();
 }
 
+/// Records have message and fields apart, and replace the lines.
+static void get_records(lines &earlier)
+{
+    static std::mutex mutex;
+    static std::size_t responses = 0;
+    const std::size_t before = earlier.count("");
+    tango::set_log_records(TANGO_LOG_LEVEL_TRACE, [](const tango::log_record &record) {
+        const std::lock_guard guard(mutex);
+        const auto age = std::chrono::system_clock::now() - record.time;
+        CHECK(age < std::chrono::hours(1) && record.target.substr(0, 11) == "tango_token");
+        if (record.message != "the token endpoint responded")
+            return;
+        CHECK(record.level == TANGO_LOG_LEVEL_DEBUG && record.fields.size() >= 3);
+        for (const auto &[name, value, type] : record.fields) {
+            responses += name == "http_status" && value == "200" && type == TANGO_LOG_TYPE_INTEGER;
+            CHECK(name != "client" || (!value.empty() && type == TANGO_LOG_TYPE_STRING));
+        }
+    });
+    tango::client(tango::config().load_env()).acquire();
+    tango::set_log_records(TANGO_LOG_LEVEL_TRACE, nullptr);
+    CHECK(responses >= 1 && earlier.count("") == before);
+    CHECK(tango::try_log_to_stderr(TANGO_LOG_LEVEL_OFF));
+    const auto unknown = tango::try_log_to_stderr(TANGO_LOG_LEVEL_INFO, static_cast<tango_log_format>(9));
+    CHECK(!unknown && unknown.error().status() == TANGO_STATUS_INVALID_ARGUMENT);
+}
+
 int main()
 {
     static lines first, second;
@@ -60,5 +87,6 @@ int main()
 
     const auto unknown = tango::try_set_log(static_cast<tango_log_level>(9), first.writer());
     CHECK(!unknown && unknown.error().status() == TANGO_STATUS_INVALID_ARGUMENT);
+    get_records(second);
     std::puts("each line went to the current function");
 }

@@ -5,12 +5,13 @@ use std::fmt::Write;
 use serde_json::Value;
 
 /// The pointers that may be NULL, by what the header says. Anything else has to be refused by its name.
-const MAY_BE_NULL: [(&str, &[&str]); 7] = [
+const MAY_BE_NULL: [(&str, &[&str]); 8] = [
     ("tango_client_observe", &["dpop_nonce", "www_authenticate", "date"]),
     ("tango_config_set_cache_callbacks", &["release", "user_data"]),
     ("tango_dpop_key_from_signer", &["release", "user_data"]),
     ("tango_dpop_proof_new", &["access_token", "nonce"]),
     ("tango_log_set_callback", &["callback", "user_data"]),
+    ("tango_log_set_record_callback", &["callback", "user_data"]),
     ("tango_token_acquire_start", &["user_data", "request"]),
     ("tango_callback_fail", &["reason"]),
 ];
@@ -194,6 +195,8 @@ impl Parameter {
             "allowed" => vec![0, 1],
             "algorithm" if function.name == "tango_dpop_key_from_pem" => (0..=5).collect(),
             "algorithm" | "max_level" => (1..=5).collect(),
+            "level" => (0..=5).collect(),
+            "format" => vec![1, 2],
             "http_status" => return None,
             name => panic!("{}: the numbers of {name} are not known", function.name),
         })
@@ -216,6 +219,7 @@ impl Parameter {
             ("void *", _) => "&calls",
             ("tango_acquire_done", _) => "done",
             ("tango_log_callback", _) => "logged",
+            ("tango_log_record_callback", _) => "record_logged",
             ("tango_cache_load", _) => "cache_load",
             ("tango_cache_save", _) => "cache_save",
             ("tango_cache_lock", _) => "cache_lock",

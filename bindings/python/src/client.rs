@@ -8,7 +8,7 @@ use tango_token::callback_threads::is_in_log_receiver;
 use tango_token::{Authorization, Client, Credentials, Observation, Verdict};
 
 use crate::asyncio::awaitable;
-use crate::attach::{attached, detached, register_hooks};
+use crate::attach::{attached, detached};
 use crate::authorization::PyAuthorization;
 use crate::config;
 use crate::errors::{OrRaise, invalid_argument};
@@ -39,10 +39,7 @@ impl PyClient {
     fn new(py: Python<'_>, load_env: Option<Any<'_>>, options: Option<Bound<'_, PyDict>>) -> PyResult<Self> {
         let load_env = load_env.map(|flag| Keyword::new("load_env", flag).flag()).transpose()?;
         let config = config::from_keywords(py, load_env.unwrap_or_default(), options)?;
-        // Python calls `before` hooks in reverse order of registration, and ours must run before that of `logging`,
-        // which takes its lock. So `logging` is imported first.
         logging::connect(py)?;
-        register_hooks(py)?;
         let client = detached(py, || Client::new(&config)).or_raise(py)?;
         Ok(Self { client: Mutex::new(Some(client)) })
     }

@@ -9,6 +9,7 @@ use tango_token::{Algorithm, DpopKey, SignerError};
 use crate::attach::{attach, attached, detached};
 use crate::errors::{OrRaise, set_signer_exception};
 use crate::keywords::{Any, Keyword, optional_string, type_name};
+use crate::logging;
 
 /// A key pair for DPoP proofs (RFC 9449). Create one with a static method; threads may share it.
 #[pyclass(frozen, name = "DpopKey", module = "tango_token", from_py_object)]
@@ -66,6 +67,7 @@ impl PyDpopKey {
     ///     KeyRejected: the file or the key cannot be used; the message names the file and says why.
     #[staticmethod]
     fn from_file(py: Python<'_>, path: Any<'_>) -> PyResult<Self> {
+        logging::connect(py)?;
         DpopKey::from_file(Keyword::new("path", path).path()?).or_raise(py).map(Self)
     }
 

@@ -40,6 +40,8 @@ mod _native {
     #[pymodule_export]
     use super::dpop::{PyDpopKey, dpop_proof};
     #[pymodule_export]
+    use super::logging::log_to_stderr;
+    #[pymodule_export]
     use super::token::PyToken;
 
     /// Calls `watch_forks` and `wait_at_exit`, which require that the module is never unloaded. Python never unloads one.

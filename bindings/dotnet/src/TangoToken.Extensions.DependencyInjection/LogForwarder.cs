@@ -45,7 +45,7 @@ internal sealed class LogForwarder : IDisposable
             if (newest is null || level is null)
                 TangoTokenLog.SetReceiver(TangoTokenLogLevel.Error, null);
             else
-                TangoTokenLog.SetReceiver(level.Value, newest.Receive);
+                TangoTokenLog.SetRecordReceiver(level.Value, newest.Receive);
         }
     }
 
@@ -57,11 +57,11 @@ internal sealed class LogForwarder : IDisposable
         return null;
     }
 
-    private void Receive(TangoTokenLogLevel level, string line)
+    private void Receive(TangoTokenLogRecord record)
     {
-        LogLevel converted = LevelOf(level);
-        if (logger.IsEnabled(converted))
-            logger.Log(converted, default, LogLine.Parse(line), null, static (state, _) => state.ToString());
+        LogLevel level = LevelOf(record.Level);
+        if (logger.IsEnabled(level))
+            logger.Log(level, default, new LogLine(record), null, static (state, _) => state.ToString());
     }
 
     private static LogLevel LevelOf(TangoTokenLogLevel level) => level switch

@@ -72,6 +72,8 @@ type Library struct {
 	ErrorRetryAfterSeconds          func(failure Error) int64
 	ErrorFree                       func(failure Error)
 	LogSetCallback                  func(maxLevel int32, callback uintptr, userData uintptr, failure *Error) int32
+	LogSetRecordCallback            func(maxLevel int32, callback uintptr, userData uintptr, failure *Error) int32
+	LogToStderr                     func(level int32, format int32, failure *Error) int32
 	TokenAcquireStart               func(client Client, done uintptr, userData uintptr, request *Request, failure *Error) int32
 	RequestCancel                   func(request Request)
 	RequestFree                     func(request Request)
@@ -162,6 +164,8 @@ func (l *Library) symbols() []symbol {
 		{"tango_error_retry_after_seconds", &l.ErrorRetryAfterSeconds},
 		{"tango_error_free", &l.ErrorFree},
 		{"tango_log_set_callback", &l.LogSetCallback},
+		{"tango_log_set_record_callback", &l.LogSetRecordCallback},
+		{"tango_log_to_stderr", &l.LogToStderr},
 		{"tango_token_acquire_start", &l.TokenAcquireStart},
 		{"tango_request_cancel", &l.RequestCancel},
 		{"tango_request_free", &l.RequestFree},

@@ -7,11 +7,11 @@
 
 Create one client for each set of credentials and share it between threads, coroutines and forked processes. The
 adapters for HTTP clients are in tango_token.requests, tango_token.httpx and tango_token.aiohttp. Log records go to the
-logger ``tango_token`` and never contain a secret.
+logger ``tango_token``, and to stderr with the environment variable ``TANGO_LOG=debug``. They never contain a secret.
 """
 
 from tango_token._client import Client
-from tango_token._native import Authorization, DpopKey, Token, __version__, dpop_proof
+from tango_token._native import Authorization, DpopKey, Token, __version__, dpop_proof, log_to_stderr
 from tango_token.errors import (
     CacheUnavailable,
     Cancelled,
@@ -44,6 +44,7 @@ __all__ = [
     "Authorization",
     "DpopKey",
     "dpop_proof",
+    "log_to_stderr",
     "TangoError",
     "InvalidArgument",
     "InvalidConfiguration",

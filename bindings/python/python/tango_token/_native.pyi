@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, TypedDict, final, type_check_only
 
 from typing_extensions import Self, Unpack, disjoint_base
 
-__all__ = ["Authorization", "Client", "DpopKey", "Token", "__version__", "dpop_proof"]
+__all__ = ["Authorization", "Client", "DpopKey", "Token", "__version__", "dpop_proof", "log_to_stderr"]
 
 __version__: Final[str]
 
@@ -120,3 +120,6 @@ def dpop_proof(
     access_token: str | None = None,
     nonce: str | None = None,
 ) -> str: ...
+def log_to_stderr(
+    level: Literal["off", "error", "warn", "info", "debug", "trace"], format: Literal["text", "json"] = "text"
+) -> None: ...

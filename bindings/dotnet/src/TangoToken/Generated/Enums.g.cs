@@ -64,6 +64,8 @@ public enum TangoEnvironment
 /// <summary>How important a log line is.</summary>
 public enum TangoTokenLogLevel
 {
+    /// <summary>No line at all.</summary>
+    Off = 0,
     /// <summary>A problem that a person has to solve.</summary>
     Error = 1,
     /// <summary>A problem that the library handles, such as a failed refresh.</summary>
@@ -74,4 +76,29 @@ public enum TangoTokenLogLevel
     Debug = 4,
     /// <summary>Everything.</summary>
     Trace = 5,
+}
+
+/// <summary>How lines of the log are written to stderr.</summary>
+public enum TangoTokenLogFormat
+{
+    /// <summary>
+    /// One line of text: the time in UTC, the level, the process, the message, and the fields as <c>name=value</c>.
+    /// </summary>
+    Text = 1,
+    /// <summary>
+    /// One JSON object in a line, with the members <c>time</c>, <c>level</c>, <c>target</c>, <c>pid</c>,
+    /// <c>message</c>, and one for each field.
+    /// </summary>
+    Json = 2,
+}
+
+/// <summary>The type of the value of a field of the log.</summary>
+internal enum LogType
+{
+    /// <summary>A string.</summary>
+    String = 1,
+    /// <summary>A whole number in decimal digits, with a minus sign before a negative one.</summary>
+    Integer = 2,
+    /// <summary><c>true</c> or <c>false</c>.</summary>
+    Boolean = 3,
 }

@@ -418,6 +418,18 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    internal static partial TangoTokenErrorCode tango_log_set_record_callback(
+        int maxLevel,
+        delegate* unmanaged[Cdecl]<nint, int, long, byte*, byte*, nuint, byte**, byte**, int*, void> callback,
+        nint userData,
+        out nint error);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    internal static partial TangoTokenErrorCode tango_log_to_stderr(int level, int format, out nint error);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
     internal static partial TangoTokenErrorCode tango_token_acquire_start(
         ClientHandle client,
         delegate* unmanaged[Cdecl]<nint, nint, nint, void> done,
