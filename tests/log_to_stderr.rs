@@ -14,7 +14,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde_json::{Value, json};
 use support::programs::{Program, Under, every_tool};
 use support::sandbox::Sandbox;
-use support::succeed;
+use support::{fresh_directory, succeed};
 
 /// Longer than the second that the end of a process waits for a reader, on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
@@ -129,14 +129,16 @@ fn respond_with_rubbish() -> String {
 #[test]
 fn each_line_is_valid_json_whatever_the_program_and_the_server_put_into_it() {
     let sandbox = Sandbox::start(&[]);
-    let id = "a \"b\" \\ \u{7}\u{1b}[2J \u{2028}\u{202e} ü";
+    // The library accepts no control characters from a program.
+    let id = "a \"b\" \\ {c}\\u";
+    let cache = format!("file:{}", fresh_directory("log \"\u{2028}\u{202e}ü\\").display());
     let url = respond_with_rubbish();
     let variables = [
         ("TANGO_LOG", "trace"),
         ("TANGO_LOG_FORMAT", "JSON"),
         ("TANGO_CLIENT_ID", id),
         ("TANGO_TOKEN_URL", &url),
-        ("TANGO_ALLOW_PLAIN_HTTP", "true"),
+        ("TANGO_CACHE", &cache),
     ];
     let output = command(&sandbox, &variables, &["acquire"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "no token");
@@ -145,7 +147,7 @@ fn each_line_is_valid_json_whatever_the_program_and_the_server_put_into_it() {
     let (ours, after) = output.stderr.split_at(end);
     let after: Vec<u8> = after.splitn(2, |&byte| byte == b'\n').nth(1).unwrap_or_default().to_vec();
     let written = json_lines([ours, &after].concat());
-    assert!(written.iter().any(|line| line["client"] == id), "{written:#?}");
+    assert!(written.iter().any(|line| line["client"] == id && line["store"] == *cache), "{written:#?}");
     let response = written.iter().find(|line| line["http_status"] == 400).expect("the response is logged");
     assert!(response["ms"].is_u64() && response["request_id"].is_string(), "{response}");
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from support.programs import run
+from support.programs import run, run_to_end
 from support.sandbox import ROOT, Sandbox
 
 # Newer Pythons warn about a fork in a program with threads, which is what these tests do.
@@ -175,3 +176,20 @@ def test_workers_of_multiprocessing_that_are_forked_during_calls_work(sandbox: S
     """Each task has a process of its own, which the pool's own thread forks."""
     variables = {"WORKS": "prove authorize fetch", "CHILDREN": "80", "TANGO_DPOP": "required", **PATIENT}
     assert run(sandbox, POOL, *QUIET, timeout=600, **variables) == ["80 {'DPoP'}"]
+
+
+def test_child_logs_to_stderr(sandbox: Sandbox) -> None:
+    program = """
+        import os
+        from tango_token import Client
+        Client.from_env().acquire()
+        child = os.fork()
+        if child == 0:
+            Client.from_env().acquire()
+        else:
+            assert os.waitpid(child, 0)[1] == 0
+    """
+    result = run_to_end(sandbox, program, *QUIET, TANGO_LOG="info", TANGO_LOG_FORMAT="json", **PATIENT)
+    lines = [json.loads(line) for line in result.stderr.splitlines()]
+    assert result.returncode == 0
+    assert len(lines) == len({line["pid"] for line in lines}) == 2

@@ -1,17 +1,19 @@
-"""The library's log, which goes to the logger ``tango_token``."""
+"""The library's log, which goes to the logger ``tango_token``, or else to stderr."""
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from support.programs import run
+from support.programs import run, run_to_end
 from support.sandbox import Sandbox
-from tango_token import Client, WouldBlock
+from tango_token import Client, WouldBlock, log_to_stderr
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -121,3 +123,84 @@ def test_library_prints_nothing_when_logging_is_not_configured(sandbox: Sandbox)
         print(*[type(handler).__name__ for handler in logging.getLogger("tango_token").handlers])
     """
     assert run(sandbox, program) == ["NullHandler"]
+
+
+def test_fields_are_attributes_of_the_record(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "tango_token")
+    Client(**sandbox.options).acquire()
+    wait_until(lambda: "a new token" in caplog.text)
+    response = next(vars(record) for record in caplog.records if hasattr(record, "http_status"))
+    assert (response["http_status"], response["client"]) == (200, sandbox.options["client_id"])
+    assert isinstance(response["ms"], int) and f"ms={response['ms']}" in response["msg"]
+    request = next(vars(record) for record in caplog.records if hasattr(record, "dpop"))
+    assert request["dpop"] is False
+
+
+def stderr_of(sandbox: Sandbox, program: str, **variables: str) -> tuple[list[dict[str, Any]], str]:
+    """Returns the lines that a program logs to stderr as JSON, and what it prints."""
+    variables = {"TANGO_LOG": "debug", "TANGO_LOG_FORMAT": "json", **variables}
+    result = run_to_end(sandbox, program, **variables)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert not any(secret in result.stderr for secret in sandbox.secrets)
+    return [json.loads(line) for line in result.stderr.splitlines()], result.stdout
+
+
+def messages(lines: list[dict[str, Any]], level: str) -> list[str]:
+    return [line["message"] for line in lines if line["level"] == level]
+
+
+def test_variable_writes_the_log_to_stderr_when_logging_is_not_configured(sandbox: Sandbox) -> None:
+    lines, printed = stderr_of(sandbox, "from tango_token import Client; Client.from_env().acquire()")
+    assert len(lines) > 2 and not printed
+    (news,) = messages(lines, "INFO")
+    assert news.startswith("a new token is held"), "what is logged last is written before the process ends"
+    assert all(line["target"].startswith("tango_token") and line["time"].endswith("Z") for line in lines)
+
+
+def test_line_goes_to_a_handler_or_to_stderr_and_never_to_both(sandbox: Sandbox) -> None:
+    program = """
+        import logging, sys
+        from tango_token import Client
+        logger = logging.getLogger("tango_token")
+        {configuration}
+        Client.from_env().acquire()
+    """
+    to_stdout = "logging.basicConfig(stream=sys.stdout, format='%(levelname)s %(message)s', level=logging.{})"
+    handler = "logger.addHandler(logging.StreamHandler(sys.stdout)); logger.handlers[-1].setLevel(logging.{})"
+    enabled = "logger.setLevel(logging.DEBUG); " + handler
+    disabled = to_stdout.format("DEBUG") + "; logger.disabled = True"
+    alone = to_stdout.format("DEBUG") + "; logger.propagate = False"
+    for configuration, printed, written in [
+        (to_stdout.format("DEBUG"), {"DEBUG", "INFO"}, set()),
+        (to_stdout.format("INFO"), {"INFO"}, {"DEBUG"}),
+        (enabled.format("DEBUG"), {"DEBUG", "INFO"}, set()),
+        (enabled.format("INFO"), {"INFO"}, {"DEBUG"}),
+        (disabled, set(), {"DEBUG", "INFO"}),
+        (alone, set(), {"DEBUG", "INFO"}),
+    ]:
+        sandbox.reset()
+        lines, output = stderr_of(sandbox, program.format(configuration=configuration))
+        assert {line["level"] for line in lines} == written, configuration
+        assert ("a new token" in output, "a token request" in output) == ("INFO" in printed, "DEBUG" in printed)
+
+
+def test_log_to_stderr_decides_instead_of_the_variable(sandbox: Sandbox) -> None:
+    program = """
+        from tango_token import Client, log_to_stderr
+        log_to_stderr("info", "json")
+        Client.from_env().acquire()
+        log_to_stderr("off")
+    """
+    lines, _ = stderr_of(sandbox, program, TANGO_LOG_FORMAT="text")
+    assert {line["level"] for line in lines} == {"INFO"}
+    for level, format in [("verbose", "text"), ("info", "xml")]:
+        with pytest.raises(ValueError, match="of the log must be"):
+            log_to_stderr(level, format)  # type: ignore[arg-type]
+
+
+def test_wrong_variable_is_reported_once_and_ignored(sandbox: Sandbox) -> None:
+    program = "from tango_token import Client; Client.from_env().acquire(); Client.from_env()"
+    result = run_to_end(sandbox, program, TANGO_LOG="verbose")
+    assert result.returncode == 0
+    assert result.stderr.count("\n") == 1
+    assert "TANGO_LOG must be error, warn, info, debug, trace or off" in result.stderr

@@ -12,6 +12,7 @@ try
     {
         ["generate"] => Commands.Generate(),
         ["token"] => Commands.PrintToken(),
+        ["log", var how] => Commands.Log(how),
         ["no-options"] => Commands.CreateWithoutOptions(),
         ["token-of-options", var property, var value] => Commands.PrintTokenOf(property, value),
         ["resolver", var library] => Commands.UseResolver(library),
@@ -45,6 +46,17 @@ namespace TangoToken.TestProgram
         internal static int PrintToken()
         {
             Console.WriteLine(TangoTokenClient.FromEnvironment().GetToken());
+            return 0;
+        }
+
+        internal static int Log(string how)
+        {
+            if (how == "receiver")
+                TangoTokenLog.SetReceiver(TangoTokenLogLevel.Info, (level, line) => Console.WriteLine($"{level} {line}"));
+            if (how == "function")
+                TangoTokenLog.WriteToStandardError(TangoTokenLogLevel.Info, TangoTokenLogFormat.Json);
+            TangoTokenClient.FromEnvironment().GetToken();
+            TangoTokenLog.SetReceiver(TangoTokenLogLevel.Error, null);
             return 0;
         }
 

@@ -10,9 +10,11 @@ import textwrap
 from support.sandbox import Sandbox
 
 
-def run(sandbox: Sandbox, program: str, *options: str, timeout: float = 120, **environment: str) -> list[str]:
-    """Returns the lines that a program prints; it must exit with 0 and print nothing to standard error."""
-    result = subprocess.run(
+def run_to_end(
+    sandbox: Sandbox, program: str, *options: str, timeout: float = 120, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program to its end."""
+    return subprocess.run(
         [sys.executable, "-X", "faulthandler", *options, "-c", textwrap.dedent(program)],
         env={**os.environ, **sandbox.environment, **environment},
         capture_output=True,
@@ -20,5 +22,10 @@ def run(sandbox: Sandbox, program: str, *options: str, timeout: float = 120, **e
         timeout=timeout,
         check=False,
     )
+
+
+def run(sandbox: Sandbox, program: str, *options: str, timeout: float = 120, **environment: str) -> list[str]:
+    """Returns the lines that a program prints; it must exit with 0 and print nothing to standard error."""
+    result = run_to_end(sandbox, program, *options, timeout=timeout, **environment)
     assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
     return result.stdout.split("\n")[:-1]
