@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 . scripts/toolchains.sh
 
-readonly c=(c_programs cpp_programs error_table hostile install)
+readonly c=(c_programs cpp_programs error_table hostile install log_to_stderr)
 readonly fleet=(cache_damage fleet fleet_kills fleet_outages secrets_in_memory)
 readonly interop=(cache_format dpop oidc_provider)
 readonly conformance=(conformance)

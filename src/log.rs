@@ -186,7 +186,7 @@ impl DroppedLines {
             target: module_path!(),
             file: file!(),
             line: line!(),
-            message: format!("{} log lines were dropped: the log handler is too slow", self.count),
+            message: format!("{} log lines were dropped: their receiver is too slow", self.count),
             fields: Vec::new(),
         }
     }
@@ -237,7 +237,7 @@ mod tests {
         let report = dropped.lock().take().unwrap().report();
         assert_eq!(
             (report.level, &*report.message),
-            (Level::INFO, "4 log lines were dropped: the log handler is too slow")
+            (Level::INFO, "4 log lines were dropped: their receiver is too slow")
         );
         dropped.add(None, Level::ERROR);
         assert_eq!(dropped.lock().take().unwrap().report().level, Level::WARN);

@@ -1,4 +1,4 @@
-//! The log on stderr: what the variables `TANGO_LOG` and `TANGO_LOG_FORMAT` and the function do, whatever stderr is, and
+//! The log on stderr: what the variables `TANGO_LOG` and `TANGO_LOG_FORMAT` and the function do, whatever stderr is. And
 //! the callback that gets the fields of a line apart.
 
 mod support;
@@ -287,6 +287,19 @@ fn reader_that_is_late_gets_whole_lines_and_the_number_of_the_dropped_ones() {
     }
 }
 
+/// Returns the same command with a closed stderr.
+fn without_stderr(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$0\" \"$@\" 2>&-"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
+
 #[test]
 fn stderr_that_is_closed_or_has_no_reader_is_ignored() {
     let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
@@ -295,10 +308,26 @@ fn stderr_that_is_closed_or_has_no_reader_is_ignored() {
     wait_until_done(&mut without_reader);
     assert!(wait(&mut without_reader), "SIGPIPE ends it");
 
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "exec \"$0\" \"$@\" 2>&-"]).arg(program().executable()).args(["many", "done"]);
-    sandbox.configure(&mut shell);
-    assert_eq!(succeed(shell.env("TANGO_LOG", "trace")).stdout, b"done\n");
+    let output = succeed(&mut without_stderr(&command(&sandbox, &[("TANGO_LOG", "trace")], &["many", "done"])));
+    assert_eq!(output.stdout, b"done\n");
+}
+
+#[test]
+fn file_that_gets_the_number_of_stderr_is_not_written_unless_it_is_for_appending() {
+    let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);
+    let directory = fresh_directory("log-to-stderr");
+    let [other, log] = ["other", "log"].map(|name| directory.join(name));
+    let (other_step, log_step) = (format!("file:{}", other.display()), format!("append:{}", log.display()));
+    run(&sandbox, &[("TANGO_LOG", "info")], &["acquire", &other_step, "many", &log_step, "many"]);
+    assert_eq!(std::fs::read_to_string(&other).unwrap(), "");
+    let written = std::fs::read_to_string(&log).unwrap();
+    assert!(written.lines().count() > 1_000 && written.contains("rejected the token"));
+
+    // The number is free before the library opens its own files.
+    let cache = format!("file:{}", directory.join("cache").display());
+    let variables = [("TANGO_LOG", "trace"), ("TANGO_CACHE", &cache)];
+    let output = succeed(&mut without_stderr(&command(&sandbox, &variables, &["acquire", "many", "done"])));
+    assert_eq!(output.stdout, b"done\n");
 }
 
 #[test]

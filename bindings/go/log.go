@@ -72,8 +72,8 @@ func mostVerbose(logger *slog.Logger) LogLevel {
 	return enabled
 }
 
-// LogToStderr writes the library's log to stderr, for the whole process, up to a level; [LogOff] stops that. The library
-// writes the records itself, on its log thread, which alone waits for a slow reader.
+// LogToStderr writes the library's log to stderr, for the whole process, up to a level; [LogOff] stops that. The
+// library writes the records itself, on its log thread, which alone waits for a slow reader.
 //
 // Without this call the environment variables TANGO_LOG (error, warn, info, debug, trace or off) and TANGO_LOG_FORMAT
 // (text or json) decide; the library reads them with the first client or key. Go ends a process without waiting for

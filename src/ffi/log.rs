@@ -212,11 +212,14 @@ impl LogType {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CStr;
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
     use std::time::Duration;
 
     use super::*;
     use crate::callbacks;
+    use crate::log::LogField;
 
     #[test]
     fn lines_logged_inside_the_callback_are_dropped() {
@@ -237,5 +240,62 @@ mod tests {
         assert_eq!(CALLS.load(SeqCst), 2);
         // SAFETY: every pointer is NULL.
         unsafe { tango_log_set_callback(errors_only, None, std::ptr::null_mut(), std::ptr::null_mut()) };
+    }
+
+    /// What a callback got, as one string.
+    static RECORD: Mutex<String> = Mutex::new(String::new());
+
+    unsafe extern "C-unwind" fn keep(
+        user_data: *mut c_void,
+        level: i32,
+        unix_ms: i64,
+        target: *const c_char,
+        message: *const c_char,
+        count: usize,
+        names: *const *const c_char,
+        values: *const *const c_char,
+        types: *const i32,
+    ) {
+        assert!(user_data.is_null());
+        // SAFETY: as the library promises, the strings end with a NUL, and the arrays have `count` elements.
+        let record = unsafe {
+            let text = |string: *const c_char| CStr::from_ptr(string).to_str().unwrap();
+            let fields = (0..count).map(|index| {
+                format!(" {}:{}={}", text(*names.add(index)), *types.add(index), text(*values.add(index)))
+            });
+            format!("{level} {unix_ms} {} {}{}", text(target), text(message), fields.collect::<String>())
+        };
+        *RECORD.lock().unwrap() = record;
+    }
+
+    #[test]
+    fn record_callback_gets_strings_that_end_with_a_nul_and_arrays_of_one_length() {
+        let field = |name, value| LogField { name, value };
+        let fields = vec![
+            field("client", LogValue::String("a \0b".into())),
+            field("ms", LogValue::Unsigned(u64::MAX)),
+            field("offset", LogValue::Signed(-1)),
+            field("dpop", LogValue::Bool(true)),
+        ];
+        let mut line = LogLine {
+            time: UNIX_EPOCH + Duration::from_millis(1_500),
+            level: Level::WARN,
+            target: "tango_token::test",
+            file: file!(),
+            line: line!(),
+            message: "a\0message".into(),
+            fields,
+        };
+        let sink =
+            Sink { callback: Callback::Record(keep), user_data: std::ptr::null_mut(), max_level: LogLevel::Warn };
+        assert!(sink.receive(&line));
+        let expected =
+            "2 1500 tango_token::test a message client:1=a  b ms:2=18446744073709551615 offset:2=-1 dpop:3=true";
+        assert_eq!(*RECORD.lock().unwrap(), expected);
+
+        line.fields.clear();
+        assert!(sink.receive(&line));
+        assert_eq!(*RECORD.lock().unwrap(), "2 1500 tango_token::test a message");
+        assert!(sink.wants(Level::WARN) && !sink.wants(Level::INFO));
     }
 }

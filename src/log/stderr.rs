@@ -27,35 +27,41 @@ pub(super) struct Setting {
     pub format: LogFormat,
 }
 
+/// A setting, and what stderr was when it was set.
+struct Active {
+    setting: Setting,
+    stderr: system::Stderr,
+}
+
 /// Nothing until the program or a variable sets it. An atomic pointer, because a forked child could inherit a lock.
-static SETTING: ArcSwapOption<Setting> = ArcSwapOption::const_empty();
+static ACTIVE: ArcSwapOption<Active> = ArcSwapOption::const_empty();
 
 /// Returns whether lines of this level are written.
 pub(super) fn wants(level: Level) -> bool {
-    SETTING.load().as_ref().is_some_and(|setting| LogLevel::from(level) <= setting.level)
+    ACTIVE.load().as_ref().is_some_and(|active| LogLevel::from(level) <= active.setting.level)
 }
 
 /// Returns whether lines of any level are written.
 pub(super) fn is_on() -> bool {
-    SETTING.load().as_ref().is_some_and(|setting| setting.level != LogLevel::Off)
+    ACTIVE.load().as_ref().is_some_and(|active| active.setting.level != LogLevel::Off)
 }
 
 /// Writes a line, in one piece, and waits as long as stderr does. Runs on the log thread.
 pub(super) fn write(line: &LogLine) {
-    if let Some(setting) = &*SETTING.load() {
-        system::write(format(line, setting.format, process::id()).as_bytes());
+    if let Some(active) = &*ACTIVE.load() {
+        active.stderr.write(format(line, active.setting.format, process::id()).as_bytes());
     }
 }
 
 /// Sets what is written, for the program: the variables have no effect any more.
 pub(super) fn set(setting: Setting) {
-    SETTING.store(Some(Arc::new(setting)));
+    ACTIVE.store(Some(Arc::new(Active { setting, stderr: system::Stderr::now() })));
 }
 
 /// Reads the variables, once in a process and its children. Returns the setting, unless the program has its own.
 pub(super) fn read_variables() -> Option<Setting> {
     static IS_READ: AtomicBool = AtomicBool::new(false);
-    if SETTING.load().is_some() || IS_READ.swap(true, Relaxed) {
+    if ACTIVE.load().is_some() || IS_READ.swap(true, Relaxed) {
         return None;
     }
     let Variables { setting, problems } = Variables::read(|name| env::var_os(name));
@@ -67,7 +73,8 @@ pub(super) fn read_variables() -> Option<Setting> {
 
 /// Sets what the variables say, unless the program was faster.
 pub(super) fn set_from_variables(setting: Setting) {
-    SETTING.compare_and_swap(&None::<Arc<Setting>>, Some(Arc::new(setting)));
+    let active = Active { setting, stderr: system::Stderr::now() };
+    ACTIVE.compare_and_swap(&None::<Arc<Active>>, Some(Arc::new(active)));
 }
 
 /// Writes a warning about a variable. On the log thread, because stderr can be slow.
@@ -81,7 +88,8 @@ fn complain(problem: String) {
         message: problem,
         fields: Vec::new(),
     };
-    callbacks::log(move || system::write(format(&line, LogFormat::Text, process::id()).as_bytes()));
+    let stderr = system::Stderr::now();
+    callbacks::log(move || stderr.write(format(&line, LogFormat::Text, process::id()).as_bytes()));
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]

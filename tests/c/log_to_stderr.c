@@ -1,5 +1,6 @@
 /* Logs, as the arguments say, one after the other: to stderr, by the variable TANGO_LOG or by a call, to a callback, in
  * children, and in a moment many lines. tests/log_to_stderr.rs reads what arrives. */
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -83,13 +84,25 @@ static void log_in_children(void)
     CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
+/* Closes stderr, and opens a file, which gets its number: for appending, as logs are, or as any other file. */
+static void replace_stderr(const char *path, int flags)
+{
+    CHECK(close(2) == 0);
+    CHECK(open(path, O_WRONLY | O_CREAT | flags, 0600) == 2);
+}
+
 static void run(const char *step)
 {
     int level, format;
+    char path[1024];
     if (strcmp(step, "acquire") == 0)
         acquire_once();
     else if (strcmp(step, "fork") == 0)
         log_in_children();
+    else if (sscanf(step, "file:%1000s", path) == 1)
+        replace_stderr(path, 0);
+    else if (sscanf(step, "append:%1000s", path) == 1)
+        replace_stderr(path, O_APPEND);
     else if (strcmp(step, "many") == 0)
         log_many_lines();
     else if (sscanf(step, "stderr:%d:%d", &level, &format) == 2)

@@ -189,7 +189,7 @@ def test_child_logs_to_stderr(sandbox: Sandbox) -> None:
         else:
             assert os.waitpid(child, 0)[1] == 0
     """
-    result = run_to_end(sandbox, program, *QUIET, TANGO_LOG="info", TANGO_LOG_FORMAT="json", **PATIENT)
+    result = run_to_end(sandbox, program, *QUIET, timeout=120, TANGO_LOG="info", TANGO_LOG_FORMAT="json", **PATIENT)
     lines = [json.loads(line) for line in result.stderr.splitlines()]
     assert result.returncode == 0
     assert len(lines) == len({line["pid"] for line in lines}) == 2

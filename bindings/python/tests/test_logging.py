@@ -139,7 +139,7 @@ def test_fields_are_attributes_of_the_record(sandbox: Sandbox, caplog: pytest.Lo
 def stderr_of(sandbox: Sandbox, program: str, **variables: str) -> tuple[list[dict[str, Any]], str]:
     """Returns the lines that a program logs to stderr as JSON, and what it prints."""
     variables = {"TANGO_LOG": "debug", "TANGO_LOG_FORMAT": "json", **variables}
-    result = run_to_end(sandbox, program, **variables)
+    result = run_to_end(sandbox, program, timeout=120, **variables)
     assert result.returncode == 0, result.stdout + result.stderr
     assert not any(secret in result.stderr for secret in sandbox.secrets)
     return [json.loads(line) for line in result.stderr.splitlines()], result.stdout

@@ -150,6 +150,29 @@ pub unsafe extern "C" fn log(data: *mut c_void, level: i32, message: *const c_ch
     assert!(!unsafe { CStr::from_ptr(message) }.is_empty());
 }
 
+#[allow(clippy::too_many_arguments, reason = "the type in the header")]
+pub unsafe extern "C" fn log_record(
+    data: *mut c_void,
+    level: i32,
+    unix_ms: i64,
+    target: *const c_char,
+    message: *const c_char,
+    count: usize,
+    names: *const *const c_char,
+    values: *const *const c_char,
+    types: *const i32,
+) {
+    assert!(data.is_null() && (1..=5).contains(&level) && unix_ms > 0);
+    // SAFETY: the library passes strings, and arrays with `count` elements.
+    unsafe {
+        assert!(!CStr::from_ptr(target).is_empty() && !CStr::from_ptr(message).is_empty());
+        for index in 0..count {
+            assert!(!CStr::from_ptr(*names.add(index)).is_empty() && (1..=3).contains(&*types.add(index)));
+            let _ = CStr::from_ptr(*values.add(index)).to_bytes();
+        }
+    }
+}
+
 /// An asynchronous call that was started.
 pub struct Started {
     pub session: Arc<Session>,

@@ -350,16 +350,37 @@ impl Session {
                     assert!(proof.is_null() || length > 100);
                 }),
                 Call::ReadError { error } => self.errors.with(error, |error| read_error(error)),
-                Call::Log { level, is_on } => {
-                    let log = Some(callbacks::log as LogCallback).filter(|_| is_on);
-                    self.fallible(0, |error| tango_log_set_callback(level.into(), log, ptr::null_mut(), error));
-                }
+                Call::Log { level, is_on } => self.log(level.into(), is_on),
                 Call::Names { number } => {
                     assert!(read(tango_version()) > 0 && tango_abi_version() > 0);
                     read(tango_status_name(number.into()));
                     tango_callback_fail(string(number.unsigned_abs()));
                 }
                 Call::Free { object, slot } => self.free(object, slot),
+            }
+        }
+    }
+
+    /// The sign of a level also chooses the function, so that older inputs mean the same calls.
+    fn log(&self, level: i32, is_on: bool) {
+        let (line, record) = (callbacks::log as LogCallback, callbacks::log_record as LogRecordCallback);
+        // SAFETY: the callbacks have the types in the header, and need no data.
+        unsafe {
+            match level {
+                ..-64 => {
+                    let record = Some(record).filter(|_| is_on);
+                    self.fallible(0, |error| {
+                        tango_log_set_record_callback(level + 128, record, ptr::null_mut(), error)
+                    });
+                }
+                // Without the levels that would write to the fuzzer's own stderr.
+                -64..0 => {
+                    self.fallible(0, |error| tango_log_to_stderr((level + 4).min(0), is_on.into(), error));
+                }
+                _ => {
+                    let line = Some(line).filter(|_| is_on);
+                    self.fallible(0, |error| tango_log_set_callback(level, line, ptr::null_mut(), error));
+                }
             }
         }
     }

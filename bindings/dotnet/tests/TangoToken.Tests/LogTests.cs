@@ -115,8 +115,10 @@ public class LogTests
         var written = lines.Where(line => line.StartsWith('{')).Select(line => JsonDocument.Parse(line).RootElement);
         var found = written.Select(line => line.GetProperty("level").GetString()).Distinct().Order();
         Assert.Equal(levels, string.Join(' ', found));
-        Assert.Equal(isReceived, lines.Any(line => line.StartsWith("Info a new token is held", StringComparison.Ordinal)));
-        Assert.DoesNotContain(lines, line => line.Contains(variables["TANGO_CLIENT_SECRET"]!, StringComparison.Ordinal));
+        Assert.Equal(
+            isReceived, lines.Any(line => line.StartsWith("Info a new token is held", StringComparison.Ordinal)));
+        Assert.DoesNotContain(
+            lines, line => line.Contains(variables["TANGO_CLIENT_SECRET"]!, StringComparison.Ordinal));
     }
 
     /// <summary>Returns the lines that a receiver stored while an action ran, and those that waited for it.</summary>
