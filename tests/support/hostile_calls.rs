@@ -190,13 +190,12 @@ impl Parameter {
             return None;
         }
         Some(match self.name.as_str() {
-            "environment" => vec![1, 2],
+            "environment" | "format" => vec![1, 2],
             "mode" => vec![0, 1, 2],
             "allowed" => vec![0, 1],
             "algorithm" if function.name == "tango_dpop_key_from_pem" => (0..=5).collect(),
             "algorithm" | "max_level" => (1..=5).collect(),
             "level" => (0..=5).collect(),
-            "format" => vec![1, 2],
             "http_status" => return None,
             name => panic!("{}: the numbers of {name} are not known", function.name),
         })
