@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Output, Stdio};
@@ -14,7 +14,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde_json::{Value, json};
 use support::programs::{Program, Under, every_tool};
 use support::sandbox::Sandbox;
-use support::{fresh_directory, succeed};
+use support::{fresh_directory, request, succeed};
 
 /// Longer than the second that the end of a process waits for a reader, on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
@@ -53,7 +53,7 @@ fn json_lines(bytes: Vec<u8>) -> Vec<Value> {
         .collect()
 }
 
-fn messages<'a>(lines: &'a [Value]) -> Vec<&'a str> {
+fn messages(lines: &[Value]) -> Vec<&str> {
     lines.iter().map(|line| line["message"].as_str().unwrap()).collect()
 }
 
@@ -116,7 +116,7 @@ fn respond_with_rubbish() -> String {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 65_536]);
+            request::read(&mut BufReader::new(&stream));
             let body = b"{\"error\": \"a \\\"quote\\\" \\u001b[2J\\n\\u2028\", \"error_description\": \"\xff\xfe\"}";
             let head = b"HTTP/1.1 400 Bad\r\nconnection: close\r\ncontent-type: application/json\r\n\
                          x-request-id: \"r\"\\ \xff\t\xe2\x80\xae\r\n\r\n";
