@@ -33,6 +33,7 @@ mod causes;
 mod client;
 mod clock;
 mod config;
+mod counters;
 mod deadline;
 mod dpop;
 mod endpoint;
@@ -56,6 +57,7 @@ mod retry;
 mod role;
 mod runtime;
 mod secret;
+mod stats;
 mod store;
 #[cfg(test)]
 mod test_peers;
@@ -75,6 +77,7 @@ pub use config::{Config, Credentials, Environment};
 pub use dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 pub use error::{Error, Status};
 pub use ffi::{ZeroizingAllocator, wait_at_exit, watch_forks};
+pub use stats::{Bucket, Metric, MetricKind, Sample, Stats};
 pub use store::{CacheError, SharedCache};
 pub use token::Token;
 

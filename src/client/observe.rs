@@ -3,6 +3,7 @@
 use super::Client;
 use super::authorize::{Authorization, RetryReason};
 use crate::api::{Challenges, Refusal};
+use crate::counters::Event;
 use crate::dpop::{NonceHeader, is_nonce};
 use crate::error::{Error, ServerResponse, Status};
 use crate::secret::Redactor;
@@ -61,6 +62,9 @@ impl Client {
                 self.0.accept(&authorization.token);
             }
             return Ok(Verdict::Done);
+        }
+        if code == Some(USE_DPOP_NONCE) {
+            self.0.count(Event::NonceChallengeOfApi);
         }
         let reason = self.reason_to_repeat(authorization, code);
         let client = &self.0.settings.load().request.client_id;

@@ -11,6 +11,7 @@ use super::refresh::RefreshTask;
 use super::request_loop::Requested;
 use super::suspects::Suspects;
 use crate::clock::BootTime;
+use crate::counters::Event;
 use crate::deadline;
 use crate::endpoint::{Failure, TokenResponse};
 use crate::human;
@@ -48,9 +49,13 @@ impl RefreshTask {
                 drop(guard);
                 self.record(|state, _| state.hold(&held));
                 self.log_new_token(response.lifetime);
+                self.inner.count(Event::RefreshIssued);
                 Outcome::Granted(held)
             }
-            Requested::Failed { failure, token } => self.fail(failure, token, lock, settled_by).await,
+            Requested::Failed { failure, token } => {
+                self.inner.count(Event::RefreshFailed);
+                self.fail(failure, token, lock, settled_by).await
+            }
             Requested::LockLost => return Ok(None),
             Requested::NotAnnounced(error) => return Err(error),
         };
