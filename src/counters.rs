@@ -135,7 +135,12 @@ impl Histogram {
     /// Returns the number of durations up to each bound, and at last of all durations.
     pub fn cumulative(&self) -> Vec<u64> {
         let counts = self.buckets.iter().map(|bucket| bucket.load(Relaxed));
-        counts.scan(0, |sum, count| { *sum += count; Some(*sum) }).collect()
+        counts
+            .scan(0, |sum, count| {
+                *sum += count;
+                Some(*sum)
+            })
+            .collect()
     }
 
     pub fn sum(&self) -> Duration {

@@ -6,8 +6,8 @@ mod table;
 
 use crate::counters::{Counters, Event};
 pub use sample::{Bucket, Sample};
-pub use table::{Metric, MetricKind};
 use table::{METRICS, Source};
+pub use table::{Metric, MetricKind};
 
 /// The state of a client that is measured at the moment of the snapshot. Spans are in seconds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,7 +54,8 @@ impl Stats {
             None => (name, None),
         };
         let is_meant = |sample: &&Sample| {
-            sample.metric().is_called(name) && attribute.is_none_or(|(key, value)| sample.has(key, value.trim_matches('"')))
+            sample.metric().is_called(name)
+                && attribute.is_none_or(|(key, value)| sample.has(key, value.trim_matches('"')))
         };
         let mut values = self.samples.iter().filter(is_meant).map(Sample::total).peekable();
         values.peek()?;

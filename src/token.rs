@@ -195,7 +195,11 @@ impl HeldToken {
         value_with_nul.push('\0');
         let data =
             Arc::new(TokenData { value: value_with_nul.into(), key, scope: format!("{scope}\0"), lifetime, clock });
-        Self { replicas: std::array::from_fn(|_| Arc::new(Replica(Arc::clone(&data)))), fitness: Fitness::Fits, is_from_cache: false }
+        Self {
+            replicas: std::array::from_fn(|_| Arc::new(Replica(Arc::clone(&data)))),
+            fitness: Fitness::Fits,
+            is_from_cache: false,
+        }
     }
 
     pub fn with_fitness(self, fitness: Fitness) -> Self {

@@ -23,8 +23,9 @@ ENUMS = {
     "tango_verdict": "Verdict",
     "tango_environment": "TangoEnvironment",
     "tango_log_level": "TangoTokenLogLevel",
+    "tango_metric_kind": "MetricKind",
 }
-INTERNAL_ENUMS = {"tango_verdict"}
+INTERNAL_ENUMS = {"tango_metric_kind", "tango_verdict"}
 # What replaces the documentation of the header, which is about C.
 ENUM_DOCS = {
     "tango_status": "The reason of a TangoTokenException.",
@@ -43,6 +44,7 @@ SCALARS = {
     "int64_t": "long",
     "uint64_t": "ulong",
     "size_t": "nuint",
+    "double": "double",
     "tango_status": STATUS,
     "void *": "nint",
 }

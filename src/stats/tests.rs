@@ -63,8 +63,11 @@ fn names_follow_the_conventions() {
         assert_eq!(prometheus.ends_with("_total"), metric.kind() == MetricKind::Counter, "{prometheus}");
         assert_eq!(prometheus.contains("_seconds"), metric.unit() == "s", "{prometheus}");
         assert!(metric.description().ends_with('.'), "{prometheus}");
-        let names: HashSet<_> =
-            metric.series.iter().map(|(attributes, _)| attributes.iter().map(|(name, _)| name).collect::<Vec<_>>()).collect();
+        let names: HashSet<_> = metric
+            .series
+            .iter()
+            .map(|(attributes, _)| attributes.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .collect();
         assert_eq!(names.len(), 1, "{prometheus}: every value has the same attributes");
     }
 }
@@ -87,8 +90,12 @@ fn table() -> String {
     table += "| --- | --- | --- | --- | --- |\n";
     for metric in METRICS {
         let kind = format!("{:?}", metric.kind()).to_lowercase();
-        let values: Vec<_> =
-            metric.series.iter().flat_map(|(attributes, _)| *attributes).map(|(_, value)| format!("`{value}`")).collect();
+        let values: Vec<_> = metric
+            .series
+            .iter()
+            .flat_map(|(attributes, _)| *attributes)
+            .map(|(_, value)| format!("`{value}`"))
+            .collect();
         let name = metric.series[0].0.first().map_or_else(String::new, |(name, _)| format!("`{name}`: "));
         let (names, unit) = ((metric.name(), metric.prometheus_name()), metric.unit());
         let values = name + &values.join(", ");

@@ -44,10 +44,12 @@ impl Observed {
 
 impl Store for Observed {
     fn load(&self) -> StoreFuture<'_, Loaded> {
-        Box::pin(self.observe(Event::CacheLoadError, self.inner.load(), |loaded| match (loaded.records.is_empty(), &loaded.ledger) {
-            (true, None) => "the shared cache was read; it is empty",
-            (true, Some(_)) => "the shared cache was read; it has no token",
-            (false, _) => "the shared cache was read; it has a token",
+        Box::pin(self.observe(Event::CacheLoadError, self.inner.load(), |loaded| {
+            match (loaded.records.is_empty(), &loaded.ledger) {
+                (true, None) => "the shared cache was read; it is empty",
+                (true, Some(_)) => "the shared cache was read; it has no token",
+                (false, _) => "the shared cache was read; it has a token",
+            }
         }))
     }
 
@@ -81,6 +83,10 @@ impl Store for Observed {
     }
 
     fn unlock(&self) -> StoreFuture<'_, ()> {
-        Box::pin(self.observe(Event::CacheLockError, self.inner.unlock(), |()| "the lock of the shared cache was released"))
+        Box::pin(self.observe(
+            Event::CacheLockError,
+            self.inner.unlock(),
+            |()| "the lock of the shared cache was released",
+        ))
     }
 }

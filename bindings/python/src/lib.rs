@@ -16,6 +16,7 @@ mod errors;
 mod keywords;
 mod logging;
 mod options;
+mod stats;
 mod token;
 mod wait;
 
@@ -39,6 +40,8 @@ mod _native {
     use super::client::PyClient;
     #[pymodule_export]
     use super::dpop::{PyDpopKey, dpop_proof};
+    #[pymodule_export]
+    use super::stats::{PySample, PyStats};
     #[pymodule_export]
     use super::token::PyToken;
 

@@ -11,7 +11,7 @@ logger ``tango_token`` and never contain a secret.
 """
 
 from tango_token._client import Client
-from tango_token._native import Authorization, DpopKey, Token, __version__, dpop_proof
+from tango_token._native import Authorization, DpopKey, Sample, Stats, Token, __version__, dpop_proof
 from tango_token.errors import (
     CacheUnavailable,
     Cancelled,
@@ -43,6 +43,8 @@ __all__ = [
     "Token",
     "Authorization",
     "DpopKey",
+    "Stats",
+    "Sample",
     "dpop_proof",
     "TangoError",
     "InvalidArgument",

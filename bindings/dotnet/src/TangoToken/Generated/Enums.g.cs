@@ -75,3 +75,14 @@ public enum TangoTokenLogLevel
     /// <summary>Everything.</summary>
     Trace = 5,
 }
+
+/// <summary>The kind of a metric.</summary>
+internal enum MetricKind
+{
+    /// <summary>A number that only grows, and is zero in a new process.</summary>
+    Counter = 1,
+    /// <summary>The value at the moment of the snapshot.</summary>
+    Gauge = 2,
+    /// <summary>Measurements, counted in buckets.</summary>
+    Histogram = 3,
+}
