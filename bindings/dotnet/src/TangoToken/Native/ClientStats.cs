@@ -2,9 +2,9 @@ using TagList = System.Collections.Generic.KeyValuePair<string, object?>[];
 
 namespace TangoToken.Native;
 
-/// <summary>One value of a client's metrics.</summary>
-/// <param name="Value">The value; the sum of the measurements for a histogram.</param>
-/// <param name="Count">The number of measurements of a histogram.</param>
+/// <summary>
+/// One value of a client's metrics. A histogram has the sum of its measurements as its value, and their number.
+/// </summary>
 internal readonly record struct ClientSample(
     string Name, MetricKind Kind, string Unit, string Description, TagList Tags, double Value, ulong Count);
 
