@@ -45,7 +45,7 @@ expect() {
 
 call() { curl --silent --output /dev/null --write-out '%{http_code}' "http://127.0.0.1:$1/accounts"; }
 # shellcheck disable=SC2317 # until_true calls it
-answers() { curl --silent --fail --output /dev/null "http://127.0.0.1:$1/$2"; }
+responds() { curl --silent --fail --output /dev/null "http://127.0.0.1:$1/$2"; }
 
 # What `scrape` has started: not local, because the trap runs after it has returned.
 pids=()
@@ -59,7 +59,7 @@ scrape() {
     for port in "$first" "$second"; do
         "$work/service" "127.0.0.1:$port" 2>"$work/service-$port.log" &
         pids+=($!)
-        until_true 20 answers "$port" metrics || fail "the service does not answer: $(cat "$work/service-$port.log")"
+        until_true 20 responds "$port" metrics || fail "the service does not respond: $(cat "$work/service-$port.log")"
     done
     sed -e "s/FIRST/127.0.0.1:$first/" -e "s/SECOND/127.0.0.1:$second/" "$operations/prometheus.yml" |
         sed -e "s#tango-token.rules.yml#$PWD/$operations/&#" -e 's/15s/1s/' >"$work/prometheus.yml"
@@ -67,7 +67,7 @@ scrape() {
     prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/data" --log.level=warn \
         --web.listen-address="127.0.0.1:$prometheus_port" 2>"$work/prometheus.log" &
     pids+=($!)
-    until_true 60 answers "$prometheus_port" -/ready || fail "Prometheus: $(cat "$work/prometheus.log")"
+    until_true 60 responds "$prometheus_port" -/ready || fail "Prometheus: $(cat "$work/prometheus.log")"
 
     expect 'tango_token_requests_total{outcome="issued"} == 0' "instance=\"127.0.0.1:$first\".*=> 0 "
     expect 'tango_token_errors_total{reason="cool_down"} == 0' "instance=\"127.0.0.1:$second\".*=> 0 "
@@ -107,6 +107,7 @@ names() {
         sed -E 's/(_duration_seconds)_(bucket|count|sum)$/\1/' | sort --unique
 }
 step "Operations: names of metrics in rules and dashboard"
+# shellcheck disable=SC2016 # the backquotes are those of the document
 sed -n 's/^| `[a-z_.]*` | `\(tango_[a-z_]*\)` .*/\1/p' docs/metrics.md | sort --unique >"$work/metrics"
 [ -s "$work/metrics" ] || fail "docs/metrics.md has no metrics"
 unknown=$(names "$operations/tango-token.rules.yml" | comm -23 - "$work/metrics")

@@ -1,5 +1,5 @@
-//! Counts what a client does. The parts of the library add to these numbers where something happens, and know nothing of
-//! the names and formats of metrics, which are in `stats`.
+//! Counts what a client does. The parts of the library add to these numbers where something happens, and know nothing
+//! of the names and formats of metrics, which are in `stats`.
 
 mod served;
 
@@ -120,8 +120,8 @@ pub(crate) struct Histogram {
 }
 
 impl Histogram {
-    /// The upper bounds of the buckets: what OpenTelemetry advises for HTTP requests, and the timeouts of this library. It
-    /// is not `pub`, because cbindgen would add it to the C header.
+    /// The upper bounds of the buckets: what OpenTelemetry advises for HTTP requests, and the timeouts of this library.
+    /// It is not `pub`, because cbindgen would add it to the C header.
     pub(crate) const BOUNDS_MS: [u64; 16] =
         [5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000, 20_000, 30_000];
 

@@ -43,8 +43,8 @@ type Bucket struct {
 	Count      uint64
 }
 
-// Stats takes a snapshot of the client's metrics. It sends nothing and waits for nothing. After [Client.Close] it returns
-// [ErrClosed].
+// Stats takes a snapshot of the client's metrics. It sends nothing and waits for nothing. After [Client.Close] it
+// returns [ErrClosed].
 func (c *Client) Stats() (Stats, error) {
 	var object native.Stats
 	err := c.call(func(client native.Client, failure *native.Error) { c.library.ClientStats(client, &object, failure) })
@@ -137,8 +137,8 @@ func (s *Sample) total() float64 {
 	return s.Value
 }
 
-// served counts the tokens that tokenCache returns, of which the library does not know. Goroutines add to a cell that is
-// chosen at random, so that threads seldom write to the same cache line at once.
+// served counts the tokens that tokenCache returns, of which the library does not know. Goroutines add to a cell that
+// is chosen at random, so that threads seldom write to the same cache line at once.
 type served struct {
 	cells [8]struct {
 		count atomic.Uint64

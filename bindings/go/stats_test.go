@@ -69,7 +69,8 @@ func TestStatsDescribeThemselves(t *testing.T) {
 			}
 		}
 	}
-	if kinds[tangotoken.MetricCounter] == 0 || kinds[tangotoken.MetricGauge] == 0 || kinds[tangotoken.MetricHistogram] != 1 {
+	if kinds[tangotoken.MetricCounter] == 0 || kinds[tangotoken.MetricGauge] == 0 ||
+		kinds[tangotoken.MetricHistogram] != 1 {
 		t.Errorf("%v", kinds)
 	}
 }

@@ -63,9 +63,6 @@ impl Client {
             }
             return Ok(Verdict::Done);
         }
-        if code == Some(USE_DPOP_NONCE) {
-            self.0.count(Event::NonceChallengeOfApi);
-        }
         let reason = self.reason_to_repeat(authorization, code);
         let client = &self.0.settings.load().request.client_id;
         tracing::debug!(
@@ -92,6 +89,7 @@ impl Client {
         let (call, has_proof) = (&authorization.call, authorization.proof.is_some());
         let (origin, retries) = (&call.origin, &call.retries);
         if code == Some(USE_DPOP_NONCE) {
+            self.0.count(Event::NonceChallengeOfApi);
             // One retry; more only where another request can have used up the nonce of this one.
             let may_repeat = retries.nonce == 0 || (retries.nonce < MAX_NONCE_RETRIES && call.is_contended());
             let next = authorization.own_nonce.get().cloned().or_else(|| origin.nonce());

@@ -40,6 +40,7 @@ impl RefreshTask {
         let settled_by = self.deadline.of_writing();
         let outcome = match requested {
             Requested::Token { requested, response, guard } => {
+                self.inner.count(Event::RefreshIssued);
                 let held = self.held_of(requested, &response);
                 // Written before it is handed out: a process that has seen it can die, and the fleet has it all the same.
                 self.record(|state, now| state.record_issue(&held, now));
@@ -49,7 +50,6 @@ impl RefreshTask {
                 drop(guard);
                 self.record(|state, _| state.hold(&held));
                 self.log_new_token(response.lifetime);
-                self.inner.count(Event::RefreshIssued);
                 Outcome::Granted(held)
             }
             Requested::Failed { failure, token } => {

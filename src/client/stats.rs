@@ -12,8 +12,8 @@ use crate::stats::{Gauges, Stats};
 use crate::token::Token;
 
 impl Client {
-    /// Returns what this client has done in this process, and what it holds: see docs/metrics.md. Takes no lock and does
-    /// no I/O. A forked child begins at zero.
+    /// Returns what this client has done in this process, and what it holds: see docs/metrics.md. Takes no lock and
+    /// does no I/O. A forked child begins at zero.
     pub fn stats(&self) -> Stats {
         // A child that no handler reported notices itself here.
         ProcessId::current();

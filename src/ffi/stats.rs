@@ -106,8 +106,8 @@ pub extern "C" fn tango_stats_count(stats: Option<&StatsObject>) -> usize {
     stats.map_or(0, |stats| stats.strings.len())
 }
 
-/// Returns the name of the metric for OpenTelemetry, such as `tango.token.requests`. The values of one metric follow each
-/// other. Borrowed from the object; NULL for NULL and for an index that is too large.
+/// Returns the name of the metric for OpenTelemetry, such as `tango.token.requests`. The values of one metric follow
+/// each other. Borrowed from the object; NULL for NULL and for an index that is too large.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_stats_name(stats: Option<&StatsObject>, index: usize) -> *const c_char {
     borrowed(stats, index, |strings| Some(&strings.name))
@@ -175,8 +175,8 @@ pub extern "C" fn tango_stats_bucket_count(stats: Option<&StatsObject>, index: u
     stats.and_then(|stats| stats.sample(index)).map_or(0, |sample| sample.buckets().len())
 }
 
-/// Returns the upper bound of a bucket, in the unit of the metric: infinity for the last one. NaN where there is no such
-/// bucket.
+/// Returns the upper bound of a bucket, in the unit of the metric: infinity for the last one. NaN where there is no
+/// such bucket.
 #[unsafe(no_mangle)]
 pub extern "C" fn tango_stats_bucket_bound(stats: Option<&StatsObject>, index: usize, bucket: usize) -> f64 {
     stats.and_then(|stats| stats.bucket(index, bucket)).map_or(f64::NAN, |bucket| bucket.upper_bound)

@@ -47,7 +47,7 @@ impl Sample {
         self.metric
     }
 
-    /// Returns the names and values that tell this value from others of the same metric, such as `outcome` and `issued`.
+    /// Returns the names and values that tell this value from others of the metric, such as `outcome` and `issued`.
     pub fn attributes(&self) -> &'static [(&'static str, &'static str)] {
         self.attributes
     }

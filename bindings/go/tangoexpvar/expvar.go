@@ -16,9 +16,9 @@ func Publish(name string, client *tangotoken.Client) {
 	expvar.Publish(name, Var(client))
 }
 
-// Var returns the client's metrics as one variable: an object with the names for Prometheus, the attributes included, as
-// in tango_token_requests_total{outcome="issued"}. Of a histogram it has the number and the sum. It is empty once the
-// client is closed.
+// Var returns the client's metrics as one variable: an object with the names for Prometheus, the attributes included,
+// as in tango_token_requests_total{outcome="issued"}. Of a histogram it has the number and the sum. It is empty once
+// the client is closed.
 func Var(client *tangotoken.Client) expvar.Var {
 	return expvar.Func(func() any {
 		values := map[string]float64{}

@@ -7,14 +7,16 @@ use tango_token::{MetricKind, Sample, Stats};
 
 /// The metrics of a client at one moment: what it has done in this process, and what it holds.
 ///
-/// ``stats["tango.token.requests"]`` is the value of one metric; ``samples`` has all of them. docs/metrics.md lists them.
+/// ``stats["tango.token.requests"]`` is the value of one metric, ``samples`` has all of them, and docs/metrics.md lists
+/// them.
 #[pyclass(frozen, name = "Stats", module = "tango_token")]
 pub struct PyStats(pub Stats);
 
 #[pymethods]
 impl PyStats {
-    /// Returns the value of a metric by its name for OpenTelemetry or for Prometheus: the sum over its attributes, unless
-    /// one follows, as in ``tango_token_requests_total{outcome="issued"}``; the number of measurements of a histogram.
+    /// Returns the value of a metric by its name for OpenTelemetry or for Prometheus: the sum over its attributes,
+    /// unless one follows, as in ``tango_token_requests_total{outcome="issued"}``; the number of measurements of a
+    /// histogram.
     fn __getitem__(&self, name: &str) -> PyResult<f64> {
         self.0.value(name).ok_or_else(|| PyKeyError::new_err(name.to_owned()))
     }
@@ -95,8 +97,7 @@ impl PySample {
     }
 
     fn __repr__(&self) -> String {
-        let attributes: Vec<_> =
-            self.0.attributes().iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        let attributes: Vec<_> = self.0.attributes().iter().map(|(name, value)| format!("{name}={value:?}")).collect();
         format!("<Sample: {}{{{}}} {}>", self.name(), attributes.join(", "), self.value())
     }
 }
