@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, TypedDict, final, type_check_only
 
 from typing_extensions import Self, Unpack, disjoint_base
 
-__all__ = ["Authorization", "Client", "DpopKey", "Token", "__version__", "dpop_proof"]
+__all__ = ["Authorization", "Client", "DpopKey", "Sample", "Stats", "Token", "__version__", "dpop_proof"]
 
 __version__: Final[str]
 
