@@ -1106,11 +1106,10 @@ double tango_stats_value(const tango_stats *stats, const char *name);
 size_t tango_stats_count(const tango_stats *stats);
 
 /**
- * Returns the name of the metric for OpenTelemetry, such as `tango.token.requests`. The values of one metric follow each
- * other. Borrowed from the object; NULL for NULL and for an index that is too large.
+ * Returns the name of the metric for OpenTelemetry, such as `tango.token.requests`. The values of one metric follow
+ * each other. Borrowed from the object; NULL for NULL and for an index that is too large.
  */
-const char *tango_stats_name(const tango_stats *stats,
-                             size_t index);
+const char *tango_stats_name(const tango_stats *stats, size_t index);
 
 /**
  * Returns the name of the metric for Prometheus, such as `tango_token_requests_total`. Borrowed from the object; NULL
@@ -1159,8 +1158,8 @@ double tango_stats_value_at(const tango_stats *stats, size_t index);
 size_t tango_stats_bucket_count(const tango_stats *stats, size_t index);
 
 /**
- * Returns the upper bound of a bucket, in the unit of the metric: infinity for the last one. NaN where there is no such
- * bucket.
+ * Returns the upper bound of a bucket, in the unit of the metric: infinity for the last one. NaN where there is no
+ * such bucket.
  */
 double tango_stats_bucket_bound(const tango_stats *stats, size_t index, size_t bucket);
 
