@@ -206,7 +206,7 @@ impl HeldToken {
         Self { fitness, ..self }
     }
 
-    pub fn from_cache(self) -> Self {
+    pub fn found_in_cache(self) -> Self {
         Self { is_from_cache: true, ..self }
     }
 
