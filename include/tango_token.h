@@ -427,6 +427,35 @@ typedef int32_t tango_log_type;
 #endif // __cplusplus
 
 /**
+ * The kind of a metric.
+ */
+enum tango_metric_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A number that only grows, and is zero in a new process.
+     */
+    TANGO_METRIC_KIND_COUNTER = 1,
+    /**
+     * The value at the moment of the snapshot.
+     */
+    TANGO_METRIC_KIND_GAUGE = 2,
+    /**
+     * Measurements, counted in buckets.
+     */
+    TANGO_METRIC_KIND_HISTOGRAM = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum tango_metric_kind tango_metric_kind;
+#else
+typedef int32_t tango_metric_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * The headers of one request to an API: `Authorization`, and `DPoP` for a token that is bound to a key.
  *
  * It is good for one request. Pass it to `observe` with the response.
@@ -474,6 +503,14 @@ typedef struct tango_token tango_token;
  * An asynchronous acquire in flight.
  */
 typedef struct tango_request tango_request;
+
+/**
+ * The metrics of a client at one moment: see docs/metrics.md.
+ *
+ * It is a list of values. Each belongs to a metric, and most metrics with attributes have several values, such as one
+ * for each outcome of a token request.
+ */
+typedef struct tango_stats tango_stats;
 
 /**
  * Reads the value stored under `name`. `*value_length` is the size of `value` in bytes; the function sets it to the
@@ -1143,6 +1180,99 @@ void tango_request_cancel(const tango_request *request);
  * Frees the handle and does not cancel the request: `done` is still called. Accepts NULL.
  */
 void tango_request_free(tango_request *request);
+
+/**
+ * Takes a snapshot of the client's metrics: what it has done in this process, and what it holds. It sends nothing and
+ * waits for nothing.
+ *
+ * Counters begin at zero with the client, and in a forked child. The caller owns `*stats` and frees it with
+ * `tango_stats_free`; it outlives the client. INVALID_ARGUMENT for NULL.
+ */
+tango_status tango_client_stats(const tango_client *client, tango_stats **stats, tango_error **error);
+
+/**
+ * Returns the value of one metric by its name for OpenTelemetry or for Prometheus, such as `tango.token.requests` or
+ * `tango_token_requests_total`.
+ *
+ * Of a metric with attributes it is the sum over them, unless the name is followed by one, as in
+ * `tango_token_requests_total{outcome="issued"}`; of a histogram it is the number of measurements. NaN if this library
+ * has no such metric, and for NULL.
+ */
+double tango_stats_value(const tango_stats *stats, const char *name);
+
+/**
+ * Returns the number of values. The functions that take an index accept those below it. 0 for NULL.
+ */
+size_t tango_stats_count(const tango_stats *stats);
+
+/**
+ * Returns the name of the metric for OpenTelemetry, such as `tango.token.requests`. The values of one metric follow
+ * each other. Borrowed from the object; NULL for NULL and for an index that is too large.
+ */
+const char *tango_stats_name(const tango_stats *stats, size_t index);
+
+/**
+ * Returns the name of the metric for Prometheus, such as `tango_token_requests_total`. Borrowed from the object; NULL
+ * for NULL and for an index that is too large.
+ */
+const char *tango_stats_prometheus_name(const tango_stats *stats, size_t index);
+
+/**
+ * Returns the kind of the metric: a `tango_metric_kind`. 0 for NULL and for an index that is too large.
+ */
+int32_t tango_stats_kind(const tango_stats *stats, size_t index);
+
+/**
+ * Returns the unit of the metric: `s` for seconds, or what is counted, such as `{request}`. Borrowed from the object;
+ * NULL for NULL and for an index that is too large.
+ */
+const char *tango_stats_unit(const tango_stats *stats, size_t index);
+
+/**
+ * Returns a sentence or two about the metric. Borrowed from the object; NULL for NULL and for an index that is too
+ * large.
+ */
+const char *tango_stats_description(const tango_stats *stats, size_t index);
+
+/**
+ * Returns the name of an attribute of this value, such as `outcome`; `position` is 0 for the first one. Borrowed from
+ * the object; NULL after the last attribute, for NULL and for an index that is too large.
+ */
+const char *tango_stats_attribute_name(const tango_stats *stats, size_t index, size_t position);
+
+/**
+ * Returns the value of an attribute, such as `issued`. Borrowed from the object; NULL where
+ * `tango_stats_attribute_name` returns it.
+ */
+const char *tango_stats_attribute_value(const tango_stats *stats, size_t index, size_t position);
+
+/**
+ * Returns the value at this index; for a histogram the sum of the measurements. NaN for NULL and for an index that is
+ * too large.
+ */
+double tango_stats_value_at(const tango_stats *stats, size_t index);
+
+/**
+ * Returns the number of buckets of a histogram. 0 for other metrics, for NULL and for an index that is too large.
+ */
+size_t tango_stats_bucket_count(const tango_stats *stats, size_t index);
+
+/**
+ * Returns the upper bound of a bucket, in the unit of the metric: infinity for the last one. NaN where there is no
+ * such bucket.
+ */
+double tango_stats_bucket_bound(const tango_stats *stats, size_t index, size_t bucket);
+
+/**
+ * Returns the number of measurements that do not exceed the bound of a bucket. That of the last bucket is the number
+ * of all. 0 where there is no such bucket.
+ */
+uint64_t tango_stats_bucket_measurements(const tango_stats *stats, size_t index, size_t bucket);
+
+/**
+ * Frees the snapshot and the strings borrowed from it. Accepts NULL.
+ */
+void tango_stats_free(tango_stats *stats);
 
 /**
  * Gets a valid token: the held one at once, otherwise the result of one refresh that all callers share.

@@ -34,6 +34,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -1037,6 +1038,73 @@ private:
     std::optional<std::string_view> given_;
 };
 
+/// The metrics of a client at one moment: what the client has done in this process, and what it holds. docs/metrics.md
+/// lists them.
+class stats : public detail::handle<tango_stats, tango_stats_free> {
+public:
+    using handle::handle;
+
+    /// The measurements of a histogram up to a bound, those of the buckets before it included.
+    struct bucket {
+        double upper_bound; // infinity in the last bucket
+        std::uint64_t measurements;
+    };
+
+    /// One value of a metric. The strings are borrowed from the `stats`.
+    struct sample {
+        std::string_view name;            // for OpenTelemetry: `tango.token.requests`
+        std::string_view prometheus_name; // for Prometheus: `tango_token_requests_total`
+        tango_metric_kind kind;
+        std::string_view unit; // `s`, or what is counted, such as `{request}`
+        std::string_view description;
+        std::vector<std::pair<std::string_view, std::string_view>> attributes; // such as `outcome` and `issued`
+        double value;                                                          // the sum, for a histogram
+        std::vector<bucket> buckets;                                           // empty unless it is a histogram
+    };
+
+    /// Returns the value of a metric by either of its names, such as `tango.token.requests`: the sum over its
+    /// attributes, unless one follows, as in `tango_token_requests_total{outcome="issued"}`; the number of measurements
+    /// of a histogram. Nothing if the library has no such metric.
+    std::optional<double> value(std::string_view name) const
+    {
+        if (name.find('\0') != std::string_view::npos)
+            return std::nullopt;
+        const double value = tango_stats_value(native(), std::string(name).c_str());
+        return std::isnan(value) ? std::nullopt : std::make_optional(value);
+    }
+
+    /// Returns every value.
+    std::vector<sample> samples() const & TANGO_TOKEN_BORROWED
+    {
+        std::vector<sample> all;
+        all.reserve(tango_stats_count(native()));
+        for (std::size_t index = 0; index < tango_stats_count(native()); ++index)
+            all.push_back(sample_at(index));
+        return all;
+    }
+    std::vector<sample> samples() const && = delete;
+
+private:
+    sample sample_at(std::size_t index) const
+    {
+        sample one{detail::view(tango_stats_name(native(), index)),
+                   detail::view(tango_stats_prometheus_name(native(), index)),
+                   static_cast<tango_metric_kind>(tango_stats_kind(native(), index)),
+                   detail::view(tango_stats_unit(native(), index)),
+                   detail::view(tango_stats_description(native(), index)),
+                   {},
+                   tango_stats_value_at(native(), index),
+                   {}};
+        for (std::size_t i = 0; tango_stats_attribute_name(native(), index, i) != nullptr; ++i)
+            one.attributes.emplace_back(detail::view(tango_stats_attribute_name(native(), index, i)),
+                                        detail::view(tango_stats_attribute_value(native(), index, i)));
+        for (std::size_t i = 0; i < tango_stats_bucket_count(native(), index); ++i)
+            one.buckets.push_back(bucket{tango_stats_bucket_bound(native(), index, i),
+                                         tango_stats_bucket_measurements(native(), index, i)});
+        return one;
+    }
+};
+
 /// New credentials: a client ID and secret, a service account, or both. Absent ones stay as they are.
 struct credentials {
     optional_string client_id, client_secret, username, password;
@@ -1152,6 +1220,9 @@ public:
         return detail::failure_of(tango_client_invalidate, native(), rejected.native());
     }
 
+    /// Takes a snapshot of the client's metrics. It sends nothing and waits for nothing.
+    result<tango::stats> try_stats() const { return detail::made<tango::stats>(tango_client_stats, native()); }
+
 #ifdef __cpp_exceptions
     explicit client(const config &from) : client(try_make(from).value()) {}
     token acquire() const { return try_acquire().value(); }
@@ -1179,6 +1250,7 @@ public:
     {
         return try_observe(sent, received).value();
     }
+    [[nodiscard]] tango::stats stats() const { return try_stats().value(); }
     void set_credentials(const credentials &rotated) const { try_set_credentials(rotated).value(); }
     void invalidate(const token &rejected) const { try_invalidate(rejected).value(); }
 #endif

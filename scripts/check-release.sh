@@ -17,7 +17,7 @@ grep --quiet "^## $version - [0-9]\{4\}-[0-9][0-9]-[0-9][0-9]$" CHANGELOG.md ||
     fail "CHANGELOG.md has no date for $version"
 grep --quiet "<Version>$version</Version>" bindings/dotnet/Directory.Build.props ||
     fail "the .NET packages are not $version"
-for file in bindings/go/go.mod examples/go/go.mod; do
+for file in bindings/go/go.mod bindings/go/tangoprometheus/go.mod examples/go/go.mod examples/operations/service/go.mod; do
     for module in bindings/go/native/*; do
         grep --quiet "/$module v$version\( // indirect\)\?$" "$file" || fail "$file does not require $module v$version"
     done

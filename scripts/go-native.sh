@@ -80,6 +80,7 @@ tag() {
     git commit --quiet --message "Native libraries of $version, for the Go modules"
     for directory in "$modules"/*; do git tag "$directory/v$version"; done
     git tag "bindings/go/v$version" "$head"
+    git tag "bindings/go/tangoprometheus/v$version" "$head"
     git checkout --quiet --detach "$head"
 }
 

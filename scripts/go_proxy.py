@@ -17,13 +17,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BINDING = ROOT / "bindings/go"
+PROMETHEUS = BINDING / "tangoprometheus"
 
 
 def main() -> int:
     proxy = Path(sys.argv[1])
     found = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
     assert found is not None
-    for file in [BINDING / "go.mod", *sorted(BINDING.glob("native/*/go.mod"))]:
+    for file in [BINDING / "go.mod", PROMETHEUS / "go.mod", *sorted(BINDING.glob("native/*/go.mod"))]:
         publish(proxy, file.parent, f"v{found[1]}")
     return 0
 
@@ -46,7 +47,7 @@ def files(directory: Path) -> list[Path]:
         return sorted(file for file in directory.iterdir() if file.is_file())
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.check_output(command, cwd=directory)
-    names = [name for name in listed.decode().split("\0") if name and not name.startswith("native/")]
+    names = [name for name in listed.decode().split("\0") if name and not name.startswith(("native/", "tangoprometheus/"))]
     return [directory / name for name in sorted(names) if (directory / name).is_file()]
 
 

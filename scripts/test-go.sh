@@ -20,11 +20,12 @@ need_library_and_sandbox
 
 formatted() {
     local differences
-    differences=$(gofmt -d . ../../examples/go)
+    differences=$(gofmt -d . ../../examples/go ../../examples/operations)
     printf '%s' "$differences"
     [ -z "$differences" ]
 }
 in_example() { (cd ../../examples/go && "$@"); }
+in_prometheus() { (cd tangoprometheus && "$@"); }
 
 cd bindings/go
 if [ $# -gt 0 ]; then
@@ -40,20 +41,28 @@ for module in native/*; do
 done
 step "Go: modules of the example"
 in_example go mod tidy -diff
+step "Go: modules of the Prometheus collector"
+in_prometheus go mod tidy -diff
 step "Go: vet"
 go vet ./...
 step "Go: vet of the example"
 in_example go vet ./...
+step "Go: vet of the Prometheus collector"
+in_prometheus go vet ./...
 step "Go: vet where the library does not run yet"
 env GOOS=windows go vet . ./internal/native
 step "Go: staticcheck"
 go run "$staticcheck" ./...
 step "Go: staticcheck of the example"
 in_example go run "$staticcheck" ./...
+step "Go: staticcheck of the Prometheus collector"
+in_prometheus go run "$staticcheck" ./...
 step "Go: tests, with the race detector"
 env CGO_ENABLED=1 go test -race -count=1 ./...
 step "Go: tests, without cgo"
 env CGO_ENABLED=0 go test -count=1 ./...
+step "Go: tests of the Prometheus collector"
+in_prometheus env CGO_ENABLED=0 go test -count=1 ./...
 
 # As a user gets them, with the library of a release inside.
 step "Go: modules that a user gets"

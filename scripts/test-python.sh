@@ -12,7 +12,8 @@ cd "$(dirname "$0")/.."
 
 work=$target/python
 package=bindings/python
-test_packages=(pytest requests httpx "aiohttp>=3.12" uvloop anyio gunicorn celery pyjwt cryptography trustme)
+test_packages=(pytest requests httpx "aiohttp>=3.12" uvloop anyio gunicorn celery pyjwt cryptography trustme
+    prometheus-client)
 
 # Prints one executable for each version from 3.9 on, the newest first.
 pythons() {

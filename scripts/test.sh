@@ -87,6 +87,10 @@ test_conformance() {
     cargo_test "${conformance[@]}"
 }
 
+test_operations() {
+    scripts/test-operations.sh
+}
+
 [ $# -gt 0 ] || fail "usage: scripts/test.sh PART..."
 for part in "$@"; do
     declare -F "test_$part" >/dev/null || fail "there is no part $part"

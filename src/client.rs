@@ -19,6 +19,7 @@ mod request_loop;
 mod schedule;
 mod single_flight;
 mod snapshot;
+mod stats;
 mod suspects;
 mod waiting;
 
@@ -31,6 +32,7 @@ use arc_swap::ArcSwap;
 use crate::api::Origins;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Credentials, Settings};
+use crate::counters::{Counters, Event, Served};
 use crate::dpop::ServerClock;
 use crate::error::{Error, Status};
 use crate::process::ProcessLocal;
@@ -66,6 +68,8 @@ struct Inner {
     /// The origins that may receive tokens.
     origins: Origins,
     server_clock: Arc<ServerClock>,
+    counters: ProcessLocal<Counters>,
+    served: Served,
 }
 
 impl Client {
@@ -87,6 +91,8 @@ impl Client {
             clock,
             origins,
             server_clock,
+            counters: ProcessLocal::new(),
+            served: Served::default(),
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -116,6 +122,10 @@ impl Client {
             let result = threads::run_on_another(move || client.acquire());
             return result.unwrap_or_else(|problem| Err(Error::new(Status::Internal, problem.to_string())));
         }
+        self.0.counting_failure(self.acquire_blocking())
+    }
+
+    fn acquire_blocking(&self) -> Result<Token, Error> {
         let patience = Patience::new(&self.0);
         loop {
             let pending = match self.0.look()? {
@@ -134,16 +144,21 @@ impl Client {
     pub fn acquire_async(&self) -> impl Future<Output = Result<Token, Error>> + Send + 'static {
         let client = self.clone();
         async move {
-            let patience = Patience::new(&client.0);
-            loop {
-                let pending = match client.0.look()? {
-                    Availability::Token(token) => return Ok(token),
-                    Availability::Pending(pending) => pending,
-                };
-                let result = client.0.result_for(pending, patience).await;
-                if let Some(outcome) = client.0.conclude(result, patience) {
-                    return outcome;
-                }
+            let result = client.acquire_waiting().await;
+            client.0.counting_failure(result)
+        }
+    }
+
+    async fn acquire_waiting(&self) -> Result<Token, Error> {
+        let patience = Patience::new(&self.0);
+        loop {
+            let pending = match self.0.look()? {
+                Availability::Token(token) => return Ok(token),
+                Availability::Pending(pending) => pending,
+            };
+            let result = self.0.result_for(pending, patience).await;
+            if let Some(outcome) = self.0.conclude(result, patience) {
+                return outcome;
             }
         }
     }
@@ -174,6 +189,7 @@ impl Client {
             Some(has_cache.then(|| Arc::clone(&state.settings)))
         });
         let Some(with_cache) = marked else { return false };
+        self.0.count(Event::Rejected);
         tracing::warn!("an API rejected the token; the next call requests a replacement");
         if let Some(settings) = with_cache {
             let _ = self.0.start(&settings, Demand::Sync);

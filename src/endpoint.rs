@@ -46,6 +46,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::BootTime;
 use crate::config::Settings;
+use crate::counters::{Counters, Event};
 use crate::deadline;
 use crate::dpop::{Binding, Nonce, ServerClock};
 use crate::error::{Error, ServerResponse, Status};
@@ -101,6 +102,7 @@ pub(crate) struct TokenEndpoint {
     /// Knows the configured secrets.
     redactor: Redactor,
     held_token: ArcSwapOption<SecretString>,
+    counters: Arc<Counters>,
 }
 
 /// The reasons for a new proof that were used in a refresh. Each may be used once.
@@ -127,7 +129,7 @@ impl Failure {
 
 impl TokenEndpoint {
     /// Opens no connection and sends nothing.
-    pub fn new(settings: &Settings, server_clock: &Arc<ServerClock>) -> Self {
+    pub fn new(settings: &Settings, server_clock: &Arc<ServerClock>, counters: &Arc<Counters>) -> Self {
         Self {
             http: HttpClient::new(settings),
             url: settings.token_url.clone(),
@@ -140,6 +142,7 @@ impl TokenEndpoint {
             server_clock: Arc::clone(server_clock),
             redactor: settings.redactor(),
             held_token: ArcSwapOption::empty(),
+            counters: Arc::clone(counters),
         }
     }
 
@@ -151,7 +154,7 @@ impl TokenEndpoint {
         let deadline = Instant::now() + timeout;
         loop {
             let (nonce, iat, made_at) = (self.nonce.current(), self.server_clock.now(), self.server_clock.boot_time());
-            let failure = match self.send(deadline, iat, nonce.clone()).await {
+            let failure = match self.send_counted(deadline, iat, nonce.clone()).await {
                 Err(failure) if self.binding.is_some() && failure.error.status() == Status::ProofRefused => failure,
                 outcome => return outcome,
             };
@@ -171,6 +174,29 @@ impl TokenEndpoint {
         }
     }
 
+    /// Sends the request and counts what became of it.
+    async fn send_counted(
+        &self,
+        deadline: Instant,
+        iat: i64,
+        nonce: Option<Arc<String>>,
+    ) -> Result<TokenResponse, Failure> {
+        let start = Instant::now();
+        let outcome = self.send(deadline, iat, nonce).await;
+        self.counters.record_duration(start.elapsed());
+        match &outcome {
+            // A token of another kind than the client asked for was issued all the same.
+            Err(failure) if failure.token.is_none() => {
+                self.counters.add(Event::of_failure(failure.kind));
+                if failure.kind == FailureKind::NonceWanted {
+                    self.counters.add(Event::NonceChallengeOfEndpoint);
+                }
+            }
+            _ => self.counters.add(Event::RequestIssued),
+        }
+        outcome
+    }
+
     async fn send(&self, deadline: Instant, iat: i64, nonce: Option<Arc<String>>) -> Result<TokenResponse, Failure> {
         let (sent, redactor) = (Sent::default(), self.redactor());
         let request = self.http_request(self.proof(deadline, iat, nonce).await?, &sent);
@@ -188,6 +214,7 @@ impl TokenEndpoint {
             let beginning = response_body::read_beginning(&mut response, deadline).await;
             return Err(transport::not_http(&beginning, &self.url, &redactor));
         }
+        self.counters.add(Event::of_response(response.status().as_u16()));
         self.log_response(&response, start, &redactor);
         let now = self.learn(response.headers(), sent_at);
         let body = response_body::read(&mut response, deadline).await;
@@ -308,7 +335,9 @@ impl TokenEndpoint {
         let header = |proof: String| {
             HeaderValue::try_from(proof).map_err(|error| Error::new(Status::Internal, error.to_string()))
         };
-        proof.and_then(header).map(Some).map_err(|error| Failure::new(error, FailureKind::NotTrusted))
+        let proof = proof.and_then(header).map_err(|error| Failure::new(error, FailureKind::NotTrusted))?;
+        self.counters.add(Event::ProofForEndpoint);
+        Ok(Some(proof))
     }
 }
 

@@ -34,6 +34,7 @@ mod causes;
 mod client;
 mod clock;
 mod config;
+mod counters;
 mod deadline;
 mod dpop;
 mod endpoint;
@@ -57,6 +58,7 @@ mod retry;
 mod role;
 mod runtime;
 mod secret;
+mod stats;
 mod store;
 #[cfg(test)]
 mod test_peers;
@@ -77,6 +79,7 @@ pub use dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 pub use error::{Error, Status};
 pub use ffi::{ZeroizingAllocator, wait_at_exit, watch_forks};
 pub use log::{LogFormat, LogLevel, log_to_stderr, log_to_stderr_from_env};
+pub use stats::{Bucket, Metric, MetricKind, Sample, Stats};
 pub use store::{CacheError, SharedCache};
 pub use token::Token;
 

@@ -26,9 +26,9 @@ pub(crate) use files::{CloseOnFork, FileIdentity, close_parents_files, file_iden
 #[cfg(unix)]
 pub(crate) use gate::Patience;
 #[cfg(unix)]
-pub(crate) use id::{ProcessId, mark_with, note_fork};
+pub(crate) use id::{ProcessId, forks, mark_with, note_fork};
 #[cfg(windows)]
-pub(crate) use no_forks::{CloseOnFork, ProcessId, section};
+pub(crate) use no_forks::{CloseOnFork, ProcessId, forks, section};
 
 /// A value that each process creates when it first needs it.
 pub(crate) struct ProcessLocal<T>(ArcSwapOption<Owned<T>>);

@@ -4,6 +4,8 @@
 #[cfg_attr(windows, path = "threads/windows.rs")]
 mod system;
 
+mod number;
+
 use std::fmt;
 use std::io;
 use std::sync::mpsc;
@@ -13,6 +15,8 @@ use tokio::runtime::Handle;
 
 use crate::causes;
 use crate::unloading;
+
+pub(crate) use number::number;
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -14,6 +13,7 @@ use crate::clock::Clock;
 use crate::dpop::DpopKey;
 use crate::nul_terminated::without_nul;
 use crate::policy::TokenLifetime;
+use crate::threads;
 
 /// An access token of a service account (RFC 6749 section 1.4).
 ///
@@ -152,6 +152,8 @@ impl fmt::Debug for Token {
 pub(crate) struct HeldToken {
     replicas: [Arc<Replica>; REPLICAS],
     pub fitness: Fitness,
+    /// Whether this process found the token in the shared cache, and did not request it.
+    pub is_from_cache: bool,
 }
 
 /// How a token fits the DPoP settings of its client. One that does not is served until the client can have another.
@@ -193,11 +195,19 @@ impl HeldToken {
         value_with_nul.push('\0');
         let data =
             Arc::new(TokenData { value: value_with_nul.into(), key, scope: format!("{scope}\0"), lifetime, clock });
-        Self { replicas: std::array::from_fn(|_| Arc::new(Replica(Arc::clone(&data)))), fitness: Fitness::Fits }
+        Self {
+            replicas: std::array::from_fn(|_| Arc::new(Replica(Arc::clone(&data)))),
+            fitness: Fitness::Fits,
+            is_from_cache: false,
+        }
     }
 
     pub fn with_fitness(self, fitness: Fitness) -> Self {
         Self { fitness, ..self }
+    }
+
+    pub fn found_in_cache(self) -> Self {
+        Self { is_from_cache: true, ..self }
     }
 
     pub fn lifetime(&self) -> &TokenLifetime {
@@ -206,11 +216,13 @@ impl HeldToken {
 
     /// Returns the replica of the calling thread.
     pub fn token(&self) -> Token {
-        thread_local!(static MINE: usize = {
-            static NEXT: AtomicUsize = AtomicUsize::new(0);
-            NEXT.fetch_add(1, Ordering::Relaxed) % REPLICAS
-        });
-        Token(Arc::clone(&self.replicas[MINE.try_with(|&mine| mine).unwrap_or(0)]))
+        self.token_of(threads::number())
+    }
+
+    /// The same for a caller that knows the number of its thread.
+    #[inline]
+    pub fn token_of(&self, thread: usize) -> Token {
+        Token(Arc::clone(&self.replicas[thread % REPLICAS]))
     }
 }
 

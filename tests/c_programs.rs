@@ -71,6 +71,16 @@ fn forked_children_work_while_threads_of_the_parent_use_the_library() {
 }
 
 #[test]
+fn metrics_are_read_by_name_and_by_position_and_begin_at_zero_in_a_child() {
+    for under in ALONE_AND_VALGRIND {
+        let sandbox = Sandbox::start(&[]);
+        let output = Program::build("tests/c/stats.c", under).leaving_memory().run(&sandbox);
+        assert_eq!(printed(&output), "the metrics of a client\n", "{under:?}");
+        assert_eq!(sandbox.token_requests(), 1, "{under:?}");
+    }
+}
+
+#[test]
 fn forked_child_with_the_process_id_of_its_parent_works() {
     for under in ALONE_AND_VALGRIND {
         let sandbox = Sandbox::start(&["--quota-window-seconds", "0"]);

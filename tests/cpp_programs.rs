@@ -120,6 +120,13 @@ fn handles_are_moved_cloned_and_freed_once() {
 }
 
 #[test]
+fn metrics_have_names_attributes_and_buckets() {
+    under_every_tool(|under| {
+        prints(&source("stats").build(under), &Sandbox::start(&[]), "the metrics of a client");
+    });
+}
+
+#[test]
 fn thrown_and_returned_errors_have_every_field() {
     let body = json!({"error": "invalid_grant", "error_description": "wrong", "i18nKey": "a.key", "message": "words"});
     let headers = json!({"content-type": "application/json", "x-request-id": "r-1"});

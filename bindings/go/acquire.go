@@ -22,6 +22,7 @@ func (c *Client) Token(ctx context.Context) (*Token, error) {
 		return nil, contextError(ctx)
 	}
 	if token := c.cached.load(); token != nil {
+		c.cached.served.add()
 		return token, nil
 	}
 	return c.acquire(ctx)

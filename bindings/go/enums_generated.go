@@ -93,3 +93,15 @@ const (
 	// logTypeBoolean: `true` or `false`.
 	logTypeBoolean logType = 3
 )
+
+// MetricKind: The kind of a metric.
+type MetricKind int32
+
+const (
+	// MetricCounter: A number that only grows, and is zero in a new process.
+	MetricCounter MetricKind = 1
+	// MetricGauge: The value at the moment of the snapshot.
+	MetricGauge MetricKind = 2
+	// MetricHistogram: Measurements, counted in buckets.
+	MetricHistogram MetricKind = 3
+)

@@ -15,6 +15,7 @@ type tokenCache struct {
 	current    atomic.Pointer[cachedToken]
 	mutex      sync.Mutex
 	generation int // incremented by clear
+	served     served
 }
 
 // cachedToken is a token and how long the library need not be asked again.

@@ -12,7 +12,7 @@ from options import Option
 from words import WIDTH, pascal, region, wrapped
 
 # The objects in the order in which a program meets them, and what belongs to no object.
-OBJECTS = ["config", "client", "token", "request", "authorization", "dpop_key", "dpop_proof", "error"]
+OBJECTS = ["config", "client", "token", "request", "authorization", "dpop_key", "dpop_proof", "stats", "error"]
 OTHERS = "The library and its log"
 CONFIGURATION = Path("docs/configuration.md")
 BEGIN = "<!-- Begin of the options: made from src/config/options.toml by scripts/interface, do not edit. -->"

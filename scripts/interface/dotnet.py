@@ -25,8 +25,9 @@ ENUMS = {
     "tango_log_level": "TangoTokenLogLevel",
     "tango_log_format": "TangoTokenLogFormat",
     "tango_log_type": "LogType",
+    "tango_metric_kind": "MetricKind",
 }
-INTERNAL_ENUMS = {"tango_verdict", "tango_log_type"}
+INTERNAL_ENUMS = {"tango_verdict", "tango_log_type", "tango_metric_kind"}
 # What replaces the documentation of the header, which is about C.
 ENUM_DOCS = {
     "tango_status": "The reason of a TangoTokenException.",
@@ -45,6 +46,7 @@ SCALARS = {
     "int64_t": "long",
     "uint64_t": "ulong",
     "size_t": "nuint",
+    "double": "double",
     "tango_status": STATUS,
     "void *": "nint",
 }

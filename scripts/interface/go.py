@@ -30,12 +30,16 @@ ENUMS = {
     "tango_log_level": ("LogLevel", "Log"),
     "tango_log_format": ("LogFormat", "LogFormat"),
     "tango_log_type": ("logType", "logType"),
+    "tango_metric_kind": ("MetricKind", "Metric"),
 }
 # Objects are numbers to Go, so that its garbage collector and its checks of pointers leave them alone.
 SCALARS = {
     "int32_t": "int32",
     "uint32_t": "uint32",
     "int64_t": "int64",
+    "uint64_t": "uint64",
+    "size_t": "uintptr",
+    "double": "float64",
     "tango_status": "int32",
     "int32_t *": "*int32",
     "const char *": "*byte",

@@ -10,7 +10,7 @@ import re
 
 SCALARS = {
     "int32_t", "uint32_t", "int64_t", "uint64_t", "size_t", "tango_status",
-    "int32_t *", "size_t *", "uint8_t *", "const uint8_t *", "const char *", "const char **", "void *",
+    "double", "int32_t *", "size_t *", "uint8_t *", "const uint8_t *", "const char *", "const char **", "void *",
     "const char *const *", "const int32_t *",
 }  # fmt: skip
 

@@ -42,8 +42,8 @@ class HeaderTest(unittest.TestCase):
             "a structure": HEADER + "/**\n * Other.\n */\nstruct tango_other { int32_t one; };\n",
             "a function as a parameter": HEADER + FUNCTION.replace("int32_t one", "int32_t (*one)(int32_t)"),
             "an array": HEADER + FUNCTION.replace("int32_t one", "int32_t one[2]"),
-            "an unknown type": HEADER + FUNCTION.replace("int32_t one", "double one"),
-            "an unknown result": HEADER + FUNCTION.replace("int32_t tango_sum", "double tango_sum"),
+            "an unknown type": HEADER + FUNCTION.replace("int32_t one", "float one"),
+            "an unknown result": HEADER + FUNCTION.replace("int32_t tango_sum", "float tango_sum"),
             "an object by value": HEADER + FUNCTION.replace("int32_t one", "tango_client one"),
         }.items():
             with self.subTest(name), self.assertRaises(header.NotUnderstood):

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Client;
 use crate::api::Origin;
 use crate::clock::BootTime;
+use crate::counters::Event;
 use crate::dpop::{DpopKey, check_method};
 use crate::error::Error;
 use crate::nul_terminated::without_nul;
@@ -187,6 +188,9 @@ impl Client {
         let (iat, made) = (self.time_at(&origin), origin.clock.boot_time());
         let prove = |key: &DpopKey| key.proof_at(iat, method, url, Some(token.value()), nonce.as_deref());
         let proof = token.dpop_key().map(prove).transpose()?.map(|proof| proof + "\0");
+        if proof.is_some() {
+            self.0.count(Event::ProofForApi);
+        }
         let call = Call { method: method.into(), url: url.into(), origin, number, nonce, iat, made, retries, first };
         // Sized before it is filled: a growing string would leave copies of the secret behind.
         let mut header = String::with_capacity(token.token_type().len() + token.value().len() + 2);

@@ -12,6 +12,7 @@ use crate::config::Settings;
 use crate::error::Error;
 use crate::policy::Decision;
 use crate::runtime::Runtime;
+use crate::threads;
 use crate::token::{HeldToken, Token};
 
 /// The token of a caller, or the result that it has to wait for.
@@ -39,7 +40,15 @@ impl Inner {
     pub(super) fn serve_from_memory(&self) -> Option<Token> {
         let snapshot = self.snapshot.load();
         let held = snapshot.served.as_ref()?;
-        snapshot.serve_until.is_ahead_of(self.clock.coarse()).then(|| held.token())
+        snapshot.serve_until.is_ahead_of(self.clock.coarse()).then(|| self.serve(held))
+    }
+
+    /// Gives a held token to a caller.
+    #[inline]
+    pub(super) fn serve(&self, held: &HeldToken) -> Token {
+        let thread = threads::number();
+        self.served.add(thread);
+        held.token_of(thread)
     }
 
     fn decide(self: &Arc<Self>) -> Result<Availability, Error> {
@@ -50,7 +59,7 @@ impl Inner {
                     // Where no thread can be started the token is as good as before; it is tried again later.
                     let _ = self.start(&settings, demand);
                 }
-                Ok(Availability::Token(held.token()))
+                Ok(Availability::Token(self.serve(&held)))
             }
             Lookup::Wait => self.start(&settings, Demand::Token).map(Availability::Pending),
             // Another process may have a token by now.
@@ -87,7 +96,7 @@ impl Inner {
         let Some(runtime) = self.components.running() else {
             let (snapshot, now) = (self.snapshot.load(), self.clock.now());
             let serves = matches!(snapshot.decide_for_caller(now), Decision::Serve | Decision::ServeAndRefresh);
-            return snapshot.token(now).filter(|_| serves).map(|held| held.token());
+            return snapshot.token(now).filter(|_| serves).map(|held| self.serve(held));
         };
         let settings = self.settings.load_full();
         let (held, start) = match self.update(|snapshot| self.lookup(snapshot)) {
@@ -99,7 +108,7 @@ impl Inner {
             // Where the thread has just died the next call that waits starts another.
             let _ = self.start_on(&runtime, &settings, demand);
         }
-        held.map(|held| held.token())
+        held.map(|held| self.serve(&held))
     }
 
     /// Starts a refresh, or joins the one that is under way, whichever credentials that is for.

@@ -102,6 +102,6 @@ impl RefreshTask {
         let lifetime = TokenLifetime::new(record.requested, record.lifetime, jitter());
         let clock = Arc::clone(&self.inner.clock);
         let held = HeldToken::new(&record.access_token, record.key.clone(), &record.scope, lifetime, clock);
-        Arc::new(held.with_fitness(record.fitness))
+        Arc::new(held.with_fitness(record.fitness).found_in_cache())
     }
 }

@@ -3,6 +3,7 @@
 use super::Client;
 use super::authorize::{Authorization, RetryReason};
 use crate::api::{Challenges, Refusal};
+use crate::counters::Event;
 use crate::dpop::{NonceHeader, is_nonce};
 use crate::error::{Error, ServerResponse, Status};
 use crate::secret::Redactor;
@@ -88,6 +89,7 @@ impl Client {
         let (call, has_proof) = (&authorization.call, authorization.proof.is_some());
         let (origin, retries) = (&call.origin, &call.retries);
         if code == Some(USE_DPOP_NONCE) {
+            self.0.count(Event::NonceChallengeOfApi);
             // One retry; more only where another request can have used up the nonce of this one.
             let may_repeat = retries.nonce == 0 || (retries.nonce < MAX_NONCE_RETRIES && call.is_contended());
             let next = authorization.own_nonce.get().cloned().or_else(|| origin.nonce());

@@ -37,7 +37,7 @@ impl Inner {
         match &*endpoint {
             Some(made) if Arc::ptr_eq(&made.settings, settings) => Arc::clone(&made.source),
             _ => {
-                let source = self.components.endpoint(settings, &self.server_clock);
+                let source = self.components.endpoint(settings, &self.server_clock, &self.counters.get());
                 let replaced =
                     endpoint.replace(Endpoint { settings: Arc::clone(settings), source: Arc::clone(&source) });
                 drop(endpoint);

@@ -11,6 +11,7 @@ use super::refresh::RefreshTask;
 use super::request_loop::Requested;
 use super::suspects::Suspects;
 use crate::clock::BootTime;
+use crate::counters::Event;
 use crate::deadline;
 use crate::endpoint::{Failure, TokenResponse};
 use crate::human;
@@ -39,6 +40,7 @@ impl RefreshTask {
         let settled_by = self.deadline.of_writing();
         let outcome = match requested {
             Requested::Token { requested, response, guard } => {
+                self.inner.count(Event::RefreshIssued);
                 let held = self.held_of(requested, &response);
                 // Written before it is handed out: a process that has seen it can die, and the fleet has it all the same.
                 self.record(|state, now| state.record_issue(&held, now));
@@ -50,7 +52,10 @@ impl RefreshTask {
                 self.log_new_token(response.lifetime);
                 Outcome::Granted(held)
             }
-            Requested::Failed { failure, token } => self.fail(failure, token, lock, settled_by).await,
+            Requested::Failed { failure, token } => {
+                self.inner.count(Event::RefreshFailed);
+                self.fail(failure, token, lock, settled_by).await
+            }
             Requested::LockLost => return Ok(None),
             Requested::NotAnnounced(error) => return Err(error),
         };

@@ -55,7 +55,7 @@ impl RefreshTask {
 
     pub async fn run(mut self) {
         let names = Names::of(&self.settings.identity());
-        let outcome = match self.inner.components.store(&self.settings, &names) {
+        let outcome = match self.inner.components.store(&self.settings, &names, &self.inner.counters.get()) {
             None => self.without_cache().await,
             Some(store) => {
                 let (identity, redactor) = (self.settings.identity(), self.settings.redactor());

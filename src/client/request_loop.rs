@@ -8,6 +8,7 @@ use tokio::time::{self, Instant};
 use super::refresh::RefreshTask;
 use super::refresh_deadline::RefreshDeadline;
 use crate::clock::BootTime;
+use crate::counters::Event;
 use crate::endpoint::{Failure, ProofRetries, TokenResponse, TokenSource};
 use crate::exit::RequestGuard;
 use crate::human;
@@ -70,6 +71,7 @@ impl RefreshTask {
                 return Requested::failed(failure);
             }
             self.log_retry(&failure, pause);
+            self.inner.count(Event::Retry);
             last_failure = Some(failure);
             time::sleep(pause).await;
         }
@@ -124,6 +126,7 @@ impl RefreshTask {
         }
         if failure.kind.may_have_cost_a_token() {
             self.record(|state, now| state.ledger.record_possibly_spent(requested, now));
+            self.inner.count(Event::PossiblySpent);
         }
         Err(failure)
     }

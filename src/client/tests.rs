@@ -17,6 +17,7 @@ mod rotation;
 mod server;
 mod sharing;
 mod simulation;
+mod stats;
 mod support;
 mod suspended;
 mod waiting;

@@ -8,6 +8,7 @@ use super::outcome::Outcome;
 use super::refresh::ended_unexpectedly;
 use super::single_flight::{NoResult, Waiter};
 use super::{Inner, is_superseded};
+use crate::counters::Event;
 use crate::error::{Error, Status};
 use crate::human;
 use crate::policy::Decision;
@@ -116,9 +117,16 @@ impl Inner {
         patience: Patience,
     ) -> Option<Result<Token, Error>> {
         let error = match result {
-            Ok(Outcome::Granted(held)) if !self.has_to_be_replaced(&held) => return Some(Ok(held.token())),
-            Ok(Outcome::Only(held)) => return Some(Ok(held.token())),
-            Ok(Outcome::Found(held)) if self.may_serve(&held) => return Some(Ok(held.token())),
+            Ok(Outcome::Granted(held)) if !self.has_to_be_replaced(&held) => {
+                self.count(Event::ServedFromEndpoint);
+                return Some(Ok(held.token()));
+            }
+            Ok(Outcome::Found(held)) if held.is_from_cache && self.may_serve(&held) => {
+                self.count(Event::ServedFromCache);
+                return Some(Ok(held.token()));
+            }
+            Ok(Outcome::Found(held)) if self.may_serve(&held) => return Some(Ok(self.serve(&held))),
+            Ok(Outcome::Only(held)) => return Some(Ok(self.serve(&held))),
             Ok(Outcome::Failed { error, settings }) if !is_superseded(&settings, &self.settings.load(), &error) => {
                 error
             }
@@ -127,7 +135,7 @@ impl Inner {
             _ => return None,
         };
         // As long as a valid token is held no caller gets an error.
-        Some(self.valid_token().map(|held| held.token()).ok_or(error))
+        Some(self.valid_token().map(|held| self.serve(&held)).ok_or(error))
     }
 
     /// Returns whether a token is still good for those who waited for it.

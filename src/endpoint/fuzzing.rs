@@ -53,7 +53,7 @@ impl Endpoint {
     /// The endpoint of a client with this configuration, which holds this token.
     pub fn new(config: &Config, held_token: &str) -> Result<Self, Error> {
         let clock = Arc::new(ServerClock::new(Arc::new(SystemClock)));
-        let endpoint = TokenEndpoint::new(&config.resolve()?, &clock);
+        let endpoint = TokenEndpoint::new(&config.resolve()?, &clock, &Arc::default());
         endpoint.hide(Some(held_token.into()));
         Ok(Self(endpoint))
     }

@@ -25,6 +25,7 @@ mod exit;
 mod fork;
 mod log;
 mod request;
+mod stats;
 mod token;
 mod version;
 

@@ -18,6 +18,7 @@ use super::dpop_key::*;
 use super::dpop_proof::*;
 use super::error::*;
 use super::request::*;
+use super::stats::*;
 use super::token::*;
 use crate::client::{Authorization, Client, Local, Verdict};
 use crate::config::Config;
@@ -98,6 +99,8 @@ fn null_is_freed_and_read_as_nothing() {
     tango_dpop_proof_free(None);
     tango_request_free(None);
     tango_request_cancel(None);
+    tango_stats_free(None);
+    assert!(tango_stats_name(None, 0).is_null() && tango_stats_value_at(None, 0).is_nan());
     // SAFETY: each function accepts NULL.
     unsafe {
         tango_token_free(null_mut());

@@ -57,6 +57,13 @@ impl ProcessId {
     }
 }
 
+/// Returns the number of forks that were noticed. It costs one load: a child that no handler reported still has its
+/// parent's number, until it first asks for its `ProcessId`.
+#[inline]
+pub(crate) fn forks() -> u32 {
+    FORKS.load(Relaxed)
+}
+
 /// Sets the number that the system zeroes in each child.
 pub(crate) fn mark_with(mark: &'static AtomicU32) {
     ID.store(process::id(), Relaxed);

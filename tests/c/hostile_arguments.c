@@ -1,6 +1,7 @@
 /* Calls each function of the header with every argument that a caller can get wrong, one at a time and all at once: NULL,
  * numbers outside the enum, strings that are not UTF-8, empty, full of control characters, or 100 MB long. The calls are
  * made from include/tango_token.json by tests/hostile.rs, so a new function is covered without being added. */
+#include <math.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ static tango_client *client;
 static tango_token *token;
 static tango_dpop_key *key;
 static tango_authorization *authorization;
+static tango_stats *stats;
 /* The places of the out-parameter and the error of a call. */
 static void *place;
 static tango_error *error;
@@ -144,6 +146,7 @@ static void make_objects(void)
     CHECK(tango_client_new(loaded, &client, NULL) == TANGO_STATUS_OK);
     token = acquire(client);
     CHECK(tango_client_authorize(client, "GET", url, &authorization, NULL) == TANGO_STATUS_OK);
+    CHECK(tango_client_stats(client, &stats, NULL) == TANGO_STATUS_OK);
     CHECK(tango_dpop_key_generate(TANGO_ALGORITHM_ES256, &key, NULL) == TANGO_STATUS_OK);
     CHECK(tango_dpop_key_to_pem(key, &pem, NULL) == TANGO_STATUS_OK);
     jwk = tango_dpop_key_public_jwk(key);
@@ -158,6 +161,7 @@ static void free_objects(void)
     tango_client_free(client);
     tango_token_free(token);
     tango_authorization_free(authorization);
+    tango_stats_free(stats);
     tango_dpop_key_free(key);
     tango_config_free(config);
     tango_config_free(loaded);

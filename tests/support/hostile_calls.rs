@@ -106,32 +106,41 @@ impl Function {
         }
     }
 
-    /// Functions without an error take NULL, and any number.
+    /// Functions without an error take NULL, any number and any string. All arguments but one are right.
     fn write_getter(&self, source: &mut String) {
         let wrong = |parameter: &Parameter| match (parameter.is_pointer(), parameter.kind.as_str()) {
+            (true, "const char *") => ["NULL", "NOT_UTF8", "longest", "EMPTY", "CONTROL"].map(str::to_owned).to_vec(),
             (true, _) => vec!["NULL".to_owned()],
             (false, "int32_t") => ["-1", "INT32_MIN", "INT32_MAX", "1000"].map(str::to_owned).to_vec(),
+            (false, "size_t") => ["SIZE_MAX", "1000"].map(str::to_owned).to_vec(),
             (false, kind) => panic!("{}: no wrong values of {kind} are known", self.name),
         };
-        let calls: Vec<_> = match &self.parameters[..] {
-            [] => {
-                let call = format!("{}()", self.name);
-                match self.returns.strip_suffix(" *").filter(|object| object.starts_with("tango_")) {
-                    Some(object) => writeln!(source, "    calls++, {object}_free({call});").unwrap(),
-                    None => writeln!(source, "    calls += {call} != 0;").unwrap(),
-                }
-                return;
+        if self.parameters.is_empty() {
+            let call = format!("{}()", self.name);
+            match self.returns.strip_suffix(" *").filter(|object| object.starts_with("tango_")) {
+                Some(object) => writeln!(source, "    calls++, {object}_free({call});").unwrap(),
+                None => writeln!(source, "    calls += {call} != 0;").unwrap(),
             }
-            [one] => wrong(one).into_iter().map(|value| format!("{}({value})", self.name)).collect(),
-            _ => panic!("{}: a getter has one parameter", self.name),
+        }
+        let with = |index: usize, value: &str| {
+            let argument = |(at, parameter): (usize, &Parameter)| {
+                if at == index { value.to_owned() } else { parameter.right_value(self) }
+            };
+            let arguments: Vec<_> = self.parameters.iter().enumerate().map(argument).collect();
+            format!("{}({})", self.name, arguments.join(", "))
         };
-        for call in calls {
+        let parameters = self.parameters.iter().enumerate();
+        for call in parameters.flat_map(|(index, one)| wrong(one).into_iter().map(move |value| with(index, &value))) {
             let nothing = match self.returns.as_str() {
                 "void" => {
                     writeln!(source, "    calls++, {call};").unwrap();
                     continue;
                 }
                 pointer if pointer.ends_with('*') => "NULL",
+                "double" => {
+                    writeln!(source, "    calls++;\n    CHECK(isnan({call}));").unwrap();
+                    continue;
+                }
                 _ if self.doc.contains("-1 ") => "-1",
                 _ => "0",
             };
@@ -209,12 +218,14 @@ impl Parameter {
             ("const tango_token *", _) => "token",
             ("const tango_dpop_key *", _) => "key",
             ("const tango_authorization *", _) => "authorization",
+            ("const tango_stats *", _) => "stats",
             ("const char *", "url") => "url",
             ("const char *", "method") => "\"GET\"",
             ("const char *", "pem") => "pem",
             ("const char *", "jwk" | "public_jwk") => "jwk",
             ("const char *", _) => "\"string\"",
             ("int32_t" | "uint32_t", _) => "1",
+            ("size_t", _) => "0",
             ("void *", _) => "&calls",
             ("tango_acquire_done", _) => "done",
             ("tango_log_callback", _) => "logged",

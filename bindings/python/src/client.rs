@@ -14,6 +14,7 @@ use crate::config;
 use crate::errors::{OrRaise, invalid_argument};
 use crate::keywords::{Any, Keyword, optional_string};
 use crate::logging;
+use crate::stats::PyStats;
 use crate::token::PyToken;
 use crate::wait::wait;
 
@@ -189,6 +190,11 @@ impl PyClient {
             credentials = credentials.service_account(name, password);
         }
         self.open(py)?.set_credentials(&credentials).or_raise(py)
+    }
+
+    /// Returns what the client has done in this process, and what it holds. Sends nothing and waits for nothing.
+    fn stats(&self, py: Python<'_>) -> PyResult<PyStats> {
+        Ok(PyStats(self.open(py)?.stats()))
     }
 
     /// Drops the token, the connection and the credentials. Later calls raise InvalidArgument.

@@ -16,6 +16,7 @@ mod errors;
 mod keywords;
 mod logging;
 mod options;
+mod stats;
 mod token;
 mod wait;
 
@@ -41,6 +42,8 @@ mod _native {
     use super::dpop::{PyDpopKey, dpop_proof};
     #[pymodule_export]
     use super::logging::log_to_stderr;
+    #[pymodule_export]
+    use super::stats::{PySample, PyStats};
     #[pymodule_export]
     use super::token::PyToken;
 

@@ -50,6 +50,8 @@ pub enum Call {
     Log { level: i8, is_on: bool },
     Names { number: i8 },
     Free { object: u8, slot: u8 },
+    Stats { client: u8, stats: u8 },
+    ReadStats { stats: u8, string: u8, index: u8 },
 }
 
 /// Strings for each argument; the first is NULL. None names a host but this one.
@@ -124,6 +126,7 @@ pub struct Session {
     authorizations: Slots<Authorization>,
     pub requests: Slots<Request>,
     pub errors: Slots<Error>,
+    stats: Slots<Stats>,
     /// The number of asynchronous calls whose `done` has not run yet.
     pending: Mutex<usize>,
     is_over: Condvar,
@@ -357,6 +360,13 @@ impl Session {
                     tango_callback_fail(string(number.unsigned_abs()));
                 }
                 Call::Free { object, slot } => self.free(object, slot),
+                Call::Stats { client, stats } => self.clients.with(client, |client| {
+                    self.make(&self.stats, stats, |out, error| tango_client_stats(client, out, error));
+                }),
+                Call::ReadStats { stats, string: choice, index } => self.stats.with(stats, |stats| {
+                    tango_stats_value(stats, string(choice));
+                    read_stats(stats, index.into());
+                }),
             }
         }
     }
@@ -409,7 +419,7 @@ impl Session {
     }
 
     fn free(&self, object: u8, slot: u8) {
-        match object % 8 {
+        match object % 9 {
             0 => self.configs.put(slot, ptr::null_mut()),
             1 => self.clients.put(slot, ptr::null_mut()),
             2 => self.keys.put(slot, ptr::null_mut()),
@@ -417,7 +427,31 @@ impl Session {
             4 => self.tokens.put(slot, ptr::null_mut()),
             5 => self.authorizations.put(slot, ptr::null_mut()),
             6 => self.requests.put(slot, ptr::null_mut()),
+            7 => self.stats.put(slot, ptr::null_mut()),
             _ => self.errors.put(slot, ptr::null_mut()),
+        }
+    }
+}
+
+/// Reads everything at one place of a snapshot, which exists if the index is small enough.
+unsafe fn read_stats(stats: *mut Stats, index: usize) {
+    // SAFETY: the object lives for as long as the call, or is NULL.
+    unsafe {
+        let has_value = index < tango_stats_count(stats);
+        assert_eq!(read(tango_stats_name(stats, index)) > 0, has_value);
+        assert_eq!(read(tango_stats_prometheus_name(stats, index)) > 0, has_value);
+        assert_eq!(read(tango_stats_unit(stats, index)) > 0, has_value);
+        assert_eq!(read(tango_stats_description(stats, index)) > 0, has_value);
+        assert_eq!(tango_stats_kind(stats, index) > 0, has_value);
+        assert_eq!(tango_stats_value_at(stats, index).is_nan(), !has_value);
+        for position in 0..3 {
+            let has_name = read(tango_stats_attribute_name(stats, index, position)) > 0;
+            assert_eq!(read(tango_stats_attribute_value(stats, index, position)) > 0, has_name);
+        }
+        let buckets = tango_stats_bucket_count(stats, index);
+        for bucket in 0..=buckets {
+            assert_eq!(tango_stats_bucket_bound(stats, index, bucket).is_nan(), bucket == buckets);
+            tango_stats_bucket_measurements(stats, index, bucket);
         }
     }
 }

@@ -4,9 +4,9 @@ use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::abi::{
-    Authorization, Client, Config, DpopKey, DpopProof, Error, Request, Token, tango_authorization_free,
+    Authorization, Client, Config, DpopKey, DpopProof, Error, Request, Stats, Token, tango_authorization_free,
     tango_client_free, tango_config_free, tango_dpop_key_free, tango_dpop_proof_free, tango_error_free,
-    tango_request_free, tango_token_free,
+    tango_request_free, tango_stats_free, tango_token_free,
 };
 
 /// A type of object, and its `_free` function.
@@ -30,6 +30,7 @@ objects! {
     DpopProof: tango_dpop_proof_free,
     Error: tango_error_free,
     Request: tango_request_free,
+    Stats: tango_stats_free,
     Token: tango_token_free,
 }
 

@@ -17,7 +17,7 @@ fn request_on_a_thread_that_stops(response: ScriptedResponse) -> Result<TokenRes
     let mut config = config_for(&server);
     config.dpop(crate::dpop::DpopMode::Optional);
     let settings = config.resolve().unwrap();
-    let endpoint = TokenEndpoint::new(&settings, &Arc::new(ServerClock::new(clock)));
+    let endpoint = TokenEndpoint::new(&settings, &Arc::new(ServerClock::new(clock)), &Arc::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let continues = Instant::now() + 3 * TIMEOUT;

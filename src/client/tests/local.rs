@@ -87,11 +87,11 @@ struct LocalComponents {
 }
 
 impl Components for LocalComponents {
-    fn endpoint(&self, _: &Settings, _: &Arc<ServerClock>) -> Arc<dyn TokenSource> {
+    fn endpoint(&self, _: &Settings, _: &Arc<ServerClock>, _: &Arc<Counters>) -> Arc<dyn TokenSource> {
         Arc::clone(&self.server) as Arc<dyn TokenSource>
     }
 
-    fn store(&self, _: &Settings, _: &Names) -> Option<Box<dyn Store>> {
+    fn store(&self, _: &Settings, _: &Names, _: &Arc<Counters>) -> Option<Box<dyn Store>> {
         None
     }
 

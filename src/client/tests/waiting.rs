@@ -110,11 +110,11 @@ impl TokenSource for Defect {
 }
 
 impl Components for Defect {
-    fn endpoint(&self, _: &Settings, _: &Arc<ServerClock>) -> Arc<dyn TokenSource> {
+    fn endpoint(&self, _: &Settings, _: &Arc<ServerClock>, _: &Arc<Counters>) -> Arc<dyn TokenSource> {
         Arc::new(Self)
     }
 
-    fn store(&self, _: &Settings, _: &Names) -> Option<Box<dyn Store>> {
+    fn store(&self, _: &Settings, _: &Names, _: &Arc<Counters>) -> Option<Box<dyn Store>> {
         None
     }
 

@@ -32,7 +32,10 @@ internal sealed class ClientFactory
         TangoTokenClient client;
         try
         {
-            client = new TangoTokenClient(options, FindDpopKey(name, options), Find<ITangoTokenCache>(name));
+            client = new TangoTokenClient(options, FindDpopKey(name, options), Find<ITangoTokenCache>(name))
+            {
+                Name = name.Length == 0 ? null : name,
+            };
         }
         catch (TangoTokenException error) when (
             error.ErrorCode is TangoTokenErrorCode.InvalidConfiguration or TangoTokenErrorCode.KeyRejected)

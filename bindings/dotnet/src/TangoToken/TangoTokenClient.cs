@@ -51,7 +51,15 @@ public class TangoTokenClient : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         NativeLibraryLoader.Load();
         client = new NativeClient(options, dpopKey, cache);
+        ClientMeter.Add(this);
     }
+
+    /// <summary>
+    /// The name of this client in the metrics of the meter <c>TangoToken</c>, as the tag <c>tango.client.name</c>. A
+    /// program with several clients gives each its own, because metrics with the same tags cannot be told apart.
+    /// </summary>
+    /// <value>The name; <c>null</c>, which is the default, for no tag.</value>
+    public string? Name { get; set; }
 
     /// <summary>
     /// Creates a client from the <c>TANGO_*</c> variables of the environment with which the process was started.
@@ -319,6 +327,11 @@ public class TangoTokenClient : IDisposable
         if (disposing)
             client?.Dispose();
     }
+
+    internal bool IsDisposed => client is null or { IsDisposed: true };
+
+    /// <summary>Reads the metrics; <c>null</c> for a client that is disposed, or was made for a test.</summary>
+    internal ClientSample[]? ReadStats() => client?.ReadStats();
 
     private NativeClient Native
     {

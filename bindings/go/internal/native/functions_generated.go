@@ -77,6 +77,21 @@ type Library struct {
 	TokenAcquireStart               func(client Client, done uintptr, userData uintptr, request *Request, failure *Error) int32
 	RequestCancel                   func(request Request)
 	RequestFree                     func(request Request)
+	ClientStats                     func(client Client, stats *Stats, failure *Error) int32
+	StatsValue                      func(stats Stats, name *byte) float64
+	StatsCount                      func(stats Stats) uintptr
+	StatsName                       func(stats Stats, index uintptr) *byte
+	StatsPrometheusName             func(stats Stats, index uintptr) *byte
+	StatsKind                       func(stats Stats, index uintptr) int32
+	StatsUnit                       func(stats Stats, index uintptr) *byte
+	StatsDescription                func(stats Stats, index uintptr) *byte
+	StatsAttributeName              func(stats Stats, index uintptr, position uintptr) *byte
+	StatsAttributeValue             func(stats Stats, index uintptr, position uintptr) *byte
+	StatsValueAt                    func(stats Stats, index uintptr) float64
+	StatsBucketCount                func(stats Stats, index uintptr) uintptr
+	StatsBucketBound                func(stats Stats, index uintptr, bucket uintptr) float64
+	StatsBucketMeasurements         func(stats Stats, index uintptr, bucket uintptr) uint64
+	StatsFree                       func(stats Stats)
 	TokenAcquire                    func(client Client, token *Token, failure *Error) int32
 	TokenTryAcquire                 func(client Client, token *Token, failure *Error) int32
 	TokenClone                      func(token Token) Token
@@ -169,6 +184,21 @@ func (l *Library) symbols() []symbol {
 		{"tango_token_acquire_start", &l.TokenAcquireStart},
 		{"tango_request_cancel", &l.RequestCancel},
 		{"tango_request_free", &l.RequestFree},
+		{"tango_client_stats", &l.ClientStats},
+		{"tango_stats_value", &l.StatsValue},
+		{"tango_stats_count", &l.StatsCount},
+		{"tango_stats_name", &l.StatsName},
+		{"tango_stats_prometheus_name", &l.StatsPrometheusName},
+		{"tango_stats_kind", &l.StatsKind},
+		{"tango_stats_unit", &l.StatsUnit},
+		{"tango_stats_description", &l.StatsDescription},
+		{"tango_stats_attribute_name", &l.StatsAttributeName},
+		{"tango_stats_attribute_value", &l.StatsAttributeValue},
+		{"tango_stats_value_at", &l.StatsValueAt},
+		{"tango_stats_bucket_count", &l.StatsBucketCount},
+		{"tango_stats_bucket_bound", &l.StatsBucketBound},
+		{"tango_stats_bucket_measurements", &l.StatsBucketMeasurements},
+		{"tango_stats_free", &l.StatsFree},
 		{"tango_token_acquire", &l.TokenAcquire},
 		{"tango_token_try_acquire", &l.TokenTryAcquire},
 		{"tango_token_clone", &l.TokenClone},

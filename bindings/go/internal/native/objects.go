@@ -9,5 +9,6 @@ type (
 	DPoPProof     uintptr
 	Error         uintptr
 	Request       uintptr
+	Stats         uintptr
 	Token         uintptr
 )

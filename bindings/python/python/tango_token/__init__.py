@@ -11,7 +11,7 @@ logger ``tango_token``, and to stderr with the environment variable ``TANGO_LOG=
 """
 
 from tango_token._client import Client
-from tango_token._native import Authorization, DpopKey, Token, __version__, dpop_proof, log_to_stderr
+from tango_token._native import Authorization, DpopKey, Sample, Stats, Token, __version__, dpop_proof, log_to_stderr
 from tango_token.errors import (
     CacheUnavailable,
     Cancelled,
@@ -43,6 +43,8 @@ __all__ = [
     "Token",
     "Authorization",
     "DpopKey",
+    "Stats",
+    "Sample",
     "dpop_proof",
     "log_to_stderr",
     "TangoError",

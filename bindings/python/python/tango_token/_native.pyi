@@ -5,7 +5,17 @@ from typing import Any, Final, Literal, TypedDict, final, type_check_only
 
 from typing_extensions import Self, Unpack, disjoint_base
 
-__all__ = ["Authorization", "Client", "DpopKey", "Token", "__version__", "dpop_proof", "log_to_stderr"]
+__all__ = [
+    "Authorization",
+    "Client",
+    "DpopKey",
+    "Sample",
+    "Stats",
+    "Token",
+    "__version__",
+    "dpop_proof",
+    "log_to_stderr",
+]
 
 __version__: Final[str]
 
@@ -54,6 +64,7 @@ class Client:
         date: str | None = None,
     ) -> bool: ...
     def invalidate(self, token: Token) -> bool: ...
+    def stats(self) -> Stats: ...
     def set_credentials(
         self,
         *,
@@ -84,6 +95,31 @@ class Token:
     @property
     def dpop_key(self) -> DpopKey | None: ...
     def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Stats:
+    @property
+    def samples(self) -> list[Sample]: ...
+    def __getitem__(self, name: str, /) -> float: ...
+
+@final
+class Sample:
+    @property
+    def name(self) -> str: ...
+    @property
+    def prometheus_name(self) -> str: ...
+    @property
+    def kind(self) -> Literal["counter", "gauge", "histogram"]: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def attributes(self) -> dict[str, str]: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def buckets(self) -> list[tuple[float, int]]: ...
 
 @final
 class Authorization:

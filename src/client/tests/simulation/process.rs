@@ -129,11 +129,11 @@ impl SimulatedProcess {
 struct ProcessComponents(Arc<SimulatedProcess>);
 
 impl Components for ProcessComponents {
-    fn endpoint(&self, settings: &Settings, _: &Arc<ServerClock>) -> Arc<dyn TokenSource> {
+    fn endpoint(&self, settings: &Settings, _: &Arc<ServerClock>, _: &Arc<Counters>) -> Arc<dyn TokenSource> {
         Arc::new(QuotaServer { process: Arc::clone(&self.0), settings: settings.clone() })
     }
 
-    fn store(&self, _: &Settings, names: &Names) -> Option<Box<dyn Store>> {
+    fn store(&self, _: &Settings, names: &Names, _: &Arc<Counters>) -> Option<Box<dyn Store>> {
         Some(Box::new(Connection::new(&self.0, names)))
     }
 

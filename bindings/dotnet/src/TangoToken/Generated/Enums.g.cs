@@ -102,3 +102,14 @@ internal enum LogType
     /// <summary><c>true</c> or <c>false</c>.</summary>
     Boolean = 3,
 }
+
+/// <summary>The kind of a metric.</summary>
+internal enum MetricKind
+{
+    /// <summary>A number that only grows, and is zero in a new process.</summary>
+    Counter = 1,
+    /// <summary>The value at the moment of the snapshot.</summary>
+    Gauge = 2,
+    /// <summary>Measurements, counted in buckets.</summary>
+    Histogram = 3,
+}

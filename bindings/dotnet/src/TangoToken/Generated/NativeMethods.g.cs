@@ -447,6 +447,74 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    internal static partial TangoTokenErrorCode tango_client_stats(ClientHandle client, out nint stats, out nint error);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    internal static partial double tango_stats_value(
+        StatsHandle stats,
+        [MarshalUsing(typeof(Utf8StringMarshaller))] string? name);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    internal static partial nuint tango_stats_count(StatsHandle stats);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    [return: MarshalUsing(typeof(Utf8StringMarshaller))]
+    internal static partial string? tango_stats_name(StatsHandle stats, nuint index);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    [return: MarshalUsing(typeof(Utf8StringMarshaller))]
+    internal static partial string? tango_stats_prometheus_name(StatsHandle stats, nuint index);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    internal static partial int tango_stats_kind(StatsHandle stats, nuint index);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    [return: MarshalUsing(typeof(Utf8StringMarshaller))]
+    internal static partial string? tango_stats_unit(StatsHandle stats, nuint index);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    [return: MarshalUsing(typeof(Utf8StringMarshaller))]
+    internal static partial string? tango_stats_description(StatsHandle stats, nuint index);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    [return: MarshalUsing(typeof(Utf8StringMarshaller))]
+    internal static partial string? tango_stats_attribute_name(StatsHandle stats, nuint index, nuint position);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    [return: MarshalUsing(typeof(Utf8StringMarshaller))]
+    internal static partial string? tango_stats_attribute_value(StatsHandle stats, nuint index, nuint position);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    internal static partial double tango_stats_value_at(StatsHandle stats, nuint index);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    internal static partial nuint tango_stats_bucket_count(StatsHandle stats, nuint index);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    internal static partial double tango_stats_bucket_bound(StatsHandle stats, nuint index, nuint bucket);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    internal static partial ulong tango_stats_bucket_measurements(StatsHandle stats, nuint index, nuint bucket);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
+    internal static partial void tango_stats_free(nint stats);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(System.Runtime.CompilerServices.CallConvCdecl)])]
     internal static partial TangoTokenErrorCode tango_token_acquire(
         ClientHandle client,
         out nint token,

@@ -137,6 +137,11 @@ internal sealed class RequestHandle(nint owned) : NativeHandle(owned)
     protected override void Free(nint owned) => NativeMethods.tango_request_free(owned);
 }
 
+internal sealed class StatsHandle(nint owned) : NativeHandle(owned)
+{
+    protected override void Free(nint owned) => NativeMethods.tango_stats_free(owned);
+}
+
 internal sealed class ErrorHandle(nint owned) : NativeHandle(owned)
 {
     protected override void Free(nint owned) => NativeMethods.tango_error_free(owned);

@@ -51,6 +51,20 @@ internal sealed partial class NativeClient : IDisposable
         NativeMethods.tango_client_set_credentials(
             handles.ForThisThread, clientId, clientSecret, username, password, out nint error).ThrowIfFailed(error);
 
+    /// <summary>Reads the metrics; null once the client is disposed.</summary>
+    internal ClientSample[]? ReadStats()
+    {
+        try
+        {
+            return isDisposed ? null : ClientStats.Read(handles.ForThisThread);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Another thread has disposed the client meanwhile.
+            return null;
+        }
+    }
+
     private TangoAccessToken? GetHeldToken(ClientHandle client)
     {
         NativeMethods.tango_token_try_acquire(client, out nint token, out nint error).ThrowIfFailed(error, failures);
