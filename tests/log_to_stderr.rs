@@ -19,13 +19,17 @@ use support::{fresh_directory, request, succeed};
 /// Longer than the second that the end of a process waits for a reader, on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
 
-fn program() -> Program {
-    Program::build("tests/c/log_to_stderr.c", Under::Nothing)
-}
-
 /// Returns the command of the steps with variables of the log.
 fn command(sandbox: &Sandbox, variables: &[(&str, &str)], steps: &[&str]) -> Command {
-    let mut command = program().command(sandbox);
+    command_under(Under::Nothing, sandbox, variables, steps)
+}
+
+fn command_under(under: Under, sandbox: &Sandbox, variables: &[(&str, &str)], steps: &[&str]) -> Command {
+    let mut command = Program::build("tests/c/log_to_stderr.c", under).command(sandbox);
+    // Under valgrind, on a busy machine, a handshake can take longer than the defaults allow.
+    for timeout in ["TANGO_CONNECT_TIMEOUT_MS", "TANGO_ATTEMPT_TIMEOUT_MS", "TANGO_TOTAL_TIMEOUT_MS"] {
+        command.env(timeout, "120000");
+    }
     command.envs(variables.iter().copied()).args(steps);
     command
 }
@@ -69,8 +73,7 @@ fn assert_no_secret(sandbox: &Sandbox, bytes: &[u8]) {
 fn variable_writes_the_log_as_text_until_the_process_ends() {
     for &under in every_tool() {
         let sandbox = Sandbox::start(&[]);
-        let mut command = Program::build("tests/c/log_to_stderr.c", under).command(&sandbox);
-        let output = succeed(command.env("TANGO_LOG", "Debug").arg("acquire"));
+        let output = succeed(&mut command_under(under, &sandbox, &[("TANGO_LOG", "Debug")], &["acquire"]));
         assert_no_secret(&sandbox, &output.stderr);
         let lines = lines(output.stderr);
         assert!(lines.len() >= 4, "{under:?}: {lines:#?}");
@@ -196,8 +199,7 @@ fn line_goes_to_the_callback_or_to_stderr_and_never_to_both() {
 fn record_callback_gets_message_and_fields_apart() {
     for &under in every_tool() {
         let sandbox = Sandbox::start(&["--client-id", "the \"shop\"\\"]);
-        let mut command = Program::build("tests/c/log_to_stderr.c", under).command(&sandbox);
-        let output = succeed(command.args(["records:5", "acquire", "no-callback"]));
+        let output = succeed(&mut command_under(under, &sandbox, &[], &["records:5", "acquire", "no-callback"]));
         assert_eq!(lines(output.stderr), [""; 0], "{under:?}");
         let records: Vec<Value> =
             lines(output.stdout).iter().map(|line| serde_json::from_str(line).expect(line)).collect();
