@@ -246,15 +246,35 @@ test("many requests make one announcement", async () => {
   assert.match(announcements[0], /^20 requests, the last GET \/raas\/v2\/accounts: 401, an access token is required$/);
 });
 
-test("the page ends with a word when the sandbox ends, and keeps what it shows", async () => {
-  const other = await startSandbox();
-  const opened = await openPage(browser, other.inspector);
-  await new ProofClient(other.variables).send("GET", other.accountsUrl, {});
-  await opened.page.locator("#list li").waitFor();
-  await other.stop();
-  await opened.page.getByText("Connection lost. Trying again.").waitFor();
-  assert.equal(await opened.page.locator("#list li").count(), 1);
-  await opened.page.context().close();
+test("the page says that the sandbox ended, keeps what it shows, and connects to the next one", async () => {
+  const first = await startSandbox();
+  const { page: open } = await openPage(browser, first.inspector);
+  await new ProofClient(first.variables).send("GET", first.accountsUrl, {});
+  await open.locator("#list li").waitFor();
+  await first.stop();
+  await open.getByText("Connection lost. Trying again.").waitFor();
+  assert.equal(await open.locator("#list li").count(), 1);
+
+  const next = await startSandbox("--inspector-port", new URL(first.inspector).port);
+  await open.locator("#connection[data-state=live]").waitFor();
+  await open.getByText("None yet.").waitFor();
+  await open.getByRole("button", { name: "Revoke all tokens" }).click();
+  await open.getByText("The sandbox was started again: load this page again.").waitFor();
+  await open.context().close();
+  await next.stop();
+});
+
+test("a page that connects again keeps the request that somebody reads", async () => {
+  await bindToken();
+  await settled(2);
+  await list().last().getByRole("button").click();
+  // What the sandbox sends to a page that connects again.
+  const [, data] = (await firstEvent()).match(/^data: (.*)$/m);
+  await page.evaluate((data) => globalThis.stream.dispatchEvent(new MessageEvent("opened", { data })), data);
+  await client.send("GET", sandbox.accountsUrl, {});
+  await settled(3);
+  await details().getByText("A challenge").waitFor();
+  assert.equal(await page.locator("#list [aria-current]").count(), 1);
 });
 
 /** What a reader sees: every kind of result. */

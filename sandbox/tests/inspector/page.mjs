@@ -23,6 +23,12 @@ export async function openPage(browser, url, options = {}) {
   page.on("requestfailed", (request) => errors.push(`failed: ${request.url()}`));
   page.on("request", (request) => request.url().startsWith(url) || errors.push(`another server: ${request.url()}`));
   await page.addInitScript(() => {
+    globalThis.EventSource = class extends EventSource {
+      constructor(address) {
+        super(address);
+        globalThis.stream = this;
+      }
+    };
     addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective}`));
   });
   await page.goto(url);

@@ -2,7 +2,7 @@
 
 import { setUpExplain } from "./explain.js";
 import { setUpFaults, showFaults } from "./faults.js";
-import { clearRequests, setUpList, showRequest } from "./list.js";
+import { clearRequests, replaceRequests, setUpList, showRequest } from "./list.js";
 import { listen } from "./server.js";
 import { showState } from "./status.js";
 
@@ -24,10 +24,8 @@ listen({
     connection.dataset.state = state;
     connection.textContent = words[state];
   },
-  // The sandbox may be another than before: what it sends is all there is.
   opened({ state, requests }) {
-    clearRequests();
-    for (const request of requests) showRequest(request, { announce: false });
+    replaceRequests(requests);
     changeState(state);
   },
   request: showRequest,

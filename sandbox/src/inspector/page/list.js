@@ -41,6 +41,18 @@ export function showRequest(request, { announce = true } = {}) {
   changed.add(request.number);
 }
 
+/** Shows what the sandbox has, after the page connected. A request that was chosen stays so if it is there. */
+export function replaceRequests(requests) {
+  const kept = follow.checked ? null : shown.get(chosen)?.request;
+  clearRequests();
+  for (const request of requests) showRequest(request, { announce: false });
+  // Another sandbox counts from the beginning: the same number may be another request.
+  if (kept && shown.get(kept.number)?.request.arrived_ms === kept.arrived_ms) {
+    follow.checked = false;
+    chosen = kept.number;
+  }
+}
+
 function dropOldest() {
   if (shown.size <= MAX_REQUESTS) return;
   const [number, { item }] = shown.entries().next().value;
