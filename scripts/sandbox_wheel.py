@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NAME = "tango_token_sandbox"
 # 1980, where the times of a zip file begin.
 ZIP_EPOCH = 315532800
+PICTURES = "https://raw.githubusercontent.com/tango-token/tango-token/main/docs/images/"
 METADATA = """\
 Metadata-Version: 2.4
 Name: tango-token-sandbox
@@ -51,7 +52,8 @@ def main() -> int:
     assert found is not None
     version = found[1]
     information = f"{NAME}-{version}.dist-info"
-    readme = (ROOT / "sandbox/README.md").read_text()
+    # PyPI has no pictures of the repository.
+    readme = (ROOT / "sandbox/README.md").read_text().replace("](../docs/images/", f"]({PICTURES}")
     tags = "\n".join(f"Tag: py3-none-{one}" for one in tag.split("."))
     licenses = {name: (ROOT / name).read_bytes() for name in ("LICENSE-APACHE", "LICENSE-MIT")}
     licenses["THIRD-PARTY-LICENSES.txt"] = crates.read_bytes()

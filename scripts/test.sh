@@ -78,6 +78,10 @@ test_python() {
     scripts/test-python.sh
 }
 
+test_inspector() {
+    scripts/test-inspector.sh
+}
+
 # After `dotnet`, which installs the CoreCLR 8 that this part uses too where it is there.
 test_conformance() {
     need_c_tools

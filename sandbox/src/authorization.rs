@@ -48,13 +48,23 @@ impl FromRequestParts<Arc<Sandbox>> for Authorized {
 
 /// Authentication scheme of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scheme {
+pub enum Scheme {
     Bearer,
     Dpop,
 }
 
+impl Scheme {
+    /// Returns the registered name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+}
+
 /// Returns scheme and token. The name of a scheme is case-insensitive (RFC 9110 section 11.1).
-fn credentials(headers: &HeaderMap) -> Option<(Scheme, &str)> {
+pub fn credentials(headers: &HeaderMap) -> Option<(Scheme, &str)> {
     let value = headers.get(AUTHORIZATION)?.as_bytes();
     let space = value.iter().position(|&byte| byte == b' ')?;
     let scheme = match &value[..space] {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
 use serde_json::{Value, json};
 
 use crate::record::RecordedRequest;
@@ -28,7 +29,16 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
         .route("/revoke", post(revoke))
         .route("/rotate-nonces", post(rotate_nonces))
         .route("/reset", post(reset))
+        .layer(middleware::map_response_with_state(Arc::clone(&sandbox), tell_inspector))
         .with_state(sandbox)
+}
+
+/// Shows on the pages of the inspector what a call has changed.
+async fn tell_inspector(State(sandbox): State<Arc<Sandbox>>, response: Response) -> Response {
+    if let Some(feed) = &sandbox.feed {
+        feed.state_changed();
+    }
+    response
 }
 
 async fn stats(State(sandbox): State<Arc<Sandbox>>) -> Json<Statistics> {

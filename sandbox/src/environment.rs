@@ -13,8 +13,14 @@ pub struct Environment(Vec<(&'static str, String)>);
 
 impl Environment {
     /// `authority` is `host:port` of the TLS listener.
-    pub fn new(authority: &str, control_port: u16, ca_file: &Path, credentials: &Credentials) -> Self {
-        Self(vec![
+    pub fn new(
+        authority: &str,
+        control_port: u16,
+        inspector_url: Option<String>,
+        ca_file: &Path,
+        credentials: &Credentials,
+    ) -> Self {
+        let mut variables = vec![
             ("TANGO_TOKEN_URL", format!("https://{authority}{}", paths::TOKEN)),
             ("TANGO_API_URL", format!("https://{authority}{}", paths::API)),
             ("TANGO_CA_FILE", ca_file.display().to_string()),
@@ -25,7 +31,9 @@ impl Environment {
             // A proxy of the company cannot reach this machine.
             ("TANGO_PROXY", "none".into()),
             ("TANGO_SANDBOX_CONTROL_URL", format!("http://127.0.0.1:{control_port}")),
-        ])
+        ];
+        variables.extend(inspector_url.map(|url| ("TANGO_INSPECTOR_URL", url)));
+        Self(variables)
     }
 
     /// Returns names and values.

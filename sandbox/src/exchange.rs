@@ -17,9 +17,11 @@ use tokio::time::timeout;
 use crate::clock::pause;
 use crate::dpop::{DPOP_NONCE, Role};
 use crate::fault::Interruption;
+use crate::inspector::Observation;
 use crate::log::{LogLine, Reason};
 use crate::record::RecordedRequest;
 use crate::sandbox::{Sandbox, Statistics};
+use crate::switches::SLOW_MS;
 use crate::tango_error::TangoError;
 use crate::{api, paths, random, token_endpoint};
 
@@ -41,9 +43,10 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
 }
 
 async fn exchange(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let (path, request_id) = (parts.uri.path().to_owned(), random::id());
     let mut line = LogLine::begin(&parts.method, &path, &request_id);
+    let mut observation = Observation::begin(&sandbox, &mut parts);
     count(&parts, &mut sandbox.state().statistics);
 
     let mut response = match read(body).await {
@@ -52,24 +55,42 @@ async fn exchange(State(sandbox): State<Arc<Sandbox>>, request: Request, next: N
             let scripted = {
                 let mut state = sandbox.state();
                 state.records.push(RecordedRequest::new(&parts, &body));
-                state.script.take(&path)
+                let scripted = state.script.take(&path);
+                scripted.or_else(|| Role::of(&path).and_then(|role| state.switches.response(role)))
             };
+            if let Some(observation) = &mut observation {
+                observation.body(&body);
+            }
             if let Some(scripted) = scripted {
                 line.expect("scripted, and the client went away");
                 let response = scripted.play().await;
                 sandbox.gate.pass().await;
                 let closes = response.extensions().get::<Interruption>().is_some();
-                line.end((!closes).then(|| response.status()), Some(Reason("scripted".into())));
+                let reason = Some(Reason("scripted".into()));
+                if let Some(observation) = observation {
+                    observation.end(&response, reason.as_ref());
+                }
+                line.end((!closes).then(|| response.status()), reason);
                 return response;
             }
-            pause(sandbox.behaviour.latency()).await;
+            pause(latency(&sandbox)).await;
             next.run(Request::from_parts(parts, Body::from(body))).await
         }
     };
     sandbox.gate.pass().await;
     finish(&mut response, &path, &request_id, &sandbox);
-    line.end(Some(response.status()), response.extensions_mut().remove());
+    let reason = response.extensions_mut().remove();
+    if let Some(observation) = observation {
+        observation.end(&response, reason.as_ref());
+    }
+    line.end(Some(response.status()), reason);
     response
+}
+
+/// Returns the pause before a response that is not scripted.
+fn latency(sandbox: &Sandbox) -> Duration {
+    let switched = if sandbox.state().switches.slow { SLOW_MS } else { 0 };
+    sandbox.behaviour.latency() + Duration::from_millis(switched.into())
 }
 
 fn count(parts: &Parts, statistics: &mut Statistics) {

@@ -56,6 +56,11 @@ impl Form {
             .map(Self)
     }
 
+    /// Returns names and values in the order of the body.
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// Returns the value of a parameter that must occur exactly once and not be empty (RFC 6749 section 3.2).
     pub fn required(&self, name: &str) -> Result<&str, ParameterError> {
         let mut values = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());

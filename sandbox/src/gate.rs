@@ -19,6 +19,11 @@ impl Gate {
         self.sender().take();
     }
 
+    /// Returns whether responses are held.
+    pub fn is_closed(&self) -> bool {
+        self.sender().is_some()
+    }
+
     /// Waits until the gate is open.
     pub async fn pass(&self) {
         let held = self.sender().as_ref().map(watch::Sender::subscribe);
@@ -48,6 +53,7 @@ mod tests {
 
         gate.hold();
         gate.hold();
+        assert!(gate.is_closed());
         let mut held = pin!(gate.pass());
         assert_eq!(held.as_mut().poll(&mut context), Poll::Pending);
         gate.release();

@@ -83,7 +83,7 @@ pub fn event(message: &str) {
     };
 }
 
-/// Tells the user on standard error, wherever the log goes, why the program ends.
+/// Tells the user something on standard error, wherever the log goes, such as why the program ends.
 pub fn complain(message: &str) {
     // Not `eprintln!`: it panics when standard error is closed.
     let _ = writeln!(io::stderr(), "tango-sandbox: {message}");

@@ -18,6 +18,7 @@ Without a command it prints the variables that a client needs (TANGO_TOKEN_URL, 
 SIGINT or SIGTERM. It logs one line per request, never a secret.
 
 Examples:
+  tango-sandbox --inspector
   tango-sandbox run -- pytest
   tango-sandbox run --dpop strict --log-file sandbox.log -- sh -c 'curl --cacert \"$TANGO_CA_FILE\" \"$TANGO_API_URL/accounts\"'"
 )]
@@ -114,6 +115,12 @@ pub struct ListenOptions {
     /// Port of the control listener (plain HTTP, always on 127.0.0.1); 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub control_port: u16,
+    /// Serve a page that shows each request, checks its proof, and switches faults on and off
+    #[arg(long)]
+    pub inspector: bool,
+    /// Port of the inspector (plain HTTP, always on 127.0.0.1); 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0, requires = "inspector")]
+    pub inspector_port: u16,
 }
 
 /// Files that the server writes.

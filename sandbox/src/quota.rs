@@ -8,6 +8,13 @@ pub struct Quota {
     last_issue: Option<Instant>,
 }
 
+/// The window of the last token.
+#[derive(Debug, PartialEq, Eq)]
+pub struct QuotaStatus {
+    pub since_issue: Duration,
+    pub remaining: Duration,
+}
+
 /// The window of an earlier token has not ended.
 #[derive(Debug, PartialEq, Eq)]
 pub struct QuotaExceeded;
@@ -26,6 +33,17 @@ impl Quota {
         self.last_issue = Some(now);
         Ok(())
     }
+
+    /// Returns how long ago the last token was issued, and how long no other will be.
+    pub fn status(&self, now: Instant) -> Option<QuotaStatus> {
+        let since_issue = now.saturating_duration_since(self.last_issue?);
+        Some(QuotaStatus { since_issue, remaining: self.window.saturating_sub(since_issue) })
+    }
+
+    /// Forgets the last token.
+    pub fn clear(&mut self) {
+        self.last_issue = None;
+    }
 }
 
 #[cfg(test)]
@@ -42,6 +60,21 @@ mod tests {
         assert_eq!(quota.take(start + window), Err(QuotaExceeded));
         assert_eq!(quota.take(start + window + tick), Ok(()));
         assert_eq!(quota.take(start + window + tick), Err(QuotaExceeded));
+    }
+
+    #[test]
+    fn status_tells_when_the_next_token_is_possible() {
+        let (window, start) = (Duration::from_secs(100), Instant::now());
+        let mut quota = Quota::new(window);
+        assert_eq!(quota.status(start), None);
+        quota.take(start).unwrap();
+        let status = |since, remaining| {
+            Some(QuotaStatus { since_issue: Duration::from_secs(since), remaining: Duration::from_secs(remaining) })
+        };
+        assert_eq!(quota.status(start + window * 3 / 10), status(30, 70));
+        assert_eq!(quota.status(start + window * 2), status(200, 0));
+        quota.clear();
+        assert_eq!((quota.status(start), quota.take(start)), (None, Ok(())));
     }
 
     #[test]

@@ -9,12 +9,14 @@ use serde::Serialize;
 use crate::access_token::AccessTokens;
 use crate::clock::Clock;
 use crate::connection_fault::ConnectionFaults;
-use crate::dpop::{self, Dpop, PresentedToken, Role};
+use crate::dpop::{self, Dpop, Examination, PresentedToken, ProofSlot, Role};
+use crate::feed::Feed;
 use crate::gate::Gate;
 use crate::options::{Behaviour, Credentials, DpopOptions};
 use crate::quota::Quota;
 use crate::record::Records;
 use crate::script::Script;
+use crate::switches::{SwitchChange, Switches};
 
 /// The shared state.
 pub struct Sandbox {
@@ -24,6 +26,8 @@ pub struct Sandbox {
     pub tokens: AccessTokens,
     pub dpop: Dpop,
     pub gate: Gate,
+    /// What the inspector shows, if it is on.
+    pub feed: Option<Feed>,
     state: Mutex<ResettableState>,
 }
 
@@ -33,6 +37,7 @@ pub struct ResettableState {
     pub records: Records,
     pub script: Script,
     pub connection_faults: ConnectionFaults,
+    pub switches: Switches,
     pub quota: Quota,
     /// Token requests without a scripted response, which `--fail-first` and `--fail-every` count.
     pub unscripted_token_requests: u64,
@@ -53,13 +58,20 @@ pub struct Statistics {
 
 impl Sandbox {
     /// Makes the state of a server whose URLs have `authority` (`host:port`).
-    pub fn new(credentials: Credentials, behaviour: Behaviour, dpop: &DpopOptions, authority: &str) -> Self {
+    pub fn new(
+        credentials: Credentials,
+        behaviour: Behaviour,
+        dpop: &DpopOptions,
+        authority: &str,
+        feed: Option<Feed>,
+    ) -> Self {
         let clock = Clock::new(behaviour.clock_offset_seconds);
         Self {
-            clock,
             dpop: Dpop::new(dpop, authority, clock.now_seconds()),
+            clock,
             tokens: AccessTokens::new(),
             gate: Gate::default(),
+            feed,
             state: Mutex::new(ResettableState::new(&behaviour)),
             credentials,
             behaviour,
@@ -79,21 +91,41 @@ impl Sandbox {
         request: &Parts,
         presented: Option<PresentedToken<'_>>,
     ) -> Result<Option<String>, dpop::ProofError> {
-        let checked = self.dpop.check(role, request, presented, self.clock.now_seconds());
+        let examination = self.dpop.check(role, request, presented, self.clock.now_seconds())?;
+        if let (Some(examination), Some(slot)) = (&examination, request.extensions.get::<ProofSlot>()) {
+            slot.fill(examination.clone());
+        }
+        let checked = examination.map(Examination::verdict).transpose();
         let statistics = &mut self.state().statistics;
         match &checked {
             Ok(Some(_)) => statistics.dpop_proofs_accepted += 1,
-            Ok(None) | Err(dpop::ProofError::Missing) => {}
+            Ok(None) => {}
             Err(dpop::ProofError::UseNonce(_)) => statistics.nonce_challenges += 1,
             Err(_) => statistics.dpop_proofs_refused += 1,
         }
         checked
     }
 
-    /// Clears counters, records, scripted responses and the quota. Tokens and nonces stay valid, used proofs stay used,
-    /// and held responses stay held.
+    /// Switches faults on or off.
+    pub fn switch(&self, change: &SwitchChange) {
+        match change.hold {
+            Some(true) => self.gate.hold(),
+            Some(false) => self.gate.release(),
+            None => {}
+        }
+        let mut state = self.state();
+        state.switches.change(change);
+        self.clock.set_offset_seconds(self.behaviour.clock_offset_seconds + state.switches.clock_error_seconds());
+    }
+
+    /// Clears counters, records, scripted responses, faults and the quota. Tokens and nonces stay valid, used proofs
+    /// stay used, and held responses stay held.
     pub fn reset(&self) {
         *self.state() = ResettableState::new(&self.behaviour);
+        self.clock.set_offset_seconds(self.behaviour.clock_offset_seconds);
+        if let Some(feed) = &self.feed {
+            feed.clear();
+        }
     }
 }
 
@@ -104,6 +136,7 @@ impl ResettableState {
             records: Records::default(),
             script: Script::default(),
             connection_faults: ConnectionFaults::default(),
+            switches: Switches::default(),
             quota: Quota::new(Duration::from_secs(behaviour.quota_window_seconds.into())),
             unscripted_token_requests: 0,
         }

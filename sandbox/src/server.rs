@@ -1,4 +1,4 @@
-//! The running server: its two listeners, and what its clients need to find and to trust it.
+//! The running server: its listeners, and what its clients need to find and to trust it.
 
 use std::error::Error;
 use std::net::Ipv4Addr;
@@ -8,11 +8,12 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::environment::{Environment, authority};
+use crate::feed::Feed;
 use crate::files::CaFile;
 use crate::listener::Acceptors;
 use crate::options::ServerOptions;
 use crate::sandbox::Sandbox;
-use crate::{certificate, control, exchange, listener, log};
+use crate::{certificate, control, exchange, inspector, listener, log};
 
 /// Serves as long as the runtime lives. Dropping it removes the file of the certificate.
 pub struct Server {
@@ -21,7 +22,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds both listeners and starts to serve.
+    /// Binds the listeners and starts to serve.
     pub async fn start(options: ServerOptions) -> Result<Self, Box<dyn Error>> {
         if let Some(path) = &options.files.log_file {
             log::write_to(path)?;
@@ -29,14 +30,24 @@ impl Server {
         let host = options.listen.host.as_str();
         let tls = bind(host, options.listen.port).await?;
         let control = bind(&Ipv4Addr::LOCALHOST.to_string(), options.listen.control_port).await?;
+        let inspector = if options.listen.inspector {
+            Some(bind(&Ipv4Addr::LOCALHOST.to_string(), options.listen.inspector_port).await?)
+        } else {
+            None
+        };
+        let inspector_port = inspector.as_ref().map(TcpListener::local_addr).transpose()?.map(|address| address.port());
+        let inspector_url = inspector_port.map(|port| format!("http://127.0.0.1:{port}/"));
         let authority = authority(host, tls.local_addr()?.port());
 
         let identity = certificate::generate(host)?;
         let ca_file = CaFile::write(options.files.dir.as_deref(), &identity.ca_pem)?;
         let control_port = control.local_addr()?.port();
-        let environment = Environment::new(&authority, control_port, ca_file.path(), &options.credentials);
+        let environment =
+            Environment::new(&authority, control_port, inspector_url.clone(), ca_file.path(), &options.credentials);
 
-        let sandbox = Arc::new(Sandbox::new(options.credentials, options.behaviour, &options.dpop, &authority));
+        let feed = inspector.is_some().then(Feed::default);
+        let sandbox = Sandbox::new(options.credentials, options.behaviour, &options.dpop, &authority, feed);
+        let sandbox = Arc::new(sandbox);
         let acceptors = Acceptors {
             usual: TlsAcceptor::from(Arc::new(identity.server_config)),
             strict: TlsAcceptor::from(Arc::new(identity.strict_config)),
@@ -45,9 +56,14 @@ impl Server {
         tokio::spawn(listener::serve(tls, Some(acceptors), exchange::router(Arc::clone(&sandbox)), move || {
             let mut state = counted.state();
             state.statistics.connections += 1;
-            state.connection_faults.take()
+            state.connection_faults.take().or_else(|| state.switches.connection())
         }));
-        tokio::spawn(listener::serve(control, None, control::router(sandbox), || None));
+        tokio::spawn(listener::serve(control, None, control::router(Arc::clone(&sandbox)), || None));
+        if let (Some(inspector), Some(port), Some(url)) = (inspector, inspector_port, inspector_url) {
+            tokio::spawn(listener::serve(inspector, None, inspector::router(&sandbox, &authority, port), || None));
+            tokio::spawn(inspector::report_changes(sandbox, authority));
+            log::complain(&format!("the inspector is at {url}"));
+        }
         Ok(Self { environment, _ca_file: ca_file })
     }
 }

@@ -43,6 +43,10 @@ struct TokenResponse {
     token_type: &'static str,
 }
 
+/// Extension of a response: the token in it.
+#[derive(Clone)]
+pub struct IssuedToken(pub String);
+
 /// The error response to a request.
 struct ErrorResponse {
     status: StatusCode,
@@ -166,7 +170,8 @@ fn grant(sandbox: &Sandbox, request: &Parts, body: &[u8]) -> Result<Grant, Error
         state.statistics.quota_refusals += 1;
         ErrorResponse::quota(given.client_id)
     })?;
-    Ok(Grant { audience, jkt: sandbox.dpop.binding(thumbprint) })
+    let jkt = sandbox.dpop.binding(thumbprint).filter(|_| !state.switches.downgrade);
+    Ok(Grant { audience, jkt })
 }
 
 /// Returns whether the media type is that of a form; its parameters, such as a charset, make no difference.
@@ -214,8 +219,9 @@ fn issue(sandbox: &Sandbox, Grant { audience, jkt }: Grant) -> Response {
             .into_response();
     };
     sandbox.state().statistics.tokens_issued += 1;
+    let issued = Extension(IssuedToken(access_token.clone()));
     let token = TokenResponse { access_token, scope: SCOPE, expires_in: lifetime, token_type };
-    ([(CACHE_CONTROL, "no-store")], Json(token)).into_response()
+    (issued, [(CACHE_CONTROL, "no-store")], Json(token)).into_response()
 }
 
 #[cfg(test)]

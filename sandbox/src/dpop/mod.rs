@@ -1,11 +1,17 @@
 //! Proofs of possession (`DPoP`, RFC 9449), as the authorization server and the API each check them.
 
+mod check;
 mod htu;
 mod jwk;
 mod nonce;
 mod proof;
 mod proof_error;
 mod replay;
+#[cfg(test)]
+#[allow(dead_code, reason = "the tests in `tests/` use the rest")]
+#[path = "../../tests/support/proof.rs"]
+mod signed_proof;
+mod slot;
 mod verifier;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,15 +22,19 @@ use axum::http::{HeaderMap, HeaderName};
 use crate::options::{DpopApiError, DpopMode, DpopNonce, DpopOptions};
 use crate::paths;
 
-pub use proof::ALGS;
+pub use check::{Check, Examination, Outcome};
+pub use jwk::is_private_member;
+pub use nonce::NonceStatus;
+pub use proof::{ALGS, DecodedProof};
 pub use proof_error::ProofError;
-pub use verifier::PresentedToken;
+pub use slot::ProofSlot;
+pub use verifier::{Context, PresentedToken};
 
 use nonce::Nonces;
-use verifier::Verifier;
+use verifier::{Effect, Verifier};
 
 /// The header of a proof.
-const DPOP: HeaderName = HeaderName::from_static("dpop");
+pub const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// The header that sends a nonce to the client.
 pub const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
@@ -36,6 +46,14 @@ pub enum Role {
 }
 
 impl Role {
+    /// Returns the name of the server.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AuthorizationServer => "Authorization server",
+            Self::ResourceServer => "API",
+        }
+    }
+
     /// Returns the server that owns this path.
     pub fn of(path: &str) -> Option<Self> {
         if path == paths::TOKEN {
@@ -82,24 +100,70 @@ impl Dpop {
         verifier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Checks the proof of a request. Returns the thumbprint of its key, or nothing if there is no proof and none is
+    /// Checks the proof of a request. Returns the result of each check, or nothing if there is no proof and none is
     /// required. A bound token always requires one.
     pub fn check(
         &self,
         role: Role,
         request: &Parts,
-        presented: Option<PresentedToken<'_>>,
+        token: Option<PresentedToken<'_>>,
         now: u64,
-    ) -> Result<Option<String>, ProofError> {
+    ) -> Result<Option<Examination>, ProofError> {
         if self.mode == DpopMode::Off {
             return Ok(None);
         }
-        let bound = presented.is_some_and(|presented| presented.jkt.is_some());
-        match proof(&request.headers)? {
-            Some(proof) => self.verifier(role).verify(proof, request, presented, now).map(Some),
+        let bound = token.is_some_and(|token| token.jkt.is_some());
+        match self.examine(role, request, token, Effect::UseUp, now) {
             None if bound || self.mode == DpopMode::Strict => Err(ProofError::Missing),
-            None => Ok(None),
+            examination => Ok(examination),
         }
+    }
+
+    /// Makes the same checks, and uses neither `jti` nor nonce up. Returns nothing if the request has no proof.
+    pub fn look_at(
+        &self,
+        role: Role,
+        request: &Parts,
+        token: Option<PresentedToken<'_>>,
+        now: u64,
+    ) -> Option<Examination> {
+        self.examine(role, request, token, Effect::Nothing, now)
+    }
+
+    fn examine(
+        &self,
+        role: Role,
+        request: &Parts,
+        token: Option<PresentedToken<'_>>,
+        effect: Effect,
+        now: u64,
+    ) -> Option<Examination> {
+        let context = Context { request: Some(request), token };
+        Some(match proofs(&request.headers) {
+            Proofs::None => return None,
+            Proofs::One(proof) => self.verifier(role).examine(proof, &context, effect, now),
+            Proofs::Several => {
+                let mut examination = Examination::default();
+                examination.require(Check::OneProof, false, "there is more than one DPoP header");
+                examination.skip_the_rest("there is more than one proof");
+                examination
+            }
+        })
+    }
+
+    /// Makes the checks of a proof that came with no request, as far as `context` allows, and uses nothing up.
+    pub fn examine_alone(&self, role: Role, proof: &str, context: &Context<'_>, now: u64) -> Examination {
+        self.verifier(role).examine(proof, context, Effect::Nothing, now)
+    }
+
+    /// Describes the nonces of a server, if it requires them.
+    pub fn nonce_status(&self, role: Role, now: u64) -> Option<NonceStatus> {
+        self.verifier(role).nonces.as_ref().map(|nonces| nonces.status(now))
+    }
+
+    /// Returns how many `jti`s count as used by a server.
+    pub fn used_jtis(&self, role: Role, now: u64) -> usize {
+        self.verifier(role).used_jtis(now)
     }
 
     /// Returns the key that a token is bound to, given the key of the proof in its request.
@@ -122,14 +186,21 @@ impl Dpop {
     }
 }
 
-/// Returns the proof of a request, which may carry only one.
-fn proof(headers: &HeaderMap) -> Result<Option<&str>, ProofError> {
+/// The proofs of a request, which may carry only one.
+#[derive(Debug, PartialEq, Eq)]
+enum Proofs<'a> {
+    None,
+    One(&'a str),
+    Several,
+}
+
+fn proofs(headers: &HeaderMap) -> Proofs<'_> {
     let mut values = headers.get_all(DPOP).iter();
     match (values.next(), values.next()) {
-        (None, _) => Ok(None),
+        (None, _) => Proofs::None,
         // A value that is not ASCII counts as a malformed proof.
-        (Some(proof), None) => Ok(Some(proof.to_str().unwrap_or_default())),
-        (Some(_), Some(_)) => Err(ProofError::invalid("there is more than one DPoP header")),
+        (Some(proof), None) => Proofs::One(proof.to_str().unwrap_or_default()),
+        (Some(_), Some(_)) => Proofs::Several,
     }
 }
 
@@ -178,10 +249,16 @@ mod tests {
     #[test]
     fn second_proof_of_a_request_is_refused() {
         let mut headers = HeaderMap::new();
-        assert_eq!(proof(&headers), Ok(None));
+        assert_eq!(proofs(&headers), Proofs::None);
         headers.append("DPoP", HeaderValue::from_static("a.b.c"));
-        assert_eq!(proof(&headers), Ok(Some("a.b.c")));
+        assert_eq!(proofs(&headers), Proofs::One("a.b.c"));
         headers.append("dpop", HeaderValue::from_static("a.b.c"));
-        assert_eq!(proof(&headers), Err(ProofError::invalid("there is more than one DPoP header")));
+        assert_eq!(proofs(&headers), Proofs::Several);
+
+        let mut request = axum::http::Request::new(()).into_parts().0;
+        request.headers = headers;
+        let examination = dpop(&[]).look_at(Role::ResourceServer, &request, None, 1_000).unwrap();
+        assert!(examination.results().iter().map(|(check, _)| *check).eq(Check::ALL));
+        assert_eq!(examination.verdict(), Err(ProofError::invalid("there is more than one DPoP header")));
     }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::Serialize;
 
 use crate::random;
 
@@ -46,6 +47,25 @@ impl Nonces {
         }
     }
 
+    /// Returns whether [`take`](Self::take) would return true, and marks nothing.
+    pub fn accepts(&self, nonce: &str, now: u64) -> bool {
+        match self {
+            Self::Timed(nonces) => nonces.accepts(nonce, now),
+            Self::SingleUse(nonces) => nonces.unused.iter().any(|unused| unused == nonce),
+        }
+    }
+
+    /// Describes them at `now` (seconds).
+    pub fn status(&self, now: u64) -> NonceStatus {
+        match self {
+            Self::Timed(nonces) => NonceStatus::Timed {
+                current: nonces.current(now),
+                changes_in_seconds: nonces.lifetime - now.saturating_sub(nonces.start) % nonces.lifetime,
+            },
+            Self::SingleUse(nonces) => NonceStatus::SingleUse { unused: nonces.unused.len() },
+        }
+    }
+
     /// Makes every nonce sent so far stale.
     pub fn rotate(&mut self, now: u64) {
         match self {
@@ -53,6 +73,14 @@ impl Nonces {
             Self::SingleUse(nonces) => nonces.unused.clear(),
         }
     }
+}
+
+/// The nonces of a server at one moment.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum NonceStatus {
+    Timed { current: String, changes_in_seconds: u64 },
+    SingleUse { unused: usize },
 }
 
 /// Derives the nonce of each period from a key that no other server has, so that no nonce has to be stored.
@@ -155,6 +183,25 @@ mod tests {
         assert_ne!(first, second);
         assert!(nonces.take(&second, NOW) && nonces.take(&first, NOW));
         assert!(!nonces.take(&first, NOW) && !nonces.take("", NOW));
+    }
+
+    #[test]
+    fn question_whether_a_nonce_is_accepted_does_not_use_it() {
+        for mut nonces in [Nonces::timed(NOW, 100), Nonces::single_use()] {
+            let nonce = nonces.next(NOW);
+            assert!(nonces.accepts(&nonce, NOW) && !nonces.accepts("", NOW));
+            assert!(nonces.accepts(&nonce, NOW) && nonces.take(&nonce, NOW));
+        }
+    }
+
+    #[test]
+    fn status_tells_when_a_nonce_changes_or_how_many_are_unused() {
+        let mut nonces = Nonces::timed(NOW, 100);
+        let current = nonces.next(NOW + 130);
+        assert_eq!(nonces.status(NOW + 130), NonceStatus::Timed { current, changes_in_seconds: 70 });
+        let mut nonces = Nonces::single_use();
+        nonces.next(NOW);
+        assert_eq!(nonces.status(NOW), NonceStatus::SingleUse { unused: 1 });
     }
 
     #[test]

@@ -4,82 +4,96 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
-use super::jwk::PublicKey;
+use super::check::{Check, Examination, Outcome};
+use super::jwk::{self, PublicKey};
 
 /// Algorithms of proofs, as the `algs` of a challenge (section 7.1). Never `none`, never a symmetric algorithm.
 pub const ALGS: &str = "ES256 ES384 EdDSA RS256 PS256";
 
-/// The claims of section 4.2, not yet compared with the request.
-pub struct Claims {
-    pub jti: String,
-    pub htm: String,
-    pub htu: String,
-    pub iat: i64,
-    pub nonce: Option<String>,
-    pub ath: Option<String>,
+/// A proof that was taken apart. Nothing of it is checked yet.
+pub struct DecodedProof<'a> {
+    /// What the signature covers.
+    message: &'a str,
+    signature: &'a str,
+    pub header: Map<String, Value>,
+    pub claims: Map<String, Value>,
 }
 
-/// A proof whose signature is valid.
-pub struct Proof {
-    pub claims: Claims,
-    /// RFC 7638 thumbprint of the key that signed it.
-    pub thumbprint: String,
-}
+impl<'a> DecodedProof<'a> {
+    /// Decodes the value of a `DPoP` header, if it is a well-formed JWT.
+    pub fn decode(compact: &'a str) -> Option<Self> {
+        let (message, signature) = compact.rsplit_once('.')?;
+        let (header, claims) = message.split_once('.')?;
+        Some(Self { message, signature, header: object(header)?, claims: object(claims)? })
+    }
 
-impl Proof {
-    /// Reads the value of a `DPoP` header. The error does not repeat any of it.
-    pub fn decode(compact: &str) -> Result<Self, Cow<'static, str>> {
-        let parts = compact.rsplit_once('.').and_then(|(message, signature)| {
-            let (header, claims) = message.split_once('.')?;
-            Some((message, object(header)?, object(claims)?, signature))
-        });
-        let (message, header, claims, signature) = parts.ok_or("the proof is not a JWT")?;
-        let key = key(&header)?;
-        if !key.verifies(message, signature) {
-            return Err("the signature is wrong".into());
+    #[cfg(test)]
+    pub fn of_claims(claims: Value) -> Self {
+        let Value::Object(claims) = claims else { panic!("claims are an object") };
+        Self { message: "", signature: "", header: Map::new(), claims }
+    }
+
+    /// Makes the checks of the header, of the signature and of the types of claims.
+    pub fn examine(&self, examination: &mut Examination) {
+        let header = &self.header;
+        let typ = header.get("typ").and_then(Value::as_str);
+        examination.require(Check::Typ, typ == Some("dpop+jwt"), "typ is not dpop+jwt");
+        // An unknown extension must be refused (RFC 7515 section 4.1.11), and this verifier knows none.
+        let critical = header.contains_key("crit");
+        examination.require(Check::Crit, !critical, "crit names an extension that is not supported");
+        let alg = header.get("alg").and_then(Value::as_str).unwrap_or_default();
+        let algorithm = ALGS.split(' ').find(|known| *known == alg).and_then(|known| known.parse().ok());
+        examination.require(Check::Alg, algorithm.is_some(), format!("alg is not one of {ALGS}"));
+        let jwk = header.get("jwk").and_then(Value::as_object);
+        match jwk {
+            Some(jwk) => examination.require(Check::PrivateKey, !jwk::is_private(jwk), "jwk holds a private key"),
+            None => examination.record(Check::PrivateKey, Outcome::Skipped("there is no jwk")),
         }
-        Ok(Self { claims: Claims::read(&claims)?, thumbprint: key.thumbprint })
+        match public_key(jwk, algorithm) {
+            Ok(key) => {
+                examination.record(Check::Key, Outcome::Passed);
+                let verifies = key.verifies(self.message, self.signature);
+                examination.require(Check::Signature, verifies, "the signature is wrong");
+                examination.thumbprint = Some(key.thumbprint);
+            }
+            Err(why) => {
+                examination.record(Check::Key, why);
+                examination.record(Check::Signature, Outcome::Skipped("there is no key that can verify it"));
+            }
+        }
+        let complete = check_claims(&self.claims);
+        examination.record(Check::Claims, complete.map_or_else(Outcome::Failed, |()| Outcome::Passed));
+    }
+
+    /// Returns a claim that is a string, and not an empty one.
+    pub fn string(&self, claim: &str) -> Option<&str> {
+        self.claims.get(claim)?.as_str().filter(|value| !value.is_empty())
     }
 }
 
-/// Checks the header and returns the key that signed the proof.
-fn key(header: &Map<String, Value>) -> Result<PublicKey, Cow<'static, str>> {
-    if header.get("typ").and_then(Value::as_str) != Some("dpop+jwt") {
-        return Err("typ is not dpop+jwt".into());
-    }
-    // An unknown extension must be refused (RFC 7515 section 4.1.11), and this verifier knows none.
-    if header.contains_key("crit") {
-        return Err("crit names an extension that is not supported".into());
-    }
-    let alg = header.get("alg").and_then(Value::as_str).unwrap_or_default();
-    let algorithm = ALGS.split(' ').find(|known| *known == alg).and_then(|known| known.parse().ok());
-    let algorithm = algorithm.ok_or_else(|| format!("alg is not one of {ALGS}"))?;
-    let jwk = header.get("jwk").and_then(Value::as_object).ok_or("jwk is missing or not an object")?;
-    PublicKey::from_jwk(jwk, algorithm)
+fn public_key(jwk: Option<&Map<String, Value>>, algorithm: Option<Algorithm>) -> Result<PublicKey, Outcome> {
+    let jwk = jwk.ok_or(Outcome::Failed("jwk is missing or not an object".into()))?;
+    let algorithm = algorithm.ok_or(Outcome::Skipped("alg does not say which kind of key it is"))?;
+    PublicKey::from_jwk(jwk, algorithm).map_err(Outcome::Failed)
 }
 
-impl Claims {
-    fn read(claims: &Map<String, Value>) -> Result<Self, Cow<'static, str>> {
-        let optional = |name: &str| match claims.get(name) {
-            None => Ok(None),
-            Some(Value::String(value)) => Ok(Some(value.clone())),
-            Some(_) => Err(Cow::from(format!("{name} is not a string"))),
-        };
-        let required = |name: &str| match optional(name)? {
-            Some(value) if !value.is_empty() => Ok(value),
-            _ => Err(Cow::from(format!("{name} is missing or empty"))),
-        };
-        Ok(Self {
-            jti: required("jti")?,
-            htm: required("htm")?,
-            htu: required("htu")?,
-            iat: claims.get("iat").and_then(Value::as_i64).ok_or("iat is missing or not an integer")?,
-            nonce: optional("nonce")?,
-            ath: optional("ath")?,
-        })
+/// Checks that the claims of section 4.2 are there, and the type of each.
+fn check_claims(claims: &Map<String, Value>) -> Result<(), Cow<'static, str>> {
+    let optional = |name: &str| match claims.get(name) {
+        None => Ok(None),
+        Some(Value::String(value)) => Ok(Some(value)),
+        Some(_) => Err(Cow::from(format!("{name} is not a string"))),
+    };
+    for name in ["jti", "htm", "htu"] {
+        if optional(name)?.is_none_or(String::is_empty) {
+            return Err(format!("{name} is missing or empty").into());
+        }
     }
+    claims.get("iat").and_then(Value::as_i64).ok_or("iat is missing or not an integer")?;
+    optional("nonce").and(optional("ath")).map(drop)
 }
 
 fn object(part: &str) -> Option<Map<String, Value>> {
@@ -100,27 +114,48 @@ mod tests {
                           L3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ";
     const SIGNATURE: &str = "2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
 
-    fn error(compact: &str) -> String {
-        Proof::decode(compact).err().expect("the proof is refused").into_owned()
+    fn examination(compact: &str) -> Examination {
+        let mut examination = Examination::default();
+        DecodedProof::decode(compact).expect("a JWT").examine(&mut examination);
+        examination
+    }
+
+    fn with_header(header: &Map<String, Value>) -> String {
+        let header = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(header).unwrap());
+        format!("{header}.{CLAIMS}.{SIGNATURE}")
+    }
+
+    /// The reason of each check that failed.
+    fn failures(compact: &str) -> Vec<(Check, String)> {
+        let examination = examination(compact);
+        let failures = examination.results().iter().filter_map(|(check, outcome)| match outcome {
+            Outcome::Failed(reason) => Some((*check, reason.to_string())),
+            _ => None,
+        });
+        failures.collect()
     }
 
     #[test]
     fn proof_of_the_rfc_is_valid() {
-        let proof = Proof::decode(&format!("{HEADER}.{CLAIMS}.{SIGNATURE}")).unwrap_or_else(|why| panic!("{why}"));
-        let claims = &proof.claims;
-        assert_eq!((claims.jti.as_str(), claims.htm.as_str()), ("-BwC3ESc6acc2lTc", "POST"));
-        assert_eq!((claims.htu.as_str(), claims.iat), ("https://server.example.com/token", 1_562_262_616));
-        assert_eq!((&claims.nonce, &claims.ath), (&None, &None));
-        assert_eq!(proof.thumbprint, "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+        let compact = format!("{HEADER}.{CLAIMS}.{SIGNATURE}");
+        let examination = examination(&compact);
+        assert!(examination.results().iter().all(|(_, outcome)| *outcome == Outcome::Passed));
+        assert_eq!(examination.thumbprint.unwrap(), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+        let proof = DecodedProof::decode(&compact).unwrap();
+        assert_eq!((proof.string("jti"), proof.string("htm")), (Some("-BwC3ESc6acc2lTc"), Some("POST")));
+        assert_eq!((proof.string("htu"), proof.string("ath")), (Some("https://server.example.com/token"), None));
+        assert_eq!(proof.claims["iat"], 1_562_262_616);
     }
 
     #[test]
     fn signature_covers_header_and_claims() {
         let other = BASE64_URL_SAFE_NO_PAD.encode(r#"{"jti":"a"}"#);
         for signature in ["", "AA", &SIGNATURE[..84], "!"] {
-            assert_eq!(error(&format!("{HEADER}.{CLAIMS}.{signature}")), "the signature is wrong", "{signature}");
+            let failures = failures(&format!("{HEADER}.{CLAIMS}.{signature}"));
+            assert_eq!(failures, [(Check::Signature, "the signature is wrong".into())], "{signature}");
         }
-        assert_eq!(error(&format!("{HEADER}.{other}.{SIGNATURE}")), "the signature is wrong");
+        let failures = failures(&format!("{HEADER}.{other}.{SIGNATURE}"));
+        assert_eq!(failures[0], (Check::Signature, "the signature is wrong".into()));
     }
 
     #[test]
@@ -136,36 +171,49 @@ mod tests {
             format!("{HEADER}.{array}.{SIGNATURE}"),
             format!("{HEADER}.{CLAIMS}=.{SIGNATURE}"),
         ] {
-            assert_eq!(error(&compact), "the proof is not a JWT", "{compact}");
+            assert!(DecodedProof::decode(&compact).is_none(), "{compact}");
+        }
+    }
+
+    /// A changed header also has a wrong signature, if there is a key that could verify it.
+    #[test]
+    fn each_mistake_in_the_header_is_reported_by_its_check() {
+        let alg = "alg is not one of ES256 ES384 EdDSA RS256 PS256";
+        for (name, value, check, why) in [
+            ("typ", Value::Null, Check::Typ, "typ is not dpop+jwt"),
+            ("typ", json!("JWT"), Check::Typ, "typ is not dpop+jwt"),
+            ("alg", Value::Null, Check::Alg, alg),
+            ("alg", json!("none"), Check::Alg, alg),
+            ("alg", json!("HS256"), Check::Alg, alg),
+            ("alg", json!("RS384"), Check::Alg, alg),
+            ("alg", json!("ES256 ES384"), Check::Alg, alg),
+            ("alg", json!(""), Check::Alg, alg),
+            ("alg", json!("ES384"), Check::Key, "jwk is not an EC key on P-384, which alg requires"),
+            ("jwk", json!("key"), Check::Key, "jwk is missing or not an object"),
+            ("jwk", json!({}), Check::Key, "jwk is not an EC key on P-256, which alg requires"),
+            ("crit", json!(["b64"]), Check::Crit, "crit names an extension that is not supported"),
+        ] {
+            let mut header = object(HEADER).unwrap();
+            header.insert(name.into(), value);
+            let mut failures = failures(&with_header(&header));
+            failures.retain(|(check, _)| *check != Check::Signature);
+            assert_eq!(failures, [(check, why.into())]);
         }
     }
 
     #[test]
-    fn each_mistake_in_the_header_is_reported() {
-        let alg = "alg is not one of ES256 ES384 EdDSA RS256 PS256";
-        for (name, value, why) in [
-            ("typ", Value::Null, "typ is not dpop+jwt"),
-            ("typ", json!("JWT"), "typ is not dpop+jwt"),
-            ("alg", Value::Null, alg),
-            ("alg", json!("none"), alg),
-            ("alg", json!("HS256"), alg),
-            ("alg", json!("RS384"), alg),
-            ("alg", json!("ES256 ES384"), alg),
-            ("alg", json!(""), alg),
-            ("jwk", json!("key"), "jwk is missing or not an object"),
-            ("crit", json!(["b64"]), "crit names an extension that is not supported"),
-        ] {
-            let mut header = object(HEADER).unwrap();
-            header.insert(name.into(), value);
-            let header = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap());
-            assert_eq!(error(&format!("{header}.{CLAIMS}.{SIGNATURE}")), why);
-        }
+    fn private_key_is_reported_though_its_public_part_is_valid() {
+        let mut header = object(HEADER).unwrap();
+        header["jwk"]["d"] = json!("AA");
+        let failures = failures(&with_header(&header));
+        assert_eq!(failures[0], (Check::PrivateKey, "jwk holds a private key".into()));
+        assert_eq!(failures[1].0, Check::Signature);
     }
 
     #[test]
     fn each_mistake_in_the_claims_is_reported() {
         let good = json!({"jti": "a", "htm": "GET", "htu": "https://a/", "iat": 1, "nonce": "n", "ath": "h"});
-        let read = |claims: &Value| Claims::read(claims.as_object().unwrap()).err();
+        let read = |claims: &Value| check_claims(claims.as_object().unwrap()).err();
         assert_eq!(read(&good), None);
         for (name, value, why) in [
             ("jti", json!(""), "jti is missing or empty"),

@@ -11,7 +11,7 @@ pub enum ProofError {
     /// The proof failed a check.
     Invalid(Cow<'static, str>),
     /// The proof is valid except for its nonce (sections 8 and 9).
-    UseNonce(&'static str),
+    UseNonce(Cow<'static, str>),
     /// The proof is valid, but the access token is bound to another key (section 7.1).
     OtherKey,
 }
@@ -35,8 +35,7 @@ impl ProofError {
     pub fn description(self) -> Cow<'static, str> {
         match self {
             Self::Missing => "a DPoP proof is required".into(),
-            Self::Invalid(reason) => reason,
-            Self::UseNonce(reason) => reason.into(),
+            Self::Invalid(reason) | Self::UseNonce(reason) => reason,
             Self::OtherKey => "the access token is bound to another key than that of the proof".into(),
         }
     }

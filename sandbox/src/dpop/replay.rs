@@ -25,8 +25,7 @@ impl ReplayCache {
         while self.order.front().is_some_and(|(seen, _)| now.saturating_sub(*seen) > WINDOW_SECONDS) {
             self.drop_oldest();
         }
-        let mut key = Digest::default();
-        key.copy_from_slice(digest(&SHA256, jti.as_bytes()).as_ref());
+        let key = key_of(jti);
         if !self.seen.insert(key) {
             return false;
         }
@@ -37,11 +36,31 @@ impl ReplayCache {
         true
     }
 
+    /// Returns whether [`take`](Self::take) would return true, and records nothing.
+    pub fn is_new(&self, jti: &str, now: u64) -> bool {
+        let key = key_of(jti);
+        // An entry whose window has ended stays until the next `take`.
+        let ended = |(seen, recorded): &(u64, Digest)| *recorded == key && now.saturating_sub(*seen) > WINDOW_SECONDS;
+        !self.seen.contains(&key) || self.order.iter().any(ended)
+    }
+
+    /// Returns how many proofs would be replays at `now`.
+    pub fn recent(&self, now: u64) -> usize {
+        let ended = self.order.partition_point(|(seen, _)| now.saturating_sub(*seen) > WINDOW_SECONDS);
+        self.order.len() - ended
+    }
+
     fn drop_oldest(&mut self) {
         if let Some((_, key)) = self.order.pop_front() {
             self.seen.remove(&key);
         }
     }
+}
+
+fn key_of(jti: &str) -> Digest {
+    let mut key = Digest::default();
+    key.copy_from_slice(digest(&SHA256, jti.as_bytes()).as_ref());
+    key
 }
 
 #[cfg(test)]
@@ -59,6 +78,16 @@ mod tests {
         assert!(!replays.take("a", NOW + 120));
         assert!(replays.take("a", NOW + 121));
         assert!(!replays.take("b", NOW + 121));
+    }
+
+    #[test]
+    fn question_whether_a_jti_is_new_does_not_record_it() {
+        let mut replays = ReplayCache::default();
+        assert!(replays.is_new("a", NOW) && replays.is_new("a", NOW));
+        assert!(replays.take("a", NOW));
+        assert!(!replays.is_new("a", NOW) && !replays.is_new("a", NOW + 120));
+        assert!(replays.is_new("a", NOW + 121));
+        assert_eq!((replays.recent(NOW + 120), replays.recent(NOW + 121)), (1, 0));
     }
 
     #[test]
