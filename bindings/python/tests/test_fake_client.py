@@ -128,7 +128,10 @@ def test_token_expires_by_the_clock_of_the_test() -> None:
     clock = FakeClock(datetime(2030, 1, 1, tzinfo=timezone.utc))
     fake = FakeClient(clock=clock, audience="5min")
     first = fake.acquire()
-    assert (first.expires_in, first.expires_at) == (timedelta(minutes=5), datetime(2030, 1, 1, 0, 5, tzinfo=timezone.utc))
+    assert (first.expires_in, first.expires_at) == (
+        timedelta(minutes=5),
+        datetime(2030, 1, 1, 0, 5, tzinfo=timezone.utc),
+    )
     clock.advance(299)
     assert fake.acquire() == first and first.expires_in == timedelta(seconds=1)
     clock.advance(timedelta(seconds=2))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from tango_token import Authorization, Client, InvalidArgument, TangoError, Token, _native
 from tango_token.testing._clock import FakeClock
 from tango_token.testing._issuer import Issuer
-from tango_token.testing._tokens import TokenType
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -59,9 +58,7 @@ class FakeClient(Client):
         _native.Client.close(client)
         return client
 
-    def __init__(
-        self, *, load_env: bool = False, clock: FakeClock | None = None, **options: Unpack[Options]
-    ) -> None:
+    def __init__(self, *, load_env: bool = False, clock: FakeClock | None = None, **options: Unpack[Options]) -> None:
         self.clock = clock or FakeClock()
         self.calls: list[Call] = []
         self.options = options
@@ -84,7 +81,7 @@ class FakeClient(Client):
         self,
         value: str,
         *,
-        token_type: TokenType | None = None,
+        token_type: Literal["Bearer", "DPoP"] | None = None,
         scope: str | None = None,
         lifetime: timedelta | None = None,
     ) -> Token:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
 
 from tango_token import Authorization, InvalidArgument, ProofRefused, TangoError, Token, TokenRefused
 from tango_token.testing._clock import FakeClock
-from tango_token.testing._tokens import LIFETIME, SCOPE, FakeAuthorization, TokenType, fake_token
+from tango_token.testing._tokens import LIFETIME, SCOPE, FakeAuthorization, fake_token
 
 if TYPE_CHECKING:
     from tango_token._native import Options
@@ -35,7 +35,11 @@ class Issuer:
         self._proofs = 0
 
     def hold(
-        self, value: str, token_type: TokenType | None = None, scope: str | None = None, lifetime: timedelta | None = None
+        self,
+        value: str,
+        token_type: Literal["Bearer", "DPoP"] | None = None,
+        scope: str | None = None,
+        lifetime: timedelta | None = None,
     ) -> Token:
         is_bound = self._options.get("dpop") in ("optional", "required")
         self._token = fake_token(

@@ -177,8 +177,9 @@ def find() -> str:
             raise SandboxError(f"TANGO_SANDBOX names {named}, and there is no such file")
         return named
     # pytest is often started by its path, without the environment's directory in the PATH.
-    installed = Path(sysconfig.get_path("scripts")) / ("tango-sandbox.exe" if sys.platform == "win32" else "tango-sandbox")
-    found = str(installed) if installed.is_file() else shutil.which("tango-sandbox")
+    name = "tango-sandbox.exe" if sys.platform == "win32" else "tango-sandbox"
+    installed = Path(sysconfig.get_path("scripts"), name)
+    found = str(installed) if installed.is_file() else shutil.which(name)
     if found is None:
         raise SandboxError(_NOT_FOUND)
     return found

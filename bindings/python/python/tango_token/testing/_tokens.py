@@ -7,12 +7,10 @@ compares their members. The functions return them as what they stand for, so tha
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from tango_token import Authorization, DpopKey, Token
 from tango_token.testing._clock import FakeClock
-
-TokenType = Literal["Bearer", "DPoP"]
 
 # What Tango's documentation says of the audience 24h.
 LIFETIME = timedelta(hours=24)
@@ -22,7 +20,7 @@ SCOPE = "raas.all"
 def fake_token(
     value: str = "fake-token",
     *,
-    token_type: TokenType = "Bearer",
+    token_type: Literal["Bearer", "DPoP"] = "Bearer",
     scope: str = SCOPE,
     lifetime: timedelta = LIFETIME,
     dpop_key: DpopKey | None = None,
@@ -52,28 +50,32 @@ def fake_authorization(token: Token | None = None, *, proof: str | None = None) 
 
 
 class FakeToken:
-    __hash__ = None  # type: ignore[assignment]  # as a Token, whose value is compared in constant time
+    if not TYPE_CHECKING:
+        __class__ = property(lambda _: Token)
+        __hash__ = None
 
     def __init__(
-        self, value: str, token_type: TokenType, scope: str, lifetime: timedelta, key: DpopKey | None, clock: FakeClock
+        self,
+        value: str,
+        token_type: Literal["Bearer", "DPoP"],
+        scope: str,
+        lifetime: timedelta,
+        key: DpopKey | None,
+        clock: FakeClock,
     ) -> None:
         self._value = value
-        self._token_type: TokenType = token_type
+        self._token_type: Literal["Bearer", "DPoP"] = token_type
         self._scope = scope
         self._key = key
         self._clock = clock
         self._expires_at = clock.now() + lifetime
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> type[Token]:  # type: ignore[override]
-        return Token
 
     @property
     def value(self) -> str:
         return self._value
 
     @property
-    def token_type(self) -> TokenType:
+    def token_type(self) -> Literal["Bearer", "DPoP"]:
         return self._token_type
 
     @property
@@ -106,6 +108,9 @@ class FakeAuthorization:
     ``retried`` says why the request was sent again: each reason counts once.
     """
 
+    if not TYPE_CHECKING:
+        __class__ = property(lambda _: Authorization)
+
     def __init__(
         self,
         token: Token,
@@ -119,10 +124,6 @@ class FakeAuthorization:
         self.nonce = nonce
         self.retried = retried
         self._proof = proof
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> type[Authorization]:  # type: ignore[override]
-        return Authorization
 
     @property
     def headers(self) -> dict[str, str]:
