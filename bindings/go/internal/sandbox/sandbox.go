@@ -2,13 +2,16 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
-	"strings"
+	"sync"
+	"time"
 )
 
 // Sandbox is a server that ends with its test.
@@ -18,13 +21,37 @@ type Sandbox struct {
 
 	process *exec.Cmd
 	stdin   io.Closer
+	log     log
 }
 
-// Start starts the program that TANGO_SANDBOX names, and waits until it is ready.
+const notFound = `the program tango-sandbox is not on the PATH. Install it with
+
+	pip install tango-token-sandbox
+
+or set TANGO_SANDBOX to its path. Other packages that have it:
+https://github.com/tango-token/tango-token/blob/main/sandbox/README.md#where-to-get-it`
+
+// find returns the program that TANGO_SANDBOX names, or tango-sandbox on the PATH.
+func find() (string, error) {
+	if named := os.Getenv("TANGO_SANDBOX"); named != "" {
+		path, err := exec.LookPath(named)
+		if err != nil {
+			return "", fmt.Errorf("TANGO_SANDBOX does not name a program: %w", err)
+		}
+		return path, nil
+	}
+	path, err := exec.LookPath("tango-sandbox")
+	if err != nil {
+		return "", errors.New(notFound)
+	}
+	return path, nil
+}
+
+// Start starts the sandbox, and waits until it is ready.
 func Start(options ...string) (*Sandbox, error) {
-	program := os.Getenv("TANGO_SANDBOX")
-	if program == "" {
-		return nil, fmt.Errorf("set TANGO_SANDBOX to the path of tango-sandbox, or run scripts/test-go.sh")
+	program, err := find()
+	if err != nil {
+		return nil, err
 	}
 	process := exec.Command(program, append([]string{"--until-stdin-closes", "--format", "json"}, options...)...)
 	stdin, err := process.StdinPipe()
@@ -35,14 +62,37 @@ func Start(options ...string) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	sandbox := &Sandbox{process: process, stdin: stdin}
+	process.Stderr = &sandbox.log
 	if err := process.Start(); err != nil {
 		return nil, err
 	}
-	sandbox := &Sandbox{process: process, stdin: stdin}
+	limit := time.AfterFunc(30*time.Second, func() { process.Process.Kill() })
+	defer limit.Stop()
 	if err := json.NewDecoder(stdout).Decode(&sandbox.Variables); err != nil {
-		return nil, fmt.Errorf("the sandbox ended before it was ready (%w): %w", err, process.Wait())
+		err = errors.Join(err, process.Wait())
+		return nil, fmt.Errorf("%s ended before it was ready (%w): %s", program, err, sandbox.Log())
 	}
 	return sandbox, nil
+}
+
+// Log returns the server's log: a line for each request, without secrets.
+func (s *Sandbox) Log() string {
+	s.log.mutex.Lock()
+	defer s.log.mutex.Unlock()
+	return s.log.content.String()
+}
+
+// log keeps what the server writes. A test reads it while the server runs.
+type log struct {
+	mutex   sync.Mutex
+	content bytes.Buffer
+}
+
+func (l *log) Write(line []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.content.Write(line)
 }
 
 // Stop ends the server, which removes its files.
@@ -103,22 +153,36 @@ func (s *Sandbox) Statistic(name string) int {
 
 // Control calls the control API. It panics if the call fails, which is a mistake of the test.
 func (s *Sandbox) Control(method, path string, body, result any) {
+	must(s.TryControl(method, path, body, result))
+}
+
+// TryControl calls the control API.
+func (s *Sandbox) TryControl(method, path string, body, result any) error {
 	content, err := json.Marshal(body)
-	must(err)
-	request, err := http.NewRequest(method, s.Variables["TANGO_SANDBOX_CONTROL_URL"]+path, strings.NewReader(string(content)))
-	must(err)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequest(method, s.Variables["TANGO_SANDBOX_CONTROL_URL"]+path, bytes.NewReader(content))
+	if err != nil {
+		return err
+	}
+	// A transport without a proxy, which could not reach this server.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
-	must(err)
+	if err != nil {
+		return err
+	}
 	defer response.Body.Close()
-	content, err = io.ReadAll(response.Body)
-	must(err)
+	if content, err = io.ReadAll(response.Body); err != nil {
+		return err
+	}
 	if response.StatusCode >= 300 {
-		panic(fmt.Sprintf("%s %s: %s %s", method, path, response.Status, content))
+		return fmt.Errorf("%s %s: %s %s", method, path, response.Status, content)
 	}
-	if result != nil {
-		must(json.Unmarshal(content, result))
+	if result == nil {
+		return nil
 	}
+	return json.Unmarshal(content, result)
 }
 
 func must(err error) {
