@@ -10,10 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	tangotoken "github.com/tango-token/tango-token/bindings/go"
-	"github.com/tango-token/tango-token/bindings/go/tangooauth2"
 	"github.com/tango-token/tango-token/bindings/go/tangotest"
 )
 
@@ -141,19 +138,13 @@ func TestTokenOfTheTestIsServedWithoutBeingPrinted(t *testing.T) {
 	}
 }
 
-func TestOAuth2AndTransportTakeTheFake(t *testing.T) {
-	fake := tangotest.NewClient()
+func TestTransportTakesTheFake(t *testing.T) {
 	api := roundTripper(func(request *http.Request) string { return request.Header.Get("Authorization") })
-	for _, transport := range []http.RoundTripper{
-		&tangotoken.Transport{Client: fake, Base: api},
-		&oauth2.Transport{Source: tangooauth2.TokenSource(t.Context(), fake), Base: api},
-	} {
-		client := http.Client{Transport: transport}
-		response, err := client.Get(url)
-		must(t, err)
-		if status := response.Header.Get("Sent"); status != "Bearer fake-token-1" {
-			t.Errorf("sent with %q", status)
-		}
+	client := http.Client{Transport: &tangotoken.Transport{Client: tangotest.NewClient(), Base: api}}
+	response, err := client.Get(url)
+	must(t, err)
+	if sent := response.Header.Get("Sent"); sent != "Bearer fake-token-1" {
+		t.Errorf("sent with %q", sent)
 	}
 }
 
