@@ -33,10 +33,10 @@ func StartSandbox(t testing.TB, options ...string) *Sandbox {
 		t.Fatalf("tangotest: %v", err)
 	}
 	t.Cleanup(func() {
-		process.Stop()
 		if t.Failed() {
 			t.Logf("the log of tango-sandbox:\n%s", process.Log())
 		}
+		process.Stop()
 	})
 	return &Sandbox{Variables: process.Variables, t: t, process: process}
 }

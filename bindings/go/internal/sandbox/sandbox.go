@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"sync"
 	"time"
 )
 
@@ -21,7 +20,7 @@ type Sandbox struct {
 
 	process *exec.Cmd
 	stdin   io.Closer
-	log     log
+	log     string // the path of a file
 }
 
 const notFound = `the program tango-sandbox is not on the PATH. Install it with
@@ -53,52 +52,60 @@ func Start(options ...string) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A file, since a pipe needs a goroutine, which tests count.
+	log, err := os.CreateTemp("", "tango-sandbox-*.log")
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
 	process := exec.Command(program, append([]string{"--until-stdin-closes", "--format", "json"}, options...)...)
-	stdin, err := process.StdinPipe()
-	if err != nil {
+	process.Stderr = log
+	sandbox := &Sandbox{process: process, log: log.Name()}
+	if err := sandbox.start(); err != nil {
+		err = fmt.Errorf("%s did not start (%w): %s", program, err, sandbox.Log())
+		os.Remove(sandbox.log)
 		return nil, err
-	}
-	stdout, err := process.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	sandbox := &Sandbox{process: process, stdin: stdin}
-	process.Stderr = &sandbox.log
-	if err := process.Start(); err != nil {
-		return nil, err
-	}
-	limit := time.AfterFunc(30*time.Second, func() { process.Process.Kill() })
-	defer limit.Stop()
-	if err := json.NewDecoder(stdout).Decode(&sandbox.Variables); err != nil {
-		err = errors.Join(err, process.Wait())
-		return nil, fmt.Errorf("%s ended before it was ready (%w): %s", program, err, sandbox.Log())
 	}
 	return sandbox, nil
 }
 
+// start starts the process, and reads the variables that it prints when it is ready.
+func (s *Sandbox) start() error {
+	stdin, err := s.process.StdinPipe()
+	if err != nil {
+		return err
+	}
+	s.stdin = stdin
+	stdout, err := s.process.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := s.process.Start(); err != nil {
+		return err
+	}
+	limit := time.AfterFunc(30*time.Second, func() { s.process.Process.Kill() })
+	defer limit.Stop()
+	if err := json.NewDecoder(stdout).Decode(&s.Variables); err != nil {
+		s.stdin.Close()
+		return errors.Join(err, s.process.Wait())
+	}
+	return nil
+}
+
 // Log returns the server's log: a line for each request, without secrets.
 func (s *Sandbox) Log() string {
-	s.log.mutex.Lock()
-	defer s.log.mutex.Unlock()
-	return s.log.content.String()
-}
-
-// log keeps what the server writes. A test reads it while the server runs.
-type log struct {
-	mutex   sync.Mutex
-	content bytes.Buffer
-}
-
-func (l *log) Write(line []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.content.Write(line)
+	content, err := os.ReadFile(s.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(content)
 }
 
 // Stop ends the server, which removes its files.
 func (s *Sandbox) Stop() {
 	s.stdin.Close()
 	s.process.Wait()
+	os.Remove(s.log)
 }
 
 // Environ returns the environment of this process with the variables of the server.
