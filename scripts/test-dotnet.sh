@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 . scripts/toolchains.sh
 
 readonly source=bindings/dotnet
-readonly projects=(TangoToken.Tests TangoToken.Extensions.DependencyInjection.Tests)
+readonly projects=(TangoToken.Tests TangoToken.Extensions.DependencyInjection.Tests TangoToken.Testing.Tests)
 readonly out=$target/dotnet
 
 step ".NET: SDK"
