@@ -34,11 +34,18 @@ def test_unit_tests_of_the_example_need_no_sandbox() -> None:
     assert result.returncode == 0 and " 3 passed" in result.stdout, result.stdout
 
 
-def test_document_shows_the_example() -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/testing.md").read_text(), re.MULTILINE | re.DOTALL)
-    shown = {block.partition("\n")[0]: block.partition("\n")[2] for block in blocks}
-    for file in ["accounts.py", "test_accounts.py"]:
-        assert shown.get(f"# {file}") == (EXAMPLE / file).read_text(), f"docs/testing.md: {file} is another one"
+@pytest.mark.parametrize(
+    "file",
+    [
+        "examples/python/tested/test_accounts.py",
+        "examples/go/tested/accounts_test.go",
+        "bindings/dotnet/tests/TangoToken.Testing.Tests/Example/AccountsTests.cs",
+        "examples/c/tested/header_test.c",
+    ],
+)
+def test_document_shows_the_examples(file: str) -> None:
+    blocks = re.findall(r"^```\w+\n(.*?)^```$", (ROOT / "docs/testing.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert (ROOT / file).read_text() in blocks, f"docs/testing.md does not show {file} as it is"
 
 
 def test_missing_sandbox_is_an_error_that_says_how_to_get_it(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ def fake_authorization(token: Token | None = None, *, proof: str | None = None) 
 
 
 class FakeToken:
+    """The members of a ``Token``."""
+
     if not TYPE_CHECKING:
         __class__ = property(lambda _: Token)
         __hash__ = None
