@@ -12,8 +12,8 @@ type TokenSource interface {
 	Token(ctx context.Context) (*Token, error)
 }
 
-// Authorizer makes the headers of API calls and learns from the responses. [Client] is one, and so is the fake of package
-// tangotest. A [Transport] needs no more than that.
+// Authorizer makes the headers of API calls and learns from the responses. [Client] is one, and so is the fake of
+// package tangotest. A [Transport] needs no more than that.
 type Authorizer interface {
 	Authorize(ctx context.Context, method, url string) (*Authorization, error)
 	AuthorizeAgain(ctx context.Context, refused *Authorization) (*Authorization, error)

@@ -65,7 +65,8 @@ func (c *Client) Fail(err error) {
 // FailTimes is [Client.Fail] for a number of calls; the next ones succeed.
 func (c *Client) FailTimes(times int, err error) {
 	if status, isStatus := err.(tangotoken.Status); isStatus {
-		err = &tangotoken.Error{Status: status, Message: "a test made the call fail: " + status.String(), RetryAfter: -1}
+		message := "a test made the call fail: " + status.String()
+		err = &tangotoken.Error{Status: status, Message: message, RetryAfter: -1}
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -163,11 +164,16 @@ func called[T any](ctx context.Context, c *Client, call Call, work func(*issuer)
 	case c.isClosed:
 		return none, tangotoken.ErrClosed
 	case ctx.Err() != nil:
-		return none, fmt.Errorf("%w: %w", &tangotoken.Error{
-			Status: tangotoken.ErrCancelled, Message: "the context of the call ended before there was a token", RetryAfter: -1,
-		}, errors.Join(ctx.Err(), context.Cause(ctx)))
+		return none, cancelled(ctx)
 	}
 	c.calls = append(c.calls, call)
 	c.issuer.settings = c
 	return work(&c.issuer)
+}
+
+// cancelled returns an error that matches [tangotoken.ErrCancelled] and those of the context.
+func cancelled(ctx context.Context) error {
+	message := "the context of the call ended before there was a token"
+	failure := &tangotoken.Error{Status: tangotoken.ErrCancelled, Message: message, RetryAfter: -1}
+	return fmt.Errorf("%w: %w", failure, errors.Join(ctx.Err(), context.Cause(ctx)))
 }

@@ -197,7 +197,8 @@ func TestOtherResponsesAreForTheProgram(t *testing.T) {
 		authorization, err := client.Authorize(t.Context(), "GET", url)
 		must(t, err)
 		for _, status := range []int{200, 403, 500, 999} {
-			if verdict, err := client.Observe(authorization, status, nil); verdict != tangotoken.VerdictDone || err != nil {
+			verdict, err := client.Observe(authorization, status, nil)
+			if verdict != tangotoken.VerdictDone || err != nil {
 				t.Errorf("%d: %v, %v", status, verdict, err)
 			}
 		}
@@ -253,7 +254,8 @@ func TestInvalidatedTokenIsReplaced(t *testing.T) {
 type roundTripper func(*http.Request) string
 
 func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: 200, Header: http.Header{"Sent": {f(request)}}, Body: http.NoBody, Request: request}, nil
+	header := http.Header{"Sent": {f(request)}}
+	return &http.Response{StatusCode: 200, Header: header, Body: http.NoBody, Request: request}, nil
 }
 
 func must(t *testing.T, err error) {

@@ -11,8 +11,8 @@ import (
 	tangotoken "github.com/tango-token/tango-token/bindings/go"
 )
 
-// issuer is what a fake client knows in the place of servers: which token is held, which was rejected, and which error is
-// due. Its caller has the lock.
+// issuer is what a fake client knows in the place of servers: which token is held, which was rejected, and which error
+// is due. Its caller has the lock.
 type issuer struct {
 	settings *Client
 
@@ -54,7 +54,8 @@ func (i *issuer) acquire() (*tangotoken.Token, error) {
 	if i.settings.DPoP {
 		tokenType = "DPoP"
 	}
-	i.token = tangotoken.NewToken(fmt.Sprintf("fake-token-%d", i.issued), tokenType, "raas.all", time.Now().Add(lifetime))
+	value := fmt.Sprintf("fake-token-%d", i.issued)
+	i.token = tangotoken.NewToken(value, tokenType, "raas.all", time.Now().Add(lifetime))
 	if isRejected {
 		i.replaces = with(i.replaces, i.token.Value())
 	}

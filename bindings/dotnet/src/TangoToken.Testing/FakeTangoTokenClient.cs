@@ -4,7 +4,8 @@ using System.Runtime.CompilerServices;
 namespace TangoToken.Testing;
 
 /// <summary>
-/// A <see cref="TangoTokenClient"/> for unit tests: it sends nothing, and needs neither the native library nor a server.
+/// A <see cref="TangoTokenClient"/> for unit tests: it sends nothing, and needs neither the native library nor a
+/// server.
 /// </summary>
 /// <remarks>
 /// It issues tokens by itself, one for all calls until it has expired or was rejected. <see cref="TangoTokenHandler"/>

@@ -40,7 +40,8 @@ internal sealed partial class Issuer(TimeProvider time)
 
     internal void Hold(TangoAccessToken? held) => token = held;
 
-    internal void Fail(Func<TangoTokenException>? exception, int? times) => (failure, failuresLeft) = (exception, times);
+    internal void Fail(Func<TangoTokenException>? exception, int? times) =>
+        (failure, failuresLeft) = (exception, times);
 
     internal TangoAccessToken Acquire()
     {

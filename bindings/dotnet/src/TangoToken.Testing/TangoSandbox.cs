@@ -10,7 +10,8 @@ namespace TangoToken.Testing;
 /// <see cref="DisposeAsync"/>, or with the process.
 /// </summary>
 /// <remarks>
-/// The program is the one that the variable <c>TANGO_SANDBOX</c> names, or else <c>tango-sandbox</c> on the <c>PATH</c>.
+/// The program is the one that the variable <c>TANGO_SANDBOX</c> names, or else <c>tango-sandbox</c> on the
+/// <c>PATH</c>.
 /// </remarks>
 /// <example>
 /// <code>
@@ -129,7 +130,8 @@ public sealed class TangoSandbox : IAsyncDisposable
     /// <summary>Gets the requests that arrived, oldest first. They contain the secrets that were sent.</summary>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>The requests.</returns>
-    public async Task<IReadOnlyList<TangoSandboxRequest>> GetRequestsAsync(CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<TangoSandboxRequest>> GetRequestsAsync(
+        CancellationToken cancellationToken = default)
     {
         using JsonDocument requests = await GetAsync("/requests", cancellationToken).ConfigureAwait(false);
         return [.. requests.RootElement.EnumerateArray().Select(request => new TangoSandboxRequest(request))];

@@ -21,8 +21,8 @@ public sealed class TangoSandboxResponse
     public TimeSpan Delay { get; init; }
 
     /// <summary>
-    /// Gets what becomes of the connection: <c>close</c> without a response, <c>truncate</c> before the end of the body,
-    /// or <c>hang</c>; <c>null</c> for a response.
+    /// Gets what becomes of the connection: <c>close</c> without a response, <c>truncate</c> before the end of the
+    /// body, or <c>hang</c>; <c>null</c> for a response.
     /// </summary>
     public string? Fault { get; init; }
 

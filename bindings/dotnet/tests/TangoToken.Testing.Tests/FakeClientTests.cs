@@ -141,8 +141,9 @@ public sealed class FakeClientTests : IDisposable
         protected override Task<HttpResponseMessage> SendAsync(
             HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            string proof = request.Headers.TryGetValues("DPoP", out IEnumerable<string>? values) ? $" {values.Single()}" : "";
-            var content = new StringContent(request.Headers.Authorization + proof);
+            request.Headers.TryGetValues("DPoP", out IEnumerable<string>? proof);
+            string[] parts = [$"{request.Headers.Authorization}", .. proof ?? []];
+            var content = new StringContent(string.Join(' ', parts));
             return Task.FromResult(new HttpResponseMessage(HttpStatusCode.OK) { Content = content });
         }
     }

@@ -25,7 +25,7 @@ def tango_fake_client() -> FakeClient:
 
 @pytest.fixture(scope="session")
 def tango_sandbox_options() -> Sequence[str]:
-    """Options of the program tango-sandbox. Override it in ``conftest.py``, for example with ``["--dpop", "strict"]``."""
+    """Options of the program tango-sandbox. Override it in ``conftest.py``: ``return ["--dpop", "strict"]``."""
     return ()
 
 
