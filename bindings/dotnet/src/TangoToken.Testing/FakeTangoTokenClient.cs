@@ -122,17 +122,17 @@ public class FakeTangoTokenClient(TimeProvider? timeProvider = null) : TangoToke
     public override TangoAccessToken GetToken(CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return Call(issuer.Acquire, Name());
+        return Call(issuer.Acquire, CallOf());
     }
 
     /// <inheritdoc/>
     public override ValueTask<TangoAccessToken> GetTokenAsync(CancellationToken cancellationToken = default) =>
-        CallAsync(issuer.Acquire, Name(), cancellationToken);
+        CallAsync(issuer.Acquire, CallOf(), cancellationToken);
 
     /// <inheritdoc/>
     public override bool TryGetToken([NotNullWhen(true)] out TangoAccessToken? token)
     {
-        token = Call(() => issuer.Held, Name());
+        token = Call(() => issuer.Held, CallOf());
         return token is not null;
     }
 
@@ -143,7 +143,7 @@ public class FakeTangoTokenClient(TimeProvider? timeProvider = null) : TangoToke
         ArgumentNullException.ThrowIfNull(method);
         ArgumentNullException.ThrowIfNull(uri);
         cancellationToken.ThrowIfCancellationRequested();
-        return Call(() => issuer.Authorize(method, uri), Name(method, uri));
+        return Call(() => issuer.Authorize(method, uri), CallOf(method, uri));
     }
 
     /// <inheritdoc/>
@@ -152,7 +152,7 @@ public class FakeTangoTokenClient(TimeProvider? timeProvider = null) : TangoToke
     {
         ArgumentNullException.ThrowIfNull(method);
         ArgumentNullException.ThrowIfNull(uri);
-        return CallAsync(() => issuer.Authorize(method, uri), Name(method, uri), cancellationToken);
+        return CallAsync(() => issuer.Authorize(method, uri), CallOf(method, uri), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -160,7 +160,7 @@ public class FakeTangoTokenClient(TimeProvider? timeProvider = null) : TangoToke
         RequestAuthorization authorization, int statusCode, string? dpopNonce, string? wwwAuthenticate, string? date)
     {
         ArgumentNullException.ThrowIfNull(authorization);
-        return Call(() => issuer.ShouldRetry(authorization, statusCode, dpopNonce, wwwAuthenticate), Name());
+        return Call(() => issuer.ShouldRetry(authorization, statusCode, dpopNonce, wwwAuthenticate), CallOf());
     }
 
     /// <inheritdoc/>
@@ -169,7 +169,7 @@ public class FakeTangoTokenClient(TimeProvider? timeProvider = null) : TangoToke
     {
         ArgumentNullException.ThrowIfNull(rejected);
         cancellationToken.ThrowIfCancellationRequested();
-        return Call(() => issuer.AuthorizeRetry(rejected), Name());
+        return Call(() => issuer.AuthorizeRetry(rejected), CallOf());
     }
 
     /// <inheritdoc/>
@@ -177,14 +177,14 @@ public class FakeTangoTokenClient(TimeProvider? timeProvider = null) : TangoToke
         RequestAuthorization rejected, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(rejected);
-        return CallAsync(() => issuer.AuthorizeRetry(rejected), Name(), cancellationToken);
+        return CallAsync(() => issuer.AuthorizeRetry(rejected), CallOf(), cancellationToken);
     }
 
     /// <inheritdoc/>
     public override void Invalidate(TangoAccessToken token)
     {
         ArgumentNullException.ThrowIfNull(token);
-        Call(() => issuer.Reject(token), Name());
+        Call(() => issuer.Reject(token), CallOf());
     }
 
     /// <inheritdoc/>
@@ -193,7 +193,7 @@ public class FakeTangoTokenClient(TimeProvider? timeProvider = null) : TangoToke
     {
         ArgumentException.ThrowIfNullOrEmpty(clientId);
         ArgumentException.ThrowIfNullOrEmpty(clientSecret);
-        Call(() => Replace((clientId, account.Username)), Name());
+        Call(() => Replace((clientId, account.Username)), CallOf());
     }
 
     /// <inheritdoc/>
@@ -202,7 +202,7 @@ public class FakeTangoTokenClient(TimeProvider? timeProvider = null) : TangoToke
     {
         ArgumentException.ThrowIfNullOrEmpty(username);
         ArgumentException.ThrowIfNullOrEmpty(password);
-        Call(() => Replace((account.ClientId, username)), Name());
+        Call(() => Replace((account.ClientId, username)), CallOf());
     }
 
     /// <inheritdoc/>
@@ -213,7 +213,7 @@ public class FakeTangoTokenClient(TimeProvider? timeProvider = null) : TangoToke
         ArgumentException.ThrowIfNullOrEmpty(clientSecret);
         ArgumentException.ThrowIfNullOrEmpty(username);
         ArgumentException.ThrowIfNullOrEmpty(password);
-        Call(() => Replace((clientId, username)), Name());
+        Call(() => Replace((clientId, username)), CallOf());
     }
 
     /// <inheritdoc/>
@@ -231,7 +231,7 @@ public class FakeTangoTokenClient(TimeProvider? timeProvider = null) : TangoToke
         issuer.Hold(null);
     }
 
-    private static FakeCall Name(
+    private static FakeCall CallOf(
         HttpMethod? method = null, Uri? uri = null, [CallerMemberName] string member = "") => new(member, method, uri);
 
     private void Call(Action work, FakeCall call) => Call(
