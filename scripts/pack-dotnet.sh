@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes the NuGet packages, into target/nuget/packages: TangoToken with its native libraries, and
-# TangoToken.Extensions.DependencyInjection. The same commit makes the same bytes, in any directory.
+# Makes the NuGet packages, into target/nuget/packages: TangoToken with its native libraries,
+# TangoToken.Extensions.DependencyInjection and TangoToken.Testing. The same commit makes the same bytes, in any
+# directory.
 #
 #     scripts/pack-dotnet.sh [--library FILE] [PLATFORM...]
 #
@@ -48,7 +49,7 @@ rm -rf "$made"
 revision=${SOURCE_REVISION:-$(git rev-parse HEAD)}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
-for project in TangoToken TangoToken.Extensions.DependencyInjection; do
+for project in TangoToken TangoToken.Extensions.DependencyInjection TangoToken.Testing; do
     dotnet pack "bindings/dotnet/src/$project" --configuration Release --output "$made" --verbosity quiet --nologo \
         -property:SourceRevisionId="$revision" -property:NativeLibraryDirectory="$runtimes/" \
         -property:NativeRuntimes="${runtime_names// /+}"

@@ -19,6 +19,7 @@ need git=git clang=clang /usr/include/zlib.h=zlib1g-dev
 need_dotnet || fail "The NuGet packages need the .NET SDK $oldest_dotnet or later"
 [ -n "${TANGO_SANDBOX:-}" ] || make --no-print-directory sandbox
 TANGO_SANDBOX=$(realpath "${TANGO_SANDBOX:-$target/release/tango-sandbox}")
+export TANGO_SANDBOX # for the samples that start one themselves
 
 revision=$(git rev-parse HEAD)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
@@ -43,6 +44,7 @@ expected = {
         "THIRD-PARTY-NOTICES.txt", "buildTransitive/TangoToken.props", "buildTransitive/TangoToken.targets",
         *(f"runtimes/{one}/native/{library(one)}" for one in runtimes.split())},
     "TangoToken.Extensions.DependencyInjection": common,
+    "TangoToken.Testing": common,
 }
 for name, files in expected.items():
     package = zipfile.ZipFile(f"{directory}/{name}.{version}.nupkg")
@@ -78,7 +80,7 @@ rm -rf "$again"
 mkdir -p "$again"
 git ls-files -z --cached --others --exclude-standard -- bindings/dotnet LICENSE-MIT LICENSE-APACHE |
     tar --create --null --files-from=- | tar --extract --directory "$again"
-for project in TangoToken TangoToken.Extensions.DependencyInjection; do
+for project in TangoToken TangoToken.Extensions.DependencyInjection TangoToken.Testing; do
     (cd "$again" && dotnet pack \
         "bindings/dotnet/src/$project" --configuration Release --output packages --verbosity quiet --nologo \
         -property:SourceRevisionId="$revision" -property:NativeLibraryDirectory="$native/" \

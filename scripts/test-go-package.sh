@@ -86,6 +86,11 @@ go build -o accounts .
 echo "go build downloaded: $(native_downloads)"
 [ "$(native_downloads)" = "linux_amd64 " ] || fail "a build downloads the libraries of other platforms"
 
+step "Go modules: a test with the fake, and one with the sandbox"
+cp -R "$root/examples/go/tested" tested
+TANGO_SANDBOX=$TANGO_SANDBOX go test ./tested
+rm -r tested
+
 step "Go modules: an installed library instead"
 expect "TANGO_TOKEN_LIBRARY=/not/there.so" env TANGO_TOKEN_LIBRARY=/not/there.so ./accounts
 go build -tags tango_token_installed -o installed .

@@ -33,8 +33,11 @@ leave_out_on_windows() {
     # They are about HTTP clients, which are the same in Python everywhere, and take many minutes under Wine. The
     # examples call an API as well.
     files+=(test_adapters test_redirects)
+    tests=(adapters_work_with_the_fake)
+    # They start pytest for each test, which takes minutes under Wine as well.
+    files+=(test_pytest_plugin)
     # There are no signals, and no interval timer.
-    tests=(ctrl_c signal_handlers)
+    tests+=(ctrl_c signal_handlers)
     # They fork, or read /proc.
     tests+=(fork acquire_starts_one_or_two_threads)
     # They hold the GIL in a function of the C library that Python itself was loaded with.
@@ -45,6 +48,7 @@ leave_out_on_musl() {
     # Their servers and HTTP clients need `ssl`, which this Python is built without, as without `ctypes` and `zlib`. So
     # do the event loops beside that of `asyncio`.
     files=(test_adapters test_redirects test_oidc_provider test_prefork)
+    files+=(test_fake_client test_pytest_plugin)
     # They run for minutes, most of it in Python itself. Other tests fork as well.
     files+=(test_forks test_leaks)
     # They verify proofs with the package cryptography, whose libgcc_s has relocations (RELR) that Debian's musl does

@@ -116,6 +116,16 @@ fn examples_get_a_token() {
 }
 
 #[test]
+fn unit_test_of_a_program_needs_no_library() {
+    let executable = fresh_directory("tested").join("header_test");
+    let sources = ["header.c", "header_test.c"].map(|file| root().join("examples/c/tested").join(file));
+    let mut compiler = Command::new("cc");
+    compiler.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-I"]).arg(root().join("include")).args(sources);
+    succeed(compiler.arg("-o").arg(&executable));
+    succeed(&mut Command::new(&executable));
+}
+
+#[test]
 fn example_explains_a_wrong_password_without_showing_it() {
     for &under in every_tool() {
         let sandbox = Sandbox::start(&[]);

@@ -22,6 +22,13 @@ type Authorization struct {
 	value, dpop string
 }
 
+// NewAuthorization returns the headers of a request, for tests of code that uses them. It needs no native library.
+//
+// The value is that of the Authorization header, such as "Bearer a-token"; dpop is "" for a Bearer token.
+func NewAuthorization(value, dpop string) *Authorization {
+	return &Authorization{value: value, dpop: dpop}
+}
+
 // Value returns the value of the Authorization header: a secret.
 func (a *Authorization) Value() string { return a.value }
 
@@ -156,6 +163,13 @@ func (c *Client) authorizeNow(sign authorizing) (*Authorization, error) {
 	}
 	runtime.AddCleanup(authorization, (*native.Handle[native.Authorization]).Close, authorization.handle)
 	return authorization, nil
+}
+
+// close frees the library's object, if there is one.
+func (a *Authorization) close() {
+	if a.handle != nil {
+		a.handle.Close()
+	}
 }
 
 // handleOf returns the authorization's handle, or nil for a nil authorization.

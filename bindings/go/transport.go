@@ -24,8 +24,8 @@ var ErrNotSentAgain = errors.New("tangotoken: the API refused the request and wo
 // A request that follows a redirect has a proof of its own. Requests to origins other than the API's, also by redirects,
 // fail with [ErrInvalidArgument] and are not sent. The configuration's AllowedOrigins allows further origins.
 type Transport struct {
-	// Client provides the tokens.
-	Client *Client
+	// Client provides the tokens: a [Client], or in a test that of package tangotest.
+	Client Authorizer
 	// Base sends the requests; [http.DefaultTransport] if nil. The CAFile of the configuration is for the token
 	// endpoint alone: for an API with a private certificate authority set Base, with that authority in its
 	// TLSClientConfig.
@@ -34,7 +34,7 @@ type Transport struct {
 
 // RoundTrip sends the request with a token.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
-	if t.Client == nil {
+	if real, isReal := t.Client.(*Client); t.Client == nil || isReal && real == nil {
 		closeBody(request)
 		return nil, errors.New("tangotoken: the Transport has no Client, which provides the tokens")
 	}
@@ -44,7 +44,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		closeBody(request)
 		return nil, err
 	}
-	defer func() { authorization.handle.Close() }()
+	defer func() { authorization.close() }()
 	body, mayReplaceProof := request.Body, true
 	for {
 		response, isRepeated, err := t.send(request, body, authorization)
@@ -65,7 +65,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		if err != nil {
 			return withRefusal(response, request, err), nil
 		}
-		authorization.handle.Close()
+		authorization.close()
 		authorization = again
 		if body, err = bodyAgain(request); err != nil {
 			return withRefusal(response, request, err), nil

@@ -28,6 +28,8 @@ EXCEPTION = '''
 
 class @NAME@(TangoError@BASE@):
     """@DOC@"""
+
+    _status = @STATUS@
 '''
 # The built-in exceptions that some of them are as well, so that programs can catch them without this package.
 BASES = {
@@ -100,21 +102,23 @@ def files(interface: dict, options: list[Option]) -> dict[Path, str]:
 def exceptions(interface: dict) -> str:
     statuses = next(enum for enum in interface["enums"] if enum["name"] == "tango_status")
     members = [member for member in statuses["members"] if not member["name"].endswith("_OK")]
-    classes = {pascal(one["name"].removeprefix("TANGO_STATUS_")): one["doc"].replace("NULL", "None") for one in members}
+    classes = {pascal(one["name"].removeprefix("TANGO_STATUS_")): one for one in members}
     names = "\n".join(f'    "{name}",' for name in classes)
     unknown = set(BASES) - set(classes)
     if unknown:
         raise SystemExit(f"scripts/interface/python.py: no status has the exceptions {', '.join(sorted(unknown))}")
-    return filled(EXCEPTIONS, NAMES=names) + "".join(exception(name, doc) for name, doc in classes.items())
+    return filled(EXCEPTIONS, NAMES=names) + "".join(exception(name, one) for name, one in classes.items())
 
 
-def exception(name: str, doc: str) -> str:
+def exception(name: str, member: dict) -> str:
     base = BASES.get(name)
+    doc = member["doc"].replace("NULL", "None")
     return filled(
         EXCEPTION,
         NAME=name,
         BASE=f", {base}" if base else "",
         DOC=f"{doc} Also a ``{base}``." if base else doc,
+        STATUS=str(member["value"]),
     )
 
 

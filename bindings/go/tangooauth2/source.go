@@ -25,13 +25,13 @@ var ErrBound = errors.New("tangooauth2: the token is bound to a key (DPoP), and 
 //
 // [oauth2.Transport] sends the token to every host, also to that of a redirect. Let CheckRedirect of the [http.Client]
 // return [http.ErrUseLastResponse], or use a [tangotoken.Transport], which sends tokens to the API alone.
-func TokenSource(ctx context.Context, client *tangotoken.Client) oauth2.TokenSource {
+func TokenSource(ctx context.Context, client tangotoken.TokenSource) oauth2.TokenSource {
 	return source{ctx, client}
 }
 
 type source struct {
 	ctx    context.Context
-	client *tangotoken.Client
+	client tangotoken.TokenSource
 }
 
 // Token returns the client's current token.

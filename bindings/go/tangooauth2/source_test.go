@@ -2,35 +2,25 @@ package tangooauth2_test
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net/http"
-	"os"
 	"testing"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	tangotoken "github.com/tango-token/tango-token/bindings/go"
-	"github.com/tango-token/tango-token/bindings/go/internal/sandbox"
 	"github.com/tango-token/tango-token/bindings/go/tangooauth2"
+	"github.com/tango-token/tango-token/bindings/go/tangotest"
 )
 
 // start starts a sandbox, and creates a client for it.
-func start(t testing.TB, dpop tangotoken.DPoPMode, options ...string) (*sandbox.Sandbox, *tangotoken.Client) {
+func start(t testing.TB, dpop tangotoken.DPoPMode) (*tangotest.Sandbox, *tangotoken.Client) {
 	t.Helper()
-	server, err := sandbox.Start(options...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	client, err := tangotoken.New(tangotoken.Config{
-		TokenURL: server.Variables["TANGO_TOKEN_URL"], APIURL: server.Variables["TANGO_API_URL"],
-		ClientID: server.Variables["TANGO_CLIENT_ID"], ClientSecret: server.Variables["TANGO_CLIENT_SECRET"],
-		Username: server.Variables["TANGO_USERNAME"], Password: server.Variables["TANGO_PASSWORD"],
-		CAFile: server.Variables["TANGO_CA_FILE"], Proxy: "none", DPoP: dpop,
-	})
+	server := tangotest.StartSandbox(t)
+	config := server.Config()
+	config.DPoP = dpop
+	client, err := tangotoken.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,17 +30,9 @@ func start(t testing.TB, dpop tangotoken.DPoPMode, options ...string) (*sandbox.
 
 func TestTransportOfXOAuth2SendsTheToken(t *testing.T) {
 	server, client := start(t, tangotoken.DPoPOff)
-	pem, err := os.ReadFile(server.Variables["TANGO_CA_FILE"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	authorities := x509.NewCertPool()
-	authorities.AppendCertsFromPEM(pem)
 	source := tangooauth2.TokenSource(t.Context(), client)
-	base := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authorities}}
-	defer base.CloseIdleConnections()
-	api := http.Client{Transport: &oauth2.Transport{Source: source, Base: base}}
-	response, err := api.Get(server.Variables["TANGO_API_URL"] + "/accounts")
+	api := http.Client{Transport: &oauth2.Transport{Source: source, Base: server.Transport()}}
+	response, err := api.Get(server.APIURL() + "/accounts")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +44,14 @@ func TestTransportOfXOAuth2SendsTheToken(t *testing.T) {
 	if err != nil || !token.Valid() || token.Type() != "Bearer" || token.ExpiresIn < 86_000 ||
 		time.Until(token.Expiry) < 23*time.Hour {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestFakeIsASourceOfTokens(t *testing.T) {
+	fake := tangotest.NewClient()
+	token, err := tangooauth2.TokenSource(t.Context(), fake).Token()
+	if err != nil || token.AccessToken != "fake-token-1" || !token.Valid() || fake.TokensIssued() != 1 {
+		t.Errorf("%v, %v", token, err)
 	}
 }
 

@@ -2,13 +2,15 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
-	"strings"
+	"time"
 )
 
 // Sandbox is a server that ends with its test.
@@ -18,37 +20,92 @@ type Sandbox struct {
 
 	process *exec.Cmd
 	stdin   io.Closer
+	log     string // the path of a file
 }
 
-// Start starts the program that TANGO_SANDBOX names, and waits until it is ready.
+const notFound = `the program tango-sandbox is not on the PATH. Install it with
+
+	pip install tango-token-sandbox
+
+or set TANGO_SANDBOX to its path. Other packages that have it:
+https://github.com/tango-token/tango-token/blob/main/sandbox/README.md#where-to-get-it`
+
+// find returns the program that TANGO_SANDBOX names, or tango-sandbox on the PATH.
+func find() (string, error) {
+	if named := os.Getenv("TANGO_SANDBOX"); named != "" {
+		path, err := exec.LookPath(named)
+		if err != nil {
+			return "", fmt.Errorf("TANGO_SANDBOX does not name a program: %w", err)
+		}
+		return path, nil
+	}
+	path, err := exec.LookPath("tango-sandbox")
+	if err != nil {
+		return "", errors.New(notFound)
+	}
+	return path, nil
+}
+
+// Start starts the sandbox, and waits until it is ready.
 func Start(options ...string) (*Sandbox, error) {
-	program := os.Getenv("TANGO_SANDBOX")
-	if program == "" {
-		return nil, fmt.Errorf("set TANGO_SANDBOX to the path of tango-sandbox, or run scripts/test-go.sh")
+	program, err := find()
+	if err != nil {
+		return nil, err
 	}
+	// A file, since a pipe needs a goroutine, which tests count.
+	log, err := os.CreateTemp("", "tango-sandbox-*.log")
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
 	process := exec.Command(program, append([]string{"--until-stdin-closes", "--format", "json"}, options...)...)
-	stdin, err := process.StdinPipe()
-	if err != nil {
+	process.Stderr = log
+	sandbox := &Sandbox{process: process, log: log.Name()}
+	if err := sandbox.start(); err != nil {
+		err = fmt.Errorf("%s did not start (%w): %s", program, err, sandbox.Log())
+		os.Remove(sandbox.log)
 		return nil, err
-	}
-	stdout, err := process.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := process.Start(); err != nil {
-		return nil, err
-	}
-	sandbox := &Sandbox{process: process, stdin: stdin}
-	if err := json.NewDecoder(stdout).Decode(&sandbox.Variables); err != nil {
-		return nil, fmt.Errorf("the sandbox ended before it was ready (%w): %w", err, process.Wait())
 	}
 	return sandbox, nil
+}
+
+// start starts the process, and reads the variables that it prints when it is ready.
+func (s *Sandbox) start() error {
+	stdin, err := s.process.StdinPipe()
+	if err != nil {
+		return err
+	}
+	s.stdin = stdin
+	stdout, err := s.process.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := s.process.Start(); err != nil {
+		return err
+	}
+	limit := time.AfterFunc(30*time.Second, func() { s.process.Process.Kill() })
+	defer limit.Stop()
+	if err := json.NewDecoder(stdout).Decode(&s.Variables); err != nil {
+		s.stdin.Close()
+		return errors.Join(err, s.process.Wait())
+	}
+	return nil
+}
+
+// Log returns the server's log: a line for each request, without secrets.
+func (s *Sandbox) Log() string {
+	content, err := os.ReadFile(s.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(content)
 }
 
 // Stop ends the server, which removes its files.
 func (s *Sandbox) Stop() {
 	s.stdin.Close()
 	s.process.Wait()
+	os.Remove(s.log)
 }
 
 // Environ returns the environment of this process with the variables of the server.
@@ -103,22 +160,36 @@ func (s *Sandbox) Statistic(name string) int {
 
 // Control calls the control API. It panics if the call fails, which is a mistake of the test.
 func (s *Sandbox) Control(method, path string, body, result any) {
+	must(s.TryControl(method, path, body, result))
+}
+
+// TryControl calls the control API.
+func (s *Sandbox) TryControl(method, path string, body, result any) error {
 	content, err := json.Marshal(body)
-	must(err)
-	request, err := http.NewRequest(method, s.Variables["TANGO_SANDBOX_CONTROL_URL"]+path, strings.NewReader(string(content)))
-	must(err)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequest(method, s.Variables["TANGO_SANDBOX_CONTROL_URL"]+path, bytes.NewReader(content))
+	if err != nil {
+		return err
+	}
+	// A transport without a proxy, which could not reach this server.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
-	must(err)
+	if err != nil {
+		return err
+	}
 	defer response.Body.Close()
-	content, err = io.ReadAll(response.Body)
-	must(err)
+	if content, err = io.ReadAll(response.Body); err != nil {
+		return err
+	}
 	if response.StatusCode >= 300 {
-		panic(fmt.Sprintf("%s %s: %s %s", method, path, response.Status, content))
+		return fmt.Errorf("%s %s: %s %s", method, path, response.Status, content)
 	}
-	if result != nil {
-		must(json.Unmarshal(content, result))
+	if result == nil {
+		return nil
 	}
+	return json.Unmarshal(content, result)
 }
 
 func must(err error) {
