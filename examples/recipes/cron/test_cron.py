@@ -21,12 +21,12 @@ class Cron:
     def __init__(self, root: Path, variables: Mapping[str, str]) -> None:
         self.root = root
         opt, etc, self.state = (root / place[1:] for place in PLACES)
-        for directory in (opt / "venv/bin", etc, self.state):
+        for directory in (opt, etc, self.state):
             directory.mkdir(parents=True)
         for file in ("run-job", "job.py"):
             (opt / file).write_text(self._here((HERE / file).read_text()))
             (opt / file).chmod(0o755)
-        (opt / "venv/bin/python").symlink_to(os.environ["RECIPE_PYTHON"])
+        (opt / "venv").symlink_to(Path(os.environ["RECIPE_PYTHON"]).parent.parent)
         self._configure(etc, variables)
         self.crontab = root / "crontab"
         self.crontab.write_text(self._here((HERE / "crontab").read_text()))
