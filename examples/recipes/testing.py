@@ -101,6 +101,10 @@ class Sandbox:
     def release(self) -> None:
         self.control("/release", "")
 
+    def revoke(self) -> None:
+        """Makes every token that was issued so far invalid."""
+        self.control("/revoke", "")
+
     def secrets(self) -> set[str]:
         """Returns the credentials as configured and as sent, and every token and proof that a program has sent."""
         found = {self.variables["TANGO_CLIENT_SECRET"], self.variables["TANGO_PASSWORD"]}
@@ -126,6 +130,16 @@ class Program:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def write(self, text: str) -> None:
+        """Writes to the standard input of a program that was started with `stdin=subprocess.PIPE`."""
+        assert self._process.stdin
+        self._process.stdin.write(text.encode())
+        self._process.stdin.flush()
+
+    def end_input(self) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
 
     def wait_until_it_serves(self, url: str, seconds: float = 120) -> None:
         """Waits until the URL can be reached, whatever its response is."""
