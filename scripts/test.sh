@@ -87,6 +87,11 @@ test_conformance() {
     cargo_test "${conformance[@]}"
 }
 
+# After `python`, `go` and `dotnet`, which have built the wheel and installed the tools that this part uses too.
+test_recipes() {
+    scripts/try-recipes.sh
+}
+
 [ $# -gt 0 ] || fail "usage: scripts/test.sh PART..."
 for part in "$@"; do
     declare -F "test_$part" >/dev/null || fail "there is no part $part"

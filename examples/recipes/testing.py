@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
+import signal
 import socket
 import subprocess
 import time
@@ -13,6 +13,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,13 @@ class Program:
         self.log = log
         with open(log, "ab") as output:
             self._process = subprocess.Popen(
-                [str(part) for part in command], cwd=cwd, env=dict(environment), stdout=output, stderr=output, **options
+                [str(part) for part in command],
+                cwd=cwd,
+                env=dict(environment),
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                **options,
             )
 
     @property
@@ -167,9 +174,10 @@ class Program:
         return self.wait()
 
     def close(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+        """Ends the program and all that it has started, also after a test that failed."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
 
 def free_port() -> int:
@@ -195,8 +203,3 @@ def assert_no_secrets(sandbox: Sandbox, *files: Path) -> None:
         assert content.strip(), f"{file.name} is empty, so nothing could be found"
         for secret in secrets:
             assert secret not in content, f"{file.name} has a secret"
-
-
-def path_of_requests(log: Path) -> list[str]:
-    """Returns the paths in the log of the sandbox, one for each request."""
-    return re.findall(r" (/\S+) ", log.read_text())
