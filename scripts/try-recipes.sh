@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the recipes of examples/recipes, small whole projects in frameworks that people use, against the sandbox. Ends with
-# a line for each. (scripts/test-recipes.sh is for the recipes of package managers.)
+# Runs the recipes of examples/recipes, small whole projects in frameworks that people use, against the sandbox. Ends
+# with a line for each. (scripts/test-recipes.sh is for the recipes of package managers.)
 #
 #     scripts/try-recipes.sh [RECIPE...]      the names of directories; all without any
 #
-# TANGO_TOKEN_LIBRARY, TANGO_SANDBOX and TANGO_TOKEN_WHEEL can name a library, a sandbox and a wheel of Python; those that
-# they do not name are built here. What a recipe needs comes at fixed versions, and goes into target/try-recipes, except
-# for packages of Debian (as root).
+# TANGO_TOKEN_LIBRARY, TANGO_SANDBOX and TANGO_TOKEN_WHEEL can name a library, a sandbox and a wheel of Python; those
+# that they do not name are built here. What a recipe needs comes at fixed versions, and goes into target/try-recipes,
+# except for packages of Debian (as root).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh

@@ -36,7 +36,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Starts programs, which end with the test."""
     with ExitStack() as programs:
 
-        def start(command: Command, environment: dict[str, str], cwd: Path, name: str = "program", **options: Any) -> Program:
+        def start(
+            command: Command, environment: dict[str, str], cwd: Path, name: str = "program", **options: Any
+        ) -> Program:
             program = Program(command, environment, tmp_path / f"{name}.log", cwd, **options)
             programs.callback(program.close)
             return program

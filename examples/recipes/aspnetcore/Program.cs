@@ -1,5 +1,5 @@
-// An ASP.NET Core service with two named clients of the Tango API, which share one token: "catalog" repeats requests that
-// fail, "orders" does not. The TANGO_* environment variables configure it; README.md has the commands.
+// An ASP.NET Core service with two named clients of the Tango API, which share one token: "catalog" repeats requests
+// that fail, "orders" does not. The TANGO_* environment variables configure it; README.md has the commands.
 
 using Rewards;
 

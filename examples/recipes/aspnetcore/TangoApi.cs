@@ -12,9 +12,9 @@ internal static class TangoApi
 
     internal static void AddTangoApi(this IServiceCollection services, IConfiguration configuration)
     {
-        // Retries are outside, the token handler is inside, so that each attempt has the token of its moment and a proof
-        // of its own: an API refuses a proof that it has seen. AddTangoTokenHandler makes its handler the innermost
-        // one wherever it is called.
+        // Retries are outside, the token handler is inside, so that each attempt has the token of its moment and a
+        // proof of its own: an API refuses a proof that it has seen. AddTangoTokenHandler makes its handler the
+        // innermost one wherever it is called.
         services.AddClient(Catalog, configuration)
             .AddTangoTokenHandler()
             .AddResilienceHandler("catalog", pipeline => pipeline

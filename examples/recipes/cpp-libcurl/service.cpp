@@ -17,7 +17,10 @@ struct call {
 
 class service {
 public:
-    service(event_loop &loop, std::string api_url) : loop_(loop), api_url_(std::move(api_url)), client_(configuration()) {}
+    service(event_loop &loop, std::string api_url)
+        : loop_(loop), api_url_(std::move(api_url)), client_(configuration())
+    {
+    }
 
     void run()
     {
@@ -115,7 +118,8 @@ private:
         if (!verdict)
             return fail(*one, verdict.error().what());
         if (*verdict == TANGO_VERDICT_DONE)
-            return end(*one, std::to_string(response.head.http_status), std::to_string(response.body.size()) + " bytes");
+            return end(*one, std::to_string(response.head.http_status),
+                       std::to_string(response.body.size()) + " bytes");
         // Usually a new nonce, and the token is held. If the API refused the token, authorize_again would wait for the
         // next one: so an acquire comes first.
         const auto held = client_.try_acquire_held();

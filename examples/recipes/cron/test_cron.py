@@ -48,8 +48,9 @@ class Cron:
         text = self._here((HERE / "tango.env").read_text())
         # The sandbox is no environment of Tango: it has a URL and an authority of its own.
         text = text.replace("TANGO_ENVIRONMENT=sandbox\n", "TANGO_TOKEN_URL=\nTANGO_CA_FILE=\nTANGO_PROXY=\n")
-        for name in ("TANGO_TOKEN_URL", "TANGO_CA_FILE", "TANGO_PROXY", "TANGO_API_URL", "TANGO_CLIENT_ID", "TANGO_USERNAME"):
-            text = re.sub(rf"^{name}=.*$", f"{name}='{variables[name]}'", text, flags=re.MULTILINE)
+        for name in ("TOKEN_URL", "CA_FILE", "PROXY", "API_URL", "CLIENT_ID", "USERNAME"):
+            line = f"TANGO_{name}='{variables[f'TANGO_{name}']}'"
+            text = re.sub(rf"^TANGO_{name}=.*$", line, text, flags=re.MULTILINE)
         (etc / "tango.env").write_text(text)
 
     def run(self, commands: list[str]) -> list[tuple[int, str]]:

@@ -17,7 +17,7 @@ import (
 	tangotoken "github.com/tango-token/tango-token/bindings/go"
 )
 
-// shutdownTimeout is how long requests that have begun may take to end. It is longer than the Timeout of the API client.
+// shutdownTimeout is how long requests that have begun may take to end: longer than the Timeout of the API client.
 const shutdownTimeout = 40 * time.Second
 
 func main() {

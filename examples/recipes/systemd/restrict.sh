@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # Starts a program under the restrictions of rewards.service, without systemd: for the test.
 #
 #     unshare --mount --pid --ipc --uts --fork --kill-child restrict.sh FILES USER COMMAND...

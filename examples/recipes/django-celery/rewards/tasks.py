@@ -13,14 +13,14 @@ from tango_token import TangoError
 
 logger = logging.getLogger(__name__)
 
-# Redis delivers a task again that was not acknowledged for an hour (visibility_timeout), and one with a countdown is not
-# acknowledged before its time: with a longer countdown a second worker would run it as well.
+# Redis delivers a task again that was not acknowledged for an hour (visibility_timeout), and one with a countdown is
+# not acknowledged before its time: with a longer countdown a second worker would run it as well.
 LONGEST_COUNTDOWN = 30 * 60
 
 
 @shared_task(bind=True, max_retries=None)
 def place_order(self: Task, order: dict[str, object]) -> str:
-    """Places an order. The reference in it is the shop's own, so that the API can recognise an order that comes twice."""
+    """Places an order. Its reference is the shop's own, so that the API can recognise an order that comes twice."""
     try:
         response = tango.session().post(tango.url("orders"), json=order, timeout=60)
         if response.status_code >= 500:
