@@ -37,14 +37,20 @@ environment() {
         fail "$requirements/requirements.txt does not require tango-token $version"
     if ! cat "$requirements"/{requirements,constraints}.txt | cmp --quiet - "$directory/.packages"; then
         rm -rf "$directory"
-        python3 -m venv "$directory"
-        "$directory/bin/pip" install --quiet --disable-pip-version-check \
+        python3 -m venv --without-pip "$directory" # to install pip would take longer than the rest
+        install_into "$directory" \
             --find-links "$(dirname "$TANGO_TOKEN_WHEEL")" --requirement "$requirements/requirements.txt"
         cat "$requirements"/{requirements,constraints}.txt >"$directory/.packages"
     fi
     # The version is the same, the content is not.
-    "$directory/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall \
-        "$TANGO_TOKEN_WHEEL"
+    install_into "$directory" --no-deps --no-index --force-reinstall "$TANGO_TOKEN_WHEEL"
+}
+
+# install_into DIRECTORY ARGUMENT...: with the pip of the tests.
+install_into() {
+    local directory=$1
+    shift
+    "$tests/bin/python" -m pip --python "$directory/bin/python" install --quiet --disable-pip-version-check "$@"
 }
 
 # The kubernetes and systemd recipes run the service of the gin recipe.
