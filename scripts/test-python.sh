@@ -4,8 +4,8 @@
 #
 #     scripts/test-python.sh [bench | wheel | OPTION OF PYTEST...]
 #
-# `wheel` builds the wheel alone, into target/python/wheels. `bench` measures instead of testing. Options of pytest, such
-# as `-k leak`, select tests, and nothing else is checked.
+# `wheel` builds the wheel alone, into target/python/wheels. `bench` measures instead of testing. Options of pytest,
+# such as `-k leak`, select tests, and nothing else is checked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
