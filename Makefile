@@ -21,7 +21,7 @@ PREFIX_FROM_LIBDIR = $(shell realpath --canonicalize-missing --no-symlinks --rel
 fill = sed -e 's|@VERSION@|$(VERSION)|' -e 's|@ABI_VERSION@|$(ABI_VERSION)|' -e 's|@STATIC_LIBS@|$(STATIC_LIBS)|' \
 	-e 's|@PREFIX_FROM_LIBDIR@|$(PREFIX_FROM_LIBDIR)|'
 
-TEST_PARTS := core c fleet interop go dotnet python inspector conformance operations
+TEST_PARTS := core c fleet interop go dotnet python inspector conformance operations recipes
 
 .PHONY: all help lib sandbox demo test $(TEST_PARTS:%=test-%) conformance check header install uninstall clean \
 	reliability reliability-short reliability-faults
@@ -40,6 +40,7 @@ help:
 	@echo 'make test-inspector   the inspector of the sandbox, in headless Chromium'
 	@echo 'make test-conformance the same cases in every language'
 	@echo 'make test-operations  alert rules and dashboard, with a Prometheus that scrapes a service'
+	@echo 'make test-recipes     the projects of examples/recipes: FastAPI, Celery, gin, ASP.NET Core, Kubernetes, ...'
 	@echo 'make test-platforms   tests for arm64, musl and Windows, by emulators: docs/platforms.md; PLATFORMS=linux-arm64'
 	@echo 'make conformance      runs these cases and writes docs/conformance.md'
 	@echo 'make reliability      every attempt to break it, for hours: writes docs/reliability.md; ROWS=fork,fuzz, or ROWS=new'

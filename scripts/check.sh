@@ -76,7 +76,8 @@ python3 -B -m unittest discover --quiet --start-directory scripts/reliability
 python3 -B scripts/reliability check
 
 step "shell scripts"
-shellcheck --external-sources --exclude=SC1091 .ci/run scripts/*.sh
+shellcheck --external-sources --exclude=SC1091 .ci/run scripts/*.sh examples/recipes/systemd/restrict.sh \
+    examples/recipes/cron/run-job
 
 step "workflows"
 need_actionlint

@@ -2,9 +2,10 @@
 # Tests the Python package: builds the wheel as it would be published, and tests it in a clean virtual environment of
 # each Python that it finds. Everything that it installs goes into target/python, except wrk (Debian, as root).
 #
-#     scripts/test-python.sh [bench | OPTION OF PYTEST...]
+#     scripts/test-python.sh [bench | wheel | OPTION OF PYTEST...]
 #
-# `bench` measures instead of testing. Options of pytest, such as `-k leak`, select tests, and nothing else is checked.
+# `wheel` builds the wheel alone, into target/python/wheels. `bench` measures instead of testing. Options of pytest,
+# such as `-k leak`, select tests, and nothing else is checked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -75,6 +76,8 @@ if grep --text --only-matching --fixed-strings -e "$HOME/" -e "$PWD" "$work"/whe
 fi
 "$tools" -m auditwheel show "$wheel" | tr '\n' ' ' | grep --quiet 'consistent with.*manylinux_2_17' ||
     fail "auditwheel: $wheel does not run on glibc 2.17"
+
+[ "${1-}" != wheel ] || exit 0
 
 if [ "${1-}" = bench ]; then
     python=$(environment bench "$newest" pyjwt cryptography msal authlib requests uvloop)

@@ -95,6 +95,11 @@ test_operations() {
     scripts/test-operations.sh
 }
 
+# After `python`, `go` and `dotnet`, which have built the wheel and installed the tools that this part uses too.
+test_recipes() {
+    scripts/try-recipes.sh
+}
+
 [ $# -gt 0 ] || fail "usage: scripts/test.sh PART..."
 for part in "$@"; do
     declare -F "test_$part" >/dev/null || fail "there is no part $part"
