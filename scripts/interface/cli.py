@@ -1,0 +1,150 @@
+"""The flags of the command `tango-token`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from options import Option
+from rust import formatted
+from words import filled, wrapped
+
+# For each type: the field, the attributes of the flag, and what is done with its value.
+FLAGS = {
+    "string": ("Option<String>", "", "config.@METHOD@(value);"),
+    "secret": ("Option<String>", "", "config.@METHOD@(without_password(FLAG, VARIABLE, value)?);"),
+    "cache": ("Option<String>", "", "config.@METHOD@(without_password(FLAG, VARIABLE, value)?);"),
+    "url": ("Option<String>", "", "config.@METHOD@(without_password(FLAG, VARIABLE, value)?);"),
+    "urls": ("Vec<String>", "", "config.@METHOD@(without_password(FLAG, VARIABLE, value)?);"),
+    "file": ("Option<PathBuf>", "", "config.@METHOD@(value);"),
+    "key_file": ("Option<PathBuf>", "", "config.@METHOD@(value);"),
+    "timeout": ("Option<u64>", "", "config.@METHOD@(Duration::from_millis(*value));"),
+    "environment": ("Option<Environment>", "value_parser = environment()", "config.@METHOD@(*value);"),
+    "dpop_mode": ("Option<DpopMode>", "value_parser = dpop_mode()", "config.@METHOD@(*value);"),
+    "bool": (
+        "Option<bool>",
+        'num_args = 0..=1, require_equals = true, default_missing_value = "true"',
+        "config.@METHOD@(*value);",
+    ),
+}
+NAMES = {"environment": "NAME", "dpop_mode": "MODE", "timeout": "N", "bool": "BOOL", "url": "URL", "urls": "URL"}
+NAMES |= {"file": "FILE", "key_file": "FILE"}
+
+OPTIONS = """//! The options of a client, as flags.
+//!
+//! Made from src/config/options.toml by scripts/interface: do not edit, run `make header`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tango_token::{Config, DpopMode, Environment};
+
+use crate::failure::Failure;
+use crate::flags::{dpop_mode, environment, refuse_secret, without_password};
+use crate::input::{self, Input};
+
+// One flag for each option. A secret comes from a file or a variable: other users can read the command line of a process.
+/// Options of the client that gets the token. Without a flag, the environment variable counts.
+#[derive(Args)]
+#[command(next_help_heading = "Client")]
+pub struct Options {
+    @FIELDS@
+}
+
+impl Options {
+    /// Sets the options that have a flag.
+    pub fn apply(&self, config: &mut Config) -> Result<(), Failure> {
+        @APPLIED@
+        Ok(())
+    }
+
+    /// Returns the inputs that are read for secrets, with their flags.
+    pub fn inputs(&self) -> impl Iterator<Item = (&'static str, &Input)> {
+        [@INPUTS@].into_iter().filter_map(|(flag, input)| Some((flag, input.as_ref()?)))
+    }
+}
+"""
+FLAG = """@DOC@
+    #[arg(long = "@FLAG@", value_name = "@VALUE@"@MORE@)]
+    pub @NAME@: @TYPE@,
+"""
+# A flag that people may try. It is refused with the right way to say it.
+REFUSED = """#[arg(long = "@FLAG@", hide = true, num_args = 0..=1)]
+    pub @NAME@: Option<Option<String>>,
+"""
+
+
+def files(interface: dict, options: list[Option]) -> dict[Path, str]:
+    del interface
+    own = [option for option in options if option.variable]
+    secrets = [option for option in own if option.file]
+    text = filled(
+        OPTIONS,
+        FIELDS="\n".join(field(option) for option in own) + "\n" + "\n".join(refused(option) for option in secrets),
+        APPLIED="\n".join(applied(option) for option in own),
+        INPUTS=", ".join(f'("--{flag(option)}", &self.{name(option)})' for option in secrets),
+    )
+    return {Path("cli/src/options.rs"): formatted(text)}
+
+
+def field(option: Option) -> str:
+    kind, more, _ = ("Option<Input>", "", "") if option.file else FLAGS[option.type]
+    value = "FILE" if option.file else NAMES.get(option.type, option.name.rpartition("_")[2].upper())
+    return filled(
+        FLAG,
+        DOC="\n".join(wrapped(documentation(option), "    /// ")).strip(),
+        FLAG=flag(option),
+        VALUE=value,
+        MORE=f", {more}" if more else "",
+        NAME=name(option),
+        TYPE=kind,
+    )
+
+
+def documentation(option: Option) -> str:
+    """One paragraph: an about of two would give `--help` its long form."""
+    text = option.describe(lambda name: reference(name), "cli", one_call=True)
+    if option.file:
+        first, _, rest = text.partition(". ")
+        text = f"File with {first[0].lower()}{first[1:]}; `-` is standard input. {rest}"
+    return text.removesuffix(".")
+
+
+def reference(name: str) -> str:
+    return f"`{name}`" if name.isupper() else f"`--{name.replace('_', '-')}`"
+
+
+def refused(option: Option) -> str:
+    return filled(REFUSED, FLAG=option.name.replace("_", "-"), NAME=f"{option.name}_on_the_command_line")
+
+
+def applied(option: Option) -> str:
+    own = name(option)
+    if option.file:
+        plain = option.name.replace("_", "-")
+        return filled(
+            """if self.@OWN@_on_the_command_line.is_some() {
+                return Err(refuse_secret("--@PLAIN@", "@VARIABLE@"));
+            }
+            if let Some(input) = &self.@NAME@ {
+                config.@OWN@(input::secret("--@FLAG@", input)?.as_str());
+            }""",
+            OWN=option.name,
+            PLAIN=plain,
+            VARIABLE=option.variable,
+            NAME=own,
+            FLAG=flag(option),
+        )
+    _, _, work = FLAGS[option.type]
+    work = filled(work, METHOD=option.setter or option.name)
+    work = work.replace("FLAG", f'"--{flag(option)}"').replace("VARIABLE", f'"{option.variable}"')
+    values = f"for value in &self.{own}" if option.type == "urls" else f"if let Some(value) = &self.{own}"
+    return f"{values} {{ {work} }}"
+
+
+def name(option: Option) -> str:
+    return option.setter or option.name + ("_file" if option.file else "_ms" if option.type == "timeout" else "")
+
+
+def flag(option: Option) -> str:
+    return name(option).replace("_", "-")
