@@ -74,6 +74,7 @@ pub use client::{Authorization, Client, Observation, Verdict};
 pub use config::{Config, Credentials, Environment};
 pub use dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 pub use error::{Error, Status};
+pub use exit::wait_for_requests;
 pub use ffi::{ZeroizingAllocator, wait_at_exit, watch_forks};
 pub use store::{CacheError, SharedCache};
 pub use token::Token;
