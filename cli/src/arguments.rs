@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{key, token};
+use crate::commands::{call, completions, exec, headers, inspect, key, proof, token};
 
 const AFTER_HELP: &str = "\
 The client is configured by the TANGO_* variables, or by flags, which win. Secrets come from files, variables or standard
@@ -40,9 +40,24 @@ pub struct Global {
 pub enum Command {
     /// Print a valid token: the one that is held, or a new one
     Token(Box<token::Token>),
+    /// Print the headers of one API call, one on each line
+    Headers(Box<headers::Headers>),
+    /// Call an API with a token, for trying
+    Call(Box<call::Call>),
+    /// Run a command with a token, in a variable or in a file that stays fresh
+    Exec(Box<exec::Exec>),
     /// Generate and show the keys that tokens are bound to
     #[command(subcommand)]
     Key(key::Key),
+    /// Print a DPoP proof for one request (RFC 9449)
+    Proof(proof::Proof),
+    /// Decode, check and explain a proof, a token, a key or a file of the cache; nothing is sent
+    Inspect(inspect::Inspect),
+    /// Print the completions for a shell
+    Completions(completions::Completions),
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man(completions::Man),
 }
 
 #[cfg(test)]

@@ -29,6 +29,17 @@ impl Options {
         Ok(Client::new(&self.configuration()?)?)
     }
 
+    /// Returns the value of the option with this variable: that of the flag, or else of the variable.
+    pub fn value(&self, variable: &str) -> Option<String> {
+        let flag = match variable {
+            "TANGO_CA_FILE" => self.ca_file.as_ref().map(|path| path.display().to_string()),
+            "TANGO_PROXY" => self.proxy.clone(),
+            "TANGO_USER_AGENT" => self.user_agent.clone(),
+            _ => None,
+        };
+        flag.or_else(|| std::env::var(variable).ok().filter(|value| !value.is_empty()))
+    }
+
     /// Returns how long a call can take at most.
     pub fn total_timeout(&self) -> Duration {
         let variable = || std::env::var("TANGO_TOTAL_TIMEOUT_MS").ok()?.parse().ok();

@@ -39,6 +39,11 @@ impl Failure {
         Self { exit_status, message: message.into(), retry_after: None }
     }
 
+    /// Returns this failure with another exit status.
+    pub fn but_with_status(self, exit_status: i32) -> Self {
+        Self { exit_status, ..self }
+    }
+
     pub fn exit_status(&self) -> i32 {
         self.exit_status
     }
@@ -63,12 +68,12 @@ impl From<Error> for Failure {
     }
 }
 
-/// Standard output could not be written.
+/// Such as standard output that could not be written.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         // The reader has what it wanted, such as `head`.
         let is_expected = error.kind() == ErrorKind::BrokenPipe;
-        Self::new(if is_expected { String::new() } else { format!("cannot write the output: {error}") })
+        Self::new(if is_expected { String::new() } else { format!("input or output failed: {error}") })
     }
 }
 

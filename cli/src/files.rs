@@ -1,6 +1,6 @@
 //! Files that only the user may read.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -17,4 +17,16 @@ pub fn create_new(path: &Path, content: &str) -> io::Result<()> {
 
 fn create(path: &Path) -> io::Result<File> {
     system::create(OpenOptions::new().write(true).create_new(true), path)
+}
+
+/// Writes a file that only the user may read, at once: a reader finds the whole old file or the whole new one.
+pub fn replace(path: &Path, content: &str) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    let written = create_new(&temporary, content).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // It may never have been created.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
 }

@@ -15,6 +15,7 @@ mod options;
 mod output;
 mod progress;
 mod shell;
+mod signals;
 mod verbose;
 
 use clap::Parser;
@@ -23,6 +24,8 @@ use crate::arguments::CommandLine;
 
 fn main() {
     let command_line = CommandLine::parse();
+    // A token that is requested behind the one that is printed would be lost, and the quota of a day with it.
+    tango_token::wait_at_exit();
     if command_line.global.verbose {
         verbose::log_to_stderr();
     }
