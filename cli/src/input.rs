@@ -69,7 +69,7 @@ pub fn secret(flag: &str, input: &Input) -> Result<Zeroizing<String>, Failure> {
 pub fn at_most_one_is_stdin<'a>(inputs: impl Iterator<Item = (&'static str, &'a Input)>) -> Result<(), Failure> {
     let flags: Vec<_> = inputs.filter(|(_, input)| **input == Input::Stdin).map(|(flag, _)| flag).collect();
     if flags.len() > 1 {
-        return Err(Failure::usage(format!("{} cannot all be `-`: there is one standard input", flags.join(" and "))));
+        return Err(Failure::usage(format!("{} cannot both be `-`: there is one standard input", flags.join(" and "))));
     }
     Ok(())
 }

@@ -21,18 +21,24 @@ mod verbose;
 use clap::Parser;
 
 use crate::arguments::CommandLine;
+use crate::failure::Failure;
 
 fn main() {
+    let status = flags::refuse_secrets(std::env::args_os()).and_then(|()| run()).unwrap_or_else(|failure| {
+        failure.report();
+        failure.exit_status()
+    });
+    // Not an `ExitCode`: that one is too small for the exit codes of Windows.
+    std::process::exit(status);
+}
+
+/// Returns the exit status.
+fn run() -> Result<i32, Failure> {
     let command_line = CommandLine::parse();
     // A token that is requested behind the one that is printed would be lost, and the quota of a day with it.
     tango_token::wait_at_exit();
     if command_line.global.verbose {
         verbose::log_to_stderr();
     }
-    let status = commands::run(command_line).unwrap_or_else(|failure| {
-        failure.report();
-        failure.exit_status()
-    });
-    // Not an `ExitCode`: that one is too small for the exit codes of Windows.
-    std::process::exit(status);
+    commands::run(command_line)
 }

@@ -9,8 +9,11 @@ use clap::Args;
 use tango_token::{Config, DpopMode, Environment};
 
 use crate::failure::Failure;
-use crate::flags::{dpop_mode, environment, refuse_secret, without_password};
+use crate::flags::{dpop_mode, environment, without_password};
 use crate::input::{self, Input};
+
+/// Flags that do not exist, because their values would be secrets, and their variables.
+pub const SECRETS: [(&str, &str); 2] = [("--client-secret", "TANGO_CLIENT_SECRET"), ("--password", "TANGO_PASSWORD")];
 
 // One flag for each option. A secret comes from a file or a variable: other users can read the command line of a process.
 /// Options of the client that gets the token. Without a flag, the environment variable counts.
@@ -54,13 +57,13 @@ pub struct Options {
     #[arg(long = "scope", value_name = "SCOPE")]
     pub scope: Option<String>,
 
-    /// A PEM file of the certificate authorities to trust for the token endpoint. The HTTP client that calls the API
-    /// has a setting of its own. Default: the system's certificates. Variable: `TANGO_CA_FILE`
+    /// A PEM file of the certificate authorities to trust, by token requests and by `call`. Default: the system's
+    /// certificates. Variable: `TANGO_CA_FILE`
     #[arg(long = "ca-file", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 
-    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy, which can
-    /// contain a user name and a password. Default: `system`. Variable: `TANGO_PROXY`
+    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy; one with a
+    /// user name and a password in the variable only. Default: `system`. Variable: `TANGO_PROXY`
     #[arg(long = "proxy", value_name = "PROXY")]
     pub proxy: Option<String>,
 
@@ -93,8 +96,8 @@ pub struct Options {
     #[arg(long = "api-url", value_name = "URL")]
     pub api_url: Option<String>,
 
-    /// Allows another origin, such as `https://api.example`, to receive tokens. Can be called several times. Origins
-    /// that are allowed in code replace those of the variable. Variable: `TANGO_ALLOWED_ORIGINS`
+    /// Allows another origin, such as `https://api.example`, to receive tokens; it can be given several times, and
+    /// replaces those of the variable. Variable: `TANGO_ALLOWED_ORIGINS`
     #[arg(long = "allow-origin", value_name = "URL")]
     pub allow_origin: Vec<String>,
 
@@ -108,11 +111,9 @@ pub struct Options {
     #[arg(long = "dpop-key-file", value_name = "FILE")]
     pub dpop_key_file: Option<PathBuf>,
 
-    /// Where the token outlives the process and is shared: `memory` (nowhere), `file` (a directory in the user's cache
-    /// directory), `file:/another/directory`, or the URL of a Redis server, `redis://` or
-    /// `rediss://[user:password@]host[:port][/db]`. With `?cluster=true` the server is a node of a cluster, and the
-    /// URLs of further nodes can follow after spaces; with `?prefix=` keys begin with another string than
-    /// `tango-token:`. Default: `memory`. Variable: `TANGO_CACHE`
+    /// Where the token is kept for the next command, and shared: `file` (a directory in the user's cache directory),
+    /// `file:/another/directory`, `memory` (nowhere), or the URL of a Redis server; one with a password in the variable
+    /// only. Default: `file`. Variable: `TANGO_CACHE`
     #[arg(long = "cache", value_name = "CACHE")]
     pub cache: Option<String>,
 
@@ -126,12 +127,6 @@ pub struct Options {
     /// `TANGO_ALLOW_FETCH_WITHOUT_CACHE`
     #[arg(long = "allow-fetch-without-cache", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub allow_fetch_without_cache: Option<bool>,
-
-    #[arg(long = "client-secret", hide = true, num_args = 0..=1)]
-    pub client_secret_on_the_command_line: Option<Option<String>>,
-
-    #[arg(long = "password", hide = true, num_args = 0..=1)]
-    pub password_on_the_command_line: Option<Option<String>>,
 }
 
 impl Options {
@@ -146,17 +141,11 @@ impl Options {
         if let Some(value) = &self.client_id {
             config.client_id(value);
         }
-        if self.client_secret_on_the_command_line.is_some() {
-            return Err(refuse_secret("--client-secret", "TANGO_CLIENT_SECRET"));
-        }
         if let Some(input) = &self.client_secret_file {
             config.client_secret(input::secret("--client-secret-file", input)?.as_str());
         }
         if let Some(value) = &self.username {
             config.username(value);
-        }
-        if self.password_on_the_command_line.is_some() {
-            return Err(refuse_secret("--password", "TANGO_PASSWORD"));
         }
         if let Some(input) = &self.password_file {
             config.password(input::secret("--password-file", input)?.as_str());

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from options import Option
@@ -29,6 +30,25 @@ FLAGS = {
 NAMES = {"environment": "NAME", "dpop_mode": "MODE", "timeout": "N", "bool": "BOOL", "url": "URL", "urls": "URL"}
 NAMES |= {"file": "FILE", "key_file": "FILE"}
 
+# What an option is called here, where the words of the table are for code.
+DIFFERENT = {
+    "ca_file": {"doc": "A PEM file of the certificate authorities to trust, by token requests and by `call`."},
+    "proxy": {
+        "doc": """`system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy; one with a
+        user name and a password in the variable only."""
+    },
+    "allowed_origins": {
+        "setter_doc": """Allows another origin, such as `https://api.example`, to receive tokens; it can be given several
+        times, and replaces those of the variable."""
+    },
+    "cache": {
+        "doc": """Where the token is kept for the next command, and shared: `file` (a directory in the user's cache directory),
+        `file:/another/directory`, `memory` (nowhere), or the URL of a Redis server; one with a password in the variable
+        only.""",
+        "default": "file",
+    },
+}
+
 OPTIONS = """//! The options of a client, as flags.
 //!
 //! Made from src/config/options.toml by scripts/interface: do not edit, run `make header`.
@@ -40,8 +60,11 @@ use clap::Args;
 use tango_token::{Config, DpopMode, Environment};
 
 use crate::failure::Failure;
-use crate::flags::{dpop_mode, environment, refuse_secret, without_password};
+use crate::flags::{dpop_mode, environment, without_password};
 use crate::input::{self, Input};
+
+/// Flags that do not exist, because their values would be secrets, and their variables.
+pub const SECRETS: [(&str, &str); @COUNT@] = [@SECRETS@];
 
 // One flag for each option. A secret comes from a file or a variable: other users can read the command line of a process.
 /// Options of the client that gets the token. Without a flag, the environment variable counts.
@@ -68,10 +91,6 @@ FLAG = """@DOC@
     #[arg(long = "@FLAG@", value_name = "@VALUE@"@MORE@)]
     pub @NAME@: @TYPE@,
 """
-# A flag that people may try. It is refused with the right way to say it.
-REFUSED = """#[arg(long = "@FLAG@", hide = true, num_args = 0..=1)]
-    pub @NAME@: Option<Option<String>>,
-"""
 
 
 def files(interface: dict, options: list[Option]) -> dict[Path, str]:
@@ -80,7 +99,9 @@ def files(interface: dict, options: list[Option]) -> dict[Path, str]:
     secrets = [option for option in own if option.file]
     text = filled(
         OPTIONS,
-        FIELDS="\n".join(field(option) for option in own) + "\n" + "\n".join(refused(option) for option in secrets),
+        SECRETS=", ".join(f'("--{option.name.replace("_", "-")}", "{option.variable}")' for option in secrets),
+        COUNT=str(len(secrets)),
+        FIELDS="\n".join(field(option) for option in own),
         APPLIED="\n".join(applied(option) for option in own),
         INPUTS=", ".join(f'("--{flag(option)}", &self.{name(option)})' for option in secrets),
     )
@@ -103,7 +124,8 @@ def field(option: Option) -> str:
 
 def documentation(option: Option) -> str:
     """One paragraph: an about of two would give `--help` its long form."""
-    text = option.describe(lambda name: reference(name), "cli", one_call=True)
+    option = replace(option, **DIFFERENT.get(option.name, {}))
+    text = option.describe(reference, "cli", one_call=True)
     if option.file:
         first, _, rest = text.partition(". ")
         text = f"File with {first[0].lower()}{first[1:]}; `-` is standard input. {rest}"
@@ -114,24 +136,14 @@ def reference(name: str) -> str:
     return f"`{name}`" if name.isupper() else f"`--{name.replace('_', '-')}`"
 
 
-def refused(option: Option) -> str:
-    return filled(REFUSED, FLAG=option.name.replace("_", "-"), NAME=f"{option.name}_on_the_command_line")
-
-
 def applied(option: Option) -> str:
     own = name(option)
     if option.file:
-        plain = option.name.replace("_", "-")
         return filled(
-            """if self.@OWN@_on_the_command_line.is_some() {
-                return Err(refuse_secret("--@PLAIN@", "@VARIABLE@"));
-            }
-            if let Some(input) = &self.@NAME@ {
+            """if let Some(input) = &self.@NAME@ {
                 config.@OWN@(input::secret("--@FLAG@", input)?.as_str());
             }""",
             OWN=option.name,
-            PLAIN=plain,
-            VARIABLE=option.variable,
             NAME=own,
             FLAG=flag(option),
         )
