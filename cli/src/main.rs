@@ -32,6 +32,10 @@ fn main() {
     std::process::exit(status);
 }
 
+/// A token is zeroised when its memory is freed, also where the HTTP client or the output had a copy of it.
+#[global_allocator]
+static ALLOCATOR: tango_token::ZeroizingAllocator = tango_token::ZeroizingAllocator;
+
 /// Returns the exit status.
 fn run() -> Result<i32, Failure> {
     let command_line = CommandLine::parse();

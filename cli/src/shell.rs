@@ -11,7 +11,7 @@ pub enum Shell {
     Fish,
     /// PowerShell
     #[value(name = "powershell")]
-    PowerShell,
+    Power,
 }
 
 impl Shell {
@@ -21,7 +21,7 @@ impl Shell {
         match self {
             Self::Sh => format!("export {name}='{}'", value.replace('\'', r"'\''")),
             Self::Fish => format!("set -gx {name} '{}'", value.replace('\\', r"\\").replace('\'', r"\'")),
-            Self::PowerShell => {
+            Self::Power => {
                 // PowerShell takes typographic quotes for quotes as well.
                 let quotes = ['\'', '\u{2018}', '\u{2019}', '\u{201a}', '\u{201b}'];
                 let doubled: String = value
@@ -43,7 +43,7 @@ mod tests {
         let value = r"a'b\c $d `e`";
         assert_eq!(Shell::Sh.assignment("T", value), r"export T='a'\''b\c $d `e`'");
         assert_eq!(Shell::Fish.assignment("T", value), r"set -gx T 'a\'b\\c $d `e`'");
-        assert_eq!(Shell::PowerShell.assignment("T", value), r"$env:T = 'a''b\c $d `e`'");
-        assert_eq!(Shell::PowerShell.assignment("T", "\u{2019}"), "$env:T = '\u{2019}\u{2019}'");
+        assert_eq!(Shell::Power.assignment("T", value), r"$env:T = 'a''b\c $d `e`'");
+        assert_eq!(Shell::Power.assignment("T", "\u{2019}"), "$env:T = '\u{2019}\u{2019}'");
     }
 }

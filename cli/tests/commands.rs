@@ -2,6 +2,9 @@
 
 #[path = "commands/call.rs"]
 mod call;
+#[cfg(target_os = "linux")]
+#[path = "commands/document.rs"]
+mod document;
 #[cfg(unix)]
 #[path = "commands/exec.rs"]
 mod exec;
@@ -16,5 +19,8 @@ mod meta;
 #[path = "commands/proof.rs"]
 mod proof;
 mod support;
+#[cfg(target_os = "linux")]
+#[path = "commands/terminal.rs"]
+mod terminal;
 #[path = "commands/token.rs"]
 mod token;

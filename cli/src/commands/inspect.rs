@@ -118,20 +118,20 @@ fn recognise(bytes: &[u8], expected: &Expected) -> Result<Vec<Report>, String> {
         return Err("empty".into());
     }
     if let Ok(Value::Object(object)) = serde_json::from_str(text) {
-        return of_object(object, expected);
+        return of_object(&object, expected);
     }
     if text.contains("-----BEGIN ") {
-        return jwk::of_pem(text).map(|report| vec![report]);
+        return Ok(vec![jwk::of_pem(text)]);
     }
     of_lines(text, expected)
 }
 
-fn of_object(object: serde_json::Map<String, Value>, expected: &Expected) -> Result<Vec<Report>, String> {
+fn of_object(object: &serde_json::Map<String, Value>, expected: &Expected) -> Result<Vec<Report>, String> {
     if let Some(Value::String(token)) = object.get("access_token") {
         return Ok(vec![token::report(token, expected.now, None)]);
     }
     if object.contains_key("kty") {
-        return Ok(vec![jwk::of_jwk(&object)]);
+        return Ok(vec![jwk::of_jwk(object)]);
     }
     if let Some(Value::Array(keys)) = object.get("keys") {
         return keys
@@ -140,7 +140,7 @@ fn of_object(object: serde_json::Map<String, Value>, expected: &Expected) -> Res
             .collect();
     }
     if object.contains_key("format") && object.contains_key("changed_ms") {
-        return Ok(vec![cache_file::ledger(&object, expected.now)]);
+        return Ok(vec![cache_file::ledger(object, expected.now)]);
     }
     if let (Some(authorization), proof) = (object.get("Authorization"), object.get("DPoP")) {
         let line = |name: &str, value: &Value| format!("{name}: {}", value.as_str().unwrap_or_default());

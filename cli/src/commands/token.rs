@@ -31,7 +31,7 @@ struct Format {
     /// Print the line `Authorization: TYPE TOKEN`
     #[arg(long)]
     header: bool,
-    /// Print an assignment of TANGO_ACCESS_TOKEN for a shell, such as eval "$(tango-token token --env sh)"
+    /// Print an assignment of `TANGO_ACCESS_TOKEN` for a shell: eval "$(tango-token token --env sh)"
     #[arg(long, value_name = "SHELL")]
     env: Option<Shell>,
 }

@@ -24,7 +24,7 @@ fn start(command: &mut Command) -> (Child, BufReader<ChildStdout>) {
 }
 
 /// Both ways to run a command.
-fn both<'a>(script: &'a str) -> [Vec<&'a str>; 2] {
+fn both(script: &str) -> [Vec<&str>; 2] {
     [vec!["exec", "--", "sh", "-c", script], vec!["exec", "--token-file", "the-token", "--", "sh", "-c", script]]
 }
 

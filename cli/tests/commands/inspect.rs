@@ -38,6 +38,7 @@ fn files_of_the_cache_are_explained() {
     let (text, json) = inspected("ledger");
     let document: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((document["kind"].as_str(), &document["members"]["issues"]), (Some("ledger"), &1.into()), "{json}");
+    assert_eq!(document["identities"].as_array().unwrap().len(), 1, "{json}");
     assert!(text.contains("the last token was requested "), "{text}");
     let (text, _) = inspected("record");
     assert!(text.contains("sealed") && !text.contains(token.trim_end()), "{text}");

@@ -9,7 +9,7 @@ use crate::support::{Home, command, end, end_with_input};
 fn help_and_version_are_printed() {
     let home = Home::new("meta");
     let help = end(&mut command(&home, &["--help"])).success();
-    assert!(help.contains("Exit status:") && !help.contains("\u{1b}"), "{help}");
+    assert!(help.contains("Exit status:") && !help.contains('\u{1b}'), "{help}");
     assert!(end(&mut command(&home, &["--version"])).success().starts_with("tango-token "));
     let help = end(&mut command(&home, &["token", "--help"])).success();
     assert!(help.contains("--client-secret-file") && !help.contains("--client-secret "), "{help}");

@@ -140,7 +140,7 @@ fn wrong_flag_or_value_gives_2() {
         &["token", "--allow-plain-http=perhaps"],
         &["token", "extra"],
     ] {
-        assert_eq!(world.run(arguments).failure(2).is_empty(), false, "{arguments:?}");
+        assert!(!world.run(arguments).failure(2).is_empty(), "{arguments:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::jwt;
-use super::report::Report;
+use super::report::{LIST, Report};
 
 const FORMAT: &str = "docs/cache-format.md";
 const RECORD: &[u8] = b"TTR";
@@ -36,7 +36,7 @@ pub fn ledger(ledger: &Map<String, Value>, now: i64) -> Report {
     let own = ledger.iter().filter(|(name, _)| *name != "identities" && *name != "clock");
     report.part("members", own.map(|(name, value)| (name.clone(), shown(name, value, now))));
     for section in sections.into_iter().flat_map(|sections| sections.values()).filter_map(Value::as_object) {
-        report.part("identity", section.iter().map(|(name, value)| (name.clone(), shown(name, value, now))));
+        report.part(LIST, section.iter().map(|(name, value)| (name.clone(), shown(name, value, now))));
     }
     let format = ledger.get("format").and_then(Value::as_u64);
     let is_known = format.is_some_and(|format| LEDGER_FORMATS.contains(&format));
@@ -92,8 +92,11 @@ fn explain(
     }
 }
 
-/// Returns a value for a person, with a date for a time.
+/// Returns a value for a person, with a date for a time, and the message of an error.
 fn shown(name: &str, value: &Value, now: i64) -> Value {
+    if let Some(message) = value.get("message") {
+        return message.clone();
+    }
     match value.as_i64().filter(|_| name.ends_with("_ms")) {
         Some(ms) => jwt::date(ms.div_euclid(1_000), now).into(),
         None => value.clone(),

@@ -81,7 +81,7 @@ pub fn of_jwk(jwk: &Map<String, Value>) -> Report {
     report
 }
 
-pub fn of_pem(pem: &str) -> Result<Report, String> {
+pub fn of_pem(pem: &str) -> Report {
     let key = DpopKey::from_pem(pem, None);
     let mut report = Report::new("pem_key", "A key, in PEM");
     if let Ok(key) = &key {
@@ -94,7 +94,7 @@ pub fn of_pem(pem: &str) -> Result<Report, String> {
         report.part("derived", members.map(|(name, value)| (name.into(), value)));
     }
     of_whole_key(&mut report, key);
-    Ok(report)
+    report
 }
 
 fn of_whole_key(report: &mut Report, key: Result<DpopKey, tango_token::Error>) {

@@ -120,7 +120,8 @@ fn check_htu(report: &mut Report, htu: Option<&str>, expected: Option<&str>) {
     }
     let wanted = expected.map(|url| {
         let mut url = Url::parse(url).ok()?;
-        (url.set_query(None), url.set_fragment(None));
+        url.set_query(None);
+        url.set_fragment(None);
         Some(url)
     });
     match wanted {

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+/// The heading of parts of which there can be several.
+pub const LIST: &str = "identities";
 
 const TITLE: Style = Style::new().bold();
 const PASS: Style = AnsiColor::Green.on_default();
@@ -67,7 +70,12 @@ impl Report {
     pub fn to_json(&self) -> Value {
         let mut document = json!({ "kind": self.kind });
         for (heading, members) in &self.parts {
-            document[*heading] = members.iter().cloned().collect::<Map<_, _>>().into();
+            let members = Value::Object(members.iter().cloned().collect());
+            match document.get_mut(*heading) {
+                None if *heading == LIST => document[*heading] = json!([members]),
+                Some(Value::Array(list)) => list.push(members),
+                _ => document[*heading] = members,
+            }
         }
         let checks = self.checks.iter().map(|check| {
             let result = match check.outcome {
@@ -85,7 +93,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{TITLE}{}{TITLE:#}", self.title)?;
-        for (heading, members) in self.parts.iter().filter(|(_, members)| !members.is_empty()) {
+        for (heading, members) in &self.parts {
+            let members: Vec<_> = members.iter().filter(|(_, value)| !value.is_null()).collect();
+            if members.is_empty() {
+                continue;
+            }
             write!(f, "\n\n{heading}")?;
             let width = members.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
             for (name, value) in members {
