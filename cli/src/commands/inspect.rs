@@ -84,8 +84,8 @@ impl Inspect {
             let mut documents: Vec<_> = reports.iter().map(Report::to_json).collect();
             output::json(&if documents.len() == 1 { documents.remove(0) } else { Value::Array(documents) })?;
         } else {
-            let texts: Vec<_> = reports.iter().map(ToString::to_string).collect();
-            output::line(texts.join("\n\n"))?;
+            let shown: Vec<_> = reports.iter().map(ToString::to_string).collect();
+            output::line(shown.join("\n\n"))?;
         }
         Ok(if reports.iter().any(Report::has_failed) { FAILURE } else { 0 })
     }

@@ -1,4 +1,4 @@
-//! The file of `exec --token-file`: the token of now, as long as the command runs.
+//! The file of `exec --token-file`: the current token, as long as the command runs.
 
 use std::convert::Infallible;
 use std::fs;

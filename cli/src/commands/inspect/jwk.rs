@@ -73,7 +73,7 @@ pub fn of_jwk(jwk: &Map<String, Value>) -> Report {
     if is_private {
         report.note(
             "private",
-            "it is private: whoever has it can use tokens that are bound to it",
+            "it is private: any process that has it can use tokens that are bound to it",
             "RFC 7517 section 9.2",
         );
         of_whole_key(&mut report, DpopKey::from_jwk(&Value::Object(jwk.clone()).to_string()));
