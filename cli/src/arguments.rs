@@ -5,8 +5,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{call, completions, exec, headers, inspect, key, proof, token};
 
 const AFTER_HELP: &str = "\
-The client is configured by the TANGO_* variables, or by flags, which win. Secrets come from files, variables or standard
-input, never from the command line.
+The client is configured by the TANGO_* variables, or by flags, which win. Secrets come from files, variables or \
+standard input, never from the command line.
 
 Exit status:
    0  success

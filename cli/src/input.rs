@@ -57,10 +57,9 @@ impl Input {
 /// Reads the secret of a flag: the input without one line break at its end.
 pub fn secret(flag: &str, input: &Input) -> Result<Zeroizing<String>, Failure> {
     let mut secret = input.read()?;
-    for end in ['\n', '\r'] {
-        if secret.ends_with(end) {
-            secret.pop();
-        }
+    let line = secret.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).len());
+    if let Some(length) = line {
+        secret.truncate(length);
     }
     if secret.is_empty() { Err(Failure::usage(format!("{flag}: {input} is empty"))) } else { Ok(secret) }
 }

@@ -12,6 +12,7 @@ use tango_token::{Authorization, Client, Error, Observation, Verdict};
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::options::Options;
+use crate::output;
 use crate::progress;
 use http::Http;
 
@@ -22,11 +23,11 @@ const SERVER_ERROR: i32 = 5;
 
 #[derive(Args)]
 #[command(after_help = "\
-The request carries a token, and with DPoP a proof. It is repeated where the API asks for a nonce, for another proof or for
-another token. No redirect is followed. An origin that gets no token is allowed with --allow-origin.
+The request carries a token, and with DPoP a proof. It is repeated where the API asks for a nonce, for another proof or \
+for another token. No redirect is followed. An origin that gets no token is allowed with --allow-origin.
 
-With --fail the exit status is 3 after a redirect, 4 after a status of 4xx and 5 after 5xx. Without it, a response is a
-success, unless the API refuses the token.
+With --fail the exit status is 3 after a redirect, 4 after a status of 4xx and 5 after 5xx. Without it, a response is \
+a success, unless the API refuses the token.
 
 Examples:
   tango-token call GET https://integration-api.tangocard.com/raas/v2/accounts
@@ -61,8 +62,12 @@ impl Call {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let http = Http::new(&self.options, &self.method, &self.url, headers, body)?;
         let limit = self.options.total_timeout() * 2;
+        let sending = async {
+            let sending = tokio::time::timeout(limit, send(&client, &http, self)).await;
+            sending.unwrap_or_else(|_| Err(Failure::new(format!("the call took longer than {}", output::span(limit)))))
+        };
         let (mut response, refusal) =
-            progress::during("a token and the response", limit, || runtime.block_on(send(&client, &http, self)))?;
+            progress::during("a token and the response", limit, || runtime.block_on(sending))?;
         let status = response.status();
         runtime.block_on(self.print(&mut response))?;
         let exit_status = if self.fail { exit_status(status) } else { 0 };

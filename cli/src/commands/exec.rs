@@ -34,11 +34,11 @@ const SECRETS: [&str; 2] = ["TANGO_CLIENT_SECRET", "TANGO_PASSWORD"];
 
 #[derive(Args)]
 #[command(after_help = "\
-The command gets the token in TANGO_ACCESS_TOKEN, where it expires with time, or with --token-file the path of a file in
-TANGO_ACCESS_TOKEN_FILE. It does not get TANGO_CLIENT_SECRET and TANGO_PASSWORD. Signals are passed on to it.
+The command gets the token in TANGO_ACCESS_TOKEN, where it expires with time, or with --token-file the path of a file \
+in TANGO_ACCESS_TOKEN_FILE. It does not get TANGO_CLIENT_SECRET and TANGO_PASSWORD. Signals are passed on to it.
 
-The exit status is that of the command, or 128 and the number of the signal that ended it. It is 127 if the command is not
-found, 126 if it cannot be executed, and 125 where other commands of tango-token end with 1.")]
+The exit status is that of the command, or 128 and the number of the signal that ended it. It is 127 if the command is \
+not found, 126 if it cannot be executed, and 125 where other commands of tango-token end with 1.")]
 pub struct Exec {
     /// Command to run, with its arguments
     // First, because the heading of the options below would hold it as well.
@@ -71,7 +71,7 @@ impl Exec {
     fn run_with_variable(&self, client: &Client) -> Result<i32, Failure> {
         let token = progress::during("a token", self.options.total_timeout(), || client.acquire())?;
         let mut command = self.command();
-        command.env(VARIABLE, token.value());
+        command.env(VARIABLE, token.value()).env_remove(FILE_VARIABLE);
         // A request behind the token, which was due, would be lost with this process, and the token of a day with it.
         tango_token::wait_for_requests();
         system::become_or_run(command)
@@ -81,7 +81,7 @@ impl Exec {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let token = progress::during("a token", self.options.total_timeout(), || client.acquire())?;
         let mut command = self.command();
-        command.env(FILE_VARIABLE, std::path::absolute(path)?);
+        command.env(FILE_VARIABLE, std::path::absolute(path)?).env_remove(VARIABLE);
         runtime.block_on(async {
             // Before the command starts, so that none of its time is without the handlers.
             let signals = Signals::listen()?;

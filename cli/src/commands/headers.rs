@@ -10,8 +10,8 @@ use crate::progress;
 
 #[derive(Args)]
 #[command(after_help = "\
-A URL whose origin is neither that of the API nor allowed with --allow-origin gets no token. With DPoP the headers are good
-for one request, and carry no nonce; `tango-token call` repeats a request with the nonce that the API asks for.
+A URL whose origin is neither that of the API nor allowed with --allow-origin gets no token. With DPoP the headers are \
+good for one request, and carry no nonce; `tango-token call` repeats a request with the nonce that the API asks for.
 
 Example:
   tango-token headers GET \"$URL\" | curl --header @- \"$URL\"")]

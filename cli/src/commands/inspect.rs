@@ -25,8 +25,8 @@ const MAX_LENGTH: u64 = 1024 * 1024;
 
 #[derive(Args)]
 #[command(after_help = "\
-It recognises a DPoP proof, an access token, the headers of a request with both, a token response, a key as a JWK or in PEM,
-and a record or a ledger of the cache. Signatures of tokens and private members of keys are not shown.
+It recognises a DPoP proof, an access token, the headers of a request with both, a token response, a key as a JWK or in \
+PEM, and a record or a ledger of the cache. Signatures of tokens and private members of keys are not shown.
 
 The exit status is 1 if a check fails.
 
