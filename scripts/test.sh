@@ -35,7 +35,8 @@ test_core() {
     local targets
     need_compiler
     # openssl and ssh-keygen are for tests/key_formats.rs, which makes keys of every kind, curl and script for cli/tests.
-    need openssl=openssl curl=curl script=bsdutils ssh-keygen=openssh-client redis-server=redis-server valgrind=valgrind unshare=util-linux
+    need openssl=openssl ssh-keygen=openssh-client redis-server=redis-server valgrind=valgrind unshare=util-linux \
+        curl=curl script=bsdutils
     mapfile -t targets < <(other_targets)
     cargo test --workspace --lib --bins "${targets[@]/#/--test=}"
     cargo test --workspace --doc

@@ -60,6 +60,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit_status = match error.status() {
             _ if error.retry_after().is_some() => TRY_LATER,
+            Status::InvalidArgument => USAGE,
             Status::CredentialsRefused => NOT_PERMITTED,
             Status::InvalidConfiguration | Status::KeyRejected => CONFIGURATION,
             _ => FAILURE,

@@ -23,10 +23,31 @@ fn create(path: &Path) -> io::Result<File> {
 pub fn replace(path: &Path, content: &str) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    // One of a process that was killed: in a container, this process often has the same ID.
+    let _ = fs::remove_file(&temporary);
     let written = create_new(&temporary, content).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // It may never have been created.
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_is_replaced_although_a_killed_process_left_another() {
+        let directory = std::env::temp_dir().join(format!("tango-token-files-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("token");
+        fs::write(directory.join(format!(".token.{}.tmp", std::process::id())), "half").unwrap();
+        for content in ["first", "second"] {
+            replace(&path, content).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+        fs::remove_dir_all(&directory).unwrap();
+    }
 }

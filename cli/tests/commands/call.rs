@@ -87,7 +87,7 @@ fn headers_that_carry_the_token_cannot_be_given() {
     assert!(message.contains("authorization") && !message.contains("hunter2"), "{message}");
     world.run(&["call", "GET", &url, "--header", "no header"]).failure(2);
     world.run(&["call", "GET"]).failure(2);
-    world.run(&["call", "GET", "https://elsewhere.example/"]).failure(1);
+    world.run(&["call", "GET", "https://elsewhere.example/"]).failure(2);
     assert_eq!(world.sandbox.token_requests(), 0);
 }
 

@@ -30,7 +30,7 @@ fn bearer_token_has_one_header() {
 #[test]
 fn origin_that_may_get_no_token_is_refused_before_one_is_requested() {
     let world = World::new("headers-origin", &[]);
-    let message = world.run(&["headers", "GET", "https://elsewhere.example/"]).failure(1);
+    let message = world.run(&["headers", "GET", "https://elsewhere.example/"]).failure(2);
     assert!(message.contains("elsewhere.example"), "{message}");
     assert_eq!(world.sandbox.token_requests(), 0);
     let allowed = ["headers", "GET", "https://elsewhere.example/", "--allow-origin", "https://elsewhere.example"];

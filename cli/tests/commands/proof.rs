@@ -38,5 +38,5 @@ fn wrong_usage_and_wrong_input_are_refused() {
     end(&mut command(&home, &["proof", "GET", URL, "--key-file", "-", "--token-file", "-"])).failure(2);
     end(&mut command(&home, &["proof", "GET", URL, "--key-file", "missing"])).failure(78);
     end(&mut command(&home, &["key", "generate", "--out", "key.pem"])).success();
-    end(&mut command(&home, &["proof", "GET", "not a URL", "--key-file", "key.pem"])).failure(1);
+    end(&mut command(&home, &["proof", "GET", "not a URL", "--key-file", "key.pem"])).failure(2);
 }
