@@ -62,7 +62,7 @@ fn check_binding(report: &mut Report, jwt: &Jwt, bound_to: Option<&str>) {
         (Some(_), Some(_)) => report.check("cnf", false, "it is bound to another key than that of the proof", SECTION),
         (Some(jkt), None) => report.note("cnf", format!("it is bound to the key with the thumbprint {jkt}"), SECTION),
         (None, _) => {
-            report.note("cnf", "it is not bound to a key: any process that has it can use it", "RFC 6750 section 1.2")
+            report.note("cnf", "it is not bound to a key: any process that has it can use it", "RFC 6750 section 1.2");
         }
     }
 }
