@@ -14,8 +14,12 @@ STATIC      := $(TARGET)/release/static/libtango_token.a
 STATIC_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 
 BIN     := $(DESTDIR)$(PREFIX)/bin
+SHARE   := $(DESTDIR)$(PREFIX)/share
 INCLUDE := $(DESTDIR)$(PREFIX)/include
 LIB     := $(DESTDIR)$(LIBDIR)
+COMMAND := $(TARGET)/release/tango-token
+COMPLETIONS = $(SHARE)/bash-completion/completions/tango-token $(SHARE)/zsh/site-functions/_tango-token \
+	$(SHARE)/fish/vendor_completions.d/tango-token.fish
 # The installed files refer to each other by relative paths, so that a packager can move the tree.
 PREFIX_FROM_LIBDIR = $(shell realpath --canonicalize-missing --no-symlinks --relative-to=$(LIBDIR) $(PREFIX))
 fill = sed -e 's|@VERSION@|$(VERSION)|' -e 's|@ABI_VERSION@|$(ABI_VERSION)|' -e 's|@STATIC_LIBS@|$(STATIC_LIBS)|' \
@@ -23,16 +27,16 @@ fill = sed -e 's|@VERSION@|$(VERSION)|' -e 's|@ABI_VERSION@|$(ABI_VERSION)|' -e 
 
 TEST_PARTS := core c fleet interop go dotnet python inspector conformance operations recipes
 
-.PHONY: all help lib sandbox demo test $(TEST_PARTS:%=test-%) conformance check header install uninstall clean \
+.PHONY: all help lib sandbox cli demo test $(TEST_PARTS:%=test-%) conformance check header install uninstall clean \
 	reliability reliability-short reliability-faults
 
-all: lib sandbox
+all: lib sandbox cli
 
 help:
-	@echo 'make                  builds the library and the sandbox, as released'
+	@echo 'make                  builds the library, the sandbox and the command tango-token, as released'
 	@echo 'make demo             builds both and shows them at work: a local server, a token, an API call'
 	@echo 'make test             runs every test; installs what it needs (Debian, as root) or names it'
-	@echo 'make test-core        the core and the sandbox'
+	@echo 'make test-core        the core, the sandbox and the command'
 	@echo 'make test-c           C and C++ programs, valgrind, sanitizers, the installed files'
 	@echo 'make test-fleet       processes that share a directory or Redis'
 	@echo 'make test-interop     third-party authorization servers and proof verifiers'
@@ -72,6 +76,12 @@ lib:
 
 sandbox:
 	$(RELEASE) build --release --package tango-sandbox
+
+# In a directory of its own: cargo would write another shared library over the one that `lib` builds.
+cli:
+	$(RELEASE) build --release --package tango-token-cli --target-dir $(TARGET)/cli
+	install -d $(TARGET)/release
+	install -m 755 $(TARGET)/cli/release/tango-token $(TARGET)/release/
 
 demo:
 	scripts/demo.sh
@@ -130,7 +140,7 @@ header:
 	python3 scripts/interface
 
 # Without cargo, as under sudo, this installs what `make` built before.
-install: $(if $(shell command -v $(CARGO)),lib sandbox)
+install: $(if $(shell command -v $(CARGO)),lib sandbox cli)
 	install -d $(BIN) $(INCLUDE) $(LIB)/pkgconfig $(LIB)/cmake/TangoToken
 	install -m 755 $(TARGET)/release/tango-sandbox $(BIN)/
 	install -m 644 include/tango_token.h include/tango_token.hpp $(INCLUDE)/
@@ -141,7 +151,18 @@ install: $(if $(shell command -v $(CARGO)),lib sandbox)
 	$(fill) packaging/tango-token.pc.in > $(LIB)/pkgconfig/tango-token.pc
 	$(fill) packaging/TangoTokenConfig.cmake.in > $(LIB)/cmake/TangoToken/TangoTokenConfig.cmake
 	$(fill) packaging/TangoTokenConfigVersion.cmake.in > $(LIB)/cmake/TangoToken/TangoTokenConfigVersion.cmake
+	if [ -e $(COMMAND) ]; then $(MAKE) --no-print-directory install-command; fi
 	$(if $(DESTDIR),,@scripts/update_linker_cache.sh $(LIBDIR))
+
+# The command writes its manual and its completions itself. Packages for other processors cannot run it, and lack it.
+.PHONY: install-command
+install-command:
+	install -d $(BIN) $(SHARE)/man/man1 $(dir $(COMPLETIONS))
+	install -m 755 $(COMMAND) $(BIN)/
+	$(COMMAND) man --out $(SHARE)/man/man1
+	$(COMMAND) completions bash > $(SHARE)/bash-completion/completions/tango-token
+	$(COMMAND) completions zsh > $(SHARE)/zsh/site-functions/_tango-token
+	$(COMMAND) completions fish > $(SHARE)/fish/vendor_completions.d/tango-token.fish
 
 # Directories that other packages use as well stay, and so does the cache directory of TANGO_CACHE=file.
 uninstall:
@@ -149,6 +170,8 @@ uninstall:
 	rm -f $(LIB)/libtango_token.so $(LIB)/libtango_token.so.$(ABI_VERSION) $(LIB)/libtango_token.so.$(VERSION)
 	rm -f $(LIB)/libtango_token.a $(LIB)/pkgconfig/tango-token.pc
 	rm -rf $(LIB)/cmake/TangoToken
+	rm -f $(BIN)/tango-token $(SHARE)/man/man1/tango-token.1 $(SHARE)/man/man1/tango-token-*.1
+	rm -f $(COMPLETIONS)
 
 clean:
 	$(CARGO) clean

@@ -26,7 +26,7 @@ cargo_test() {
 
 other_targets() {
     local file
-    for file in tests/*.rs sandbox/tests/*.rs; do
+    for file in tests/*.rs cli/tests/*.rs sandbox/tests/*.rs; do
         basename "$file" .rs
     done | grep -vxF "$(printf '%s\n' "${c[@]}" "${fleet[@]}" "${interop[@]}" "${conformance[@]}" "${windows[@]}")"
 }
@@ -34,8 +34,9 @@ other_targets() {
 test_core() {
     local targets
     need_compiler
-    # openssl and ssh-keygen are for tests/key_formats.rs, which makes keys of every kind.
-    need openssl=openssl ssh-keygen=openssh-client redis-server=redis-server valgrind=valgrind unshare=util-linux
+    # openssl and ssh-keygen are for tests/key_formats.rs, which makes keys of every kind, curl and script for cli/tests.
+    need openssl=openssl ssh-keygen=openssh-client redis-server=redis-server valgrind=valgrind unshare=util-linux \
+        curl=curl script=bsdutils
     mapfile -t targets < <(other_targets)
     cargo test --workspace --lib --bins "${targets[@]/#/--test=}"
     cargo test --workspace --doc

@@ -38,8 +38,9 @@ impl Drop for RequestGuard {
     }
 }
 
-/// Waits until no request is under way, or has exceeded its time.
-pub(crate) fn wait_for_requests() {
+/// Waits until no token request of this process is under way, or has exceeded its time: for a program that replaces
+/// itself by another one (`execve`), which runs no handlers of [`wait_at_exit`](crate::wait_at_exit).
+pub fn wait_for_requests() {
     const INTERVAL: Duration = Duration::from_millis(2);
     let requests = REQUESTS.get();
     let ends = BootTime::from_ms(requests.latest_end.load(SeqCst));

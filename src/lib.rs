@@ -77,6 +77,7 @@ pub use client::{Authorization, Client, Observation, Verdict};
 pub use config::{Config, Credentials, Environment};
 pub use dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 pub use error::{Error, Status};
+pub use exit::wait_for_requests;
 pub use ffi::{ZeroizingAllocator, wait_at_exit, watch_forks};
 pub use log::{LogFormat, LogLevel, log_to_stderr, log_to_stderr_from_env};
 pub use stats::{Bucket, Metric, MetricKind, Sample, Stats};

@@ -179,7 +179,8 @@ fn libraries_are_installed_into_libdir_and_uninstall_removes_every_file() {
         succeed(make.current_dir(root()));
     };
     make("install");
-    assert!(prefix.join("bin/tango-sandbox").exists());
+    assert!(prefix.join("bin/tango-sandbox").exists() && prefix.join("share/man/man1/tango-token-exec.1").exists());
+    succeed(Command::new(prefix.join("bin/tango-token")).arg("--version"));
     let executable = compile(&libdir, "pkg-config-libdir", &["--libs"]);
     assert_gets_token(command_of(&executable).env("LD_LIBRARY_PATH", &libdir));
     let build = fresh_directory("cmake-libdir");
@@ -201,7 +202,7 @@ fn program_starts_after_root_installs_into_the_default_prefix() {
         cp -a /etc/. "$1" 2>/dev/null || true
         mount --bind "$1" /etc
         # What it installs was built before: a toolchain in /usr/local is out of sight.
-        make --silent --old-file=lib --old-file=sandbox install
+        make --silent --old-file=lib --old-file=sandbox --old-file=cli install
         export PKG_CONFIG_PATH=/usr/local/lib/pkgconfig
         cc -D_POSIX_C_SOURCE=200809L {SOURCE} -o "$2" $(pkg-config --cflags --libs tango-token)
         exec "$2""#

@@ -13,6 +13,7 @@ import os
 import sys
 from pathlib import Path
 
+import cli
 import cpp
 import docs
 import dotnet
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> str | None:
 def made(interface: dict, table: list[options.Option]) -> dict[Path, str]:
     options.compare(table, interface)
     files = {JSON: json_text(interface)}
-    for language in (cpp, docs, dotnet, go, python):
+    for language in (cli, cpp, docs, dotnet, go, python):
         files |= language.files(interface, table)
     return files
 

@@ -1,0 +1,48 @@
+//! `tango-token`: tokens of the Tango API for scripts, cron jobs and terminals.
+//!
+//! A thin layer on the library: each command is one file in `commands`. Secrets come from files, variables or standard
+//! input, never from the command line, which other users of the machine can read.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod client;
+mod commands;
+mod failure;
+mod files;
+mod flags;
+mod input;
+mod options;
+mod output;
+mod progress;
+mod shell;
+mod signals;
+mod verbose;
+
+use clap::Parser;
+
+use crate::arguments::CommandLine;
+use crate::failure::Failure;
+
+fn main() {
+    let status = flags::refuse_secrets(std::env::args_os()).and_then(|()| run()).unwrap_or_else(|failure| {
+        failure.report();
+        failure.exit_status()
+    });
+    // Not an `ExitCode`: that one is too small for the exit codes of Windows.
+    std::process::exit(status);
+}
+
+/// A token is zeroised when its memory is freed, also where the HTTP client or the output had a copy of it.
+#[global_allocator]
+static ALLOCATOR: tango_token::ZeroizingAllocator = tango_token::ZeroizingAllocator;
+
+/// Returns the exit status.
+fn run() -> Result<i32, Failure> {
+    let command_line = CommandLine::parse();
+    // A token that is requested behind the one that is printed would be lost, and the quota of a day with it.
+    tango_token::wait_at_exit();
+    if command_line.global.verbose {
+        verbose::log_to_stderr();
+    }
+    commands::run(command_line)
+}
