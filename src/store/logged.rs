@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Entry, Loaded, Store, StoreError, StoreFuture};
+use super::{CacheLock, CacheUnlock, Entry, Loaded, Store, StoreError, StoreFuture};
 use crate::human::milliseconds_since;
 
 /// Logs the operations of a store, for one client.
@@ -46,6 +46,7 @@ impl Store for Logged {
 
     fn save<'a>(&'a self, entries: &'a [Entry]) -> StoreFuture<'a, bool> {
         Box::pin(self.log(self.inner.save(entries), |saved| match saved {
+            true if entries.iter().all(|entry| entry.bytes.is_none()) => "entries of the shared cache were removed",
             true if entries.iter().any(Entry::is_record) => "the token was written to the shared cache",
             true => "the ledger was written to the shared cache",
             false => "nothing was written to the shared cache: the lock was lost",
@@ -72,5 +73,20 @@ impl Store for Logged {
 
     fn unlock(&self) -> StoreFuture<'_, ()> {
         Box::pin(self.log(self.inner.unlock(), |()| "the lock of the shared cache was released"))
+    }
+
+    fn lock_state(&self) -> StoreFuture<'_, CacheLock> {
+        Box::pin(self.log(self.inner.lock_state(), |_| "the holder of the lock of the shared cache was read"))
+    }
+
+    fn remove_lock(&self) -> StoreFuture<'_, CacheUnlock> {
+        Box::pin(self.log(self.inner.remove_lock(), |removed| match removed {
+            CacheUnlock::Removed(_) => "the lock of the shared cache was removed, whoever held it",
+            _ => "no lock of the shared cache was removed",
+        }))
+    }
+
+    fn other_records(&self) -> StoreFuture<'_, Option<usize>> {
+        Box::pin(self.log(self.inner.other_records(), |_| "the records of other client secrets were counted"))
     }
 }
