@@ -268,12 +268,16 @@ fn user_of_redis_with_few_permissions_sees_less() {
     let redis = Redis::start_with_tls_and_a_user("few:");
     let cache = Cache::Redis(&redis, "few:");
     client(&sandbox, &cache).acquire().unwrap();
-    redis.command::<()>(&["SET", &redis.keys("few:")[0].replace("record", "lock").replace("ledger", "lock"), "7-x"]);
-    assert!(status(&sandbox, &cache).usable_token().is_some());
+    let client_key = redis.keys("few:")[0].split_inclusive('}').next().unwrap().to_owned();
+    redis.command::<()>(&["SET", &format!("{client_key}:lock"), "7-x"]);
+    let seen = status(&sandbox, &cache);
+    assert!(seen.usable_token().is_some());
+    let CacheLock::Held(holder) = seen.lock else { panic!("{:?}", seen.lock) };
+    assert_eq!((holder.process_id, holder.owner.as_deref(), holder.lease_left), (Some(7), Some("7-x"), None));
     let mut config = config(&sandbox, &cache);
     let status = Client::new(config.client_secret("another-secret")).unwrap().cache_status().unwrap();
     assert_eq!(status.record, CachedRecord::Missing, "without a right to list keys that is all that can be told");
-    client(&sandbox, &cache).unlock_cache().unwrap();
+    assert!(matches!(client(&sandbox, &cache).unlock_cache().unwrap(), CacheUnlock::Removed(_)));
     client(&sandbox, &cache).clear_cache().unwrap();
     assert_eq!(redis.keys("few:"), Vec::<String>::new());
 }

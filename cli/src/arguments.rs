@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{call, completions, exec, headers, inspect, key, proof, token};
+use crate::commands::{cache, call, completions, exec, headers, inspect, key, proof, token};
 
 const AFTER_HELP: &str = "\
 The client is configured by the TANGO_* variables, or by flags, which win. Secrets come from files, variables or standard
@@ -58,6 +58,9 @@ pub enum Command {
     /// Write the manual pages
     #[command(hide = true)]
     Man(completions::Man),
+    /// Show, clear and unlock the cache that processes share
+    #[command(subcommand)]
+    Cache(cache::Cache),
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod exec;
 pub mod headers;
 pub mod inspect;
+pub mod cache;
 pub mod key;
 pub mod proof;
 pub mod token;
@@ -19,6 +20,7 @@ pub fn run(command_line: CommandLine) -> Result<i32, Failure> {
         Command::Headers(command) => command.run().map(|()| 0),
         Command::Call(command) => command.run(),
         Command::Exec(command) => command.run(),
+        Command::Cache(command) => command.run().map(|()| 0),
         Command::Key(command) => command.run().map(|()| 0),
         Command::Proof(command) => command.run().map(|()| 0),
         Command::Inspect(command) => command.run(),
