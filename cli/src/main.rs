@@ -16,6 +16,7 @@ mod local_time;
 mod options;
 mod output;
 mod progress;
+mod serve;
 mod shell;
 mod signals;
 mod status_name;
