@@ -86,7 +86,7 @@ impl Listener {
         for index in 0..passed.len() {
             let refused = |error: io::Error| Failure::new(format!("socket {index} of LISTEN_FDS: {error}"));
             if let Ok(Some(unix)) = passed.take_unix_listener(index) {
-                listeners.push(Self::unix(unix, "a socket of systemd".into(), None).map_err(refused)?);
+                listeners.push(Self::unix(unix, "serving on a socket of systemd".into(), None).map_err(refused)?);
             } else if let Some(tcp) = passed.take_tcp_listener(index).map_err(refused)? {
                 listeners.push(Self::tcp(tcp, place)?);
             }
