@@ -129,6 +129,8 @@ fn lock_of_a_directory_is_kept_by_the_system_for_a_process_that_is_named() {
     let document = world.document();
     assert_eq!(document["lock"]["state"], "held");
     assert!(document["ledger"]["in_flight_since"].is_string());
+    let status = world.cache(&["cache", "status"]).success();
+    assert!(status.starts_with("no token; a process began to request a token "), "{status}");
     let message = world.cache(&["cache", "unlock"]).failure(1);
     assert!(message.contains("the system releases it when that process ends"), "{message}");
     if cfg!(target_os = "linux") {
@@ -159,7 +161,10 @@ fn lock_of_a_dead_process_in_redis_is_removed() {
     let command = |arguments: &[&str]| {
         let mut command = world.command(arguments);
         // A long lease, so that only the command removes the lock.
-        command.env("TANGO_CACHE", format!("redis://127.0.0.1:{port}")).env("TANGO_ATTEMPT_TIMEOUT_MS", "100000");
+        command
+            .env("TANGO_CACHE", format!("redis://127.0.0.1:{port}"))
+            .env("TANGO_ATTEMPT_TIMEOUT_MS", "100000")
+            .env("TANGO_TOTAL_TIMEOUT_MS", "100000");
         command
     };
     let cache = |arguments: &[&str]| end(&mut command(arguments));

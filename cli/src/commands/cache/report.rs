@@ -76,6 +76,9 @@ fn token_in_short(status: &CacheStatus) -> String {
 }
 
 fn next_request_in_short(status: &CacheStatus) -> String {
+    if let (CacheLock::Held(_), Some(since)) = (&status.lock, status.ledger.in_flight_since) {
+        return format!("a process began to request a token {}", distance(since, status.now));
+    }
     match (status.next_request, status.quota_resets) {
         (Some(until), _) => format!("no request before {}", relative(until, status.now)),
         (None, Some(resets)) => format!("the daily limit allows the next one {}", distance(resets, status.now)),
