@@ -66,7 +66,7 @@ pub(crate) trait Store: Send + Sync {
         Box::pin(ready(Ok(CacheLock::Unknown)))
     }
 
-    /// Removes the lock whoever holds it, where the store can do that.
+    /// Removes the lock, whichever object holds it, where the store can do that.
     fn remove_lock(&self) -> StoreFuture<'_, CacheUnlock> {
         Box::pin(ready(Ok(CacheUnlock::NotSupported)))
     }

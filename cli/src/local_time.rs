@@ -7,19 +7,19 @@ use jiff::tz::TimeZone;
 
 use crate::output;
 
-/// Returns a time in the local time zone, which it names: `Sat 28 Nov 2026 19:04:05 CET`.
+/// Returns a time in the local time zone, which it names: `2026-11-28 19:04:05 CET`.
 pub fn local(time: SystemTime) -> String {
     shown(time, TimeZone::system())
 }
 
 fn shown(time: SystemTime, zone: TimeZone) -> String {
     match Timestamp::try_from(time) {
-        Ok(timestamp) => timestamp.to_zoned_datetime(zone).strftime("%a %-d %b %Y %H:%M:%S %Z").to_string(),
+        Ok(timestamp) => timestamp.to_zoned_datetime(zone).strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
         Err(_) => output::rfc3339(time),
     }
 }
 
-/// Returns a time with its distance from `now`, on the same clock: `Sat 28 Nov 2026 19:04:05 CET (in 3 h 20 min)`.
+/// Returns a time with its distance from `now`, on the same clock: `2026-11-28 19:04:05 CET (in 3 h 20 min)`.
 pub fn relative(time: SystemTime, now: SystemTime) -> String {
     format!("{} ({})", local(time), distance(time, now))
 }
@@ -42,8 +42,8 @@ mod tests {
     fn time_is_shown_in_the_zone_that_is_named_and_with_its_distance() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_890_645);
         let zone = TimeZone::fixed(jiff::tz::offset(2));
-        assert_eq!(shown(now, zone), "Sat 28 Nov 2026 20:30:45 +02");
-        assert_eq!(shown(now, TimeZone::UTC), "Sat 28 Nov 2026 18:30:45 UTC");
+        assert_eq!(shown(now, zone), "2026-11-28 20:30:45 +02");
+        assert_eq!(shown(now, TimeZone::UTC), "2026-11-28 18:30:45 UTC");
         assert_eq!(distance(now + Duration::from_secs(12_000), now), "in 3 h 20 min");
         assert_eq!(distance(now - Duration::from_secs(300), now), "5 min ago");
         assert!(relative(now, now).ends_with("(in 0 s)"));

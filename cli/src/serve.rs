@@ -37,8 +37,8 @@ pub struct Place {
     pub bearer_file: Option<PathBuf>,
 }
 
-/// Serves until a signal ends it. Then no connection is accepted any more, and callers that wait get their responses, for
-/// which there is `patience`.
+/// Serves until a signal ends it. Then no connection is accepted any more, and callers that wait get their responses,
+/// for which there is `patience`.
 pub async fn run(client: Client, place: Place, patience: Duration) -> Result<(), Failure> {
     // Before anything is written: a reader of the first line may ask for the end at once.
     let mut signals = Signals::listen()?;

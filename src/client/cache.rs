@@ -29,8 +29,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 impl Client {
     /// Returns what the shared cache holds for this client: the token without its value, the lock, and the ledger.
     ///
-    /// Reads the cache without its lock, changes nothing in it, and sends no token request. Waits for at most a quarter of
-    /// a minute, and fails with [`Status::CacheUnavailable`] if the cache cannot be read, and with
+    /// Reads the cache without its lock, changes nothing in it, and sends no token request. Waits for at most a quarter
+    /// of a minute, and fails with [`Status::CacheUnavailable`] if the cache cannot be read, and with
     /// [`Status::WouldBlock`] inside a callback of this library. A client without a shared cache gets the kind
     /// [`CacheKind::Memory`] and nothing else.
     ///
@@ -67,7 +67,8 @@ impl Client {
         })
     }
 
-    /// Removes the lock of the shared cache, whoever holds it, so that no process has to wait for the end of its lease.
+    /// Removes the lock of the shared cache, whichever process holds it, so that no process has to wait for the end of
+    /// its lease.
     ///
     /// Only for a holder that has ended. One that still runs notices the loss and writes nothing more, but a second
     /// process can send a request meanwhile, which the daily limit may refuse. In a directory there is nothing to

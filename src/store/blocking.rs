@@ -62,8 +62,8 @@ pub trait SharedCache: Send + Sync + 'static {
         Ok(CacheLock::Unknown)
     }
 
-    /// Removes the lock of this name, whoever holds it, for [`Client::unlock_cache`]. A cache that cannot do that need
-    /// not implement it.
+    /// Removes the lock of this name, whichever owner holds it, for [`Client::unlock_cache`]. A cache that cannot do
+    /// that need not implement it.
     ///
     /// [`Client::unlock_cache`]: crate::Client::unlock_cache
     fn remove_lock(&self, name: &str) -> Result<CacheUnlock, CacheError> {

@@ -171,8 +171,8 @@ impl SharedCache for FileCache {
         false
     }
 
-    /// Where the list of locks does not show the holder, the lock is tried in a way that only a process that takes it in
-    /// the same microseconds can notice. That process tries again.
+    /// Where the list of locks does not show the holder, the lock is tried in a way that only a process that takes it
+    /// in the same microseconds can notice. That process tries again.
     fn lock_state(&self, name: &str) -> Result<CacheLock, CacheError> {
         self.directory()?;
         let Some(file) = self.open(name, system::open)? else { return Ok(CacheLock::Free) };

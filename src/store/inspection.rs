@@ -36,7 +36,7 @@ impl Session {
         Ok(Inspection { view, lock, other_records, damage, unusable, is_ledger_damaged, rejected_records })
     }
 
-    /// Removes the lock whoever holds it.
+    /// Removes the lock, whichever process holds it.
     pub async fn remove_lock(&self) -> Result<CacheUnlock, StoreError> {
         self.store.remove_lock().await
     }

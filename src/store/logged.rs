@@ -81,7 +81,7 @@ impl Store for Logged {
 
     fn remove_lock(&self) -> StoreFuture<'_, CacheUnlock> {
         Box::pin(self.log(self.inner.remove_lock(), |removed| match removed {
-            CacheUnlock::Removed(_) => "the lock of the shared cache was removed, whoever held it",
+            CacheUnlock::Removed(_) => "the lock of the shared cache was removed from its holder",
             _ => "no lock of the shared cache was removed",
         }))
     }

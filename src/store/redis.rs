@@ -40,8 +40,8 @@ const LOCK: &str = "local owner = redis.call('GET', KEYS[1]) \
 const EXTEND: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end \
     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
 const UNLOCK: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
-/// Returns the owner of the lock and the rest of its lease, in milliseconds. A user without the right to `pttl` gets the
-/// owner alone.
+/// Returns the owner of the lock and the rest of its lease, in milliseconds. A user without the right to `pttl` gets
+/// the owner alone.
 const LOCK_STATE: &str = "local left = redis.pcall('PTTL', KEYS[1]) \
     return {redis.call('GET', KEYS[1]), type(left) == 'number' and left}";
 /// Removes the lock, and returns who held it.
@@ -53,7 +53,8 @@ const OTHER_RECORDS: &str = "local own, count = {}, 0 \
     for _, pattern in ipairs(ARGV) do local cursor, rounds = '0', 0 repeat \
     local found = redis.pcall('SCAN', cursor, 'MATCH', pattern, 'COUNT', 1000) \
     rounds = rounds + 1 if found.err or rounds > 20 then return false end cursor = found[1] \
-    for _, key in ipairs(found[2]) do if not own[key] then count = count + 1 end end until cursor == '0' end return count";
+    for _, key in ipairs(found[2]) do if not own[key] then count = count + 1 end end \
+    until cursor == '0' end return count";
 /// Does nothing unless the owner (the first argument) holds the lock (the first key). Each further key has two
 /// arguments, the value and how long to keep it. A time of 0 removes the key.
 const SAVE: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end \

@@ -74,7 +74,7 @@ impl Clear {
         if status.record == CachedRecord::Missing && status.ledger.state == LedgerState::Missing {
             return output::line(format_args!("{} holds nothing of this client", status.place));
         }
-        confirm(&warning(&status), self.yes)?;
+        confirm(&warning(&status), "Remove the token and the ledger?", self.yes)?;
         progress::during("the lock of the cache", self.options.total_timeout(), || client.clear_cache())?;
         output::line(format_args!("the token and the ledger were removed from {}", status.place))
     }
@@ -90,12 +90,12 @@ impl Unlock {
             _ => "a process".into(),
         };
         if status.kind == CacheKind::Redis {
-            let question = format!(
-                "{holder} holds the lock of {}. If that process still runs, another one can send a second request, which \
-                 costs the token of the day. Remove the lock?",
+            let consequence = format!(
+                "{holder} holds the lock of {}. If that process still runs, another one can send a second request, \
+                 which costs the token of the day",
                 status.place
             );
-            confirm(&question, self.yes)?;
+            confirm(&consequence, "Remove the lock?", self.yes)?;
         }
         match client.unlock_cache()? {
             CacheUnlock::NotLocked => output::line("nobody holds the lock any more"),
@@ -134,8 +134,8 @@ fn warning(status: &CacheStatus) -> String {
     };
     let client_id = &status.identity.client_id;
     format!(
-        "{} {loses}. The server grants the client {client_id} about one token in 20 hours: {refused}. Processes that still \
-         run write back what they know. Remove the token and the ledger?",
+        "{} {loses}. The server grants the client {client_id} about one token in 20 hours: {refused}. Processes that \
+         still run write back what they know",
         status.place
     )
 }

@@ -17,7 +17,8 @@ pub struct Serve {
     /// Loopback address to serve on instead, such as 127.0.0.1:8731; callers need the bearer
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// File to write the bearer of --listen to, which only you can read [default: $XDG_RUNTIME_DIR/tango-token/serve.bearer]
+    /// File to write the bearer of --listen to, which only you can read [default:
+    /// $XDG_RUNTIME_DIR/tango-token/serve.bearer]
     #[arg(long, value_name = "FILE")]
     bearer_file: Option<PathBuf>,
     #[command(flatten)]

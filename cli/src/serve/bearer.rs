@@ -33,8 +33,8 @@ impl Bearer {
         &self.path
     }
 
-    /// Returns whether a header is `Bearer` with this value (RFC 6750 section 2.1), in a time that tells nothing about the
-    /// value.
+    /// Returns whether a header is `Bearer` with this value (RFC 6750 section 2.1), in a time that tells nothing about
+    /// the value.
     pub fn matches(&self, header: &[u8]) -> bool {
         let Some((scheme, value)) = header.split_at_checked("Bearer ".len()) else { return false };
         scheme.eq_ignore_ascii_case(b"Bearer ")

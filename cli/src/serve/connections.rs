@@ -1,5 +1,5 @@
-//! The open connections. There are only so many: a further one takes the place of the oldest that no caller waits on, so
-//! that programs which open connections and send nothing cannot keep out the others.
+//! The open connections. There are only so many: a further one takes the place of the oldest that no caller waits on,
+//! so that programs which open connections and send nothing cannot keep out the others.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::connections::Slot;
 use super::guard::Guard;
-use super::response::{Answered, Response, failed, json_response, library_error, with_header};
+use super::response::{Response, Served, failed, json_response, library_error, with_header};
 
 /// Enough for a URL of 64 KiB, and for headers that an API sent.
 const MAX_BODY: usize = 256 * 1024;
@@ -36,7 +36,7 @@ impl Resources {
         Self { client, authorizations: Mutex::default() }
     }
 
-    pub async fn respond(&self, request: Request<Incoming>, guard: &Guard, slot: &Slot) -> Answered {
+    pub async fn respond(&self, request: Request<Incoming>, guard: &Guard, slot: &Slot) -> Served {
         Ok(self.respond_or_refuse(request, guard, slot).await.unwrap_or_else(|refused| refused))
     }
 

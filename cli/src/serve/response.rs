@@ -13,7 +13,7 @@ use crate::status_name::status_name;
 
 pub type Response = hyper::Response<Full<Bytes>>;
 /// Nothing in the server ends a connection on purpose.
-pub type Answered = Result<Response, Infallible>;
+pub type Served = Result<Response, Infallible>;
 
 pub fn json_response(status: StatusCode, body: &Value) -> Response {
     let mut response = hyper::Response::new(Full::new(Bytes::from(body.to_string())));

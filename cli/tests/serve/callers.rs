@@ -117,9 +117,9 @@ fn headers_have_a_proof_and_a_refused_nonce_gives_new_ones() {
     .to_string();
     let again = server.address.post("/observe", &observed).json();
     assert_eq!(again["verdict"], "retry");
-    let renewed = payload(&again["headers"]["DPoP"]);
-    assert_eq!(renewed["nonce"], "a-new-nonce");
-    assert_ne!(renewed["jti"], claims["jti"]);
+    let repeated = payload(&again["headers"]["DPoP"]);
+    assert_eq!(repeated["nonce"], "a-new-nonce");
+    assert_ne!(repeated["jti"], claims["jti"]);
 
     assert_eq!(server.address.post("/observe", &observed).status(), 410, "headers are for one request");
     let done = json!({"id": again["id"], "http_status": 200}).to_string();

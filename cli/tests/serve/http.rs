@@ -57,8 +57,8 @@ impl Address {
         self.send(&format!("POST {path} HTTP/1.1\r\nHost: {}\r\n", self.host()), &[&length], body)
     }
 
-    /// Sends a request that begins with `head`, and reads the response to the end of the connection. A server that refuses
-    /// a long request may close the connection before all of it is sent; its response can be lost then.
+    /// Sends a request that begins with `head`, and reads the response to the end of the connection. A server that
+    /// refuses a long request may close the connection before all of it is sent; its response can be lost then.
     pub fn send(&self, head: &str, headers: &[&str], body: &str) -> Response {
         let mut stream = self.connect();
         let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
