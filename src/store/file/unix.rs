@@ -70,7 +70,9 @@ pub(super) fn lock_holder(file: &File) -> Option<u32> {
 /// Finds a `flock` in the list of all locks, whose lines are like `1: FLOCK  ADVISORY  WRITE 708 fd:01:4711 0 EOF`. Lines
 /// with an arrow are of processes that wait.
 fn holder_in(locks: &str, device: u64, inode: u64) -> Option<u32> {
-    let file = format!("{:02x}:{:02x}:{inode}", nix::sys::stat::major(device), nix::sys::stat::minor(device));
+    // As Linux divides the number of a device. Other systems have no such list.
+    let (major, minor) = ((device >> 8 & 0xfff) | (device >> 32 & !0xfff), (device & 0xff) | (device >> 12 & !0xff));
+    let file = format!("{major:02x}:{minor:02x}:{inode}");
     locks.lines().find_map(|line| match line.split_ascii_whitespace().collect::<Vec<_>>()[..] {
         [_, "FLOCK", _, "WRITE", holder, found, ..] if found == file => holder.parse().ok(),
         _ => None,
@@ -115,10 +117,12 @@ mod tests {
                      2: FLOCK  ADVISORY  WRITE 2 fe:00:78 0 EOF\n\
                      3: FLOCK  ADVISORY  WRITE 3 fe:00:77 0 EOF\n\
                      3: -> FLOCK  ADVISORY  WRITE 4 fe:00:77 0 EOF\n";
-        let device = nix::sys::stat::makedev(0xfe, 0);
+        let device = 0xfe00;
         assert_eq!(holder_in(locks, device, 77), Some(3));
         assert_eq!(holder_in(locks, device, 79), None);
-        assert_eq!(holder_in(locks, nix::sys::stat::makedev(0xfe, 1), 77), None);
+        assert_eq!(holder_in(locks, 0xfe01, 77), None);
+        let large = "1: FLOCK  ADVISORY  WRITE 5 1234:12345:77 0 EOF";
+        assert_eq!(holder_in(large, 0x1000_1232_3445, 77), Some(5));
         assert_eq!(holder_in("1: FLOCK  ADVISORY  WRITE -1 fe:00:77 0 EOF", device, 77), None, "not in this container");
     }
 
