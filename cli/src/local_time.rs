@@ -1,6 +1,6 @@
 //! Times as a person reads them: in the time zone of the machine, and how far away they are.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -27,15 +27,18 @@ pub fn relative(time: SystemTime, now: SystemTime) -> String {
 /// Returns how far a time is from `now`: `in 3 h 20 min`, or `5 min ago`.
 pub fn distance(time: SystemTime, now: SystemTime) -> String {
     match time.duration_since(now) {
-        Ok(ahead) => format!("in {}", output::span(ahead)),
-        Err(past) => format!("{} ago", output::span(past.duration())),
+        Ok(ahead) => format!("in {}", output::span(rounded(ahead))),
+        Err(past) => format!("{} ago", output::span(rounded(past.duration()))),
     }
+}
+
+/// Returns a span of ten minutes or more in whole minutes: nobody wants to know the seconds of `59 min 58 s`.
+fn rounded(span: Duration) -> Duration {
+    if span < Duration::from_secs(600) { span } else { Duration::from_secs(span.as_secs().div_ceil(60) * 60) }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -45,7 +48,9 @@ mod tests {
         assert_eq!(shown(now, zone), "2026-11-28 20:30:45 +02");
         assert_eq!(shown(now, TimeZone::UTC), "2026-11-28 18:30:45 UTC");
         assert_eq!(distance(now + Duration::from_secs(12_000), now), "in 3 h 20 min");
-        assert_eq!(distance(now - Duration::from_secs(300), now), "5 min ago");
+        assert_eq!(distance(now - Duration::from_secs(299), now), "4 min 59 s ago");
+        assert_eq!(distance(now + Duration::from_secs(3_598), now), "in 1 h");
+        assert_eq!(distance(now + Duration::from_secs(86_345), now), "in 1 d");
         assert!(relative(now, now).ends_with("(in 0 s)"));
     }
 }
