@@ -2,6 +2,8 @@
 //! refresh runs on the library's own thread, so that no caller takes it along by giving up.
 
 mod authorize;
+mod cache;
+mod cache_status;
 mod clocks;
 mod components;
 mod credential_state;
@@ -42,6 +44,7 @@ use crate::threads;
 use crate::token::{HeldToken, Token};
 
 pub use authorize::Authorization;
+pub use cache_status::{CacheIdentity, CacheStatus, CachedLedger, CachedRecord, CachedToken, LedgerState};
 use components::{Components, SystemComponents};
 use lookup::Availability;
 pub use observe::{Observation, Verdict};

@@ -30,6 +30,7 @@ use crate::dpop::DpopKey;
 use crate::error::Error;
 use crate::store::SharedCache;
 
+pub use cache::CacheKind;
 pub(crate) use cache::CacheSettings;
 pub(crate) use characters::LONGEST as LONGEST_STRING;
 pub use credentials::Credentials;

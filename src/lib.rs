@@ -74,14 +74,15 @@ mod windows;
 mod workers;
 
 pub use client::{Authorization, Client, Observation, Verdict};
-pub use config::{Config, Credentials, Environment};
+pub use client::{CacheIdentity, CacheStatus, CachedLedger, CachedRecord, CachedToken, LedgerState};
+pub use config::{CacheKind, Config, Credentials, Environment};
 pub use dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 pub use error::{Error, Status};
 pub use exit::wait_for_requests;
 pub use ffi::{ZeroizingAllocator, wait_at_exit, watch_forks};
 pub use log::{LogFormat, LogLevel, log_to_stderr, log_to_stderr_from_env};
 pub use stats::{Bucket, Metric, MetricKind, Sample, Stats};
-pub use store::{CacheError, SharedCache};
+pub use store::{CacheError, CacheLock, CacheUnlock, LockHolder, SharedCache};
 pub use token::Token;
 
 /// The threads for callbacks, for the Python package. Not a part of the API: it changes without notice.

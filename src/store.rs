@@ -9,7 +9,9 @@ mod clock_mapping;
 mod file;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod inspection;
 mod ledger;
+mod lock_state;
 mod locked;
 mod names;
 mod observed;
@@ -19,13 +21,15 @@ mod seal;
 mod session;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::time::Duration;
 
 pub(crate) use blocking::Blocking;
 pub use blocking::{CacheError, SharedCache};
 pub(crate) use file::FileCache;
+pub(crate) use inspection::Inspection;
+pub use lock_state::{CacheLock, CacheUnlock, LockHolder};
 pub(crate) use locked::{Locked, Saved, Write};
 pub(crate) use names::{Identity, Names};
 pub(crate) use observed::Observed;
@@ -56,6 +60,22 @@ pub(crate) trait Store: Send + Sync {
 
     /// Releases the lock if this object holds it.
     fn unlock(&self) -> StoreFuture<'_, ()>;
+
+    /// Returns who holds the lock, without taking it.
+    fn lock_state(&self) -> StoreFuture<'_, CacheLock> {
+        Box::pin(ready(Ok(CacheLock::Unknown)))
+    }
+
+    /// Removes the lock, whichever object holds it, where the store can do that.
+    fn remove_lock(&self) -> StoreFuture<'_, CacheUnlock> {
+        Box::pin(ready(Ok(CacheUnlock::NotSupported)))
+    }
+
+    /// Returns the number of records of the same identity that are sealed with other client secrets; `None` if the
+    /// store cannot tell.
+    fn other_records(&self) -> StoreFuture<'_, Option<usize>> {
+        Box::pin(ready(Ok(None)))
+    }
 }
 
 /// The future of a store's operation.

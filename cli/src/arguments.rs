@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{call, completions, exec, headers, inspect, key, proof, token};
+use crate::commands::{cache, call, completions, exec, headers, inspect, key, proof, serve, token};
 
 const AFTER_HELP: &str = "\
 The client is configured by the TANGO_* variables, or by flags, which win. Secrets come from files, variables or \
@@ -46,6 +46,11 @@ pub enum Command {
     Call(Box<call::Call>),
     /// Run a command with a token, in a variable or in a file that stays fresh
     Exec(Box<exec::Exec>),
+    /// Give tokens and headers to other programs of this user over local HTTP
+    Serve(Box<serve::Serve>),
+    /// Show, clear and unlock the cache that processes share
+    #[command(subcommand)]
+    Cache(cache::Cache),
     /// Generate and show the keys that tokens are bound to
     #[command(subcommand)]
     Key(key::Key),

@@ -7,15 +7,19 @@
 mod arguments;
 mod client;
 mod commands;
+mod confirmation;
 mod failure;
 mod files;
 mod flags;
 mod input;
+mod local_time;
 mod options;
 mod output;
 mod progress;
+mod serve;
 mod shell;
 mod signals;
+mod status_name;
 mod verbose;
 
 use clap::Parser;

@@ -6,7 +6,7 @@ use super::credential_state::CredentialState;
 use super::plan::{CacheSummary, Demand, Plan, Reply, Situation};
 use super::refresh::RefreshTask;
 use super::single_flight::Ticket;
-use crate::clock::BootTime;
+use crate::clock::{BootTime, Clock};
 use crate::policy::{Decision, TokenLifetime};
 use crate::random::jitter;
 use crate::store::{Record, View};
@@ -36,7 +36,7 @@ impl RefreshTask {
             }
             let record = state.merge(view, process, now);
             if let Some(record) = &record {
-                state.hold(&self.held_from(record));
+                state.hold(&held_from(record, jitter(), &self.inner.clock));
             }
             further(state, now);
             record.map(|record| record.fitness)
@@ -97,11 +97,11 @@ impl RefreshTask {
             plan
         })
     }
+}
 
-    fn held_from(&self, record: &Record) -> Arc<HeldToken> {
-        let lifetime = TokenLifetime::new(record.requested, record.lifetime, jitter());
-        let clock = Arc::clone(&self.inner.clock);
-        let held = HeldToken::new(&record.access_token, record.key.clone(), &record.scope, lifetime, clock);
-        Arc::new(held.with_fitness(record.fitness).found_in_cache())
-    }
+/// Returns the token of a record. `jitter` in `0.0..1.0` is when in its refresh window the token is refreshed.
+pub(super) fn held_from(record: &Record, jitter: f64, clock: &Arc<dyn Clock>) -> Arc<HeldToken> {
+    let lifetime = TokenLifetime::new(record.requested, record.lifetime, jitter);
+    let held = HeldToken::new(&record.access_token, record.key.clone(), &record.scope, lifetime, Arc::clone(clock));
+    Arc::new(held.with_fitness(record.fitness).found_in_cache())
 }

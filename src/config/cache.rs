@@ -24,6 +24,20 @@ pub(crate) struct CacheSettings {
     workers: Workers,
 }
 
+/// The kind of a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CacheKind {
+    /// The token is kept in the memory of each process. There is nothing to look at from outside.
+    Memory,
+    /// A directory.
+    Directory,
+    /// A Redis server or cluster.
+    Redis,
+    /// A custom cache.
+    Custom,
+}
+
 #[derive(Clone)]
 enum Place {
     Memory,
@@ -54,6 +68,15 @@ impl CacheSettings {
             Place::Directory(directory) => format!("file:{}", directory.display()),
             Place::Redis(address) => format!("redis:{address}"),
             Place::Custom(_) => "custom".into(),
+        }
+    }
+
+    pub fn kind(&self) -> CacheKind {
+        match &self.place {
+            Place::Memory => CacheKind::Memory,
+            Place::Directory(_) => CacheKind::Directory,
+            Place::Redis(_) => CacheKind::Redis,
+            Place::Custom(_) => CacheKind::Custom,
         }
     }
 

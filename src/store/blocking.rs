@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use tokio::time;
 
-use super::{Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError, StoreFuture};
+use super::{
+    CacheLock, CacheUnlock, Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError,
+    StoreFuture, TokenType,
+};
 use crate::callbacks::Foreign;
 use crate::human;
 use crate::random::unique_name;
@@ -49,6 +52,33 @@ pub trait SharedCache: Send + Sync + 'static {
     fn has_leases(&self) -> bool {
         true
     }
+
+    /// Returns who holds the lock of this name, without taking it. It is for people who look at the cache
+    /// ([`Client::cache_status`]); a cache that cannot tell need not implement it.
+    ///
+    /// [`Client::cache_status`]: crate::Client::cache_status
+    fn lock_state(&self, name: &str) -> Result<CacheLock, CacheError> {
+        let _ = name;
+        Ok(CacheLock::Unknown)
+    }
+
+    /// Removes the lock of this name, whichever owner holds it, for [`Client::unlock_cache`]. A cache that cannot do
+    /// that need not implement it.
+    ///
+    /// [`Client::unlock_cache`]: crate::Client::unlock_cache
+    fn remove_lock(&self, name: &str) -> Result<CacheUnlock, CacheError> {
+        let _ = name;
+        Ok(CacheUnlock::NotSupported)
+    }
+
+    /// Returns the names of all values that begin with `prefix`; `None` if the cache cannot list them. It is for people
+    /// who look at the cache ([`Client::cache_status`]).
+    ///
+    /// [`Client::cache_status`]: crate::Client::cache_status
+    fn names(&self, prefix: &str) -> Result<Option<Vec<String>>, CacheError> {
+        let _ = prefix;
+        Ok(None)
+    }
 }
 
 impl<C: SharedCache> SharedCache for Foreign<C> {
@@ -70,6 +100,18 @@ impl<C: SharedCache> SharedCache for Foreign<C> {
 
     fn has_leases(&self) -> bool {
         (**self).has_leases()
+    }
+
+    fn lock_state(&self, name: &str) -> Result<CacheLock, CacheError> {
+        (**self).lock_state(name)
+    }
+
+    fn remove_lock(&self, name: &str) -> Result<CacheUnlock, CacheError> {
+        (**self).remove_lock(name)
+    }
+
+    fn names(&self, prefix: &str) -> Result<Option<Vec<String>>, CacheError> {
+        (**self).names(prefix)
     }
 }
 
@@ -213,6 +255,29 @@ impl Store for Blocking {
     fn unlock(&self) -> StoreFuture<'_, ()> {
         let (name, owner) = (self.names.lock(), self.owner.clone());
         Box::pin(self.run(move |cache| cache.unlock(&name, &owner)))
+    }
+
+    fn lock_state(&self) -> StoreFuture<'_, CacheLock> {
+        let name = self.names.lock();
+        Box::pin(self.run(move |cache| cache.lock_state(&name)))
+    }
+
+    fn remove_lock(&self) -> StoreFuture<'_, CacheUnlock> {
+        let name = self.names.lock();
+        Box::pin(self.run(move |cache| cache.remove_lock(&name)))
+    }
+
+    fn other_records(&self) -> StoreFuture<'_, Option<usize>> {
+        let (prefixes, own) = (self.names.record_prefixes(), self.names.clone());
+        Box::pin(self.run(move |cache| {
+            let own = [TokenType::Bearer, TokenType::Dpop].map(|of| own.entry(Kind::Record(of)));
+            let mut count = 0;
+            for prefix in prefixes {
+                let Some(names) = cache.names(&prefix)? else { return Ok(None) };
+                count += names.iter().filter(|name| name.ends_with(".record") && !own.contains(name)).count();
+            }
+            Ok(Some(count))
+        }))
     }
 }
 

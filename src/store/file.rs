@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::{CacheError, MAX_ENTRY_LENGTH, SharedCache};
+use super::{CacheError, CacheLock, CacheUnlock, LockHolder, MAX_ENTRY_LENGTH, SharedCache};
 use crate::causes;
 use crate::process::CloseOnFork;
 use crate::random::unique_name;
@@ -170,6 +170,38 @@ impl SharedCache for FileCache {
     fn has_leases(&self) -> bool {
         false
     }
+
+    /// Where the list of locks does not show the holder, the lock is tried in a way that only a process that takes it
+    /// in the same microseconds can notice. That process tries again.
+    fn lock_state(&self, name: &str) -> Result<CacheLock, CacheError> {
+        self.directory()?;
+        let Some(file) = self.open(name, system::open)? else { return Ok(CacheLock::Free) };
+        let held = |process_id| CacheLock::Held(LockHolder { process_id, ..LockHolder::default() });
+        if let Some(holder) = system::lock_holder(&file) {
+            return Ok(held(Some(holder)));
+        }
+        let file = CloseOnFork::new(file);
+        match file.try_lock_shared() {
+            Ok(()) => system::unlock(&file).map(|()| CacheLock::Free),
+            Err(TryLockError::WouldBlock) => Ok(held(system::lock_holder(&file))),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+        .map_err(|error| failed("lock", &self.directory.join(name), &error))
+    }
+
+    fn remove_lock(&self, name: &str) -> Result<CacheUnlock, CacheError> {
+        Ok(match self.lock_state(name)? {
+            CacheLock::Held(holder) => CacheUnlock::KeptBySystem(holder),
+            CacheLock::Free | CacheLock::Unknown => CacheUnlock::NotLocked,
+        })
+    }
+
+    fn names(&self, prefix: &str) -> Result<Option<Vec<String>>, CacheError> {
+        let directory = self.directory()?;
+        let files = fs::read_dir(directory).map_err(|error| failed("read", directory, &error))?;
+        let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
+        Ok(Some(names.filter(|name| name.starts_with(prefix)).collect()))
+    }
 }
 
 fn write_new(path: &Path, value: &[u8]) -> io::Result<()> {
@@ -245,6 +277,23 @@ mod tests {
         drop(two);
         assert!(one.lock("l", "one", KEEP).unwrap());
         assert!(directory.file("l").exists(), "the lock file is never removed");
+    }
+
+    #[test]
+    fn lock_state_shows_the_holder_and_takes_no_lock() {
+        let directory = Directory::new();
+        let (one, two) = (directory.cache(), directory.cache());
+        assert_eq!(two.lock_state("l").unwrap(), CacheLock::Free);
+        assert!(!directory.file("l").exists(), "looking creates no file");
+        assert!(one.lock("l", "one", KEEP).unwrap());
+        let process_id = cfg!(target_os = "linux").then(std::process::id);
+        let holder = LockHolder { process_id, ..LockHolder::default() };
+        assert_eq!(two.lock_state("l").unwrap(), CacheLock::Held(holder.clone()));
+        assert_eq!(two.remove_lock("l").unwrap(), CacheUnlock::KeptBySystem(holder));
+        one.unlock("l", "one").unwrap();
+        assert_eq!(two.lock_state("l").unwrap(), CacheLock::Free);
+        assert_eq!(two.remove_lock("l").unwrap(), CacheUnlock::NotLocked);
+        assert!(one.lock("l", "one", KEEP).unwrap());
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::ledger::{self, LedgerFile};
-use super::session::{Damaged, Session, View};
-use super::{Entry, Kind, OPERATION_TIMEOUT, Store, StoreError};
+use super::session::{Damaged, Entries, Session, View};
+use super::{Entry, Kind, OPERATION_TIMEOUT, Store, StoreError, TokenType};
 use crate::clock::BootTime;
 use crate::deadline;
 use crate::error::Error;
@@ -93,7 +93,7 @@ impl Locked<'_> {
 
     /// Reads the cache, and sets a record aside that cannot be opened.
     pub async fn read(&mut self) -> Result<View, StoreError> {
-        let (view, damaged) = self.session.read_entries().await?;
+        let Entries { view, damaged, .. } = self.session.read_entries().await?;
         if let Some(damaged) = damaged.filter(|_| self.is_held()) {
             self.set_aside(damaged).await;
         }
@@ -137,6 +137,14 @@ impl Locked<'_> {
         let ledger = Entry { kind: Kind::Ledger, bytes: Some(bytes), keep: KEEP_LEDGER };
         let entries: Vec<_> = record.into_iter().chain([ledger]).collect();
         self.write(&entries).await
+    }
+
+    /// Removes every entry of these credentials, and the ledger of the client.
+    pub async fn clear(&mut self) -> Result<Saved, StoreError> {
+        let kinds =
+            [TokenType::Bearer, TokenType::Dpop].map(Kind::Record).into_iter().chain([Kind::Ledger, Kind::Rejected]);
+        let removals: Vec<_> = kinds.map(|kind| Entry { kind, bytes: None, keep: Duration::ZERO }).collect();
+        self.write(&removals).await
     }
 
     /// Releases the lock. If that takes longer or fails, [`Session::release_lock`] tries again.

@@ -118,6 +118,17 @@ impl Names {
         format!("{prefix}{{{}}}:{}", self.client, self.suffix(kind, ':'))
     }
 
+    /// Returns what surrounds the secret id in the names of the records of this identity, whatever client secret sealed
+    /// them: for each token type what precedes it. All end with `.record`.
+    pub fn record_prefixes(&self) -> Vec<String> {
+        self.reads.iter().map(|&of| format!("tango-token.{}.{}.", self.client, self.key(of))).collect()
+    }
+
+    /// Returns the same for Redis, where all end with `:record`.
+    pub fn redis_record_prefixes(&self, prefix: &str) -> Vec<String> {
+        self.reads.iter().map(|&of| format!("{prefix}{{{}}}:{}:", self.client, self.key(of))).collect()
+    }
+
     pub fn redis_lock(&self, prefix: &str) -> String {
         format!("{prefix}{{{}}}:lock", self.client)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Entry, Loaded, Store, StoreError, StoreFuture};
+use super::{CacheLock, CacheUnlock, Entry, Loaded, Store, StoreError, StoreFuture};
 use crate::counters::{Counters, Event};
 use crate::human::milliseconds_since;
 
@@ -55,6 +55,7 @@ impl Store for Observed {
 
     fn save<'a>(&'a self, entries: &'a [Entry]) -> StoreFuture<'a, bool> {
         Box::pin(self.observe(Event::CacheSaveError, self.inner.save(entries), |saved| match saved {
+            true if entries.iter().all(|entry| entry.bytes.is_none()) => "entries of the shared cache were removed",
             true if entries.iter().any(Entry::is_record) => "the token was written to the shared cache",
             true => "the ledger was written to the shared cache",
             false => "nothing was written to the shared cache: the lock was lost",
@@ -87,6 +88,29 @@ impl Store for Observed {
             Event::CacheLockError,
             self.inner.unlock(),
             |()| "the lock of the shared cache was released",
+        ))
+    }
+
+    fn lock_state(&self) -> StoreFuture<'_, CacheLock> {
+        Box::pin(self.observe(
+            Event::CacheLockError,
+            self.inner.lock_state(),
+            |_| "the holder of the lock of the shared cache was read",
+        ))
+    }
+
+    fn remove_lock(&self) -> StoreFuture<'_, CacheUnlock> {
+        Box::pin(self.observe(Event::CacheLockError, self.inner.remove_lock(), |removed| match removed {
+            CacheUnlock::Removed(_) => "the lock of the shared cache was removed from its holder",
+            _ => "no lock of the shared cache was removed",
+        }))
+    }
+
+    fn other_records(&self) -> StoreFuture<'_, Option<usize>> {
+        Box::pin(self.observe(
+            Event::CacheLoadError,
+            self.inner.other_records(),
+            |_| "the records of other client secrets were counted",
         ))
     }
 }

@@ -16,7 +16,10 @@ use tokio::time;
 pub(crate) use address::RedisAddress;
 use connection::Connection;
 
-use super::{Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError, StoreFuture};
+use super::{
+    CacheLock, CacheUnlock, Entry, Kind, Loaded, LockHolder, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store,
+    StoreError, StoreFuture, TokenType,
+};
 use crate::causes;
 use crate::human;
 use crate::random::unique_name;
@@ -37,6 +40,21 @@ const LOCK: &str = "local owner = redis.call('GET', KEYS[1]) \
 const EXTEND: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end \
     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
 const UNLOCK: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
+/// Returns the owner of the lock and the rest of its lease, in milliseconds. A user without the right to `pttl` gets
+/// the owner alone.
+const LOCK_STATE: &str = "local left = redis.pcall('PTTL', KEYS[1]) \
+    return {redis.call('GET', KEYS[1]), type(left) == 'number' and left}";
+/// Removes the lock, and returns who held it.
+const REMOVE_LOCK: &str = "local owner = redis.call('GET', KEYS[1]) redis.call('DEL', KEYS[1]) return owner";
+/// Counts the keys that match the patterns, but for the own ones, which are the keys of the script. Returns nothing if
+/// the user has no right to `scan`, or if there are too many keys on the server to go through all of them.
+const OTHER_RECORDS: &str = "local own, count = {}, 0 \
+    for _, key in ipairs(KEYS) do own[key] = true end \
+    for _, pattern in ipairs(ARGV) do local cursor, rounds = '0', 0 repeat \
+    local found = redis.pcall('SCAN', cursor, 'MATCH', pattern, 'COUNT', 1000) \
+    rounds = rounds + 1 if found.err or rounds > 20 then return false end cursor = found[1] \
+    for _, key in ipairs(found[2]) do if not own[key] then count = count + 1 end end \
+    until cursor == '0' end return count";
 /// Does nothing unless the owner (the first argument) holds the lock (the first key). Each further key has two
 /// arguments, the value and how long to keep it. A time of 0 removes the key.
 const SAVE: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end \
@@ -187,6 +205,47 @@ impl Store for Redis {
             self.run::<i64>(command).await.map(drop)
         })
     }
+
+    fn lock_state(&self) -> StoreFuture<'_, CacheLock> {
+        Box::pin(async {
+            let command = Self::script(LOCK_STATE, &self.lock_key());
+            let (owner, left): (Option<String>, Option<i64>) = self.run(command).await?;
+            let lease_left = left.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
+            Ok(owner.map_or(CacheLock::Free, |owner| {
+                CacheLock::Held(LockHolder { lease_left, ..LockHolder::named(owner) })
+            }))
+        })
+    }
+
+    fn remove_lock(&self) -> StoreFuture<'_, CacheUnlock> {
+        Box::pin(async {
+            let owner: Option<String> = self.run(Self::script(REMOVE_LOCK, &self.lock_key())).await?;
+            Ok(owner.map_or(CacheUnlock::NotLocked, |owner| CacheUnlock::Removed(LockHolder::named(owner))))
+        })
+    }
+
+    fn other_records(&self) -> StoreFuture<'_, Option<usize>> {
+        Box::pin(async {
+            let own = [TokenType::Bearer, TokenType::Dpop].map(|of| self.entry(Kind::Record(of)));
+            let mut command = Self::script(OTHER_RECORDS, &own);
+            for prefix in self.names.redis_record_prefixes(self.address.prefix()) {
+                command.arg(format!("{}*:record", escaped(&prefix)));
+            }
+            self.run(command).await
+        })
+    }
+}
+
+/// Returns a pattern of Redis that matches this string alone.
+fn escaped(literal: &str) -> String {
+    let mut pattern = String::with_capacity(literal.len());
+    for character in literal.chars() {
+        if matches!(character, '*' | '?' | '[' | ']' | '\\' | '^') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ impl Session {
     }
 
     pub async fn read(&mut self) -> Result<View, StoreError> {
-        self.read_entries().await.map(|(view, _)| view)
+        self.read_entries().await.map(|entries| entries.view)
     }
 
     /// Releases a lock that may have been granted although the request for it failed, or that could not be released.
@@ -116,8 +116,7 @@ impl Session {
         }
     }
 
-    /// Returns the content of the cache, and a record that cannot be opened with the reason.
-    pub(super) async fn read_entries(&mut self) -> Result<(View, Option<Damaged>), StoreError> {
+    pub(super) async fn read_entries(&mut self) -> Result<Entries, StoreError> {
         // The store reads its clock between `start` and now. Entries therefore seem older than they are, never younger.
         let start = self.clock.now();
         let loaded = self.store.load().await?;
@@ -126,21 +125,24 @@ impl Session {
             None => ClockMapping::of_machine(&*self.clock),
         };
         (self.clock_mapping, self.token_mapping) = (mapping_at(start), mapping_at(self.clock.now()));
+        let has_ledger = loaded.ledger.is_some();
         let file = loaded.ledger.and_then(|bytes| self.read_ledger(&bytes));
         let is_missing = file.is_none();
         let LedgerFile { ledger, failure, rejected_records, suspects, server_clocks, document } =
             file.unwrap_or_default();
         self.rejected_records = self.rejected_records.max(rejected_records);
         self.document = document;
-        let (mut record, mut damaged) = (None, None);
+        let (mut record, mut damaged, mut unusable) = (None, None, None);
         for (token_type, sealed) in loaded.records {
             match self.open(token_type, &sealed) {
-                Ok(found) => record = better(record, found),
+                Ok(Ok(found)) => record = better(record, Some(found)),
+                Ok(Err(reason)) => unusable = Some(reason.to_string()),
                 Err(problem) => damaged = Some(Damaged { token_type, sealed, problem }),
             }
         }
         let (is_damaged, ledger) = (damaged.is_some(), (!is_missing).then_some(ledger));
-        Ok((View { record, is_damaged, suspects, ledger, failure, server_clocks }, damaged))
+        let view = View { record, is_damaged, suspects, ledger, failure, server_clocks };
+        Ok(Entries { view, damaged, unusable, is_ledger_damaged: has_ledger && is_missing })
     }
 
     fn seal(&self, token_type: TokenType) -> &Seal {
@@ -170,16 +172,16 @@ impl Session {
         file
     }
 
-    /// Opens a record. Returns `None` for a token that this client cannot use, but others can.
-    fn open(&self, token_type: TokenType, bytes: &[u8]) -> Result<Option<Record>, String> {
+    /// Opens a record, which can have a token that this client cannot use, but others can. Fails if it is damaged.
+    fn open(&self, token_type: TokenType, bytes: &[u8]) -> Result<Result<Record, UnusableRecord>, String> {
         let plain = self.seal(token_type).open(bytes).map_err(|error| format!("cannot be opened: {error}"))?;
         match record::read(&plain, &self.clock_mapping, self.binding.as_ref()) {
-            Ok(record) => Ok(Some(record)),
+            Ok(record) => Ok(Ok(record)),
             Err(UnusableRecord::Malformed) => Err("does not contain a valid token".into()),
             Err(unusable) => {
                 let (client, store) = (&*self.client, &*self.place);
                 tracing::warn!(client, store, "this client cannot use the token in the shared cache: {unusable}");
-                Ok(None)
+                Ok(Err(unusable))
             }
         }
     }
@@ -190,7 +192,17 @@ fn better(one: Option<Record>, another: Option<Record>) -> Option<Record> {
     [one, another].into_iter().flatten().max_by_key(|record| (!record.fitness.wants_another(), record.requested))
 }
 
-/// A record that cannot be opened.
+/// What was read from the store.
+pub(super) struct Entries {
+    pub view: View,
+    pub damaged: Option<Damaged>,
+    /// The reason why this client cannot use a record that it could open.
+    pub unusable: Option<String>,
+    /// Whether there is a ledger that counts as missing.
+    pub is_ledger_damaged: bool,
+}
+
+/// A record that cannot be opened, with the reason.
 pub(super) struct Damaged {
     pub token_type: TokenType,
     pub sealed: Vec<u8>,

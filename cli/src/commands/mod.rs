@@ -1,5 +1,6 @@
 //! The commands: one file for each.
 
+pub mod cache;
 pub mod call;
 pub mod completions;
 pub mod exec;
@@ -7,6 +8,7 @@ pub mod headers;
 pub mod inspect;
 pub mod key;
 pub mod proof;
+pub mod serve;
 pub mod token;
 
 use crate::arguments::{Command, CommandLine};
@@ -19,6 +21,8 @@ pub fn run(command_line: CommandLine) -> Result<i32, Failure> {
         Command::Headers(command) => command.run().map(|()| 0),
         Command::Call(command) => command.run(),
         Command::Exec(command) => command.run(),
+        Command::Serve(command) => command.run().map(|()| 0),
+        Command::Cache(command) => command.run().map(|()| 0),
         Command::Key(command) => command.run().map(|()| 0),
         Command::Proof(command) => command.run().map(|()| 0),
         Command::Inspect(command) => command.run(),

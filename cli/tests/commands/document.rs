@@ -1,6 +1,7 @@
-//! The sessions in docs/cli.md: each command is run, in one home directory, and has to print what stands there.
+//! The sessions in the documents: each command is run, in one home directory for a page, and has to print what stands
+//! there.
 //!
-//! `CLI_SESSIONS=write` writes the page instead.
+//! `CLI_SESSIONS=write` writes the pages instead.
 
 use std::fs;
 use std::path::Path;
@@ -15,15 +16,25 @@ const THUMBPRINT: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
 
 #[test]
 fn sessions_of_the_document_are_what_the_command_prints() {
-    let page = root().join("docs/cli.md");
+    check("cli", &["--quota-window-seconds", "0"]);
+}
+
+#[test]
+fn sessions_with_the_cache_are_what_the_command_prints() {
+    check("cache", &[]);
+}
+
+/// Checks a page, whose commands use a sandbox with these options.
+fn check(name: &str, options: &[&str]) {
+    let page = root().join(format!("docs/{name}.md"));
     let written = fs::read_to_string(&page).unwrap();
-    let world = World::new("document", &["--quota-window-seconds", "0"]);
+    let world = World::new(&format!("document-{name}"), options);
     let made = with_sessions(&written, |command| run(&world, command));
     if std::env::var_os("CLI_SESSIONS").is_some_and(|value| value == "write") {
         return fs::write(page, made).unwrap();
     }
     for (made, written) in made.lines().zip(written.lines()) {
-        assert_eq!(comparable(made), comparable(written), "CLI_SESSIONS=write writes docs/cli.md");
+        assert_eq!(comparable(made), comparable(written), "CLI_SESSIONS=write writes docs/{name}.md");
     }
     assert_eq!(made.lines().count(), written.lines().count());
 }
@@ -57,9 +68,9 @@ fn run(world: &World, script: &str) -> String {
     let path = std::env::join_paths(
         [programs.to_owned()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     );
-    shell.env("PATH", path.unwrap()).env_remove("XDG_CACHE_HOME").current_dir(&*world.home);
+    shell.env("PATH", path.unwrap()).env("TZ", "CET-1").env_remove("XDG_CACHE_HOME").current_dir(&*world.home);
     let output = shell.args(["-c", &format!("{{ {script}\n}} 2>&1")]).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = String::from_utf8(output.stdout).unwrap().replace(world.home.to_str().unwrap(), "/home/me");
     let text = if text.is_empty() || text.ends_with('\n') { text } else { text + "\n" };
     text.lines().map(|line| shortened(line) + "\n").collect()
 }

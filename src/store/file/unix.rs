@@ -60,6 +60,25 @@ pub(super) fn unlock(file: &File) -> io::Result<()> {
     file.unlock()
 }
 
+/// Returns the process that holds the lock of a file, where the system tells: Linux does, of processes in the same
+/// container.
+pub(super) fn lock_holder(file: &File) -> Option<u32> {
+    let metadata = file.metadata().ok()?;
+    holder_in(&fs::read_to_string("/proc/locks").ok()?, metadata.dev(), metadata.ino())
+}
+
+/// Finds a `flock` in the list of all locks, whose lines are like `1: FLOCK  ADVISORY  WRITE 708 fd:01:4711 0 EOF`. Lines
+/// with an arrow are of processes that wait.
+fn holder_in(locks: &str, device: u64, inode: u64) -> Option<u32> {
+    // As Linux divides the number of a device. Other systems have no such list.
+    let (major, minor) = ((device >> 8 & 0xfff) | (device >> 32 & !0xfff), (device & 0xff) | (device >> 12 & !0xff));
+    let file = format!("{major:02x}:{minor:02x}:{inode}");
+    locks.lines().find_map(|line| match line.split_ascii_whitespace().collect::<Vec<_>>()[..] {
+        [_, "FLOCK", _, "WRITE", holder, found, ..] if found == file => holder.parse().ok(),
+        _ => None,
+    })
+}
+
 /// Refuses a file that another user owns or can write to.
 pub(super) fn check(path: &Path, _: &File, metadata: &Metadata) -> Result<(), CacheError> {
     check_owner(path, metadata)
@@ -91,6 +110,21 @@ mod tests {
     use super::super::tests::{Directory, KEEP};
     use super::super::{FileCache, SharedCache};
     use super::*;
+
+    #[test]
+    fn holder_of_a_lock_is_found_by_device_and_inode() {
+        let locks = "1: POSIX  ADVISORY  WRITE 1 fe:00:77 0 EOF\n\
+                     2: FLOCK  ADVISORY  WRITE 2 fe:00:78 0 EOF\n\
+                     3: FLOCK  ADVISORY  WRITE 3 fe:00:77 0 EOF\n\
+                     3: -> FLOCK  ADVISORY  WRITE 4 fe:00:77 0 EOF\n";
+        let device = 0xfe00;
+        assert_eq!(holder_in(locks, device, 77), Some(3));
+        assert_eq!(holder_in(locks, device, 79), None);
+        assert_eq!(holder_in(locks, 0xfe01, 77), None);
+        let large = "1: FLOCK  ADVISORY  WRITE 5 1234:12345:77 0 EOF";
+        assert_eq!(holder_in(large, 0x1000_1232_3445, 77), Some(5));
+        assert_eq!(holder_in("1: FLOCK  ADVISORY  WRITE -1 fe:00:77 0 EOF", device, 77), None, "not in this container");
+    }
 
     #[test]
     fn directory_and_files_are_private_to_the_user() {

@@ -89,6 +89,11 @@ pub(super) fn unlock(file: &File) -> io::Result<()> {
     }
 }
 
+/// Returns `None`: Windows does not tell which process has locked a file.
+pub(super) fn lock_holder(_: &File) -> Option<u32> {
+    None
+}
+
 /// Refuses a path that is a link (or another reparse point that leads to another place), and one that another user
 /// owns or can write to: that user could plant a token or keep this program from getting one.
 pub(super) fn check(path: &Path, file: &File, metadata: &Metadata) -> Result<(), CacheError> {

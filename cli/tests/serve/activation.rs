@@ -1,0 +1,69 @@
+//! Socket activation: the test is the parent that opened the socket, as systemd would be.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::process::{Child, Command};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::http::Address;
+use crate::process::{bearer_file, command, runtime_directory};
+use crate::support::World;
+
+/// Starts a server with this socket as descriptor 3 (sd_listen_fds).
+fn activated(world: &World, socket: impl Into<OwnedFd>) -> Child {
+    let server = command(world, &[]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" "$@""#]);
+    shell.arg(server.get_program()).args(server.get_args()).stdin(socket.into());
+    for (name, value) in server.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.spawn().unwrap()
+}
+
+fn terminate(mut server: Child) {
+    kill(Pid::from_raw(server.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn unix_socket_of_the_parent_is_served_and_stays_when_the_server_ends() {
+    let world = World::new("serve-activated", &[]);
+    let path = runtime_directory(&world).join("activated.sock");
+    let _ = fs::remove_file(&path);
+    let socket = UnixListener::bind(&path).unwrap();
+    let address = Address::Socket(path.clone());
+    // Its connection waits in the queue of the socket until the server runs.
+    let early = {
+        let address = address.clone();
+        std::thread::spawn(move || address.get("/token", &[]))
+    };
+    let server = activated(&world, socket.try_clone().unwrap());
+    assert_eq!(early.join().unwrap().status(), 200);
+    terminate(server);
+    assert!(path.exists(), "it belongs to the parent");
+    let server = activated(&world, socket);
+    assert_eq!((address.get("/token", &[]).status(), world.sandbox.token_requests()), (200, 1));
+    terminate(server);
+}
+
+#[test]
+fn port_of_the_parent_needs_the_bearer() {
+    let world = World::new("serve-activated-port", &[]);
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = Address::Port(socket.local_addr().unwrap().port());
+    let server = activated(&world, socket);
+    assert_eq!(address.get("/token", &[]).status(), 401);
+    let bearer = fs::read_to_string(bearer_file(&world)).unwrap();
+    let right = format!("Authorization: Bearer {}", bearer.trim_end());
+    assert_eq!(address.get("/token", &[&right]).status(), 200);
+    terminate(server);
+    assert!(!bearer_file(&world).exists());
+}
