@@ -73,6 +73,7 @@ mod workers;
 pub use client::{Authorization, Client, Observation, Verdict};
 pub use client::{CacheIdentity, CacheStatus, CachedLedger, CachedRecord, CachedToken, LedgerState};
 pub use config::{CacheKind, Config, Credentials, Environment};
+pub use config::{ExplainedOption, ValueSource};
 pub use dpop::{Algorithm, DpopKey, DpopMode, SignerError};
 pub use error::{Error, Status};
 pub use exit::wait_for_requests;
