@@ -97,12 +97,9 @@ impl Config {
         let (reply, checks) = Reply::channel();
         let config = self.clone();
         runtime.spawn(async move { reply.send(run(&config).await) });
-        let mut checks = match runtime.block_within(LIMIT, checks)? {
-            Some(Ok(checks)) => checks,
-            _ => {
-                let limit = human::span(LIMIT);
-                return Err(Error::new(Status::TimedOut, format!("the diagnosis did not end within {limit}")));
-            }
+        let Some(Ok(mut checks)) = runtime.block_within(LIMIT, checks)? else {
+            let limit = human::span(LIMIT);
+            return Err(Error::new(Status::TimedOut, format!("the diagnosis did not end within {limit}")));
         };
         // On this thread: the library's own reads the cache meanwhile.
         checks.push(ledger::check(self));

@@ -16,6 +16,9 @@ const REDIS: &str = "redis";
 /// A refresh writes some kilobytes.
 const LITTLE_SPACE: u64 = 16 * 1024 * 1024;
 
+/// A part of what a refresh does with a directory.
+type Step = fn(&FileCache) -> Result<(), CacheError>;
+
 pub(super) async fn check(config: &Config) -> [Check; 2] {
     let no_redis = || Check::skipped(REDIS, "the cache is not Redis");
     let settings = match config.cache_settings() {
@@ -74,8 +77,7 @@ async fn directory(cache: Arc<FileCache>) -> Check {
 }
 
 fn inspect(cache: &FileCache) -> Check {
-    let steps: [fn(&FileCache) -> Result<(), CacheError>; 3] =
-        [FileCache::check_access, FileCache::check_writing, FileCache::check_locking];
+    let steps: [Step; 3] = [FileCache::check_access, FileCache::check_writing, FileCache::check_locking];
     let outcome = steps.into_iter().try_for_each(|step| step(cache));
     let path = cache.path().display();
     let mut check = match outcome {

@@ -91,8 +91,8 @@ impl Section {
 impl File<'_> {
     /// Returns the file and the line of a byte of it.
     fn place(&self, offset: usize) -> String {
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line = 1 + before.matches('\n').count();
         format!("{}:{line}", self.path.display())
     }
 

@@ -97,6 +97,7 @@ pub(super) fn access(directory: &Path) -> Option<String> {
 }
 
 /// Returns the bytes that this user can still write.
+#[allow(clippy::useless_conversion, reason = "the types differ between systems")]
 pub(super) fn free_space(directory: &Path) -> Option<u64> {
     let found = statvfs(directory).ok()?;
     u64::from(found.blocks_available()).checked_mul(u64::from(found.fragment_size()))
