@@ -22,10 +22,12 @@ pub(super) fn inspect(file: &File) -> Result<Option<&'static str>, String> {
                 .into(),
         );
     }
-    Ok(match access {
-        _ if access.all_users_can_read() => Some("every user of this machine can read"),
-        _ if access.others_can_write() => Some("others can change"),
-        _ => None,
+    Ok(if access.all_users_can_read() {
+        Some("every user of this machine can read")
+    } else if access.others_can_write() {
+        Some("others can change")
+    } else {
+        None
     })
 }
 
