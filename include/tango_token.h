@@ -769,6 +769,9 @@ void tango_config_free(tango_config *config);
  * still overrides the address of an environment that the program sets. Another call reads all variables again and
  * forgets what the last one read. INVALID_CONFIGURATION names a variable that cannot be understood; then nothing
  * changes.
+ *
+ * If TANGO_PROFILE is set, it also reads that section of the configuration file, for options that neither the program
+ * nor a variable sets. A profile can name a command that returns credentials, and that has a minute.
  */
 tango_status tango_config_load_env(tango_config *config, tango_error **error);
 

@@ -24,6 +24,7 @@ mod unusable_key;
 pub use algorithm::Algorithm;
 pub(crate) use htu::target;
 pub use key::DpopKey;
+pub(crate) use key_file::warning as key_file_warning;
 pub(crate) use mode::Binding;
 pub use mode::DpopMode;
 pub(crate) use nonce::{Nonce, NonceHeader, is_nonce};

@@ -15,6 +15,7 @@ mod lifetime;
 mod markup;
 mod meaning;
 mod outcome;
+mod probe;
 mod proof_refusal;
 mod proxy;
 mod proxy_failure;
@@ -39,7 +40,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Body, Request, Response, Version};
+use reqwest::{Body, Method, Request, Response, Version};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -56,6 +57,7 @@ use crate::secret::Redactor;
 
 use body::{Sent, TrackedBody};
 use http_client::HttpClient;
+pub(crate) use probe::{Negotiated, Probe};
 use received::RequestContext;
 pub(crate) use response::TokenResponse;
 use response_body::{End, MAX_LENGTH, PartialBody};
@@ -300,7 +302,7 @@ impl TokenEndpoint {
 
     fn http_request(&self, proof: Option<HeaderValue>, sent: &Sent) -> Request {
         let form = Bytes::from_owner(Zeroizing::new(self.form.as_bytes().to_vec()));
-        let mut request = self.http.post();
+        let mut request = self.http.request(Method::POST);
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));

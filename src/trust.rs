@@ -5,11 +5,15 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::Verifier;
 use zeroize::Zeroizing;
 
 use crate::input_file::{self, Expected, Pipe};
@@ -63,17 +67,38 @@ impl Trust {
 
     /// Reads the authorities and returns a configuration that trusts them.
     pub fn client_config(&self) -> Result<ClientConfig, String> {
-        let builder = builder()?;
-        let builder = match self.given_authorities()? {
-            Some(authorities) => builder.with_root_certificates(authorities),
-            None => builder.with_platform_verifier().map_err(|error| {
-                format!(
-                    "the certificate authorities of this machine cannot be used: {error}; \
-                     install them (ca-certificates), or set ca_file or {FILE_VARIABLE}"
-                )
-            })?,
-        };
+        self.client_config_watched(|verifier| verifier)
+    }
+
+    /// Does the same with a verifier around the one that decides.
+    pub fn client_config_watched(
+        &self,
+        watch: impl FnOnce(Arc<dyn ServerCertVerifier>) -> Arc<dyn ServerCertVerifier>,
+    ) -> Result<ClientConfig, String> {
+        let builder = ClientConfig::builder_with_provider(tls_provider::shared());
+        // TLS 1.2 and 1.3.
+        let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+        let builder = builder.dangerous().with_custom_certificate_verifier(watch(self.verifier()?));
         Ok(builder.with_no_client_auth())
+    }
+
+    /// Reads the authorities and returns the verifier that trusts them.
+    fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, String> {
+        let provider = tls_provider::shared();
+        match self.given_authorities()? {
+            Some(authorities) => {
+                let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(authorities), provider).build();
+                Ok(verifier.map_err(|error| error.to_string())?)
+            }
+            None => Verifier::new(provider).map(|verifier| Arc::new(verifier) as Arc<dyn ServerCertVerifier>).map_err(
+                |error| {
+                    format!(
+                        "the certificate authorities of this machine cannot be used: {error}; \
+                         install them (ca-certificates), or set ca_file or {FILE_VARIABLE}"
+                    )
+                },
+            ),
+        }
     }
 
     /// Returns the content of the file of authorities, if there is one, for a library that reads PEM.
@@ -112,10 +137,19 @@ impl Trust {
     }
 }
 
-/// Returns the beginning of a configuration: the library's cryptography, TLS 1.2 and 1.3.
-fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
-    let builder = ClientConfig::builder_with_provider(tls_provider::shared());
-    builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())
+/// Shows where the authorities are.
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { option, path } => write!(f, "{} ({option})", path.display()),
+            Self::Variables { file, directories } => {
+                let file = file.iter().map(|path| format!("{} ({FILE_VARIABLE})", path.display()));
+                let all = directories.iter().map(|path| format!("{} ({DIRECTORY_VARIABLE})", path.display()));
+                f.write_str(&file.chain(all).collect::<Vec<_>>().join(", "))
+            }
+            Self::System => f.write_str("those of the system"),
+        }
+    }
 }
 
 fn directories(value: &OsString) -> Vec<PathBuf> {

@@ -2,11 +2,12 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{cache, call, completions, exec, headers, inspect, key, proof, serve, token};
+use crate::commands::{cache, call, completions, doctor, exec, headers, inspect, key, proof, serve, token};
+use crate::profile::Choice;
 
 const AFTER_HELP: &str = "\
-The client is configured by the TANGO_* variables, or by flags, which win. Secrets come from files, variables or \
-standard input, never from the command line.
+The client is configured by flags, by the TANGO_* variables and by a profile of the configuration file; the first of them \
+that has a value wins. Secrets come from files, variables or standard input, never from the command line.
 
 Exit status:
    0  success
@@ -33,6 +34,8 @@ pub struct Global {
     /// Write the log of the library to standard error; it contains no secret
     #[arg(long, short, global = true)]
     pub verbose: bool,
+    #[command(flatten)]
+    pub choice: Choice,
 }
 
 // In the order in which `--help` lists them.
@@ -51,6 +54,8 @@ pub enum Command {
     /// Show, clear and unlock the cache that processes share
     #[command(subcommand)]
     Cache(cache::Cache),
+    /// Check everything that a client needs, without spending a token, and say what to do
+    Doctor(Box<doctor::Doctor>),
     /// Generate and show the keys that tokens are bound to
     #[command(subcommand)]
     Key(key::Key),

@@ -1,4 +1,4 @@
-//! The client of a command: flags first, then variables.
+//! The client of a command: flags first, then variables, then the profile.
 
 use std::time::Duration;
 
@@ -7,29 +7,34 @@ use tango_token::{Client, Config};
 use crate::failure::Failure;
 use crate::input;
 use crate::options::Options;
+use crate::profile;
 
 const DEFAULT_TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Options {
-    /// Returns the configuration of the flags and the variables.
+    /// Returns the configuration of the flags, the variables and the profile.
     pub fn configuration(&self) -> Result<Config, Failure> {
-        input::at_most_one_is_stdin(self.inputs())?;
-        let mut config = Config::new();
-        self.apply(&mut config)?;
-        config.load_env()?;
-        // Each command is a process of its own. A cache in its memory would cost a token of the day each time.
-        if self.cache.is_none() && !is_set("TANGO_CACHE") {
-            config.cache("file");
-        }
+        let mut config = self.flags()?;
+        profile::load(&mut config)?;
+        choose_cache(&mut config);
         Ok(config)
     }
 
-    /// Returns the client of the flags and the variables.
+    /// Returns the configuration of the flags alone.
+    pub fn flags(&self) -> Result<Config, Failure> {
+        input::at_most_one_is_stdin(self.inputs())?;
+        let mut config = Config::new();
+        self.apply(&mut config)?;
+        Ok(config)
+    }
+
+    /// Returns the client of the flags, the variables and the profile.
     pub fn client(&self) -> Result<Client, Failure> {
         Ok(Client::new(&self.configuration()?)?)
     }
 
-    /// Returns the value of the option with this variable: that of the flag, or else of the variable.
+    /// Returns the value of the option with this variable: that of the flag, else of the variable, else of the profile,
+    /// once a client was made. The URL of a proxy in a profile comes without its credentials.
     pub fn value(&self, variable: &str) -> Option<String> {
         let flag = match variable {
             "TANGO_CA_FILE" => self.ca_file.as_ref().map(|path| path.display().to_string()),
@@ -37,7 +42,8 @@ impl Options {
             "TANGO_USER_AGENT" => self.user_agent.clone(),
             _ => None,
         };
-        flag.or_else(|| std::env::var(variable).ok().filter(|value| !value.is_empty()))
+        let in_profile = || profile::value(&variable.trim_start_matches("TANGO_").to_ascii_lowercase());
+        flag.or_else(|| std::env::var(variable).ok().filter(|value| !value.is_empty())).or_else(in_profile)
     }
 
     /// Returns how long a call can take at most.
@@ -47,6 +53,11 @@ impl Options {
     }
 }
 
-fn is_set(variable: &str) -> bool {
-    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
+/// Chooses a directory if nothing names a cache. Each command is a process of its own: a cache in its memory would cost a
+/// token of the day each time.
+pub fn choose_cache(config: &mut Config) {
+    let cache = config.explain().into_iter().find(|option| option.option == "cache");
+    if cache.is_none_or(|cache| !cache.source.is_set()) {
+        config.cache("file");
+    }
 }

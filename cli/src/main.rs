@@ -15,6 +15,7 @@ mod input;
 mod local_time;
 mod options;
 mod output;
+mod profile;
 mod progress;
 mod serve;
 mod shell;
@@ -48,5 +49,6 @@ fn run() -> Result<i32, Failure> {
     if command_line.global.verbose {
         verbose::log_to_stderr();
     }
+    command_line.global.choice.clone().choose();
     commands::run(command_line)
 }

@@ -13,6 +13,8 @@ use crate::failure::Failure;
 
 // A style is written before its text, and `{STYLE:#}` after it.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
+pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+pub const GOOD: Style = AnsiColor::Green.on_default();
 
 /// Writes a line to standard output. Its styles are shown on a terminal, unless `NO_COLOR` is set.
 pub fn line(text: impl Display) -> Result<(), Failure> {

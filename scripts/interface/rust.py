@@ -38,6 +38,30 @@ READERS = {
     "key_file": "|path| Ok(KeySource::File(path.into()))",
     "cache": "|name| Ok(CacheSource::Named(name.into()))",
 }
+# What the value of each type is in the configuration file.
+PROFILE_TYPES = {
+    "urls": "Strings",
+    "file": "Path",
+    "key_file": "Path",
+    "bool": "Boolean",
+    "timeout": "Integer",
+}
+# What makes of a reference to the value of each type what a person is shown. Secrets are never shown.
+SHOWN = {
+    "string": "",
+    "secret": "None",
+    "url": '|value| format!("{value:?}")',
+    "urls": "|value| list(value)",
+    "file": "|value| value.display().to_string()",
+    "bool": "ToString::to_string",
+    "timeout": "|value| human::timeout(*value)",
+    "environment": "|value| value.name().to_owned()",
+    "dpop_mode": "|value| value.name().to_owned()",
+    "key": "KeySource::shown",
+    "cache": "CacheSource::shown",
+}
+# The same for options whose type hides more than is secret.
+SHOWN_OF = {"proxy": "without_credentials"}
 # The options that share the field of another one, of which the last call counts.
 SHARED = {"dpop_key_file": "dpop_key", "custom_cache": "cache"}
 
@@ -45,39 +69,48 @@ CORE = """//! The options of a client.
 //!
 //! Made from src/config/options.toml by scripts/interface: do not edit, run `make header`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::env::{addresses, flag, milliseconds, read, secret, string};
+use super::env::{Source, ValueType, addresses, flag, milliseconds, read, secret, string};
+use super::origin::Origin;
 use super::problems::Problems;
+use super::shown::{list, without_credentials};
 use super::{Address, CacheSource, Config, Environment, KeySource};
 use crate::dpop::{DpopKey, DpopMode};
 use crate::error::Error;
+use crate::human;
 use crate::store::SharedCache;
 
 @DEFAULTS@
+
+/// The keys of a profile: the option, the variable that the key is named after, and the type of the value.
+pub(super) const PROFILE_KEYS: [(&str, &str, ValueType); @COUNT@] = [@KEYS@];
+
+/// The options in the order of the table, each with its default in words.
+pub(super) const OPTIONS: [(&str, &str); @NUMBER@] = [@OPTIONS@];
 
 /// The options that have a value.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Options {
     @FIELDS@
-    /// The options whose value comes from an environment variable, once `or` has merged them into those of the program.
-    pub loaded: Vec<&'static str>,
+    /// The options whose value does not come from the program, once `or` has merged them into those of the program.
+    pub origins: Vec<(&'static str, Origin)>,
 }
 
 impl Options {
-    /// Returns these options, and those of `others`, the loaded ones, that have no value here.
-    pub fn or(self, others: Self) -> Self {
+    /// Returns these options, and those of `others`, which come from `origin`, that have no value here.
+    pub fn or(self, others: Self, origin: Origin) -> Self {
         let own = self.names();
-        let loaded = others.names().into_iter().filter(|name| !own.contains(name)).collect();
-        Self { @MERGED@ loaded }
+        let added = others.names().into_iter().filter(|name| !own.contains(name)).map(|name| (name, origin));
+        let origins = self.origins.into_iter().chain(added).collect();
+        Self { @MERGED@ origins }
     }
 
     /// Returns the names of the options that have a value.
-    fn names(&self) -> Vec<&'static str> {
+    pub fn names(&self) -> Vec<&'static str> {
         let options = [@NAMES@];
         options.into_iter().filter_map(|(name, has_value)| has_value.then_some(name)).collect()
     }
@@ -87,10 +120,21 @@ impl Options {
         match option { @VARIABLES@ _ => option }
     }
 
-    /// Reads each option from its environment variable. One error names all variables whose value cannot be read.
-    pub fn read(lookup: &impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+    /// Returns what errors call the key of an option in a profile.
+    pub fn profile_key(option: &'static str) -> &'static str {
+        match option { @LABELS@ _ => option }
+    }
+
+    /// Returns the value of an option as a person may see it. `None` if it has none, or if it is a secret.
+    pub fn shown(&self, option: &str) -> Option<String> {
+        match option { @SHOWN@ _ => None }
+    }
+
+    /// Reads each option from its environment variable, or what stands for it. One error names all values that cannot be
+    /// read.
+    pub fn read(source: &impl Source) -> Result<Self, Error> {
         let mut problems = Problems::default();
-        let options = Self { @READ@ loaded: Vec::new() };
+        let options = Self { @READ@ origins: Vec::new() };
         if problems.is_empty() { Ok(options) } else { Err(problems.into_error()) }
     }
 }
@@ -116,12 +160,33 @@ def files(options: list[Option]) -> dict[Path, str]:
 
 def core(options: list[Option]) -> str:
     own = [option for option in options if option.name not in SHARED]
+    keys = [
+        (option, variable, kind)
+        for option in options
+        for variable, kind in (
+            (option.variable, PROFILE_TYPES.get(option.type, "String")),
+            (option.file_variable, "Path"),
+        )
+        if variable
+    ]
     text = filled(
         CORE,
         DEFAULTS="\n".join(filter(None, map(default, options))),
         FIELDS="\n".join(f"pub {option.name}: Option<{SETTERS[option.type][1]}>," for option in own),
         MERGED="\n".join(f"{option.name}: self.{option.name}.or(others.{option.name})," for option in own),
         NAMES=" ".join(f'("{option.name}", self.{option.name}.is_some()),' for option in own),
+        COUNT=str(len(keys)),
+        KEYS=" ".join(
+            f'("{field(option)}", "{variable}", ValueType::{kind}),' for option, variable, kind in keys
+        ),
+        NUMBER=str(len(own)),
+        OPTIONS=" ".join(
+            f'("{option.name}", "{plain_default(option)}"),' for option in own
+        ),
+        LABELS=" ".join(
+            f'"{field(option)}" => "{key(option.variable)} in the profile",' for option in options if option.variable
+        ),
+        SHOWN=" ".join(filter(None, map(shown, own))),
         VARIABLES=" ".join(f'"{field(option)}" => "{option.variable}",' for option in options if option.variable),
         READ="\n".join(
             f"{field(option)}: problems.note({reader(option)}).flatten(),"
@@ -135,8 +200,28 @@ def core(options: list[Option]) -> str:
 
 def reader(option: Option) -> str:
     if option.file:
-        return f'secret(lookup, "{option.variable}")'
-    return f'read(lookup, "{option.variable}", {READERS[option.type]})'
+        return f'secret(source, "{option.variable}")'
+    return f'read(source, "{option.variable}", {READERS[option.type]})'
+
+
+def plain_default(option: Option) -> str:
+    """The default in words, a flag's as the configuration writes it."""
+    if option.type == "bool":
+        return "false"
+    return option.default_text(lambda ms: f"{ms // 1000} s").replace("`", "")
+
+
+def shown(option: Option) -> str:
+    value = SHOWN_OF.get(option.name, SHOWN[option.type])
+    if value == "None":
+        return ""
+    how = f"as_ref().map({value})" if value else "clone()"
+    return f'"{option.name}" => self.{option.name}.{how},'
+
+
+def key(variable: str) -> str:
+    """The key of a profile that stands for a variable."""
+    return variable.removeprefix("TANGO_").lower()
 
 
 def field(option: Option) -> str:

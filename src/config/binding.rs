@@ -1,6 +1,7 @@
 //! Whether tokens are bound to a key, and to which.
 
 use super::options::Options;
+use super::origin::Origin;
 use super::{KeySource, characters};
 use crate::dpop::{Algorithm, Binding, DpopKey, DpopMode};
 
@@ -10,7 +11,11 @@ impl Options {
         let required = match (self.dpop, &self.dpop_key) {
             (None | Some(DpopMode::Off), None) => return Ok(None),
             (None, Some(key)) => {
-                let mode = if self.loaded.contains(&"dpop_key") { Self::variable("dpop") } else { "dpop" };
+                let mode = match self.origin("dpop_key") {
+                    Some(Origin::Variable) => Self::variable("dpop"),
+                    Some(Origin::Profile) => Self::profile_key("dpop"),
+                    None => "dpop",
+                };
                 return Err(format!(
                     "{} is set and {mode} is not: use `required` or `optional` for bound tokens, or `off`",
                     self.key_label(key)
@@ -54,8 +59,8 @@ impl Options {
     fn key_label(&self, key: &KeySource) -> &'static str {
         match key {
             KeySource::Given(_) => "dpop_key",
-            KeySource::File(_) if self.loaded.contains(&"dpop_key") => Self::variable("dpop_key"),
-            KeySource::File(_) => "dpop_key_file",
+            KeySource::File(_) if self.origin("dpop_key").is_none() => "dpop_key_file",
+            KeySource::File(_) => self.label("dpop_key"),
         }
     }
 }

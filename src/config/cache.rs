@@ -38,8 +38,9 @@ pub enum CacheKind {
     Custom,
 }
 
+/// The place of a cache, and how to reach it.
 #[derive(Clone)]
-enum Place {
+pub(crate) enum Place {
     Memory,
     Directory(PathBuf),
     Redis(RedisAddress),
@@ -69,6 +70,10 @@ impl CacheSettings {
             Place::Redis(address) => format!("redis:{address}"),
             Place::Custom(_) => "custom".into(),
         }
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     pub fn kind(&self) -> CacheKind {

@@ -6,22 +6,63 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use zeroize::Zeroizing;
 
 use super::Address;
 use crate::input_file::{self, Expected, MAX_SECRET_LENGTH, Pipe};
+
+/// What options are read from: the environment, or something that has a value for each variable as well.
+pub(super) trait Source {
+    fn value(&self, variable: &str) -> Option<OsString>;
+
+    /// Returns what errors call the variable.
+    fn label(&self, variable: &str) -> String;
+}
+
+/// The environment.
+impl<F: Fn(&str) -> Option<OsString>> Source for F {
+    fn value(&self, variable: &str) -> Option<OsString> {
+        self(variable)
+    }
+
+    fn label(&self, variable: &str) -> String {
+        variable.into()
+    }
+}
+
+/// The type that the value of a key has in a configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ValueType {
+    String,
+    /// A string; a relative path begins at the directory of that file.
+    Path,
+    /// One string, or an array of them.
+    Strings,
+    Boolean,
+    /// A number of milliseconds.
+    Integer,
+}
+
+/// Returns the key of a profile that stands for a variable.
+pub(super) fn key(variable: &str) -> String {
+    variable.strip_prefix("TANGO_").unwrap_or(variable).to_ascii_lowercase()
+}
 
 /// Reads the variable `name`, if it is set and not empty. The error of `parse` says what the value must be.
 ///
 /// No error repeats the value: a secret may have been put into the wrong variable.
 pub(super) fn read<T>(
-    lookup: &impl Fn(&str) -> Option<OsString>,
+    source: &impl Source,
     name: &str,
     parse: impl FnOnce(&str) -> Result<T, &'static str>,
 ) -> Result<Option<T>, String> {
-    let invalid = |expected| format!("{name} must be {expected}");
-    match lookup(name).filter(|value| !value.is_empty()) {
+    let invalid = |expected| format!("{} must be {expected}", source.label(name));
+    match source.value(name).filter(|value| !value.is_empty()) {
         None => Ok(None),
-        Some(value) => parse(value.to_str().ok_or_else(|| invalid("UTF-8"))?).map(Some).map_err(invalid),
+        Some(value) => {
+            let value = Zeroizing::new(value.into_encoded_bytes());
+            parse(str::from_utf8(&value).map_err(|_| invalid("UTF-8"))?).map(Some).map_err(invalid)
+        }
     }
 }
 
@@ -34,10 +75,11 @@ const SECRET: Expected = Expected {
 
 /// Reads a secret from the variable `name`, or from the file that the variable `name_FILE` names: its content, without
 /// one line break at its end.
-pub(super) fn secret(lookup: &impl Fn(&str) -> Option<OsString>, name: &str) -> Result<Option<SecretString>, String> {
+pub(super) fn secret(source: &impl Source, name: &str) -> Result<Option<SecretString>, String> {
     let file_variable = format!("{name}_FILE");
-    let (value, path) = (read(lookup, name, string)?, lookup(&file_variable).filter(|path| !path.is_empty()));
+    let (value, path) = (read(source, name, string)?, source.value(&file_variable).filter(|path| !path.is_empty()));
     let Some(path) = path.map(PathBuf::from) else { return Ok(value) };
+    let (name, file_variable) = (source.label(name), source.label(&file_variable));
     if value.is_some() {
         return Err(format!("{name} and {file_variable} are both set; unset one of them"));
     }
@@ -119,7 +161,7 @@ mod tests {
     }
 
     fn effective(config: &Config) -> Options {
-        config.set.clone().or(config.loaded.clone())
+        config.effective()
     }
 
     fn assert_every_variable_is_loaded(options: Options) {

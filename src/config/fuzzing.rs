@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::profile::PROFILE;
 use super::proxy::ProxyServer;
 use super::{Config, no_proxy};
 use crate::error::Error;
 use crate::fuzzing::exposed;
 
-/// Reads the options from variables, as `Config::from_env` does.
+/// Reads the options from variables, as `Config::from_env` does, but no profile: it could name a command.
 pub fn load(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Config, Error> {
     let mut config = Config::new();
-    config.load(lookup)?;
+    config.load(|name| lookup(name).filter(|_| name != PROFILE))?;
     Ok(config)
 }
 
@@ -72,5 +73,5 @@ pub fn proxy(lookup: impl Fn(&str) -> Option<OsString>, target: &Url) -> Result<
 
 /// Returns whether `NO_PROXY` with this value covers a URL.
 pub fn is_excepted(no_proxy: &str, target: &Url) -> Result<bool, String> {
-    no_proxy::contains(no_proxy, target)
+    Ok(no_proxy::entry_for(no_proxy, target)?.is_some())
 }

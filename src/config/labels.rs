@@ -1,6 +1,7 @@
-//! The names by which errors call options: a variable if the value comes from it, else the option.
+//! The names by which errors call options: a variable or a key if the value comes from it, else the option.
 
 use super::options::Options;
+use super::origin::Origin;
 
 impl Options {
     /// Makes errors call a required option that nobody has set by its variable.
@@ -13,11 +14,22 @@ impl Options {
             ("username", self.username.is_none()),
             ("password", self.password.is_none()),
         ];
-        self.loaded.extend(is_unset.into_iter().filter(|(_, is_unset)| *is_unset).map(|(option, _)| option));
+        let unset = is_unset.into_iter().filter(|(_, is_unset)| *is_unset).map(|(option, _)| option);
+        self.origins.extend(unset.map(|option| (option, Origin::Variable)));
     }
 
-    /// Returns how an error calls the value of an option: by the variable that it comes from, or by the option's name.
+    /// Returns how an error calls the value of an option: by the variable or the key that it comes from, or by the
+    /// option's name.
     pub fn label(&self, option: &'static str) -> &'static str {
-        if self.loaded.contains(&option) { Self::variable(option) } else { option }
+        match self.origin(option) {
+            Some(Origin::Variable) => Self::variable(option),
+            Some(Origin::Profile) => Self::profile_key(option),
+            None => option,
+        }
+    }
+
+    /// Returns where a value comes from. `None` if the program has set it.
+    pub fn origin(&self, option: &str) -> Option<Origin> {
+        self.origins.iter().find(|(name, _)| *name == option).map(|(_, origin)| *origin)
     }
 }

@@ -20,17 +20,17 @@ enum Hosts {
     Domain(String),
 }
 
-/// Returns whether the list names the host of `target`. Entries are separated by commas or blanks. An entry is `*`, an
+/// Returns the first entry that names the host of `target`. Entries are separated by commas or blanks. An entry is `*`, an
 /// IP address, a network such as `10.0.0.0/8`, or a domain, which stands for its subdomains as well; each but `*` can
 /// have a port. As in curl, a leading dot means nothing.
-pub(super) fn contains(list: &str, target: &Url) -> Result<bool, String> {
+pub(super) fn entry_for<'a>(list: &'a str, target: &Url) -> Result<Option<&'a str>, String> {
     let entries = list.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());
-    let entries: Option<Vec<_>> = entries.map(Exception::parse).collect();
+    let entries: Option<Vec<_>> = entries.map(|entry| Some((entry, Exception::parse(entry)?))).collect();
     let entries = entries.ok_or(
         "has an entry that is neither `*` nor a host, a domain, an IP address or a network such as 10.0.0.0/8, \
          with or without a port; entries are separated by commas",
     )?;
-    Ok(entries.iter().any(|entry| entry.covers(target)))
+    Ok(entries.into_iter().find(|(_, exception)| exception.covers(target)).map(|(entry, _)| entry))
 }
 
 impl Exception {

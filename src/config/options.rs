@@ -2,17 +2,19 @@
 //!
 //! Made from src/config/options.toml by scripts/interface: do not edit, run `make header`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::env::{addresses, flag, milliseconds, read, secret, string};
+use super::env::{Source, ValueType, addresses, flag, milliseconds, read, secret, string};
+use super::origin::Origin;
 use super::problems::Problems;
+use super::shown::{list, without_credentials};
 use super::{Address, CacheSource, Config, Environment, KeySource};
 use crate::dpop::{DpopKey, DpopMode};
 use crate::error::Error;
+use crate::human;
 use crate::store::SharedCache;
 
 pub(super) const DEFAULT_AUDIENCE: &str = "24h";
@@ -20,6 +22,60 @@ pub(super) const DEFAULT_SCOPE: &str = "raas.all";
 pub(super) const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_millis(5_000);
 pub(super) const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(10_000);
 pub(super) const DEFAULT_TOTAL_TIMEOUT: Duration = Duration::from_millis(30_000);
+
+/// The keys of a profile: the option, the variable that the key is named after, and the type of the value.
+pub(super) const PROFILE_KEYS: [(&str, &str, ValueType); 24] = [
+    ("environment", "TANGO_ENVIRONMENT", ValueType::String),
+    ("token_url", "TANGO_TOKEN_URL", ValueType::String),
+    ("client_id", "TANGO_CLIENT_ID", ValueType::String),
+    ("client_secret", "TANGO_CLIENT_SECRET", ValueType::String),
+    ("client_secret", "TANGO_CLIENT_SECRET_FILE", ValueType::Path),
+    ("username", "TANGO_USERNAME", ValueType::String),
+    ("password", "TANGO_PASSWORD", ValueType::String),
+    ("password", "TANGO_PASSWORD_FILE", ValueType::Path),
+    ("audience", "TANGO_AUDIENCE", ValueType::String),
+    ("scope", "TANGO_SCOPE", ValueType::String),
+    ("ca_file", "TANGO_CA_FILE", ValueType::Path),
+    ("proxy", "TANGO_PROXY", ValueType::String),
+    ("user_agent", "TANGO_USER_AGENT", ValueType::String),
+    ("connect_timeout", "TANGO_CONNECT_TIMEOUT_MS", ValueType::Integer),
+    ("attempt_timeout", "TANGO_ATTEMPT_TIMEOUT_MS", ValueType::Integer),
+    ("total_timeout", "TANGO_TOTAL_TIMEOUT_MS", ValueType::Integer),
+    ("allow_plain_http", "TANGO_ALLOW_PLAIN_HTTP", ValueType::Boolean),
+    ("api_url", "TANGO_API_URL", ValueType::String),
+    ("allowed_origins", "TANGO_ALLOWED_ORIGINS", ValueType::Strings),
+    ("dpop", "TANGO_DPOP", ValueType::String),
+    ("dpop_key", "TANGO_DPOP_KEY_FILE", ValueType::Path),
+    ("cache", "TANGO_CACHE", ValueType::String),
+    ("cache_ca_file", "TANGO_CACHE_CA_FILE", ValueType::Path),
+    ("allow_fetch_without_cache", "TANGO_ALLOW_FETCH_WITHOUT_CACHE", ValueType::Boolean),
+];
+
+/// The options in the order of the table, each with its default in words.
+pub(super) const OPTIONS: [(&str, &str); 22] = [
+    ("environment", ""),
+    ("token_url", "that of the environment"),
+    ("client_id", ""),
+    ("client_secret", ""),
+    ("username", ""),
+    ("password", ""),
+    ("audience", "24h"),
+    ("scope", "raas.all"),
+    ("ca_file", "the system's certificates"),
+    ("proxy", "system"),
+    ("user_agent", "tango-token/VERSION"),
+    ("connect_timeout", "5 s"),
+    ("attempt_timeout", "10 s"),
+    ("total_timeout", "30 s"),
+    ("allow_plain_http", "false"),
+    ("api_url", "that of the environment"),
+    ("allowed_origins", ""),
+    ("dpop", "off"),
+    ("dpop_key", "each client generates an ES256 key"),
+    ("cache", "memory"),
+    ("cache_ca_file", "the system's certificates"),
+    ("allow_fetch_without_cache", "false"),
+];
 
 /// The options that have a value.
 #[derive(Clone, Debug, Default)]
@@ -46,15 +102,16 @@ pub(super) struct Options {
     pub cache: Option<CacheSource>,
     pub cache_ca_file: Option<PathBuf>,
     pub allow_fetch_without_cache: Option<bool>,
-    /// The options whose value comes from an environment variable, once `or` has merged them into those of the program.
-    pub loaded: Vec<&'static str>,
+    /// The options whose value does not come from the program, once `or` has merged them into those of the program.
+    pub origins: Vec<(&'static str, Origin)>,
 }
 
 impl Options {
-    /// Returns these options, and those of `others`, the loaded ones, that have no value here.
-    pub fn or(self, others: Self) -> Self {
+    /// Returns these options, and those of `others`, which come from `origin`, that have no value here.
+    pub fn or(self, others: Self, origin: Origin) -> Self {
         let own = self.names();
-        let loaded = others.names().into_iter().filter(|name| !own.contains(name)).collect();
+        let added = others.names().into_iter().filter(|name| !own.contains(name)).map(|name| (name, origin));
+        let origins = self.origins.into_iter().chain(added).collect();
         Self {
             environment: self.environment.or(others.environment),
             token_url: self.token_url.or(others.token_url),
@@ -78,12 +135,12 @@ impl Options {
             cache: self.cache.or(others.cache),
             cache_ca_file: self.cache_ca_file.or(others.cache_ca_file),
             allow_fetch_without_cache: self.allow_fetch_without_cache.or(others.allow_fetch_without_cache),
-            loaded,
+            origins,
         }
     }
 
     /// Returns the names of the options that have a value.
-    fn names(&self) -> Vec<&'static str> {
+    pub fn names(&self) -> Vec<&'static str> {
         let options = [
             ("environment", self.environment.is_some()),
             ("token_url", self.token_url.is_some()),
@@ -140,35 +197,92 @@ impl Options {
         }
     }
 
-    /// Reads each option from its environment variable. One error names all variables whose value cannot be read.
-    pub fn read(lookup: &impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+    /// Returns what errors call the key of an option in a profile.
+    pub fn profile_key(option: &'static str) -> &'static str {
+        match option {
+            "environment" => "environment in the profile",
+            "token_url" => "token_url in the profile",
+            "client_id" => "client_id in the profile",
+            "client_secret" => "client_secret in the profile",
+            "username" => "username in the profile",
+            "password" => "password in the profile",
+            "audience" => "audience in the profile",
+            "scope" => "scope in the profile",
+            "ca_file" => "ca_file in the profile",
+            "proxy" => "proxy in the profile",
+            "user_agent" => "user_agent in the profile",
+            "connect_timeout" => "connect_timeout_ms in the profile",
+            "attempt_timeout" => "attempt_timeout_ms in the profile",
+            "total_timeout" => "total_timeout_ms in the profile",
+            "allow_plain_http" => "allow_plain_http in the profile",
+            "api_url" => "api_url in the profile",
+            "allowed_origins" => "allowed_origins in the profile",
+            "dpop" => "dpop in the profile",
+            "dpop_key" => "dpop_key_file in the profile",
+            "cache" => "cache in the profile",
+            "cache_ca_file" => "cache_ca_file in the profile",
+            "allow_fetch_without_cache" => "allow_fetch_without_cache in the profile",
+            _ => option,
+        }
+    }
+
+    /// Returns the value of an option as a person may see it. `None` if it has none, or if it is a secret.
+    pub fn shown(&self, option: &str) -> Option<String> {
+        match option {
+            "environment" => self.environment.as_ref().map(|value| value.name().to_owned()),
+            "token_url" => self.token_url.as_ref().map(|value| format!("{value:?}")),
+            "client_id" => self.client_id.clone(),
+            "username" => self.username.clone(),
+            "audience" => self.audience.clone(),
+            "scope" => self.scope.clone(),
+            "ca_file" => self.ca_file.as_ref().map(|value| value.display().to_string()),
+            "proxy" => self.proxy.as_ref().map(without_credentials),
+            "user_agent" => self.user_agent.clone(),
+            "connect_timeout" => self.connect_timeout.as_ref().map(|value| human::timeout(*value)),
+            "attempt_timeout" => self.attempt_timeout.as_ref().map(|value| human::timeout(*value)),
+            "total_timeout" => self.total_timeout.as_ref().map(|value| human::timeout(*value)),
+            "allow_plain_http" => self.allow_plain_http.as_ref().map(ToString::to_string),
+            "api_url" => self.api_url.as_ref().map(|value| format!("{value:?}")),
+            "allowed_origins" => self.allowed_origins.as_ref().map(|value| list(value)),
+            "dpop" => self.dpop.as_ref().map(|value| value.name().to_owned()),
+            "dpop_key" => self.dpop_key.as_ref().map(KeySource::shown),
+            "cache" => self.cache.as_ref().map(CacheSource::shown),
+            "cache_ca_file" => self.cache_ca_file.as_ref().map(|value| value.display().to_string()),
+            "allow_fetch_without_cache" => self.allow_fetch_without_cache.as_ref().map(ToString::to_string),
+            _ => None,
+        }
+    }
+
+    /// Reads each option from its environment variable, or what stands for it. One error names all values that cannot be
+    /// read.
+    pub fn read(source: &impl Source) -> Result<Self, Error> {
         let mut problems = Problems::default();
         let options = Self {
-            environment: problems.note(read(lookup, "TANGO_ENVIRONMENT", str::parse)).flatten(),
-            token_url: problems.note(read(lookup, "TANGO_TOKEN_URL", string)).flatten(),
-            client_id: problems.note(read(lookup, "TANGO_CLIENT_ID", string)).flatten(),
-            client_secret: problems.note(secret(lookup, "TANGO_CLIENT_SECRET")).flatten(),
-            username: problems.note(read(lookup, "TANGO_USERNAME", string)).flatten(),
-            password: problems.note(secret(lookup, "TANGO_PASSWORD")).flatten(),
-            audience: problems.note(read(lookup, "TANGO_AUDIENCE", string)).flatten(),
-            scope: problems.note(read(lookup, "TANGO_SCOPE", string)).flatten(),
-            ca_file: problems.note(read(lookup, "TANGO_CA_FILE", string)).flatten(),
-            proxy: problems.note(read(lookup, "TANGO_PROXY", string)).flatten(),
-            user_agent: problems.note(read(lookup, "TANGO_USER_AGENT", string)).flatten(),
-            connect_timeout: problems.note(read(lookup, "TANGO_CONNECT_TIMEOUT_MS", milliseconds)).flatten(),
-            attempt_timeout: problems.note(read(lookup, "TANGO_ATTEMPT_TIMEOUT_MS", milliseconds)).flatten(),
-            total_timeout: problems.note(read(lookup, "TANGO_TOTAL_TIMEOUT_MS", milliseconds)).flatten(),
-            allow_plain_http: problems.note(read(lookup, "TANGO_ALLOW_PLAIN_HTTP", flag)).flatten(),
-            api_url: problems.note(read(lookup, "TANGO_API_URL", string)).flatten(),
-            allowed_origins: problems.note(read(lookup, "TANGO_ALLOWED_ORIGINS", addresses)).flatten(),
-            dpop: problems.note(read(lookup, "TANGO_DPOP", str::parse)).flatten(),
+            environment: problems.note(read(source, "TANGO_ENVIRONMENT", str::parse)).flatten(),
+            token_url: problems.note(read(source, "TANGO_TOKEN_URL", string)).flatten(),
+            client_id: problems.note(read(source, "TANGO_CLIENT_ID", string)).flatten(),
+            client_secret: problems.note(secret(source, "TANGO_CLIENT_SECRET")).flatten(),
+            username: problems.note(read(source, "TANGO_USERNAME", string)).flatten(),
+            password: problems.note(secret(source, "TANGO_PASSWORD")).flatten(),
+            audience: problems.note(read(source, "TANGO_AUDIENCE", string)).flatten(),
+            scope: problems.note(read(source, "TANGO_SCOPE", string)).flatten(),
+            ca_file: problems.note(read(source, "TANGO_CA_FILE", string)).flatten(),
+            proxy: problems.note(read(source, "TANGO_PROXY", string)).flatten(),
+            user_agent: problems.note(read(source, "TANGO_USER_AGENT", string)).flatten(),
+            connect_timeout: problems.note(read(source, "TANGO_CONNECT_TIMEOUT_MS", milliseconds)).flatten(),
+            attempt_timeout: problems.note(read(source, "TANGO_ATTEMPT_TIMEOUT_MS", milliseconds)).flatten(),
+            total_timeout: problems.note(read(source, "TANGO_TOTAL_TIMEOUT_MS", milliseconds)).flatten(),
+            allow_plain_http: problems.note(read(source, "TANGO_ALLOW_PLAIN_HTTP", flag)).flatten(),
+            api_url: problems.note(read(source, "TANGO_API_URL", string)).flatten(),
+            allowed_origins: problems.note(read(source, "TANGO_ALLOWED_ORIGINS", addresses)).flatten(),
+            dpop: problems.note(read(source, "TANGO_DPOP", str::parse)).flatten(),
             dpop_key: problems
-                .note(read(lookup, "TANGO_DPOP_KEY_FILE", |path| Ok(KeySource::File(path.into()))))
+                .note(read(source, "TANGO_DPOP_KEY_FILE", |path| Ok(KeySource::File(path.into()))))
                 .flatten(),
-            cache: problems.note(read(lookup, "TANGO_CACHE", |name| Ok(CacheSource::Named(name.into())))).flatten(),
-            cache_ca_file: problems.note(read(lookup, "TANGO_CACHE_CA_FILE", string)).flatten(),
-            allow_fetch_without_cache: problems.note(read(lookup, "TANGO_ALLOW_FETCH_WITHOUT_CACHE", flag)).flatten(),
-            loaded: Vec::new(),
+            cache: problems.note(read(source, "TANGO_CACHE", |name| Ok(CacheSource::Named(name.into())))).flatten(),
+            cache_ca_file: problems.note(read(source, "TANGO_CACHE_CA_FILE", string)).flatten(),
+            allow_fetch_without_cache: problems.note(read(source, "TANGO_ALLOW_FETCH_WITHOUT_CACHE", flag)).flatten(),
+            origins: Vec::new(),
         };
         if problems.is_empty() { Ok(options) } else { Err(problems.into_error()) }
     }

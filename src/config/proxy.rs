@@ -17,6 +17,8 @@ use super::no_proxy;
 #[derive(Debug, Default)]
 pub(super) struct Route {
     pub proxy: Option<ProxyServer>,
+    /// Why this is the way, as a part of a sentence.
+    pub reason: String,
     /// A warning about variables that are ignored.
     pub warning: Option<&'static str>,
 }
@@ -79,6 +81,16 @@ impl Protocol {
         }
     }
 
+    /// Returns the protocol as a person knows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "HTTP",
+            Self::Https => "HTTP inside TLS",
+            Self::Socks5 => "SOCKS5, this machine resolves the server's name",
+            Self::Socks5h => "SOCKS5, the proxy resolves the server's name",
+        }
+    }
+
     pub fn is_http(self) -> bool {
         matches!(self, Self::Http | Self::Https)
     }
@@ -130,10 +142,14 @@ impl ProxyServer {
             }
             let url = if value.contains("://") { value } else { format!("http://{value}") };
             route.proxy = Some(Self::parse(name, &url)?);
+            route.reason = format!("{name} names it");
             break;
         }
-        if route.proxy.is_some() && is_excepted(&lookup, target)? {
+        if route.proxy.is_none() {
+            route.reason = format!("neither {} nor ALL_PROXY is set", own[0]);
+        } else if let Some((name, entry)) = exception(&lookup, target)? {
             route.proxy = None;
+            route.reason = format!("{} is set, and `{entry}` in {name} covers this host", own[0]);
         }
         Ok(route)
     }
@@ -160,13 +176,18 @@ fn credentials(url: &Url) -> Result<Option<ProxyCredentials>, Utf8Error> {
     Ok(Some(ProxyCredentials { username, password, spelling: spelling.into() }))
 }
 
-fn is_excepted(lookup: &impl Fn(&str) -> Option<OsString>, target: &Url) -> Result<bool, String> {
+/// Returns the variable and its entry by which the target is reached without a proxy.
+fn exception(
+    lookup: &impl Fn(&str) -> Option<OsString>,
+    target: &Url,
+) -> Result<Option<(&'static str, String)>, String> {
     for name in ["NO_PROXY", "no_proxy"] {
         if let Some(value) = value(lookup, name)? {
-            return no_proxy::contains(&value, target).map_err(|problem| format!("{name} {problem}"));
+            let entry = no_proxy::entry_for(&value, target).map_err(|problem| format!("{name} {problem}"))?;
+            return Ok(entry.map(|entry| (name, entry.to_owned())));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// Returns the value of a variable without surrounding white space, if there is anything else in it.

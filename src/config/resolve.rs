@@ -28,7 +28,7 @@ const AUDIENCES: [(&str, &[&str], Duration); 2] = [
 ];
 /// Nothing is documented about other audiences: the shorter lifetime is the safe one.
 const UNDOCUMENTED_LIFETIME: Duration = Duration::from_secs(300);
-const DEFAULT_USER_AGENT: &str = concat!("tango-token/", env!("CARGO_PKG_VERSION"));
+pub(super) const DEFAULT_USER_AGENT: &str = concat!("tango-token/", env!("CARGO_PKG_VERSION"));
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
 
 impl Options {
@@ -47,6 +47,25 @@ impl Options {
                 Ok(Settings { token_url, request, transport, binding, api_urls, cache })
             }
             _ => Err(problems.into_error()),
+        }
+    }
+
+    /// Returns these options with stand-ins for everything that the connection does not depend on.
+    pub fn for_network(self) -> Self {
+        const UNUSED: &str = "unused";
+        Self {
+            client_id: Some(UNUSED.into()),
+            client_secret: Some(UNUSED.into()),
+            username: Some(UNUSED.into()),
+            password: Some(UNUSED.into()),
+            audience: None,
+            scope: None,
+            api_url: None,
+            allowed_origins: None,
+            dpop: None,
+            dpop_key: None,
+            cache: None,
+            ..self
         }
     }
 
@@ -174,7 +193,7 @@ impl Options {
     }
 
     fn resolve_transport(&self, token_url: Option<&Url>, problems: &mut Problems) -> Option<Transport> {
-        let proxy = problems.note(self.resolve_proxy(token_url));
+        let (proxy, proxy_reason) = problems.note(self.resolve_proxy(token_url)).unzip();
         let trust = problems.note(self.resolve_trust(token_url, proxy.as_ref().and_then(Option::as_ref)));
         let user_agent = problems.note(self.resolve_user_agent());
         let connect_timeout =
@@ -186,6 +205,7 @@ impl Options {
         Some(Transport {
             trust: trust?,
             proxy: proxy?,
+            proxy_reason: proxy_reason?,
             user_agent: user_agent?,
             connect_timeout: connect_timeout?,
             attempt_timeout: attempt_timeout?,
@@ -193,24 +213,25 @@ impl Options {
         })
     }
 
-    fn resolve_proxy(&self, token_url: Option<&Url>) -> Result<Option<ProxyServer>, String> {
+    /// Returns the proxy, and why it is this one.
+    fn resolve_proxy(&self, token_url: Option<&Url>) -> Result<(Option<ProxyServer>, String), String> {
         // Plain http is for loopback: through a proxy the secrets would cross the network unencrypted.
         let loopback_only = !self.allows_plain_http() && token_url.is_some_and(|url| url.scheme() == "http");
         let label = self.label("proxy");
         match self.proxy.as_ref().map(ExposeSecret::expose_secret) {
             None | Some("" | "system") => match token_url.filter(|_| !loopback_only) {
                 Some(url) => {
-                    let Route { proxy, warning } = ProxyServer::of_environment(|name| env::var_os(name), url)?;
+                    let Route { proxy, reason, warning } = ProxyServer::of_environment(|name| env::var_os(name), url)?;
                     warning.inspect(|warning| tracing::warn!("{warning}"));
-                    Ok(proxy)
+                    Ok((proxy, reason))
                 }
-                None => Ok(None),
+                None => Ok((None, "plain HTTP to a loopback host uses none".into())),
             },
-            Some("none") => Ok(None),
+            Some("none") => Ok((None, format!("{label} is `none`"))),
             Some(_) if loopback_only => Err(format!("{label} needs an https:// token_url, or allow_plain_http")),
             Some(url) if url.contains("://") => {
                 characters::name(url).map_err(|problem| format!("{label} {problem}"))?;
-                ProxyServer::parse(label, url).map(Some)
+                ProxyServer::parse(label, url).map(|proxy| (Some(proxy), format!("{label} names it")))
             }
             Some(_) => Err(format!("{label} must be `system`, `none`, or the URL of a proxy")),
         }

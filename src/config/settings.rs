@@ -81,6 +81,8 @@ impl TokenRequest {
 pub(crate) struct Transport {
     pub trust: Trust,
     pub proxy: Option<ProxyServer>,
+    /// Why it is this proxy, or none, as a part of a sentence.
+    pub proxy_reason: String,
     pub user_agent: HeaderValue,
     pub connect_timeout: Duration,
     pub attempt_timeout: Duration,

@@ -1,4 +1,7 @@
-//! The elements of DER, and what a key in it is, so that messages can say so. Nothing in here verifies a key.
+//! What a key in DER is, so that messages can say so. Nothing in here verifies a key.
+
+use crate::der::{Element, elements};
+pub(super) use crate::der::{SEQUENCE, split_first};
 
 /// The kinds of documents in DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +42,6 @@ pub(super) const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
 const OBJECT_IDENTIFIER: u8 = 0x06;
-pub(super) const SEQUENCE: u8 = 0x30;
 /// `parameters` in SEC1.
 const TAGGED_0: u8 = 0xa0;
 
@@ -72,8 +74,6 @@ const PS256_PARAMETERS: &[u8] = b"\x30\x34\
     \xa0\x0f\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\
     \xa1\x1c\x30\x1a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\
     \xa2\x03\x02\x01\x20";
-
-type Element<'a> = (u8, &'a [u8]);
 
 impl<'a> DerDocument<'a> {
     pub fn read(der: &'a [u8]) -> Self {
@@ -129,32 +129,6 @@ fn named_curve(parameters: &[u8]) -> Option<&'static str> {
 
 fn name(names: &[(&[u8], &'static str)], identifier: &[u8]) -> Option<&'static str> {
     names.iter().find(|(known, _)| *known == identifier).map(|(_, name)| *name)
-}
-
-/// Returns all elements of a sequence, or `None` if they are damaged.
-fn elements(mut content: &[u8]) -> Option<Vec<Element<'_>>> {
-    let mut elements = Vec::new();
-    while !content.is_empty() {
-        let (tag, element, rest) = split_first(content)?;
-        elements.push((tag, element));
-        content = rest;
-    }
-    Some(elements)
-}
-
-/// Splits off the first element: its tag, its content, and what follows it.
-pub(super) fn split_first(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let [tag, first, rest @ ..] = der else { return None };
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(*first), rest),
-        0x81..=0x84 => {
-            let (bytes, rest) = rest.split_at_checked(usize::from(first - 0x80))?;
-            (bytes.iter().fold(0, |length, &byte| length << 8 | usize::from(byte)), rest)
-        }
-        _ => return None,
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((*tag, content, rest))
 }
 
 #[cfg(test)]

@@ -8,9 +8,11 @@ use std::time::Duration;
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use crate::read_budget::{Budgeted, ReadBudget};
@@ -51,30 +53,43 @@ impl Dialer {
 
     /// Reads the certificate authorities and makes the TLS handshake with the host of `server`.
     pub async fn secure(&self, io: Box<dyn Io>, server: &Uri) -> Result<Box<dyn Io>, BoxError> {
-        handshake(io, server, self.read_trust().await?).await
+        Ok(Box::new(handshake(io, server, self.read_trust(|verifier| verifier).await?).await?))
+    }
+
+    /// Makes the handshake with a verifier around the one that decides.
+    pub async fn secure_watched(
+        &self,
+        io: Box<dyn Io>,
+        server: &Uri,
+        watch: impl FnOnce(Arc<dyn ServerCertVerifier>) -> Arc<dyn ServerCertVerifier> + Send + 'static,
+    ) -> Result<TlsStream<Box<dyn Io>>, BoxError> {
+        handshake(io, server, self.read_trust(watch).await?).await
     }
 
     /// Opens a TCP connection to `server` and secures it. Authorities that cannot be used are told before the server is
     /// found to be out of reach.
     pub async fn open_secured(&self, server: &Uri) -> Result<Box<dyn Io>, BoxError> {
-        let config = self.read_trust().await?;
-        handshake(self.open(server).await?, server, config).await
+        let config = self.read_trust(|verifier| verifier).await?;
+        Ok(Box::new(handshake(self.open(server).await?, server, config).await?))
     }
 
     /// Reads the certificate authorities and returns a configuration for HTTP/1.1 that trusts them.
-    async fn read_trust(&self) -> Result<ClientConfig, BoxError> {
+    async fn read_trust(
+        &self,
+        watch: impl FnOnce(Arc<dyn ServerCertVerifier>) -> Arc<dyn ServerCertVerifier> + Send + 'static,
+    ) -> Result<ClientConfig, BoxError> {
         let trust = self.trust.clone();
         // On another thread, because files of a network can hang.
-        let config = self.resolver.workers().run(move || trust.client_config()).await?;
+        let config = self.resolver.workers().run(move || trust.client_config_watched(watch)).await?;
         let mut config = config.map_err(BadConfiguration)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }
 }
 
-async fn handshake(io: Box<dyn Io>, server: &Uri, config: ClientConfig) -> Result<Box<dyn Io>, BoxError> {
+async fn handshake(io: Box<dyn Io>, server: &Uri, config: ClientConfig) -> Result<TlsStream<Box<dyn Io>>, BoxError> {
     let name = ServerName::try_from(host(server).to_owned())?;
-    Ok(Box::new(TlsConnector::from(Arc::new(config)).connect(name, io).await?))
+    Ok(TlsConnector::from(Arc::new(config)).connect(name, io).await?)
 }
 
 /// Returns the host of a URI, an IPv6 address without its brackets.

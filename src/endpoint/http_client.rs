@@ -62,8 +62,8 @@ impl HttpClient {
     }
 
     /// Returns a request without a body.
-    pub fn post(&self) -> Request {
-        let mut request = Request::new(Method::POST, self.url.clone());
+    pub fn request(&self, method: Method) -> Request {
+        let mut request = Request::new(method, self.url.clone());
         request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
         if let Some(authorization) = self.forwarding_proxy().and_then(proxy::authorization) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);

@@ -29,6 +29,9 @@ pub extern "C" fn tango_config_free(config: Option<Box<Config>>) {
 /// still overrides the address of an environment that the program sets. Another call reads all variables again and
 /// forgets what the last one read. INVALID_CONFIGURATION names a variable that cannot be understood; then nothing
 /// changes.
+///
+/// If TANGO_PROFILE is set, it also reads that section of the configuration file, for options that neither the program
+/// nor a variable sets. A profile can name a command that returns credentials, and that has a minute.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tango_config_load_env(config: Option<&mut Config>, error: *mut *mut ErrorObject) -> Status {
     guard(error, || required(config, "config")?.load_env())

@@ -1,5 +1,10 @@
 //! A directory of this user, for all processes on a machine or on all machines that mount it.
 
+#[cfg_attr(target_os = "linux", path = "file/mounts_linux.rs")]
+#[cfg_attr(target_vendor = "apple", path = "file/mounts_apple.rs")]
+#[cfg_attr(windows, path = "file/mounts_windows.rs")]
+mod mounts;
+mod probe;
 #[cfg_attr(unix, path = "file/unix.rs")]
 #[cfg_attr(windows, path = "file/windows.rs")]
 mod system;

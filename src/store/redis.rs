@@ -5,6 +5,7 @@
 
 mod address;
 mod connection;
+mod probe;
 
 use std::mem;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod call;
 pub mod completions;
+pub mod doctor;
 pub mod exec;
 pub mod headers;
 pub mod inspect;
@@ -23,6 +24,7 @@ pub fn run(command_line: CommandLine) -> Result<i32, Failure> {
         Command::Exec(command) => command.run(),
         Command::Serve(command) => command.run().map(|()| 0),
         Command::Cache(command) => command.run().map(|()| 0),
+        Command::Doctor(command) => command.run(),
         Command::Key(command) => command.run().map(|()| 0),
         Command::Proof(command) => command.run().map(|()| 0),
         Command::Inspect(command) => command.run(),

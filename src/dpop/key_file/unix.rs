@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use crate::causes;
 
@@ -10,19 +9,23 @@ const OTHERS_WRITE: u32 = 0o002;
 const OTHERS_READ: u32 = 0o004;
 const GROUP_WRITES: u32 = 0o020;
 
-pub(super) fn check_permissions(path: &Path, file: &File) -> Result<(), String> {
+/// What mends permissions, before the path.
+pub(super) const ADVICE: &str = "use chmod 600";
+
+/// Returns who can do more with the file than needed, as the beginning of a sentence.
+pub(super) fn inspect(file: &File) -> Result<Option<&'static str>, String> {
     let metadata = file.metadata().map_err(|error| causes::reason(&error))?;
     let mode = metadata.permissions().mode();
     // The permissions of a pipe, such as /dev/stdin, do not say who can reach it.
     if !metadata.is_file() {
-        return Ok(());
+        return Ok(None);
     }
     if mode & OTHERS_WRITE != 0 {
         return Err("every user of this machine can write to the file, and so exchange the key; use chmod 600".into());
     }
-    if mode & (OTHERS_READ | GROUP_WRITES) != 0 {
-        let whom = if mode & OTHERS_READ != 0 { "every user of this machine can read" } else { "its group can change" };
-        tracing::warn!("{whom} the DPoP key file {}; use chmod 600", path.display());
-    }
-    Ok(())
+    Ok(match mode {
+        _ if mode & OTHERS_READ != 0 => Some("every user of this machine can read"),
+        _ if mode & GROUP_WRITES != 0 => Some("its group can change"),
+        _ => None,
+    })
 }

@@ -1,15 +1,18 @@
 //! Access control lists of Windows.
 
 use std::fs::File;
-use std::path::Path;
 
 use crate::causes;
 use crate::windows::access::Access;
 
-pub(super) fn check_permissions(path: &Path, file: &File) -> Result<(), String> {
+/// What mends permissions, before the path.
+pub(super) const ADVICE: &str = "remove that permission with icacls";
+
+/// Returns who can do more with the file than needed, as the beginning of a sentence.
+pub(super) fn inspect(file: &File) -> Result<Option<&'static str>, String> {
     // A pipe has no list, or one that does not say who can reach it.
     if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return Ok(());
+        return Ok(None);
     }
     let access = Access::of(file).map_err(|error| causes::reason(&error))?;
     if access.all_users_can_write() {
@@ -19,12 +22,13 @@ pub(super) fn check_permissions(path: &Path, file: &File) -> Result<(), String> 
                 .into(),
         );
     }
-    if access.all_users_can_read() || access.others_can_write() {
-        let whom =
-            if access.all_users_can_read() { "every user of this machine can read" } else { "others can change" };
-        tracing::warn!("{whom} the DPoP key file {}; remove that permission (icacls)", path.display());
-    }
-    Ok(())
+    Ok(if access.all_users_can_read() {
+        Some("every user of this machine can read")
+    } else if access.others_can_write() {
+        Some("others can change")
+    } else {
+        None
+    })
 }
 
 #[cfg(test)]
@@ -40,7 +44,7 @@ mod tests {
         fs::write(&path, "a key").unwrap();
         let check = |list: &str| {
             set_access(&path, list);
-            check_permissions(&path, &File::open(&path).unwrap())
+            inspect(&File::open(&path).unwrap())
         };
         assert!(check("D:P(A;;FA;;;USER)(A;;GR;;;WD)").is_ok());
         assert!(check("D:P(A;;FA;;;USER)(A;;GRGW;;;WD)").unwrap_err().contains("every user of this machine can write"));

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::sys::statvfs::statvfs;
 use nix::unistd::geteuid;
 
 use super::{CacheError, failed};
@@ -88,6 +89,20 @@ pub(super) fn check(path: &Path, _: &File, metadata: &Metadata) -> Result<(), Ca
 /// another way.
 pub(super) fn sync(directory: &Path) {
     let _ = File::open(directory).and_then(|directory| directory.sync_all());
+}
+
+/// Returns the owner and the permissions.
+pub(super) fn access(directory: &Path) -> Option<String> {
+    let metadata = fs::metadata(directory).ok()?;
+    let own = if metadata.uid() == geteuid().as_raw() { "this user" } else { "another user" };
+    Some(format!("owner {} ({own}), mode {:04o}", metadata.uid(), metadata.mode() & 0o7777))
+}
+
+/// Returns the bytes that this user can still write.
+#[allow(clippy::useless_conversion, reason = "the types differ between systems")]
+pub(super) fn free_space(directory: &Path) -> Option<u64> {
+    let found = statvfs(directory).ok()?;
+    u64::from(found.blocks_available()).checked_mul(u64::from(found.fragment_size()))
 }
 
 /// Refuses a path that another user owns or can write to: that user could plant a token or keep this program from

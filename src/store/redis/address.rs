@@ -75,7 +75,7 @@ impl RedisAddress {
             .map(|password| percent_decode_str(password).decode_utf8_lossy().into_owned().into())
     }
 
-    pub(in crate::store) fn prefix(&self) -> &str {
+    pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
