@@ -21,9 +21,9 @@ mod serve;
 mod shell;
 mod signals;
 mod status_name;
-mod verbose;
 
 use clap::Parser;
+use tango_token::{LogFormat, LogLevel};
 
 use crate::arguments::CommandLine;
 use crate::failure::Failure;
@@ -47,7 +47,9 @@ fn run() -> Result<i32, Failure> {
     // A token that is requested behind the one that is printed would be lost, and the quota of a day with it.
     tango_token::wait_at_exit();
     if command_line.global.verbose {
-        verbose::log_to_stderr();
+        tango_token::log_to_stderr(LogLevel::Debug, LogFormat::Text)?;
+    } else {
+        tango_token::log_to_stderr_from_env()?;
     }
     command_line.global.choice.clone().choose();
     commands::run(command_line)

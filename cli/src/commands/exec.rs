@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clap::Args;
-use tango_token::Client;
+use tango_token::{Client, LogFormat, LogLevel};
 use tokio::process::Child;
 
 use crate::commands::token::VARIABLE;
@@ -74,6 +74,8 @@ impl Exec {
         command.env(VARIABLE, token.value()).env_remove(FILE_VARIABLE);
         // A request behind the token, which was due, would be lost with this process, and the token of a day with it.
         tango_token::wait_for_requests();
+        // The lines of the log that wait.
+        tango_token::log_to_stderr(LogLevel::Off, LogFormat::Text)?;
         system::become_or_run(command)
     }
 
