@@ -37,7 +37,7 @@ impl Client {
     /// [`CacheKind::Memory`]: crate::CacheKind::Memory
     pub fn cache_status(&self) -> Result<CacheStatus, Error> {
         let settings = self.0.settings.load_full();
-        let Some(mut session) = self.0.session(&settings)? else { return Ok(self.0.status_of_memory(&settings)) };
+        let Some(mut session) = self.0.session(&settings)? else { return Ok(empty_status(&settings)) };
         let inner = Arc::clone(&self.0);
         self.wait_for(OPERATION_TIMEOUT * OPERATIONS, async move {
             let inspection = session.inspect().await.map_err(|error| unreadable(&error))?;
@@ -131,21 +131,6 @@ impl Inner {
         }
     }
 
-    fn status_of_memory(&self, settings: &Settings) -> CacheStatus {
-        CacheStatus {
-            kind: settings.cache.kind(),
-            place: settings.cache.name(),
-            identity: identity_of(settings),
-            now: SystemTime::now(),
-            record: CachedRecord::Missing,
-            lock: CacheLock::Free,
-            ledger: CachedLedger::default(),
-            next_request: None,
-            refusal: None,
-            quota_resets: None,
-        }
-    }
-
     /// Explains the content of the cache by the rules that a client without a state of its own would follow.
     fn status(&self, settings: &Arc<Settings>, session: &Session, inspection: Inspection) -> CacheStatus {
         let now = self.clock.now();
@@ -184,7 +169,7 @@ impl Inner {
             next_request: next_request.map(time),
             refusal: next_request.map(|until| state.refusal(until, now)),
             quota_resets: resets.map(time),
-            ..self.status_of_memory(settings)
+            ..empty_status(settings)
         }
     }
 
@@ -218,6 +203,22 @@ impl Inner {
                 Fitness::Fits | Fitness::ProofIgnored => None,
             },
         }
+    }
+}
+
+/// Returns the status of a cache that holds nothing, such as the memory of this process.
+fn empty_status(settings: &Settings) -> CacheStatus {
+    CacheStatus {
+        kind: settings.cache.kind(),
+        place: settings.cache.name(),
+        identity: identity_of(settings),
+        now: SystemTime::now(),
+        record: CachedRecord::Missing,
+        lock: CacheLock::Free,
+        ledger: CachedLedger::default(),
+        next_request: None,
+        refusal: None,
+        quota_resets: None,
     }
 }
 

@@ -90,13 +90,12 @@ impl Connections {
     pub async fn accept(self, sockets: Sockets, guard: Arc<Guard>, resources: Arc<Resources>) {
         loop {
             self.make_room().await;
-            match sockets.accept().await {
-                Ok(stream) => self.serve(stream, Arc::clone(&guard), Arc::clone(&resources)),
-                Err(_) => {
-                    // Mostly because there are too many open files.
-                    self.0.evict();
-                    sleep(ACCEPT_PAUSE).await;
-                }
+            if let Ok(stream) = sockets.accept().await {
+                self.serve(stream, Arc::clone(&guard), Arc::clone(&resources));
+            } else {
+                // Mostly because there are too many open files.
+                self.0.evict();
+                sleep(ACCEPT_PAUSE).await;
             }
         }
     }

@@ -8,7 +8,7 @@ use hyper::http::request::Parts;
 use hyper::{StatusCode, Version};
 
 use super::bearer::Bearer;
-use super::response::{Response, failed, with_header};
+use super::response::{Refused, failed, with_header};
 
 /// The rules of one listener.
 pub struct Guard {
@@ -29,7 +29,7 @@ impl Guard {
     }
 
     /// Refuses a request that no program of this user would send.
-    pub fn check_source(&self, request: &Parts) -> Result<(), Response> {
+    pub fn check_source(&self, request: &Parts) -> Result<(), Refused> {
         let has = |name: &str| request.headers.contains_key(name);
         if has(ORIGIN.as_str()) || has("sec-fetch-site") {
             return Err(failed(StatusCode::FORBIDDEN, "access_denied", "pages in browsers get no tokens"));
@@ -54,7 +54,7 @@ impl Guard {
     }
 
     /// Refuses a caller without the bearer, where there is one.
-    pub fn check_caller(&self, request: &Parts) -> Result<(), Response> {
+    pub fn check_caller(&self, request: &Parts) -> Result<(), Refused> {
         let Some(bearer) = &self.bearer else { return Ok(()) };
         let mut headers = request.headers.get_all(AUTHORIZATION).iter();
         let given = headers.next();

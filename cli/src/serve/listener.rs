@@ -78,7 +78,7 @@ impl Listener {
         return (self.sockets, self.guard, ());
     }
 
-    /// Returns the sockets of `LISTEN_FDS` (sd_listen_fds), whose unit decides about their permissions.
+    /// Returns the sockets of `LISTEN_FDS` (`sd_listen_fds`), whose unit decides about their permissions.
     #[cfg(unix)]
     fn passed(place: &Place) -> Result<Vec<Self>, Failure> {
         let mut passed = listenfd::ListenFd::from_env();

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::connections::Slot;
 use super::guard::Guard;
-use super::response::{Response, Served, failed, json_response, library_error, with_header};
+use super::response::{Refused, Response, Served, failed, json_response, library_error, with_header};
 
 /// Enough for a URL of 64 KiB, and for headers that an API sent.
 const MAX_BODY: usize = 256 * 1024;
@@ -37,7 +37,7 @@ impl Resources {
     }
 
     pub async fn respond(&self, request: Request<Incoming>, guard: &Guard, slot: &Slot) -> Served {
-        Ok(self.respond_or_refuse(request, guard, slot).await.unwrap_or_else(|refused| refused))
+        Ok(self.respond_or_refuse(request, guard, slot).await.unwrap_or_else(|refused| *refused))
     }
 
     async fn respond_or_refuse(
@@ -45,7 +45,7 @@ impl Resources {
         request: Request<Incoming>,
         guard: &Guard,
         slot: &Slot,
-    ) -> Result<Response, Response> {
+    ) -> Result<Response, Refused> {
         let (parts, body) = request.into_parts();
         guard.check_source(&parts)?;
         let (method, path) = (&parts.method, parts.uri.path());
@@ -80,7 +80,7 @@ impl Resources {
         }
     }
 
-    async fn token(&self) -> Result<Response, Response> {
+    async fn token(&self) -> Result<Response, Refused> {
         let token = self.client.acquire_async().await.map_err(|error| library_error(&error))?;
         // RFC 6749 section 5.1.
         let body = json!({
@@ -92,13 +92,13 @@ impl Resources {
         Ok(json_response(StatusCode::OK, &body))
     }
 
-    async fn headers(&self, fields: &Map<String, Value>) -> Result<Response, Response> {
+    async fn headers(&self, fields: &Map<String, Value>) -> Result<Response, Refused> {
         let (method, url) = (required(fields, "method")?, required(fields, "url")?);
         let authorization = self.client.authorize_async(method, url).await.map_err(|error| library_error(&error))?;
         Ok(json_response(StatusCode::OK, &self.keep(authorization)?))
     }
 
-    async fn observe(&self, fields: &Map<String, Value>) -> Result<Response, Response> {
+    async fn observe(&self, fields: &Map<String, Value>) -> Result<Response, Refused> {
         let id = required(fields, "id")?;
         let http_status = fields.get("http_status").and_then(Value::as_u64).and_then(|status| status.try_into().ok());
         let http_status = http_status.ok_or_else(|| invalid("http_status has to be the status of the response"))?;
@@ -131,7 +131,7 @@ impl Resources {
     }
 
     /// Keeps an authorization for `/observe`, and returns its headers.
-    fn keep(&self, authorization: Authorization) -> Result<Value, Response> {
+    fn keep(&self, authorization: Authorization) -> Result<Value, Refused> {
         let mut bytes = [0; 16];
         rand::fill(&mut bytes).map_err(|_| {
             failed(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the system has no random numbers")
@@ -160,7 +160,7 @@ impl Resources {
     }
 }
 
-fn only(allowed: &[Method], method: &Method) -> Result<(), Response> {
+fn only(allowed: &[Method], method: &Method) -> Result<(), Refused> {
     if allowed.contains(method) {
         return Ok(());
     }
@@ -170,7 +170,7 @@ fn only(allowed: &[Method], method: &Method) -> Result<(), Response> {
 }
 
 /// Reads a body, which has to be a JSON object.
-async fn read(body: Incoming) -> Result<Map<String, Value>, Response> {
+async fn read(body: Incoming) -> Result<Map<String, Value>, Refused> {
     let too_late = || failed(StatusCode::REQUEST_TIMEOUT, "invalid_request", "the body did not arrive in time");
     let body = timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await.map_err(|_| too_late())?;
     let body =
@@ -181,11 +181,11 @@ async fn read(body: Incoming) -> Result<Map<String, Value>, Response> {
     }
 }
 
-fn required<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<&'a str, Response> {
+fn required<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<&'a str, Refused> {
     optional(fields, name)?.ok_or_else(|| invalid(&format!("{name} is missing")))
 }
 
-fn optional<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Response> {
+fn optional<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Refused> {
     match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(string)) => Ok(Some(string)),
@@ -193,6 +193,6 @@ fn optional<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a
     }
 }
 
-fn invalid(description: &str) -> Response {
+fn invalid(description: &str) -> Refused {
     failed(StatusCode::BAD_REQUEST, "invalid_request", description)
 }

@@ -12,6 +12,8 @@ use tango_token::{Error, Status};
 use crate::status_name::status_name;
 
 pub type Response = hyper::Response<Full<Bytes>>;
+/// A response that is an error.
+pub type Refused = Box<Response>;
 /// Nothing in the server ends a connection on purpose.
 pub type Served = Result<Response, Infallible>;
 
@@ -27,12 +29,12 @@ pub fn json_response(status: StatusCode, body: &Value) -> Response {
 }
 
 /// Returns an error in the form of RFC 6749 section 5.2.
-pub fn failed(status: StatusCode, code: &str, description: &str) -> Response {
-    json_response(status, &json!({"error": code, "error_description": description}))
+pub fn failed(status: StatusCode, code: &str, description: &str) -> Refused {
+    Box::new(json_response(status, &json!({"error": code, "error_description": description})))
 }
 
 /// Returns an error of the library. One that passes has the status 503 and says when to try again.
-pub fn library_error(error: &Error) -> Response {
+pub fn library_error(error: &Error) -> Refused {
     let (status, code) = match error.status() {
         Status::InvalidArgument => (StatusCode::BAD_REQUEST, "invalid_request"),
         _ if error.retry_after().is_some() => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
@@ -45,14 +47,14 @@ pub fn library_error(error: &Error) -> Response {
         "status": status_name(error.status()),
         "retry_after": retry_after,
     });
-    let response = json_response(status, &body);
+    let response = Box::new(json_response(status, &body));
     match retry_after {
         Some(seconds) => with_header(response, RETRY_AFTER, &seconds.to_string()),
         None => response,
     }
 }
 
-pub fn with_header(mut response: Response, name: HeaderName, value: &str) -> Response {
+pub fn with_header(mut response: Refused, name: HeaderName, value: &str) -> Refused {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
