@@ -191,6 +191,27 @@ async fn proof_that_the_server_did_not_reach_is_checked_for_the_page_alone() {
 }
 
 #[tokio::test]
+async fn request_whose_client_goes_away_is_shown_with_its_proof() {
+    let inspector = Inspector::start(&[]).await;
+    let (sandbox, key) = (&inspector.sandbox, Key::new("ES256"));
+    inspector.switch(json!({"token_response": "hang"})).await;
+    let url = sandbox.value("TANGO_TOKEN_URL");
+    let request = sandbox.client.post(url).header("DPoP", key.proof("POST", url).sign()).send();
+    tokio::select! {
+        response = request => panic!("{response:?}"),
+        () = sandbox.wait_for("token_requests", 1) => {}
+    }
+    let request = loop {
+        let request = inspector.opened().await["requests"][0].take();
+        if !request["response"].is_null() {
+            break request;
+        }
+    };
+    assert_eq!(request["response"]["interruption"], "The client went away");
+    assert_eq!(request["proof"]["note"], "not reached");
+}
+
+#[tokio::test]
 async fn switched_fault_stays_until_it_is_switched_off_or_reset() {
     let inspector = Inspector::start(&["--quota-window-seconds", "0"]).await;
     let sandbox = &inspector.sandbox;

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::dpop::{DecodedProof, Examination, Outcome, is_private_member};
 use crate::sandbox::Sandbox;
 
-/// Longer strings are cut.
-const MAX_CHARACTERS: usize = 120;
+/// Longer strings are cut. The longest that is usual is the modulus of an RSA key.
+const MAX_CHARACTERS: usize = 400;
 /// Characters of a token that are shown: they tell that it is a JWT, and nothing more.
 const TOKEN_PREFIX: usize = 8;
 /// Enough to recognise a token, and to compare it with the `ath` of a proof.
@@ -64,6 +64,14 @@ pub fn shortened(token: &str) -> String {
     format!("{prefix}…")
 }
 
+/// Cuts a string if it is long.
+pub fn cut(string: &str) -> String {
+    match string.char_indices().nth(MAX_CHARACTERS) {
+        None => string.into(),
+        Some((end, _)) => format!("{}… ({} characters)", &string[..end], string.chars().count()),
+    }
+}
+
 /// Copies an object without what nobody else may know, and with long strings cut.
 fn public(object: &Map<String, Value>) -> Value {
     object.iter().map(|(name, value)| (name.clone(), public_value(name, value))).collect::<Map<_, _>>().into()
@@ -72,10 +80,7 @@ fn public(object: &Map<String, Value>) -> Value {
 fn public_value(name: &str, value: &Value) -> Value {
     match value {
         _ if is_private_member(name) => "(hidden: part of a private key)".into(),
-        Value::String(string) if string.chars().count() > MAX_CHARACTERS => {
-            let beginning: String = string.chars().take(MAX_CHARACTERS).collect();
-            format!("{beginning}… ({} characters)", string.chars().count()).into()
-        }
+        Value::String(string) => cut(string).into(),
         Value::Object(object) => public(object),
         Value::Array(values) => values.iter().map(|value| public_value("", value)).collect(),
         other => other.clone(),
@@ -100,7 +105,7 @@ mod tests {
     #[test]
     fn long_string_is_cut() {
         let shown = public_json(&json!({"htu": "ü".repeat(1_000)}));
-        assert_eq!(shown["htu"].as_str().unwrap(), format!("{}… (1000 characters)", "ü".repeat(120)));
+        assert_eq!(shown["htu"].as_str().unwrap(), format!("{}… (1000 characters)", "ü".repeat(400)));
     }
 
     #[test]

@@ -117,7 +117,10 @@ async fn actions(State(inspector): Shared, body: Bytes) -> Result<Json<Value>, R
         Action::RevokeTokens => sandbox.tokens.revoke_all(),
         Action::RotateNonces => sandbox.dpop.rotate_nonces(sandbox.clock.now_seconds()),
         Action::ClearQuota => sandbox.state().quota.clear(),
-        Action::Reset => sandbox.reset(),
+        Action::Reset => {
+            sandbox.reset();
+            sandbox.gate.release();
+        }
     }
     Ok(inspector.changed())
 }

@@ -38,7 +38,7 @@ const SHOWN_HEADERS: [HeaderName; 11] = [
     USER_AGENT,
     WWW_AUTHENTICATE,
 ];
-/// Parameters of the form that are never secret, unless a client sends a secret in the wrong one.
+/// Parameters of the form that are not secret, unless a client sends a secret in the wrong one.
 const SHOWN_PARAMETERS: [&str; 5] = ["client_id", "username", "scope", "audience", "grant_type"];
 
 /// Describes a request to the pages. Like the line of the log, it is complete even if the client goes away.
@@ -63,7 +63,7 @@ impl Observation {
             ("arrived_ms", system_ms().into()),
             ("server_seconds", sandbox.clock.now_seconds().into()),
             ("method", request.method.as_str().into()),
-            ("path", request.uri.path().into()),
+            ("path", decoded::cut(request.uri.path()).into()),
             ("has_query", request.uri.query().is_some().into()),
             ("server", server.into()),
             ("headers", headers(&request.headers)),
@@ -92,14 +92,6 @@ impl Observation {
 
     /// Shows the response.
     pub fn end(mut self, response: &Response, reason: Option<&Reason>) {
-        let token = self.presented_token().map(|(scheme, token)| {
-            let mut described = decoded::token(&self.sandbox, token);
-            described["scheme"] = scheme.into();
-            described
-        });
-        self.entry.insert("token".into(), token.into());
-        let proof = self.proof();
-        self.entry.insert("proof".into(), proof);
         let interruption = response.extensions().get::<Interruption>();
         let issued = response.extensions().get::<IssuedToken>();
         let response = json!({
@@ -115,7 +107,14 @@ impl Observation {
             "milliseconds": self.started.elapsed().as_secs_f64() * 1e3,
         });
         self.entry.insert("response".into(), response);
-        // Dropping it publishes it.
+        // Dropping it adds token and proof, and publishes it.
+    }
+
+    fn token(&self) -> Option<Value> {
+        let (scheme, token) = self.presented_token()?;
+        let mut described = decoded::token(&self.sandbox, token);
+        described["scheme"] = scheme.into();
+        Some(described)
     }
 
     fn presented_token(&self) -> Option<(&'static str, &str)> {
@@ -159,6 +158,9 @@ impl Observation {
 
 impl Drop for Observation {
     fn drop(&mut self) {
+        let (token, proof) = (self.token(), self.proof());
+        self.entry.insert("token".into(), token.into());
+        self.entry.insert("proof".into(), proof);
         self.entry.entry("response").or_insert_with(|| json!({"interruption": "The client went away"}));
         self.publish();
     }
@@ -168,18 +170,23 @@ impl Drop for Observation {
 fn parameter(known: &Credentials, name: &str, value: &str) -> Value {
     let is_secret = |text: &str| text == known.client_secret || text == known.password;
     let right = |expected: &str| if value == expected { "the right value" } else { "a wrong value" };
+    let shown_if = |expected: &str| value == expected && !is_secret(value);
+    let name = if is_secret(name) { "" } else { name };
     match name {
         "client_secret" => json!({"name": name, "hidden": right(&known.client_secret)}),
         "password" => json!({"name": name, "hidden": right(&known.password)}),
         _ if is_secret(value) => json!({"name": shown_name(name), "hidden": "a secret in the wrong parameter"}),
-        _ if SHOWN_PARAMETERS.contains(&name) => json!({"name": name, "value": value}),
+        // A wrong one may be the secret of another system.
+        "client_id" if !shown_if(&known.client_id) => json!({"name": name, "hidden": "a wrong value"}),
+        "username" if !shown_if(&known.username) => json!({"name": name, "hidden": "a wrong value"}),
+        _ if SHOWN_PARAMETERS.contains(&name) => json!({"name": name, "value": decoded::cut(value)}),
         _ => json!({"name": shown_name(name), "hidden": "not a parameter that this server knows"}),
     }
 }
 
 /// Returns the name of an unknown parameter, unless it may be a body of another kind, with everything in it.
 fn shown_name(name: &str) -> &str {
-    let is_name = name.len() <= 30 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_name = (1..=30).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if is_name { name } else { "(another name)" }
 }
 
@@ -188,7 +195,7 @@ fn headers(headers: &HeaderMap) -> Value {
     let header = |(name, value): (&HeaderName, &HeaderValue)| {
         let text = String::from_utf8_lossy(value.as_bytes());
         match name {
-            _ if SHOWN_HEADERS.contains(name) => json!({"name": name.as_str(), "value": text}),
+            _ if SHOWN_HEADERS.contains(name) => json!({"name": name.as_str(), "value": decoded::cut(&text)}),
             name if *name == DPOP => json!({"name": name.as_str(), "value": decoded::shortened(&text)}),
             name if *name == AUTHORIZATION => match credentials(headers) {
                 Some((scheme, token)) => {
@@ -237,7 +244,10 @@ mod tests {
             ("client_secret", "SECRET3"),
             ("password", "SECRET2"),
             ("client_id", "SECRET1"),
+            ("client_id", "SECRET3"),
             ("username", "SECRET2"),
+            ("username", "SECRET3"),
+            ("SECRET1", "a"),
             ("secret", "SECRET3"),
             ("{\"password\": \"SECRET2\"}", ""),
         ] {
@@ -246,7 +256,8 @@ mod tests {
         }
         assert_eq!(parameter(&known, "password", "SECRET2")["hidden"], "the right value");
         assert_eq!(parameter(&known, "password", "SECRET1")["hidden"], "a wrong value");
-        assert_eq!(parameter(&known, "client_id", "a"), json!({"name": "client_id", "value": "a"}));
+        assert_eq!(parameter(&known, "client_id", "sandbox-client")["value"], "sandbox-client");
+        assert_eq!(parameter(&known, "scope", "a"), json!({"name": "scope", "value": "a"}));
     }
 
     #[test]

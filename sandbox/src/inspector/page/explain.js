@@ -48,7 +48,8 @@ function proof({ server, proof: decoded, thumbprint, checks, server_seconds }) {
 }
 
 function token({ token: described }) {
-  const hint = described.error && element("p", { class: "hint" }, "Only a token that this sandbox issued is valid here.");
+  const words = "Only a token that this sandbox issued is valid here.";
+  const hint = described.error && element("p", { class: "hint" }, words);
   return { heading: "Access token", content: [accessToken(described), hint].filter(Boolean) };
 }
 

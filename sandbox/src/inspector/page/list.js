@@ -7,7 +7,7 @@ import { isChallenge, summary } from "./proof.js";
 const MAX_REQUESTS = 200;
 /** Between two announcements to a screen reader, however many requests come. */
 const ANNOUNCEMENT_INTERVAL_MS = 4000;
-
+/** From the end of the focus to a change of what had it. */
 const AFTER_FOCUS_MS = 300;
 
 const list = document.getElementById("list");
