@@ -51,28 +51,32 @@ class Sandbox:
 
     def __init__(self, *arguments: str) -> None:
         command = [find(), "--until-stdin-closes", "--format", "json", *arguments]
-        # A pipe that nobody reads would fill up: a file takes the log.
-        self._directory = tempfile.TemporaryDirectory(prefix="tango-sandbox-")
-        self._log = Path(self._directory.name) / "log"
+        # A pipe that nobody reads would fill up: a file takes the log. A TemporaryDirectory would do more, and remove
+        # it at the exit of a forked child as well.
+        descriptor, path = tempfile.mkstemp(prefix="tango-sandbox-", suffix=".log")
+        self._log = Path(path)
         try:
-            self._start(command)
+            self._start(command, descriptor)
         except BaseException:
-            self._directory.cleanup()
+            self._log.unlink()
             raise
 
-    def _start(self, command: list[str]) -> None:
+    def _start(self, command: list[str], log: int) -> None:
         try:
-            with self._log.open("wb") as log:
-                self._process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, encoding="utf-8"
-                )
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, encoding="utf-8"
+            )
         except OSError as error:
             raise SandboxError(f"{command[0]} cannot be executed: {error}") from error
+        finally:
+            os.close(log)
         assert self._process.stdout
         limit = threading.Timer(_START_SECONDS, self._process.kill)
         limit.start()
         line = self._process.stdout.readline()
         limit.cancel()
+        # Python warns of a fork beside a thread that is about to end.
+        limit.join()
         if not line:
             self._process.communicate()
             raise SandboxError(f"{' '.join(command)} ended before it was ready: {self.log().strip() or 'no reason'}")
@@ -82,7 +86,7 @@ class Sandbox:
         """Stops the server, which removes its files."""
         # The end of its standard input ends the server.
         self._process.communicate()
-        self._directory.cleanup()
+        self._log.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
