@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
-from tango_token import Authorization, Client, InvalidArgument, TangoError, Token, _native
+from tango_token import Authorization, Client, InvalidArgument, Stats, TangoError, Token, _native
 from tango_token.testing._clock import FakeClock
 from tango_token.testing._issuer import Issuer
 
@@ -55,6 +55,8 @@ class FakeClient(Client):
             password="fake",
             proxy="none",
         )
+        # Only native code makes Stats; those of a client that has sent nothing are all zero.
+        client._stats = _native.Client.stats(client)
         _native.Client.close(client)
         return client
 
@@ -65,6 +67,8 @@ class FakeClient(Client):
         self._issuer = Issuer(self.clock, options)
         self._lock = threading.Lock()
         self._is_closed = False
+
+    _stats: Stats
 
     # What a test sets and reads.
 
@@ -150,6 +154,10 @@ class FakeClient(Client):
 
     def invalidate(self, token: Token) -> bool:
         return self._call("invalidate", self._issuer.reject, token)
+
+    def stats(self) -> Stats:
+        """``Client.stats`` of a client that has sent nothing: each count is zero."""
+        return self._call("stats", lambda: self._stats)
 
     def set_credentials(
         self,
