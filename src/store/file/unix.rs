@@ -72,7 +72,7 @@ pub(super) fn lock_holder(file: &File) -> Option<u32> {
 /// with an arrow are of processes that wait.
 fn holder_in(locks: &str, device: u64, inode: u64) -> Option<u32> {
     // As Linux divides the number of a device. Other systems have no such list.
-    let (major, minor) = ((device >> 8 & 0xfff) | (device >> 32 & !0xfff), (device & 0xff) | (device >> 12 & !0xff));
+    let (major, minor) = ((device >> 8 & 0xfff) | (device >> 32 & !0xfff), (device & 0xff) | (device >> 12 & 0xffff_ff00));
     let file = format!("{major:02x}:{minor:02x}:{inode}");
     locks.lines().find_map(|line| match line.split_ascii_whitespace().collect::<Vec<_>>()[..] {
         [_, "FLOCK", _, "WRITE", holder, found, ..] if found == file => holder.parse().ok(),
