@@ -68,11 +68,12 @@ pub(super) fn lock_holder(file: &File) -> Option<u32> {
     holder_in(&fs::read_to_string("/proc/locks").ok()?, metadata.dev(), metadata.ino())
 }
 
-/// Finds a `flock` in the list of all locks, whose lines are like `1: FLOCK  ADVISORY  WRITE 708 fd:01:4711 0 EOF`. Lines
-/// with an arrow are of processes that wait.
+/// Finds a `flock` in the list of all locks, whose lines are like `1: FLOCK  ADVISORY  WRITE 708 fd:01:4711 0 EOF`.
+/// Lines with an arrow are of processes that wait.
 fn holder_in(locks: &str, device: u64, inode: u64) -> Option<u32> {
     // As Linux divides the number of a device. Other systems have no such list.
-    let (major, minor) = ((device >> 8 & 0xfff) | (device >> 32 & !0xfff), (device & 0xff) | (device >> 12 & 0xffff_ff00));
+    let (major, minor) =
+        ((device >> 8 & 0xfff) | (device >> 32 & !0xfff), (device & 0xff) | (device >> 12 & 0xffff_ff00));
     let file = format!("{major:02x}:{minor:02x}:{inode}");
     locks.lines().find_map(|line| match line.split_ascii_whitespace().collect::<Vec<_>>()[..] {
         [_, "FLOCK", _, "WRITE", holder, found, ..] if found == file => holder.parse().ok(),
