@@ -23,6 +23,21 @@ fn start(command: &mut Command) -> (Child, BufReader<ChildStdout>) {
     (child, stdout)
 }
 
+/// Returns the command as a login shell would start it. CI or `nohup` may ignore signals, which all its children inherit,
+/// and a shell cannot trap a signal that it was started to ignore.
+fn with_default_signals(command: &Command) -> Command {
+    let mut env = Command::new("env");
+    env.arg("--default-signal").arg(command.get_program()).args(command.get_args());
+    env.current_dir(command.get_current_dir().unwrap());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => env.env(name, value),
+            None => env.env_remove(name),
+        };
+    }
+    env
+}
+
 /// Both ways to run a command.
 fn both(script: &str) -> [Vec<&str>; 2] {
     [vec!["exec", "--", "sh", "-c", script], vec!["exec", "--token-file", "the-token", "--", "sh", "-c", script]]
@@ -85,7 +100,7 @@ fn signals_are_passed_on_and_the_command_decides() {
     {
         let script = format!("trap 'echo {name}; exit 9' {name}; echo ready; while :; do sleep 0.01; done");
         for arguments in both(&script) {
-            let (mut child, mut stdout) = start(&mut world.command(&arguments));
+            let (mut child, mut stdout) = start(&mut with_default_signals(&world.command(&arguments)));
             kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
             let mut rest = String::new();
             stdout.read_to_string(&mut rest).unwrap();
