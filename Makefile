@@ -48,7 +48,7 @@ help:
 	@echo 'make test-platforms   tests for arm64, musl and Windows, by emulators: docs/platforms.md; PLATFORMS=linux-arm64'
 	@echo 'make conformance      runs these cases and writes docs/conformance.md'
 	@echo 'make reliability      every attempt to break it, for hours: writes docs/reliability.md; ROWS=fork,fuzz, or ROWS=new'
-	@echo 'make reliability-short  the short form, of which CI runs fuzz, mutants and supply; ROWS as above'
+	@echo 'make reliability-short  the short form, of which CI runs mutants and supply; ROWS as above'
 	@echo 'make reliability-faults  whether planted faults are found; FAULTS=fork,fuzz for some'
 	@echo 'make check            format, lints, spelling, and whether generated files are up to date'
 	@echo 'make supply           checks the dependencies: licences, duplicates, bans, build scripts, advisories'
