@@ -2,7 +2,6 @@
 #![cfg(unix)]
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -65,9 +64,9 @@ impl Home {
         let mut content = "[production]\nenvironment = \"production\"\n\n[sandbox]\nproxy = \"none\"\n".to_owned();
         for key in ["token_url", "api_url", "ca_file", "client_id", "client_secret", "username", "password"] {
             let value = &sandbox.variables[&format!("TANGO_{}", key.to_uppercase())];
-            writeln!(content, "{key} = \"{value}\"").unwrap();
+            content += &format!("{key} = \"{value}\"\n");
         }
-        writeln!(content, "cache = \"file:{}/cache\"", home.0.display()).unwrap();
+        content += &format!("cache = \"file:{}/cache\"\n", home.0.display());
         fs::write(home.file(), content).unwrap();
         home.chmod(0o600);
         home

@@ -18,8 +18,8 @@ pub(crate) use address::RedisAddress;
 use connection::Connection;
 
 use super::{
-    CacheLockState, CacheUnlockOutcome, Entry, Kind, Loaded, LockHolder, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT,
-    Store, StoreError, StoreFuture, TokenType,
+    CacheLock, CacheUnlock, Entry, Kind, Loaded, LockHolder, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store,
+    StoreError, StoreFuture, TokenType,
 };
 use crate::causes;
 use crate::human;
@@ -207,22 +207,21 @@ impl Store for Redis {
         })
     }
 
-    fn lock_state(&self) -> StoreFuture<'_, CacheLockState> {
+    fn lock_state(&self) -> StoreFuture<'_, CacheLock> {
         Box::pin(async {
             let command = Self::script(LOCK_STATE, &self.lock_key());
             let (owner, left): (Option<String>, Option<i64>) = self.run(command).await?;
             let lease_left = left.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
-            Ok(owner.map_or(CacheLockState::Free, |owner| {
-                CacheLockState::Held(LockHolder { lease_left, ..LockHolder::named(owner) })
+            Ok(owner.map_or(CacheLock::Free, |owner| {
+                CacheLock::Held(LockHolder { lease_left, ..LockHolder::named(owner) })
             }))
         })
     }
 
-    fn remove_lock(&self) -> StoreFuture<'_, CacheUnlockOutcome> {
+    fn remove_lock(&self) -> StoreFuture<'_, CacheUnlock> {
         Box::pin(async {
             let owner: Option<String> = self.run(Self::script(REMOVE_LOCK, &self.lock_key())).await?;
-            Ok(owner
-                .map_or(CacheUnlockOutcome::NotLocked, |owner| CacheUnlockOutcome::Removed(LockHolder::named(owner))))
+            Ok(owner.map_or(CacheUnlock::NotLocked, |owner| CacheUnlock::Removed(LockHolder::named(owner))))
         })
     }
 

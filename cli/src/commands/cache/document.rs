@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use tango_token::{
-    CacheKind, CacheLockState, CacheStatus, CachedLedger, CachedRecord, CachedToken, DpopMode, Error, LedgerState,
+    CacheKind, CacheLock, CacheStatus, CachedLedger, CachedRecord, CachedToken, DpopMode, Error, LedgerState,
 };
 
 use crate::output::rfc3339;
@@ -61,10 +61,10 @@ fn token_members(token: &CachedToken) -> Value {
     })
 }
 
-fn lock(lock: &CacheLockState) -> Value {
+fn lock(lock: &CacheLock) -> Value {
     match lock {
-        CacheLockState::Free => json!({"state": "free"}),
-        CacheLockState::Held(holder) => json!({
+        CacheLock::Free => json!({"state": "free"}),
+        CacheLock::Held(holder) => json!({
             "state": "held",
             "owner": holder.owner,
             "process_id": holder.process_id,
