@@ -11,10 +11,10 @@ static CHOICE: OnceLock<Choice> = OnceLock::new();
 
 #[derive(Args, Clone, Default)]
 pub struct Choice {
-    /// Use this section of the configuration file, instead of the one of the variable `TANGO_PROFILE`
+    /// Use this section of the configuration file, instead of the one that TANGO_PROFILE names
     #[arg(long, value_name = "NAME", global = true)]
     profile: Option<String>,
-    /// Read profiles from this file, instead of `~/.config/tango-token/config.toml`
+    /// Read profiles from this file, instead of TANGO_CONFIG_FILE or ~/.config/tango-token/config.toml
     #[arg(long, value_name = "FILE", global = true)]
     config_file: Option<PathBuf>,
 }

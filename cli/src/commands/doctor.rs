@@ -42,9 +42,9 @@ impl Doctor {
             Err(error) => Diagnosis::of_unreadable_configuration(&error),
         };
         if self.json {
-            output::json(&document(&diagnosis))?;
+            output::json(&document(&diagnosis))?
         } else {
-            print(&diagnosis)?;
+            print(&diagnosis)?
         }
         Ok(if diagnosis.has_no_failure() { 0 } else { FAILURE })
     }
