@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use crate::config::CacheKind;
 use crate::dpop::DpopMode;
 use crate::error::Error;
-use crate::store::CacheLock;
+use crate::store::LockState;
 
 /// The content of the shared cache, as the client that reads it understands it ([`Client::cache_status`]).
 ///
@@ -28,7 +28,7 @@ pub struct CacheStatus {
     /// The token.
     pub record: CachedRecord,
     /// The holder of the lock.
-    pub lock: CacheLock,
+    pub lock: LockState,
     /// The outcomes of earlier requests.
     pub ledger: CachedLedger,
     /// No request is sent before this time; `None` if one may be sent now.

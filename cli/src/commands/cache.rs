@@ -4,7 +4,7 @@ mod document;
 mod report;
 
 use clap::{Args, Subcommand};
-use tango_token::{CacheKind, CacheLock, CacheStatus, CacheUnlock, CachedRecord, Client, LedgerState, LockHolder};
+use tango_token::{CacheKind, CacheStatus, CachedRecord, Client, LedgerState, LockHolder, LockState, UnlockOutcome};
 
 use crate::confirmation::confirm;
 use crate::failure::Failure;
@@ -85,8 +85,8 @@ impl Unlock {
         let client = self.options.client()?;
         let status = shared(&client)?;
         let holder = match &status.lock {
-            CacheLock::Free => return output::line("nobody holds the lock"),
-            CacheLock::Held(holder) => described(holder),
+            LockState::Free => return output::line("nobody holds the lock"),
+            LockState::Held(holder) => described(holder),
             _ => "a process".into(),
         };
         if status.kind == CacheKind::Redis {
@@ -98,11 +98,11 @@ impl Unlock {
             confirm(&consequence, "Remove the lock?", self.yes)?;
         }
         match client.unlock_cache()? {
-            CacheUnlock::NotLocked => output::line("nobody holds the lock any more"),
-            CacheUnlock::Removed(holder) => {
+            UnlockOutcome::NotLocked => output::line("nobody holds the lock any more"),
+            UnlockOutcome::Removed(holder) => {
                 output::line(format_args!("the lock of {} was removed", described(&holder)))
             }
-            CacheUnlock::KeptBySystem(holder) => Err(Failure::new(format!(
+            UnlockOutcome::KeptBySystem(holder) => Err(Failure::new(format!(
                 "{} holds the lock, and the system releases it when that process ends; end the process",
                 described(&holder)
             ))),

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use tango_token::{
-    CacheKind, CacheLock, CacheStatus, CachedLedger, CachedRecord, CachedToken, DpopMode, Error, LedgerState,
+    CacheKind, CacheStatus, CachedLedger, CachedRecord, CachedToken, DpopMode, Error, LedgerState, LockState,
 };
 
 use crate::output::rfc3339;
@@ -61,10 +61,10 @@ fn token_members(token: &CachedToken) -> Value {
     })
 }
 
-fn lock(lock: &CacheLock) -> Value {
+fn lock(lock: &LockState) -> Value {
     match lock {
-        CacheLock::Free => json!({"state": "free"}),
-        CacheLock::Held(holder) => json!({
+        LockState::Free => json!({"state": "free"}),
+        LockState::Held(holder) => json!({
             "state": "held",
             "owner": holder.owner,
             "process_id": holder.process_id,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use tango_token::{CacheKind, CacheLock, CacheStatus, CachedRecord, CachedToken, LedgerState};
+use tango_token::{CacheKind, CacheStatus, CachedRecord, CachedToken, LedgerState, LockState};
 
 use super::{described, document, visible};
 use crate::failure::Failure;
@@ -48,8 +48,8 @@ pub fn of(status: &CacheStatus) -> Report {
     report.add(
         "lock",
         match &status.lock {
-            CacheLock::Free => "free".into(),
-            CacheLock::Held(holder) => format!("held by {}", described(holder)),
+            LockState::Free => "free".into(),
+            LockState::Held(holder) => format!("held by {}", described(holder)),
             _ => "this cache does not tell who holds it".into(),
         },
     );
@@ -76,7 +76,7 @@ fn token_in_short(status: &CacheStatus) -> String {
 }
 
 fn next_request_in_short(status: &CacheStatus) -> String {
-    if let (CacheLock::Held(_), Some(since)) = (&status.lock, status.ledger.in_flight_since) {
+    if let (LockState::Held(_), Some(since)) = (&status.lock, status.ledger.in_flight_since) {
         return format!("a process began to request a token {}", distance(since, status.now));
     }
     match (status.next_request, status.quota_resets) {
