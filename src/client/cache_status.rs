@@ -27,7 +27,7 @@ pub struct CacheStatus {
     pub now: SystemTime,
     /// The token.
     pub record: CachedRecord,
-    /// The holder of the lock.
+    /// The state of the lock.
     pub lock: LockState,
     /// The outcomes of earlier requests.
     pub ledger: CachedLedger,

@@ -1,8 +1,8 @@
-//! Who holds the lock of the shared cache, for a person who looks at it.
+//! The state of the lock of the shared cache, for a person who looks at the cache.
 
 use std::time::Duration;
 
-/// The lock of the shared cache, as one look shows it.
+/// The state of the lock of the shared cache at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LockState {
