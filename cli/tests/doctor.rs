@@ -22,12 +22,16 @@ struct Home(support::Home);
 impl Home {
     fn new(name: &str, sandbox: &Sandbox) -> Self {
         let directory = support::Home::new(name);
-        let mut content = "[production]\nenvironment = \"production\"\n\n[sandbox]\nproxy = \"none\"\n".to_owned();
-        for key in ["token_url", "api_url", "ca_file", "client_id", "client_secret", "username", "password"] {
+        let keys = ["token_url", "api_url", "ca_file", "client_id", "client_secret", "username", "password"];
+        let keys = keys.map(|key| {
             let value = sandbox.variable(&format!("TANGO_{}", key.to_uppercase()));
-            content += &format!("{key} = \"{value}\"\n");
-        }
-        content += &format!("cache = \"file:{}/cache\"\n", directory.display());
+            format!("{key} = \"{value}\"\n")
+        });
+        let content = format!(
+            "[production]\nenvironment = \"production\"\n\n[sandbox]\nproxy = \"none\"\n{}cache = \"file:{}/cache\"\n",
+            keys.concat(),
+            directory.display()
+        );
         directory.write("config.toml", &content);
         let home = Self(directory);
         home.chmod(0o600);

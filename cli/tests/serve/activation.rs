@@ -13,7 +13,7 @@ use crate::http::Address;
 use crate::process::{bearer_file, command, runtime_directory};
 use crate::support::World;
 
-/// Starts a server with this socket as descriptor 3 (sd_listen_fds).
+/// Starts a server with this socket as descriptor 3 (`sd_listen_fds`).
 fn activated(world: &World, socket: impl Into<OwnedFd>) -> Child {
     let server = command(world, &[]);
     let mut shell = Command::new("sh");
