@@ -463,16 +463,6 @@ typedef int32_t tango_metric_kind;
 typedef struct tango_authorization tango_authorization;
 
 /**
- * The lock of the shared cache, as one look shows it.
- */
-typedef struct tango_cache_lock tango_cache_lock;
-
-/**
- * The result of removing the lock of a process that has ended.
- */
-typedef struct tango_cache_unlock tango_cache_unlock;
-
-/**
  * Gets tokens for one set of credentials, and keeps the current one for every caller in the process.
  *
  * Make one and share it: it is thread-safe and a clone is the same client. A forked child can go on using it.
@@ -538,6 +528,19 @@ typedef int32_t (*tango_cache_save)(void *user_data,
                                     const uint8_t *value,
                                     size_t value_length,
                                     uint64_t keep_ms);
+
+/**
+ * Takes the lock called `name` for `owner`, or extends it if `owner` holds it. Returns 0 if `owner` now holds it, 1 at
+ * once if another owner does, and any other number on failure. The lock has to expire `lease_ms` milliseconds later by
+ * itself, because the process of its owner may have died.
+ */
+typedef int32_t (*tango_cache_lock)(void *user_data, const char *name, const char *owner, uint64_t lease_ms);
+
+/**
+ * Releases the lock called `name` if `owner` holds it. Returns 0, also if `owner` does not hold it, or any other
+ * number on failure.
+ */
+typedef int32_t (*tango_cache_unlock)(void *user_data, const char *name, const char *owner);
 
 /**
  * Frees the `user_data` of a cache. Called exactly once, on any thread.

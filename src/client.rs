@@ -28,6 +28,7 @@ mod waiting;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -198,6 +199,11 @@ impl Client {
             let _ = self.0.start(&settings, Demand::Sync);
         }
         true
+    }
+
+    /// Returns the longest time that one call can take, retries included: the option `total_timeout`.
+    pub fn total_timeout(&self) -> Duration {
+        self.0.settings.load().transport.total_timeout
     }
 
     /// Uses other credentials from now on: a new client id and secret, another service account, or both.

@@ -200,7 +200,7 @@ fn configuration(config: &Config) -> Check {
             (None, true) => format!("[set] ({})", option.source),
             (None, false) => "not set".into(),
         };
-        check = check.detail(option.option, value);
+        check = check.detail(option.name, value);
     }
     check
 }

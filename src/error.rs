@@ -94,8 +94,8 @@ impl Status {
         (Self::CacheUnavailable, c"TANGO_STATUS_CACHE_UNAVAILABLE"),
     ];
 
-    /// Returns its name without the prefix of C, for the log: `QUOTA_REFUSED`.
-    pub(crate) fn name(self) -> &'static str {
+    /// Returns the name, as C and the documents have it without the prefix `TANGO_STATUS_`: `QUOTA_REFUSED`.
+    pub fn name(self) -> &'static str {
         let known = Self::NAMES.into_iter().find(|(status, _)| *status == self);
         let name = known.and_then(|(_, name)| name.to_str().ok()).unwrap_or_default();
         name.strip_prefix("TANGO_STATUS_").unwrap_or(name)

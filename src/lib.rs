@@ -87,7 +87,7 @@ pub use exit::wait_for_requests;
 pub use ffi::{ZeroizingAllocator, wait_at_exit, watch_forks};
 pub use log::{LogFormat, LogLevel, log_to_stderr, log_to_stderr_from_env};
 pub use stats::{Bucket, Metric, MetricKind, Sample, Stats};
-pub use store::{CacheError, CacheLock, CacheUnlock, LockHolder, SharedCache};
+pub use store::{CacheError, LockHolder, LockState, SharedCache, UnlockOutcome};
 pub use token::Token;
 
 /// The threads for callbacks, for the Python package. Not a part of the API: it changes without notice.

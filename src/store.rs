@@ -29,7 +29,7 @@ pub(crate) use blocking::Blocking;
 pub use blocking::{CacheError, SharedCache};
 pub(crate) use file::FileCache;
 pub(crate) use inspection::Inspection;
-pub use lock_state::{CacheLock, CacheUnlock, LockHolder};
+pub use lock_state::{LockHolder, LockState, UnlockOutcome};
 pub(crate) use locked::{Locked, Saved, Write};
 pub(crate) use names::{Identity, Names};
 pub(crate) use observed::Observed;
@@ -62,13 +62,13 @@ pub(crate) trait Store: Send + Sync {
     fn unlock(&self) -> StoreFuture<'_, ()>;
 
     /// Returns who holds the lock, without taking it.
-    fn lock_state(&self) -> StoreFuture<'_, CacheLock> {
-        Box::pin(ready(Ok(CacheLock::Unknown)))
+    fn lock_state(&self) -> StoreFuture<'_, LockState> {
+        Box::pin(ready(Ok(LockState::Unknown)))
     }
 
     /// Removes the lock, whichever object holds it, where the store can do that.
-    fn remove_lock(&self) -> StoreFuture<'_, CacheUnlock> {
-        Box::pin(ready(Ok(CacheUnlock::NotSupported)))
+    fn remove_lock(&self) -> StoreFuture<'_, UnlockOutcome> {
+        Box::pin(ready(Ok(UnlockOutcome::NotSupported)))
     }
 
     /// Returns the number of records of the same identity that are sealed with other client secrets; `None` if the

@@ -15,8 +15,8 @@ use support::redis::Redis;
 use support::sandbox::Sandbox;
 use support::{entry, fresh_directory};
 use tango_token::{
-    CacheError, CacheKind, CacheLock, CacheStatus, CacheUnlock, CachedRecord, Client, Config, DpopMode, LedgerState,
-    SharedCache, Status,
+    CacheError, CacheKind, CacheStatus, CachedRecord, Client, Config, DpopMode, LedgerState, LockState, SharedCache,
+    Status, UnlockOutcome,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -56,7 +56,7 @@ fn empty_cache_has_no_token_and_nothing_holds_a_request_back() {
     let sandbox = Sandbox::start(&[]);
     in_directory_and_redis("status-empty", |cache| {
         let status = status(&sandbox, cache);
-        assert_eq!((&status.record, &status.lock), (&CachedRecord::Missing, &CacheLock::Free));
+        assert_eq!((&status.record, &status.lock), (&CachedRecord::Missing, &LockState::Free));
         assert_eq!((status.ledger.state, status.next_request, status.quota_resets), (LedgerState::Missing, None, None));
         assert!(status.usable_token().is_none() && status.refusal.is_none());
     });
@@ -191,25 +191,25 @@ fn lock_and_the_request_in_flight_are_shown_with_their_process() {
             let acquired = scope.spawn(|| holder.acquire());
             sandbox.wait_for("token_requests", 1);
             let status = status(&sandbox, cache);
-            let CacheLock::Held(found) = &status.lock else { panic!("{:?}", status.lock) };
+            let LockState::Held(found) = &status.lock else { panic!("{:?}", status.lock) };
             assert_eq!(found.process_id, Some(std::process::id()));
             assert!(since(status.now, status.ledger.in_flight_since.unwrap()) < HOUR / 30);
             let removed = client(&sandbox, cache).unlock_cache().unwrap();
             match (cache, removed) {
-                (Cache::Directory(_), CacheUnlock::KeptBySystem(of)) => {
+                (Cache::Directory(_), UnlockOutcome::KeptBySystem(of)) => {
                     assert_eq!((&of, of.lease_left), (found, None));
                 }
-                (Cache::Redis(..), CacheUnlock::Removed(of)) => {
+                (Cache::Redis(..), UnlockOutcome::Removed(of)) => {
                     assert_eq!(of.owner, found.owner);
                     assert!((Duration::from_secs(5)..Duration::from_secs(60)).contains(&found.lease_left.unwrap()));
-                    assert_eq!(client(&sandbox, cache).cache_status().unwrap().lock, CacheLock::Free);
+                    assert_eq!(client(&sandbox, cache).cache_status().unwrap().lock, LockState::Free);
                 }
                 (_, removed) => panic!("{removed:?}"),
             }
             sandbox.release();
             acquired.join().unwrap().unwrap();
         });
-        assert_eq!(client(&sandbox, cache).unlock_cache().unwrap(), CacheUnlock::NotLocked);
+        assert_eq!(client(&sandbox, cache).unlock_cache().unwrap(), UnlockOutcome::NotLocked);
         wait_until("the token is in the cache", || status(&sandbox, cache).usable_token().is_some());
     });
 }
@@ -224,7 +224,7 @@ fn cleared_cache_is_empty_and_the_next_call_requests_a_token() {
         client.clear_cache().unwrap();
         let status = status(&sandbox, cache);
         assert_eq!((&status.record, status.ledger.state), (&CachedRecord::Missing, LedgerState::Missing));
-        assert_eq!(status.lock, CacheLock::Free);
+        assert_eq!(status.lock, LockState::Free);
         match cache {
             Cache::Directory(directory) => {
                 assert_eq!(["record", "ledger", "rejected"].map(|kind| entry(directory, kind)), [None, None, None]);
@@ -272,12 +272,12 @@ fn user_of_redis_with_few_permissions_sees_less() {
     redis.command::<()>(&["SET", &format!("{client_key}:lock"), "7-x"]);
     let seen = status(&sandbox, &cache);
     assert!(seen.usable_token().is_some());
-    let CacheLock::Held(holder) = seen.lock else { panic!("{:?}", seen.lock) };
+    let LockState::Held(holder) = seen.lock else { panic!("{:?}", seen.lock) };
     assert_eq!((holder.process_id, holder.owner.as_deref(), holder.lease_left), (Some(7), Some("7-x"), None));
     let mut config = config(&sandbox, &cache);
     let status = Client::new(config.client_secret("another-secret")).unwrap().cache_status().unwrap();
     assert_eq!(status.record, CachedRecord::Missing, "without a right to list keys that is all that can be told");
-    assert!(matches!(client(&sandbox, &cache).unlock_cache().unwrap(), CacheUnlock::Removed(_)));
+    assert!(matches!(client(&sandbox, &cache).unlock_cache().unwrap(), UnlockOutcome::Removed(_)));
     client(&sandbox, &cache).clear_cache().unwrap();
     assert_eq!(redis.keys("few:"), Vec::<String>::new());
 }
@@ -289,7 +289,7 @@ fn cache_in_a_cluster_is_shown_unlocked_and_cleared() {
     let cache = Cache::Redis(&nodes[0], "cluster:");
     client(&sandbox, &cache).acquire().unwrap();
     assert!(status(&sandbox, &cache).usable_token().is_some());
-    assert_eq!(client(&sandbox, &cache).unlock_cache().unwrap(), CacheUnlock::NotLocked);
+    assert_eq!(client(&sandbox, &cache).unlock_cache().unwrap(), UnlockOutcome::NotLocked);
     client(&sandbox, &cache).clear_cache().unwrap();
     assert_eq!(status(&sandbox, &cache).record, CachedRecord::Missing);
 }
@@ -361,7 +361,7 @@ fn custom_cache_is_shown_and_cleared_without_further_functions() {
     client.acquire().unwrap();
     let status = client.cache_status().unwrap();
     assert!(status.kind == CacheKind::Custom && status.usable_token().is_some());
-    assert_eq!((status.lock, client.unlock_cache().unwrap()), (CacheLock::Unknown, CacheUnlock::NotSupported));
+    assert_eq!((status.lock, client.unlock_cache().unwrap()), (LockState::Unknown, UnlockOutcome::NotSupported));
     client.clear_cache().unwrap();
     let status = client.cache_status().unwrap();
     assert_eq!((status.record, status.ledger.state), (CachedRecord::Missing, LedgerState::Missing));

@@ -1,15 +1,11 @@
 //! The client of a command: flags first, then variables, then the profile.
 
-use std::time::Duration;
-
 use tango_token::{Client, Config};
 
 use crate::failure::Failure;
 use crate::input;
 use crate::options::Options;
 use crate::profile;
-
-const DEFAULT_TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Options {
     /// Returns the configuration of the flags, the variables and the profile.
@@ -45,18 +41,12 @@ impl Options {
         let in_profile = || profile::value(&variable.trim_start_matches("TANGO_").to_ascii_lowercase());
         flag.or_else(|| std::env::var(variable).ok().filter(|value| !value.is_empty())).or_else(in_profile)
     }
-
-    /// Returns how long a call can take at most.
-    pub fn total_timeout(&self) -> Duration {
-        let variable = || std::env::var("TANGO_TOTAL_TIMEOUT_MS").ok()?.parse().ok();
-        self.total_timeout_ms.or_else(variable).map_or(DEFAULT_TOTAL_TIMEOUT, Duration::from_millis)
-    }
 }
 
 /// Chooses a directory if nothing names a cache. Each command is a process of its own: a cache in its memory would cost a
 /// token of the day each time.
 pub fn choose_cache(config: &mut Config) {
-    let cache = config.explain().into_iter().find(|option| option.option == "cache");
+    let cache = config.explain().into_iter().find(|option| option.name == "cache");
     if cache.is_none_or(|cache| !cache.source.is_set()) {
         config.cache("file");
     }

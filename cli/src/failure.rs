@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tango_token::{Error, Status};
 
 use crate::output::{self, ERROR};
+use crate::times;
 
 /// Exit statuses. Those above 2 are the ones of sysexits.h.
 pub const FAILURE: i32 = 1;
@@ -82,11 +83,11 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         match self.retry_after {
-            Some(wait) => write!(f, "\n  try again in {}", output::span(wait))?,
+            Some(wait) => write!(f, "\n  try again in {}", times::span(wait))?,
             None => return Ok(()),
         }
         let at = self.retry_after.and_then(|wait| SystemTime::now().checked_add(wait));
-        at.map_or(Ok(()), |at| write!(f, ", at {}", output::rfc3339(at)))
+        at.map_or(Ok(()), |at| write!(f, ", at {}", times::rfc3339(at)))
     }
 }
 

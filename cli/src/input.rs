@@ -50,7 +50,18 @@ impl Input {
             Self::File(path) => File::open(path).and_then(|file| file.take(limit).read_to_string(&mut content)),
         };
         read.map_err(|error| problem(&error))?;
-        if content.len() > MAX_LENGTH { Err(problem(&"is longer than 64 KiB")) } else { Ok(content) }
+        if content.len() > MAX_LENGTH { Err(problem(&"longer than 64 KiB")) } else { Ok(content) }
+    }
+
+    /// Reads the first bytes, at most `limit`.
+    pub fn read_bytes(&self, limit: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let mut bytes = Zeroizing::new(Vec::new());
+        let read = match self {
+            Self::Stdin => io::stdin().lock().take(limit).read_to_end(&mut bytes),
+            Self::File(path) => File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
+        };
+        read.map_err(|error| Failure::new(format!("{self}: {error}")))?;
+        Ok(bytes)
     }
 }
 
@@ -68,7 +79,7 @@ pub fn secret(flag: &str, input: &Input) -> Result<Zeroizing<String>, Failure> {
 pub fn at_most_one_is_stdin<'a>(inputs: impl Iterator<Item = (&'static str, &'a Input)>) -> Result<(), Failure> {
     let flags: Vec<_> = inputs.filter(|(_, input)| **input == Input::Stdin).map(|(flag, _)| flag).collect();
     if flags.len() > 1 {
-        return Err(Failure::usage(format!("{} cannot both be `-`: there is one standard input", flags.join(" and "))));
+        return Err(Failure::usage(format!("only one of {} can read standard input", flags.join(" and "))));
     }
     Ok(())
 }

@@ -12,7 +12,6 @@ mod failure;
 mod files;
 mod flags;
 mod input;
-mod local_time;
 mod options;
 mod output;
 mod profile;
@@ -20,7 +19,7 @@ mod progress;
 mod serve;
 mod shell;
 mod signals;
-mod status_name;
+mod times;
 
 use clap::Parser;
 use tango_token::{LogFormat, LogLevel};

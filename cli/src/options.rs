@@ -57,13 +57,13 @@ pub struct Options {
     #[arg(long = "scope", value_name = "SCOPE")]
     pub scope: Option<String>,
 
-    /// A PEM file of the certificate authorities to trust, by token requests and by `call`. Default: the system's
+    /// A PEM file of the certificate authorities to trust, for token requests and for `call`. Default: the system's
     /// certificates. Variable: `TANGO_CA_FILE`
     #[arg(long = "ca-file", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 
-    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy; one with a
-    /// user name and a password in the variable only. Default: `system`. Variable: `TANGO_PROXY`
+    /// `system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy. Only the
+    /// variable can have a URL with a user name or a password. Default: `system`. Variable: `TANGO_PROXY`
     #[arg(long = "proxy", value_name = "PROXY")]
     pub proxy: Option<String>,
 
@@ -112,8 +112,8 @@ pub struct Options {
     pub dpop_key_file: Option<PathBuf>,
 
     /// Where the token is kept for the next command, and shared: `file` (a directory in the user's cache directory),
-    /// `file:/another/directory`, `memory` (nowhere), or the URL of a Redis server; one with a password in the variable
-    /// only. Default: `file`. Variable: `TANGO_CACHE`
+    /// `file:/another/directory`, `memory` (nowhere), or the URL of a Redis server. Only the variable can have a URL
+    /// with a user name or a password. Default: `file`. Variable: `TANGO_CACHE`
     #[arg(long = "cache", value_name = "CACHE")]
     pub cache: Option<String>,
 

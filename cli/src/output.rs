@@ -2,12 +2,9 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::failure::Failure;
 
@@ -43,25 +40,12 @@ pub fn complain(message: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{message}");
 }
 
-/// Returns a time as people write it: `2 h 5 min`.
-pub fn span(time: Duration) -> String {
-    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-    let units = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
-    let first = units.iter().position(|(_, unit)| seconds >= *unit).unwrap_or(3);
-    let mut rest = seconds;
-    let parts = units[first..].iter().take(2).filter_map(|(name, unit)| {
-        let count = rest / unit;
-        rest %= unit;
-        (count > 0 || seconds == 0).then(|| format!("{count} {name}"))
-    });
-    parts.collect::<Vec<_>>().join(" ")
-}
-
-/// Returns a time in UTC, to the second: `2026-01-31T12:00:00Z`.
-pub fn rfc3339(time: SystemTime) -> String {
-    let seconds = OffsetDateTime::from(time).unix_timestamp();
-    let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    time.format(&Rfc3339).unwrap_or_else(|_| time.unix_timestamp().to_string())
+/// Returns a string without characters that a terminal would obey or that a person cannot see.
+pub fn visible(text: &str) -> String {
+    let escaped = |c: char| -> Box<dyn Iterator<Item = char>> {
+        if "\"'\\".contains(c) { Box::new(std::iter::once(c)) } else { Box::new(c.escape_debug()) }
+    };
+    text.chars().flat_map(escaped).collect()
 }
 
 #[cfg(test)]
@@ -69,15 +53,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn span_has_its_two_largest_units() {
-        let text = |seconds| span(Duration::from_secs(seconds));
-        assert_eq!([0, 1, 60, 90, 3_600, 72_000].map(text), ["0 s", "1 s", "1 min", "1 min 30 s", "1 h", "20 h"]);
-        assert_eq!(text(90_061), "1 d 1 h");
-        assert_eq!(span(Duration::from_millis(1_001)), "2 s");
-    }
-
-    #[test]
-    fn time_is_written_in_utc() {
-        assert_eq!(rfc3339(SystemTime::UNIX_EPOCH + Duration::from_millis(1_500)), "1970-01-01T00:00:01Z");
+    fn characters_that_a_terminal_obeys_are_escaped() {
+        assert_eq!(visible("\u{1b}[31mred\u{202e}\r\n"), r"\u{1b}[31mred\u{202e}\r\n");
+        assert_eq!(visible("ü\"'\\"), "ü\"'\\");
     }
 }

@@ -11,10 +11,10 @@ static CHOICE: OnceLock<Choice> = OnceLock::new();
 
 #[derive(Args, Clone, Default)]
 pub struct Choice {
-    /// Use this section of the configuration file, instead of the one that TANGO_PROFILE names
+    /// Use this section of the configuration file, instead of the one that `TANGO_PROFILE` names
     #[arg(long, value_name = "NAME", global = true)]
     profile: Option<String>,
-    /// Read profiles from this file, instead of TANGO_CONFIG_FILE or ~/.config/tango-token/config.toml
+    /// Read profiles from this file, instead of `TANGO_CONFIG_FILE` or ~/.config/tango-token/config.toml
     #[arg(long, value_name = "FILE", global = true)]
     config_file: Option<PathBuf>,
 }
@@ -39,6 +39,6 @@ pub fn load(config: &mut Config) -> Result<(), Error> {
 
 /// Returns the value of an option that the profile of this command has set, without a secret.
 pub fn value(option: &str) -> Option<String> {
-    let explained = EXPLAINED.get()?.iter().find(|explained| explained.option == option)?;
+    let explained = EXPLAINED.get()?.iter().find(|explained| explained.name == option)?;
     explained.value.clone().filter(|_| matches!(explained.source, ValueSource::Profile { .. }))
 }

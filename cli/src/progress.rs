@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::output;
+use crate::times;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ fn show(what: &str, limit: Duration, ended: &mpsc::Receiver<()>) {
     let mut is_shown = false;
     while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         let left = limit.saturating_sub(start.elapsed());
-        let _ = write!(io::stderr(), "\r\x1b[Kwaiting for {what}: {} at most", output::span(left));
+        let _ = write!(io::stderr(), "\r\x1b[Kwaiting for {what}: {} at most", times::span(left));
         (pause, is_shown) = (STEP, true);
     }
     if is_shown {

@@ -37,11 +37,11 @@ pub struct Place {
     pub bearer_file: Option<PathBuf>,
 }
 
-/// Serves until a signal ends it. Then no connection is accepted any more, and callers that wait get their responses,
-/// for which there is `patience`.
-pub async fn run(client: Client, place: Place, patience: Duration) -> Result<(), Failure> {
+/// Serves until a signal ends it. Then no connection is accepted any more, and callers that wait get their responses.
+pub async fn run(client: Client, place: Place) -> Result<(), Failure> {
     // Before anything is written: a reader of the first line may ask for the end at once.
     let mut signals = Signals::listen()?;
+    let patience = client.total_timeout();
     let listeners = Listener::open_all(&place)?;
     let (connections, resources) = (Connections::new(), Arc::new(Resources::new(client)));
     let mut accepting = tokio::task::JoinSet::new();

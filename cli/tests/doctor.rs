@@ -1,73 +1,39 @@
 //! The doctor as a terminal and a script see it. tests/diagnosis.rs has the checks themselves.
 #![cfg(unix)]
 
-use std::collections::HashMap;
+mod support;
+
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::Output;
 
 use serde_json::Value;
+
+use support::sandbox::Sandbox;
+use support::{command, root};
 
 const BEGIN: &str = "<!-- Begin of the session: made by cli/tests/doctor.rs, do not edit. -->\n";
 const END: &str = "<!-- End of the session. -->\n";
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
-/// A sandbox that ends with its test.
-struct Sandbox {
-    process: Child,
-    variables: HashMap<String, String>,
-}
-
-impl Sandbox {
-    fn start(options: &[&str]) -> Self {
-        let binary = std::env::var_os("TANGO_SANDBOX").map_or_else(built_sandbox, PathBuf::from);
-        let mut process = Command::new(binary)
-            .args(["--until-stdin-closes", "--format", "json"])
-            .args(options)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { process, variables: serde_json::from_str(&line).expect("the sandbox starts") }
-    }
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
-fn built_sandbox() -> PathBuf {
-    assert!(Command::new("make").arg("sandbox").current_dir(root()).status().unwrap().success());
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    target.join("release/tango-sandbox")
-}
-
 /// A directory with a configuration file of two profiles, one for the sandbox.
-struct Home(PathBuf);
+struct Home(support::Home);
 
 impl Home {
     fn new(name: &str, sandbox: &Sandbox) -> Self {
-        let home = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
-        let _ = fs::remove_dir_all(&home.0);
-        fs::create_dir_all(&home.0).unwrap();
-        let mut content = "[production]\nenvironment = \"production\"\n\n[sandbox]\nproxy = \"none\"\n".to_owned();
-        for key in ["token_url", "api_url", "ca_file", "client_id", "client_secret", "username", "password"] {
-            let value = &sandbox.variables[&format!("TANGO_{}", key.to_uppercase())];
-            content += &format!("{key} = \"{value}\"\n");
-        }
-        content += &format!("cache = \"file:{}/cache\"\n", home.0.display());
-        fs::write(home.file(), content).unwrap();
+        let directory = support::Home::new(name);
+        let keys = ["token_url", "api_url", "ca_file", "client_id", "client_secret", "username", "password"];
+        let keys = keys.map(|key| {
+            let value = sandbox.variable(&format!("TANGO_{}", key.to_uppercase()));
+            format!("{key} = \"{value}\"\n")
+        });
+        let content = format!(
+            "[production]\nenvironment = \"production\"\n\n[sandbox]\nproxy = \"none\"\n{}cache = \"file:{}/cache\"\n",
+            keys.concat(),
+            directory.display()
+        );
+        directory.write("config.toml", &content);
+        let home = Self(directory);
         home.chmod(0o600);
         home
     }
@@ -81,11 +47,8 @@ impl Home {
     }
 
     fn doctor(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tango-token"));
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TANGO_")) {
-            command.env_remove(name);
-        }
-        command.arg("doctor").args(arguments).env("TANGO_CONFIG_FILE", self.file()).output().unwrap()
+        let mut command = command(&self.0, &["doctor"]);
+        command.args(arguments).env("TANGO_CONFIG_FILE", self.file()).output().unwrap()
     }
 }
 
@@ -111,7 +74,9 @@ fn exit_status_and_json_tell_whether_a_check_failed() {
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&document["ok"], &document["checks"][3]["outcome"]), (&Value::Bool(false), &"failure".into()));
     let token_url = &document["checks"][0]["details"]["token_url"];
-    assert_eq!(token_url, "https://localhost:1/token (flag, or default of this command)");
+    assert_eq!(token_url, "https://localhost:1/token (flag)");
+    let document: Value = serde_json::from_slice(&home.doctor(&["--json"]).stdout).unwrap();
+    assert_eq!(document["checks"][0]["details"]["cache"], "file (default of this command)");
     assert_eq!(home.doctor(&["--no-such-flag"]).status.code(), Some(2));
 }
 
@@ -128,7 +93,7 @@ fn configuration_file_that_cannot_be_used_is_diagnosed_as_well() {
         let shown = text(&output.stdout);
         assert_eq!(output.status.code(), Some(1), "{shown}");
         assert!(shown.starts_with("failure  configuration") && shown.contains(&advice), "{shown}");
-        assert!(!shown.contains(&sandbox.variables["TANGO_PASSWORD"]), "{shown}");
+        assert!(!shown.contains(sandbox.variable("TANGO_PASSWORD")), "{shown}");
     }
 }
 
@@ -136,7 +101,7 @@ fn configuration_file_that_cannot_be_used_is_diagnosed_as_well() {
 fn session_in_the_documents_is_what_the_command_prints() {
     let sandbox = Sandbox::start(&["--clock-offset-seconds", "600"]);
     let home = Home::new("doctor-session", &sandbox);
-    let key = Command::new(env!("CARGO_BIN_EXE_tango-token")).args(["key", "generate"]).output().unwrap();
+    let key = command(&home.0, &["key", "generate"]).output().unwrap();
     fs::write(home.0.join("key.pem"), &key.stdout).unwrap();
     fs::set_permissions(home.0.join("key.pem"), PermissionsExt::from_mode(0o644)).unwrap();
     let mut profile = fs::read_to_string(home.file()).unwrap();
@@ -160,10 +125,10 @@ fn session_in_the_documents_is_what_the_command_prints() {
 
 /// Returns the output with other values for what differs from run to run.
 fn documented(output: &str, sandbox: &Sandbox, home: &Home) -> String {
-    let port = |variable: &str| sandbox.variables[variable].split([':', '/']).nth(4).unwrap().to_owned();
+    let port = |variable: &str| sandbox.variable(variable).split([':', '/']).nth(4).unwrap().to_owned();
     let mut text = output.to_owned();
     for (found, shown) in [
-        (sandbox.variables["TANGO_CA_FILE"].as_str(), "/home/me/ca.pem"),
+        (sandbox.variable("TANGO_CA_FILE"), "/home/me/ca.pem"),
         (home.0.to_str().unwrap(), "/home/me/.config/tango-token"),
         (&port("TANGO_TOKEN_URL"), "8443"),
         (&port("TANGO_API_URL"), "8443"),

@@ -32,10 +32,10 @@ NAMES |= {"file": "FILE", "key_file": "FILE"}
 
 # What an option is called here, where the words of the table are for code.
 DIFFERENT = {
-    "ca_file": {"doc": "A PEM file of the certificate authorities to trust, by token requests and by `call`."},
+    "ca_file": {"doc": "A PEM file of the certificate authorities to trust, for token requests and for `call`."},
     "proxy": {
-        "doc": """`system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy; one with a
-        user name and a password in the variable only."""
+        "doc": """`system` (`HTTPS_PROXY`, `NO_PROXY` and the like), `none`, or the URL of an HTTP or SOCKS5 proxy. Only the
+        variable can have a URL with a user name or a password."""
     },
     "allowed_origins": {
         "setter_doc": """Allows another origin, such as `https://api.example`, to receive tokens; it can be given several
@@ -43,8 +43,8 @@ DIFFERENT = {
     },
     "cache": {
         "doc": """Where the token is kept for the next command, and shared: `file` (a directory in the user's cache directory),
-        `file:/another/directory`, `memory` (nowhere), or the URL of a Redis server; one with a password in the variable
-        only.""",
+        `file:/another/directory`, `memory` (nowhere), or the URL of a Redis server. Only the variable can have a URL
+        with a user name or a password.""",
         "default": "file",
     },
 }

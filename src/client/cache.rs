@@ -17,7 +17,9 @@ use crate::dpop::{Binding, DpopKey, DpopMode};
 use crate::error::{Error, Status};
 use crate::human;
 use crate::policy;
-use crate::store::{CacheLock, CacheUnlock, Inspection, Names, OPERATION_TIMEOUT, Record, Saved, Session, StoreError};
+use crate::store::{
+    Inspection, LockState, Names, OPERATION_TIMEOUT, Record, Saved, Session, StoreError, UnlockOutcome,
+};
 use crate::token::Fitness;
 
 /// A look at the cache is three operations, and so is the end of clearing it.
@@ -74,7 +76,7 @@ impl Client {
     /// process can send a request meanwhile, which the daily limit may refuse. In a directory there is nothing to
     /// remove: the system releases the lock when its holder ends. The errors are those of
     /// [`clear_cache`](Self::clear_cache).
-    pub fn unlock_cache(&self) -> Result<CacheUnlock, Error> {
+    pub fn unlock_cache(&self) -> Result<UnlockOutcome, Error> {
         let settings = self.0.settings.load_full();
         let session = self.0.session(&settings)?.ok_or_else(no_shared_cache)?;
         self.wait_for(OPERATION_TIMEOUT * OPERATIONS, async move {
@@ -214,7 +216,7 @@ fn empty_status(settings: &Settings) -> CacheStatus {
         identity: identity_of(settings),
         now: SystemTime::now(),
         record: CachedRecord::Missing,
-        lock: CacheLock::Free,
+        lock: LockState::Free,
         ledger: CachedLedger::default(),
         next_request: None,
         refusal: None,

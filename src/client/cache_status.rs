@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use crate::config::CacheKind;
 use crate::dpop::DpopMode;
 use crate::error::Error;
-use crate::store::CacheLock;
+use crate::store::LockState;
 
 /// The content of the shared cache, as the client that reads it understands it ([`Client::cache_status`]).
 ///
@@ -27,8 +27,8 @@ pub struct CacheStatus {
     pub now: SystemTime,
     /// The token.
     pub record: CachedRecord,
-    /// The holder of the lock.
-    pub lock: CacheLock,
+    /// The state of the lock.
+    pub lock: LockState,
     /// The outcomes of earlier requests.
     pub ledger: CachedLedger,
     /// No request is sent before this time; `None` if one may be sent now.

@@ -17,7 +17,7 @@ const SECRETS: [&str; 2] = ["client_secret", "password"];
 #[non_exhaustive]
 pub struct ExplainedOption {
     /// The name of the option, as its setter has it.
-    pub option: &'static str,
+    pub name: &'static str,
     /// The source of the value.
     pub source: ValueSource,
     /// The value. `None` if there is none, and for secrets. URLs have neither credentials nor a query.
@@ -83,13 +83,13 @@ impl Config {
     pub fn explain(&self) -> Vec<ExplainedOption> {
         let options = self.effective();
         let set = options.names();
-        let explained = OPTIONS.into_iter().map(|(option, default)| {
-            if set.contains(&option) {
-                return ExplainedOption { option, source: self.source(&options, option), value: options.shown(option) };
+        let explained = OPTIONS.into_iter().map(|(name, default)| {
+            if set.contains(&name) {
+                return ExplainedOption { name, source: self.source(&options, name), value: options.shown(name) };
             }
-            let value = default_value(option, default, options.environment);
+            let value = default_value(name, default, options.environment);
             let source = if value.is_some() { ValueSource::Default } else { ValueSource::NotSet };
-            ExplainedOption { option, source, value }
+            ExplainedOption { name, source, value }
         });
         explained.collect()
     }

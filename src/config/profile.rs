@@ -54,7 +54,8 @@ impl Profile {
 
     fn read(name: &OsString, path: &Path, taken: &[&'static str]) -> Result<Self, Error> {
         let content = input_file::read(path, FILE);
-        let content = content.map_err(|problem| in_file(path, &format!("{problem} ({PROFILE} needs this file)")))?;
+        let content =
+            content.map_err(|problem| in_file(path, &format!("{problem} (a profile is a section of this file)")))?;
         let text = str::from_utf8(&content).map_err(|_| in_file(path, "the file is not UTF-8"))?;
         let section = Section::find(text, name.to_str().unwrap_or_default(), path, taken)?;
         let mut options = Options::read(&section)?;

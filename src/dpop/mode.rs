@@ -21,7 +21,7 @@ impl DpopMode {
     const NAMES: [(&str, Self); 3] = [("off", Self::Off), ("optional", Self::Optional), ("required", Self::Required)];
 
     /// Returns the name by which the configuration calls it.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Off => "off",
             Self::Optional => "optional",

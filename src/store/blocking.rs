@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::time;
 
 use super::{
-    CacheLock, CacheUnlock, Entry, Kind, Loaded, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError,
-    StoreFuture, TokenType,
+    Entry, Kind, Loaded, LockState, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError, StoreFuture,
+    TokenType, UnlockOutcome,
 };
 use crate::callbacks::Foreign;
 use crate::human;
@@ -57,18 +57,18 @@ pub trait SharedCache: Send + Sync + 'static {
     /// ([`Client::cache_status`]); a cache that cannot tell need not implement it.
     ///
     /// [`Client::cache_status`]: crate::Client::cache_status
-    fn lock_state(&self, name: &str) -> Result<CacheLock, CacheError> {
+    fn lock_state(&self, name: &str) -> Result<LockState, CacheError> {
         let _ = name;
-        Ok(CacheLock::Unknown)
+        Ok(LockState::Unknown)
     }
 
     /// Removes the lock of this name, whichever owner holds it, for [`Client::unlock_cache`]. A cache that cannot do
     /// that need not implement it.
     ///
     /// [`Client::unlock_cache`]: crate::Client::unlock_cache
-    fn remove_lock(&self, name: &str) -> Result<CacheUnlock, CacheError> {
+    fn remove_lock(&self, name: &str) -> Result<UnlockOutcome, CacheError> {
         let _ = name;
-        Ok(CacheUnlock::NotSupported)
+        Ok(UnlockOutcome::NotSupported)
     }
 
     /// Returns the names of all values that begin with `prefix`; `None` if the cache cannot list them. It is for people
@@ -102,11 +102,11 @@ impl<C: SharedCache> SharedCache for Foreign<C> {
         (**self).has_leases()
     }
 
-    fn lock_state(&self, name: &str) -> Result<CacheLock, CacheError> {
+    fn lock_state(&self, name: &str) -> Result<LockState, CacheError> {
         (**self).lock_state(name)
     }
 
-    fn remove_lock(&self, name: &str) -> Result<CacheUnlock, CacheError> {
+    fn remove_lock(&self, name: &str) -> Result<UnlockOutcome, CacheError> {
         (**self).remove_lock(name)
     }
 
@@ -257,12 +257,12 @@ impl Store for Blocking {
         Box::pin(self.run(move |cache| cache.unlock(&name, &owner)))
     }
 
-    fn lock_state(&self) -> StoreFuture<'_, CacheLock> {
+    fn lock_state(&self) -> StoreFuture<'_, LockState> {
         let name = self.names.lock();
         Box::pin(self.run(move |cache| cache.lock_state(&name)))
     }
 
-    fn remove_lock(&self) -> StoreFuture<'_, CacheUnlock> {
+    fn remove_lock(&self) -> StoreFuture<'_, UnlockOutcome> {
         let name = self.names.lock();
         Box::pin(self.run(move |cache| cache.remove_lock(&name)))
     }

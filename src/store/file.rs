@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::{CacheError, CacheLock, CacheUnlock, LockHolder, MAX_ENTRY_LENGTH, SharedCache};
+use super::{CacheError, LockHolder, LockState, MAX_ENTRY_LENGTH, SharedCache, UnlockOutcome};
 use crate::causes;
 use crate::process::CloseOnFork;
 use crate::random::unique_name;
@@ -178,26 +178,26 @@ impl SharedCache for FileCache {
 
     /// Where the list of locks does not show the holder, the lock is tried in a way that only a process that takes it
     /// in the same microseconds can notice. That process tries again.
-    fn lock_state(&self, name: &str) -> Result<CacheLock, CacheError> {
+    fn lock_state(&self, name: &str) -> Result<LockState, CacheError> {
         self.directory()?;
-        let Some(file) = self.open(name, system::open)? else { return Ok(CacheLock::Free) };
-        let held = |process_id| CacheLock::Held(LockHolder { process_id, ..LockHolder::default() });
+        let Some(file) = self.open(name, system::open)? else { return Ok(LockState::Free) };
+        let held = |process_id| LockState::Held(LockHolder { process_id, ..LockHolder::default() });
         if let Some(holder) = system::lock_holder(&file) {
             return Ok(held(Some(holder)));
         }
         let file = CloseOnFork::new(file);
         match file.try_lock_shared() {
-            Ok(()) => system::unlock(&file).map(|()| CacheLock::Free),
+            Ok(()) => system::unlock(&file).map(|()| LockState::Free),
             Err(TryLockError::WouldBlock) => Ok(held(system::lock_holder(&file))),
             Err(TryLockError::Error(error)) => Err(error),
         }
         .map_err(|error| failed("lock", &self.directory.join(name), &error))
     }
 
-    fn remove_lock(&self, name: &str) -> Result<CacheUnlock, CacheError> {
+    fn remove_lock(&self, name: &str) -> Result<UnlockOutcome, CacheError> {
         Ok(match self.lock_state(name)? {
-            CacheLock::Held(holder) => CacheUnlock::KeptBySystem(holder),
-            CacheLock::Free | CacheLock::Unknown => CacheUnlock::NotLocked,
+            LockState::Held(holder) => UnlockOutcome::KeptBySystem(holder),
+            LockState::Free | LockState::Unknown => UnlockOutcome::NotLocked,
         })
     }
 
@@ -288,16 +288,16 @@ mod tests {
     fn lock_state_shows_the_holder_and_takes_no_lock() {
         let directory = Directory::new();
         let (one, two) = (directory.cache(), directory.cache());
-        assert_eq!(two.lock_state("l").unwrap(), CacheLock::Free);
+        assert_eq!(two.lock_state("l").unwrap(), LockState::Free);
         assert!(!directory.file("l").exists(), "looking creates no file");
         assert!(one.lock("l", "one", KEEP).unwrap());
         let process_id = cfg!(target_os = "linux").then(std::process::id);
         let holder = LockHolder { process_id, ..LockHolder::default() };
-        assert_eq!(two.lock_state("l").unwrap(), CacheLock::Held(holder.clone()));
-        assert_eq!(two.remove_lock("l").unwrap(), CacheUnlock::KeptBySystem(holder));
+        assert_eq!(two.lock_state("l").unwrap(), LockState::Held(holder.clone()));
+        assert_eq!(two.remove_lock("l").unwrap(), UnlockOutcome::KeptBySystem(holder));
         one.unlock("l", "one").unwrap();
-        assert_eq!(two.lock_state("l").unwrap(), CacheLock::Free);
-        assert_eq!(two.remove_lock("l").unwrap(), CacheUnlock::NotLocked);
+        assert_eq!(two.lock_state("l").unwrap(), LockState::Free);
+        assert_eq!(two.remove_lock("l").unwrap(), UnlockOutcome::NotLocked);
         assert!(one.lock("l", "one", KEEP).unwrap());
     }
 

@@ -3,13 +3,13 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::session::{Entries, Session, View};
-use super::{CacheLock, CacheUnlock, StoreError};
+use super::{LockState, StoreError, UnlockOutcome};
 use crate::clock::BootTime;
 
 /// The content of the cache, with what only a person wants to know of it.
 pub(crate) struct Inspection {
     pub view: View,
-    pub lock: CacheLock,
+    pub lock: LockState,
     /// The number of records of the same identity that are sealed with other client secrets, if the cache can tell.
     pub other_records: Option<usize>,
     /// The reason why a record cannot be opened.
@@ -37,7 +37,7 @@ impl Session {
     }
 
     /// Removes the lock, whichever process holds it.
-    pub async fn remove_lock(&self) -> Result<CacheUnlock, StoreError> {
+    pub async fn remove_lock(&self) -> Result<UnlockOutcome, StoreError> {
         self.store.remove_lock().await
     }
 

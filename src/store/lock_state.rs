@@ -1,11 +1,11 @@
-//! Who holds the lock of the shared cache, for a person who looks at it.
+//! The state of the lock of the shared cache, for a person who looks at the cache.
 
 use std::time::Duration;
 
-/// The lock of the shared cache, as one look shows it.
+/// The state of the lock of the shared cache at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum CacheLock {
+pub enum LockState {
     /// No process holds the lock.
     Free,
     /// A process holds the lock, or held it when it ended.
@@ -38,7 +38,7 @@ impl LockHolder {
 /// The result of removing the lock of a process that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum CacheUnlock {
+pub enum UnlockOutcome {
     /// No process held the lock.
     NotLocked,
     /// The lock of this holder was removed.

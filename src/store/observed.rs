@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{CacheLock, CacheUnlock, Entry, Loaded, Store, StoreError, StoreFuture};
+use super::{Entry, Loaded, LockState, Store, StoreError, StoreFuture, UnlockOutcome};
 use crate::counters::{Counters, Event};
 use crate::human::milliseconds_since;
 
@@ -91,7 +91,7 @@ impl Store for Observed {
         ))
     }
 
-    fn lock_state(&self) -> StoreFuture<'_, CacheLock> {
+    fn lock_state(&self) -> StoreFuture<'_, LockState> {
         Box::pin(self.observe(
             Event::CacheLockError,
             self.inner.lock_state(),
@@ -99,9 +99,9 @@ impl Store for Observed {
         ))
     }
 
-    fn remove_lock(&self) -> StoreFuture<'_, CacheUnlock> {
+    fn remove_lock(&self) -> StoreFuture<'_, UnlockOutcome> {
         Box::pin(self.observe(Event::CacheLockError, self.inner.remove_lock(), |removed| match removed {
-            CacheUnlock::Removed(_) => "the lock of the shared cache was removed from its holder",
+            UnlockOutcome::Removed(_) => "the lock of the shared cache was removed from its holder",
             _ => "no lock of the shared cache was removed",
         }))
     }

@@ -18,8 +18,8 @@ pub(crate) use address::RedisAddress;
 use connection::Connection;
 
 use super::{
-    CacheLock, CacheUnlock, Entry, Kind, Loaded, LockHolder, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store,
-    StoreError, StoreFuture, TokenType,
+    Entry, Kind, Loaded, LockHolder, LockState, MAX_ENTRY_LENGTH, Names, OPERATION_TIMEOUT, Store, StoreError,
+    StoreFuture, TokenType, UnlockOutcome,
 };
 use crate::causes;
 use crate::human;
@@ -207,21 +207,21 @@ impl Store for Redis {
         })
     }
 
-    fn lock_state(&self) -> StoreFuture<'_, CacheLock> {
+    fn lock_state(&self) -> StoreFuture<'_, LockState> {
         Box::pin(async {
             let command = Self::script(LOCK_STATE, &self.lock_key());
             let (owner, left): (Option<String>, Option<i64>) = self.run(command).await?;
             let lease_left = left.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
-            Ok(owner.map_or(CacheLock::Free, |owner| {
-                CacheLock::Held(LockHolder { lease_left, ..LockHolder::named(owner) })
+            Ok(owner.map_or(LockState::Free, |owner| {
+                LockState::Held(LockHolder { lease_left, ..LockHolder::named(owner) })
             }))
         })
     }
 
-    fn remove_lock(&self) -> StoreFuture<'_, CacheUnlock> {
+    fn remove_lock(&self) -> StoreFuture<'_, UnlockOutcome> {
         Box::pin(async {
             let owner: Option<String> = self.run(Self::script(REMOVE_LOCK, &self.lock_key())).await?;
-            Ok(owner.map_or(CacheUnlock::NotLocked, |owner| CacheUnlock::Removed(LockHolder::named(owner))))
+            Ok(owner.map_or(UnlockOutcome::NotLocked, |owner| UnlockOutcome::Removed(LockHolder::named(owner))))
         })
     }
 

@@ -4,14 +4,14 @@ mod document;
 mod report;
 
 use clap::{Args, Subcommand};
-use tango_token::{CacheKind, CacheLock, CacheStatus, CacheUnlock, CachedRecord, Client, LedgerState, LockHolder};
+use tango_token::{CacheKind, CacheStatus, CachedRecord, Client, LedgerState, LockHolder, LockState, UnlockOutcome};
 
 use crate::confirmation::confirm;
 use crate::failure::Failure;
-use crate::local_time::distance;
 use crate::options::Options;
 use crate::output;
 use crate::progress;
+use crate::times::{self, distance, relative};
 
 #[derive(Subcommand)]
 pub enum Cache {
@@ -25,7 +25,7 @@ pub enum Cache {
 
 #[derive(Args)]
 pub struct Status {
-    /// Print an object
+    /// Print a JSON object, with times in UTC
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -75,7 +75,7 @@ impl Clear {
             return output::line(format_args!("{} holds nothing of this client", status.place));
         }
         confirm(&warning(&status), "Remove the token and the ledger?", self.yes)?;
-        progress::during("the lock of the cache", self.options.total_timeout(), || client.clear_cache())?;
+        progress::during("the lock of the cache", client.total_timeout(), || client.clear_cache())?;
         output::line(format_args!("the token and the ledger were removed from {}", status.place))
     }
 }
@@ -85,8 +85,8 @@ impl Unlock {
         let client = self.options.client()?;
         let status = shared(&client)?;
         let holder = match &status.lock {
-            CacheLock::Free => return output::line("nobody holds the lock"),
-            CacheLock::Held(holder) => described(holder),
+            LockState::Free => return output::line("nobody holds the lock"),
+            LockState::Held(holder) => described(holder),
             _ => "a process".into(),
         };
         if status.kind == CacheKind::Redis {
@@ -98,11 +98,11 @@ impl Unlock {
             confirm(&consequence, "Remove the lock?", self.yes)?;
         }
         match client.unlock_cache()? {
-            CacheUnlock::NotLocked => output::line("nobody holds the lock any more"),
-            CacheUnlock::Removed(holder) => {
+            UnlockOutcome::NotLocked => output::line("nobody holds the lock any more"),
+            UnlockOutcome::Removed(holder) => {
                 output::line(format_args!("the lock of {} was removed", described(&holder)))
             }
-            CacheUnlock::KeptBySystem(holder) => Err(Failure::new(format!(
+            UnlockOutcome::KeptBySystem(holder) => Err(Failure::new(format!(
                 "{} holds the lock, and the system releases it when that process ends; end the process",
                 described(&holder)
             ))),
@@ -129,7 +129,7 @@ fn warning(status: &CacheStatus) -> String {
         None => "holds no token, but what is known of earlier requests".into(),
     };
     let refused = match status.quota_resets.or(status.next_request) {
-        Some(until) => format!("the next one may be refused until {}", crate::local_time::relative(until, status.now)),
+        Some(until) => format!("the next one may be refused until {}", relative(until, status.now)),
         None => "the next one may be refused for that long".into(),
     };
     let client_id = &status.identity.client_id;
@@ -147,13 +147,13 @@ fn described(holder: &LockHolder) -> String {
         None => "a process".into(),
     };
     let owner = holder.owner.as_ref().map(|owner| format!(" (owner {})", visible(owner))).unwrap_or_default();
-    let lease = holder.lease_left.map(|left| format!(", for {} at most", output::span(left))).unwrap_or_default();
+    let lease = holder.lease_left.map(|left| format!(", for {} at most", times::span(left))).unwrap_or_default();
     format!("{process}{owner}{lease}")
 }
 
-/// Returns a string that another user of the cache may have written, without what a terminal would obey.
+/// Returns a string that another user of the cache may have written, with its first characters at most.
 fn visible(string: &str) -> String {
-    string.chars().take(200).map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+    output::visible(&string.chars().take(200).collect::<String>())
 }
 
 #[cfg(test)]
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn string_of_another_user_of_the_cache_moves_no_cursor() {
-        assert_eq!(visible("7-\u{1b}[2J"), "7-\u{fffd}[2J");
+        assert_eq!(visible("7-\u{1b}[2J"), r"7-\u{1b}[2J");
         assert_eq!(visible(&"x".repeat(1000)).len(), 200);
     }
 }

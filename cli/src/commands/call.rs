@@ -10,10 +10,10 @@ use reqwest::{Response, StatusCode};
 use tango_token::{Authorization, Client, Error, Observation, Verdict};
 
 use crate::failure::Failure;
-use crate::input::Input;
+use crate::input::{self, Input};
 use crate::options::Options;
-use crate::output;
 use crate::progress;
+use crate::times;
 use http::Http;
 
 /// Exit statuses of `--fail`, for each kind of HTTP status.
@@ -56,15 +56,17 @@ pub struct Call {
 impl Call {
     /// Returns the exit status.
     pub fn run(&self) -> Result<i32, Failure> {
+        self.check_inputs()?;
         let headers = self.request_headers()?;
         let body = self.data.as_deref().map(body).transpose()?.unwrap_or_default();
         let client = self.options.client()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let http = Http::new(&self.options, &self.method, &self.url, headers, body)?;
-        let limit = self.options.total_timeout() * 2;
+        let http = Http::new(&self.options, client.total_timeout(), &self.method, &self.url, headers, body)?;
+        // That of the token, and that of the response.
+        let limit = client.total_timeout() * 2;
         let sending = async {
             let sending = tokio::time::timeout(limit, send(&client, &http, self)).await;
-            sending.unwrap_or_else(|_| Err(Failure::new(format!("the call took longer than {}", output::span(limit)))))
+            sending.unwrap_or_else(|_| Err(Failure::new(format!("the call took longer than {}", times::span(limit)))))
         };
         let (mut response, refusal) =
             progress::during("a token and the response", limit, || runtime.block_on(sending))?;
@@ -76,6 +78,13 @@ impl Call {
             Some(error) => Err(error.into()),
             None => Ok(exit_status),
         }
+    }
+
+    fn check_inputs(&self) -> Result<(), Failure> {
+        let headers = self.headers.iter().filter_map(|argument| Some(("--header", named_input(argument)?)));
+        let body = self.data.iter().filter_map(|argument| Some(("--data", body_input(argument)?)));
+        let own: Vec<_> = headers.chain(body).collect();
+        input::at_most_one_is_stdin(own.iter().map(|(flag, input)| (*flag, input)).chain(self.options.inputs()))
     }
 
     async fn print(&self, response: &mut Response) -> Result<(), Failure> {
@@ -96,10 +105,9 @@ impl Call {
     fn request_headers(&self) -> Result<HeaderMap, Failure> {
         let mut headers = HeaderMap::new();
         for argument in &self.headers {
-            match argument.strip_prefix('@') {
+            match named_input(argument) {
                 None => add_header(&mut headers, argument, "--header")?,
-                Some(file) => {
-                    let input: Input = file.parse().unwrap_or(Input::Stdin);
+                Some(input) => {
                     let lines = input.read()?;
                     for (line, number) in lines.lines().zip(1..).filter(|(line, _)| !line.is_empty()) {
                         add_header(&mut headers, line, &format!("line {number} of {input}"))?;
@@ -156,18 +164,20 @@ fn add_header(headers: &mut HeaderMap, line: &str, place: &str) -> Result<(), Fa
 }
 
 fn body(argument: &str) -> Result<Vec<u8>, Failure> {
-    let read = |input: Input| {
-        match &input {
-            Input::Stdin => io::read_to_string(io::stdin()).map(String::into_bytes),
-            Input::File(path) => std::fs::read(path),
-        }
-        .map_err(|error| Failure::new(format!("{input}: {error}")))
-    };
-    match argument.strip_prefix('@') {
-        Some(file) => read(file.parse().unwrap_or(Input::Stdin)),
-        None if argument == "-" => read(Input::Stdin),
+    match body_input(argument) {
+        Some(input) => Ok(std::mem::take(&mut *input.read_bytes(u64::MAX)?)),
         None => Ok(argument.into()),
     }
+}
+
+/// Returns the input that `--data` names, if it is not the body itself.
+fn body_input(argument: &str) -> Option<Input> {
+    if argument == "-" { Some(Input::Stdin) } else { named_input(argument) }
+}
+
+/// Returns the input of an argument `@FILE` or `@-`.
+fn named_input(argument: &str) -> Option<Input> {
+    argument.strip_prefix('@').map(|file| file.parse().unwrap_or_else(|never| match never {}))
 }
 
 fn exit_status(status: StatusCode) -> i32 {

@@ -24,7 +24,7 @@ Exit status:
    1  a check failed
    2  wrong usage")]
 pub struct Doctor {
-    /// Print an object with all checks
+    /// Print a JSON object with all checks
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -34,26 +34,37 @@ pub struct Doctor {
 impl Doctor {
     pub fn run(&self) -> Result<i32, Failure> {
         let mut config = self.options.flags()?;
-        let diagnosis = match profile::load(&mut config) {
+        let mut diagnosis = match profile::load(&mut config) {
             Ok(()) => {
                 client::choose_cache(&mut config);
                 config.diagnose()?
             }
             Err(error) => Diagnosis::of_unreadable_configuration(&error),
         };
+        self.name_sources(&mut diagnosis);
         if self.json {
-            output::json(&document(&diagnosis))?
+            output::json(&document(&diagnosis))?;
         } else {
-            print(&diagnosis)?
+            print(&diagnosis)?;
         }
         Ok(if diagnosis.has_no_failure() { 0 } else { FAILURE })
+    }
+
+    /// Replaces the source that the library calls code: a flag, or `choose_cache`.
+    fn name_sources(&self, diagnosis: &mut Diagnosis) {
+        for (name, value) in diagnosis.checks.iter_mut().flat_map(|check| &mut check.details) {
+            let is_chosen = name == "cache" && self.options.cache.is_none();
+            if let Some(shown) = value.strip_suffix("(code)") {
+                *value = format!("{shown}({})", if is_chosen { "default of this command" } else { "flag" });
+            }
+        }
     }
 }
 
 fn document(diagnosis: &Diagnosis) -> Value {
     let check = |check: &Check| {
         let details: Map<_, _> =
-            check.details.iter().map(|(name, value)| (name.clone(), shown(value).into())).collect();
+            check.details.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
         json!({
             "name": check.name,
             "outcome": check.outcome.name(),
@@ -69,13 +80,6 @@ fn document(diagnosis: &Diagnosis) -> Value {
     })
 }
 
-/// What the library calls code is a flag here, or the default of a command.
-fn shown(value: &str) -> String {
-    value
-        .strip_suffix("(code)")
-        .map_or_else(|| value.into(), |value| format!("{value}(flag, or default of this command)"))
-}
-
 fn print(diagnosis: &Diagnosis) -> Result<(), Failure> {
     for check in &diagnosis.checks {
         let style = match check.outcome {
@@ -87,7 +91,7 @@ fn print(diagnosis: &Diagnosis) -> Result<(), Failure> {
         let (outcome, name, summary) = (check.outcome.name(), check.name, &check.summary);
         output::line(format!("{style}{outcome:9}{style:#}{name:NAME_WIDTH$}{summary}"))?;
         for (name, value) in &check.details {
-            output::line(format!("{:11}{name:DETAIL_WIDTH$}{}", "", shown(value)))?;
+            output::line(format!("{:11}{name:DETAIL_WIDTH$}{value}", ""))?;
         }
     }
     let advice = diagnosis.advice();

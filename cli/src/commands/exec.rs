@@ -69,7 +69,7 @@ impl Exec {
     }
 
     fn run_with_variable(&self, client: &Client) -> Result<i32, Failure> {
-        let token = progress::during("a token", self.options.total_timeout(), || client.acquire())?;
+        let token = progress::during("a token", client.total_timeout(), || client.acquire())?;
         let mut command = self.command();
         command.env(VARIABLE, token.value()).env_remove(FILE_VARIABLE);
         // A request behind the token, which was due, would be lost with this process, and the token of a day with it.
@@ -81,7 +81,7 @@ impl Exec {
 
     fn run_with_file(&self, client: &Client, path: &std::path::Path) -> Result<i32, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let token = progress::during("a token", self.options.total_timeout(), || client.acquire())?;
+        let token = progress::during("a token", client.total_timeout(), || client.acquire())?;
         let mut command = self.command();
         command.env(FILE_VARIABLE, std::path::absolute(path)?).env_remove(VARIABLE);
         runtime.block_on(async {

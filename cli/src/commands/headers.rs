@@ -20,7 +20,7 @@ pub struct Headers {
     method: String,
     /// URL of the call
     url: String,
-    /// Print an object with a member for each header
+    /// Print a JSON object with a member for each header
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -31,7 +31,7 @@ impl Headers {
     pub fn run(&self) -> Result<(), Failure> {
         let client = self.options.client()?;
         let authorize = || client.authorize(&self.method, &self.url);
-        let headers = progress::during("a token", self.options.total_timeout(), authorize)?;
+        let headers = progress::during("a token", client.total_timeout(), authorize)?;
         if self.json {
             let mut document = json!({ "Authorization": headers.authorization() });
             if let Some(proof) = headers.dpop() {

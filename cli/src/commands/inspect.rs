@@ -7,13 +7,10 @@ mod proof;
 mod report;
 mod token;
 
-use std::fs;
-use std::io::{self, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use crate::failure::{FAILURE, Failure};
 use crate::input::{self, Input};
@@ -49,7 +46,7 @@ pub struct Inspect {
     /// File with the access token that the proof must be for
     #[arg(long, value_name = "FILE")]
     token_file: Option<Input>,
-    /// Print objects with what was found
+    /// Print what was found as a JSON object, or as an array if it is several things
     #[arg(long)]
     json: bool,
 }
@@ -71,7 +68,7 @@ impl Inspect {
         let inputs = [("FILE", Some(&self.file)), ("--token-file", self.token_file.as_ref())];
         input::at_most_one_is_stdin(inputs.into_iter().filter_map(|(flag, input)| Some((flag, input?))))?;
         let token = self.token_file.as_ref().map(|input| input::secret("--token-file", input)).transpose()?;
-        let bytes = read(&self.file)?;
+        let bytes = self.file.read_bytes(MAX_LENGTH)?;
         let expected = Expected {
             method: self.method.as_deref(),
             url: self.url.as_deref(),
@@ -91,16 +88,6 @@ impl Inspect {
     }
 }
 
-fn read(input: &Input) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = match input {
-        Input::Stdin => io::stdin().lock().take(MAX_LENGTH).read_to_end(&mut bytes),
-        Input::File(path) => fs::File::open(path).and_then(|file| file.take(MAX_LENGTH).read_to_end(&mut bytes)),
-    };
-    read.map_err(|error| Failure::new(format!("{input}: {error}")))?;
-    Ok(bytes)
-}
-
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
@@ -115,7 +102,7 @@ fn recognise(bytes: &[u8], expected: &Expected) -> Result<Vec<Report>, String> {
     }
     let text = str::from_utf8(bytes).map_err(|_| UNKNOWN)?.trim_start_matches('\u{feff}').trim();
     if text.is_empty() {
-        return Err("empty".into());
+        return Err("there is nothing in it".into());
     }
     if let Ok(Value::Object(object)) = serde_json::from_str(text) {
         return of_object(&object, expected);

@@ -32,7 +32,7 @@ pub struct Generate {
     /// File to write, which only you can read; an existing one is kept [default: standard output, if it is no terminal]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Print an object with the thumbprint and the public JWK; needs --out
+    /// Print a JSON object with the thumbprint and the public JWK; needs --out
     #[arg(long, requires = "out")]
     json: bool,
 }

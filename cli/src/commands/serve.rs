@@ -30,6 +30,6 @@ impl Serve {
         let client = self.options.client()?;
         let place = serve::Place { socket: self.socket, listen: self.listen, bearer_file: self.bearer_file };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(serve::run(client, place, self.options.total_timeout()))
+        runtime.block_on(serve::run(client, place))
     }
 }

@@ -10,6 +10,7 @@ use crate::options::Options;
 use crate::output;
 use crate::progress;
 use crate::shell::Shell;
+use crate::times;
 
 /// The variable of `--env`, and of the commands that `exec` runs.
 pub const VARIABLE: &str = "TANGO_ACCESS_TOKEN";
@@ -25,7 +26,7 @@ pub struct Token {
 #[derive(Args)]
 #[group(multiple = false)]
 struct Format {
-    /// Print an object with the token, its type, its scope and its lifetime
+    /// Print a JSON object with the token, its type, its scope and its lifetime
     #[arg(long)]
     json: bool,
     /// Print the line `Authorization: TYPE TOKEN`
@@ -39,7 +40,7 @@ struct Format {
 impl Token {
     pub fn run(&self) -> Result<(), Failure> {
         let client = self.options.client()?;
-        let token = progress::during("a token", self.options.total_timeout(), || client.acquire())?;
+        let token = progress::during("a token", client.total_timeout(), || client.acquire())?;
         let Format { json, header, env } = self.format;
         if json {
             return output::json(&document(&token));
@@ -55,7 +56,7 @@ impl Token {
 /// Returns the members of a token response (RFC 6749 section 5.1), and when the token expires.
 pub fn document(token: &tango_token::Token) -> serde_json::Value {
     let lifetime = token.expires_in();
-    let expires_at = SystemTime::now().checked_add(lifetime).map(output::rfc3339);
+    let expires_at = SystemTime::now().checked_add(lifetime).map(times::rfc3339);
     let mut document = json!({
         "access_token": token.value(),
         "token_type": token.token_type(),

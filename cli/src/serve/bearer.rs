@@ -2,7 +2,6 @@
 //! can connect to a port, so the port alone proves nothing.
 
 use std::fs;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::{constant_time, rand};
@@ -25,7 +24,8 @@ impl Bearer {
         let mut bytes = Zeroizing::new([0; 32]);
         rand::fill(&mut *bytes).map_err(|_| Failure::new("the system has no random numbers"))?;
         let value = Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes));
-        write(&path, &value).map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
+        files::replace(&path, &format!("{}\n", *value))
+            .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
         Ok(Self { value, path })
     }
 
@@ -50,18 +50,6 @@ impl Drop for Bearer {
             let _ = fs::remove_file(&self.path);
         }
     }
-}
-
-fn write(path: &Path, value: &str) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let temporary = PathBuf::from(temporary);
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    files::create_new(&temporary, &format!("{value}\n"))?;
-    fs::rename(&temporary, path)
 }
 
 #[cfg(test)]

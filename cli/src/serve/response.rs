@@ -9,8 +9,6 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA
 use serde_json::{Value, json};
 use tango_token::{Error, Status};
 
-use crate::status_name::status_name;
-
 pub type Response = hyper::Response<Full<Bytes>>;
 /// A response that is an error.
 pub type Refused = Box<Response>;
@@ -44,7 +42,7 @@ pub fn library_error(error: &Error) -> Refused {
     let body = json!({
         "error": code,
         "error_description": error.message(),
-        "status": status_name(error.status()),
+        "status": error.status().name(),
         "retry_after": retry_after,
     });
     let response = Box::new(json_response(status, &body));

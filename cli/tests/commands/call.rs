@@ -1,5 +1,7 @@
 //! `tango-token call`.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::support::{Home, World, command, end, end_with_input};
@@ -89,6 +91,31 @@ fn headers_that_carry_the_token_cannot_be_given() {
     world.run(&["call", "GET"]).failure(2);
     world.run(&["call", "GET", "https://elsewhere.example/"]).failure(2);
     assert_eq!(world.sandbox.token_requests(), 0);
+}
+
+#[test]
+fn standard_input_is_not_read_twice() {
+    let world = World::new("call-inputs", &[]);
+    for flag in ["--header=@-", "--client-secret-file=-"] {
+        let message = world.run(&["call", "POST", &world.api("/orders"), "--data", "-", flag]).failure(2);
+        assert!(message.contains("--data") && message.contains("can read standard input"), "{message}");
+    }
+}
+
+#[test]
+fn total_timeout_of_a_profile_limits_the_call() {
+    let world = World::new("call-profile", &[]);
+    world.run(&["token"]).success();
+    let file = world.home.write("config.toml", "[impatient]\ntotal_timeout_ms = 500\n");
+    world.sandbox.hold();
+    let start = Instant::now();
+    let url = world.api("/accounts");
+    let call = ["call", "GET", &url, "--profile", "impatient", "--config-file", file.to_str().unwrap()];
+    let message = world.run(&call).failure(1);
+    assert!(
+        message.contains("the API did not respond in time") && start.elapsed() < Duration::from_secs(20),
+        "{message}"
+    );
 }
 
 #[test]

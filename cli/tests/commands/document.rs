@@ -1,7 +1,7 @@
 //! The sessions in the documents: each command is run, in one home directory for a page, and has to print what stands
 //! there.
 //!
-//! `CLI_SESSIONS=write` writes the pages instead.
+//! `UPDATE_DOCS=1` writes the pages instead.
 
 use std::fs;
 use std::path::Path;
@@ -30,11 +30,11 @@ fn check(name: &str, options: &[&str]) {
     let written = fs::read_to_string(&page).unwrap();
     let world = World::new(&format!("document-{name}"), options);
     let made = with_sessions(&written, |command| run(&world, command));
-    if std::env::var_os("CLI_SESSIONS").is_some_and(|value| value == "write") {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         return fs::write(page, made).unwrap();
     }
     for (made, written) in made.lines().zip(written.lines()) {
-        assert_eq!(comparable(made), comparable(written), "CLI_SESSIONS=write writes docs/{name}.md");
+        assert_eq!(comparable(made), comparable(written), "UPDATE_DOCS=1 writes docs/{name}.md");
     }
     assert_eq!(made.lines().count(), written.lines().count());
 }

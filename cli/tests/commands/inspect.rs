@@ -73,7 +73,7 @@ fn something_else_is_a_failure() {
     home.write("other", "two words\n");
     assert!(end(&mut command(&home, &["inspect", "other"])).failure(1).contains("other: neither a proof"));
     assert!(end(&mut command(&home, &["inspect", "missing"])).failure(1).contains("missing: "));
-    assert!(end(&mut command(&home, &["inspect"])).failure(1).contains("standard input: empty"));
+    assert!(end(&mut command(&home, &["inspect"])).failure(1).contains("standard input: there is nothing in it"));
     end(&mut command(&home, &["inspect", "other", "more"])).failure(2);
     end(&mut command(&home, &["inspect", "-", "--token-file", "-"])).failure(2);
 }

@@ -103,7 +103,10 @@ fn secrets_come_from_a_file_and_from_standard_input() {
 
     let both = ["token", "--client-secret-file", "-", "--password-file", "-"];
     let message = end_with_input(&mut world.command(&both), password).failure(2);
-    assert!(message.contains("--client-secret-file and --password-file cannot both be `-`"), "{message}");
+    assert!(
+        message.contains("only one of --client-secret-file and --password-file can read standard input"),
+        "{message}"
+    );
     let message = end_with_input(&mut world.command(&["token", "--password-file", "-"]), "\n").failure(2);
     assert!(message.contains("--password-file: standard input is empty"), "{message}");
     let message = world.run(&["token", "--password-file", "missing"]).failure(1);

@@ -61,8 +61,8 @@ impl Address {
     /// refuses a long request may close the connection before all of it is sent; its response can be lost then.
     pub fn send(&self, head: &str, headers: &[&str], body: &str) -> Response {
         let mut stream = self.connect();
-        let headers = [headers, &["Connection: close", "", body]].concat().join("\r\n");
-        let _ = stream.write_all(format!("{head}{headers}").as_bytes());
+        let headers = headers.iter().map(|header| format!("{header}\r\n")).collect::<Vec<_>>().concat();
+        let _ = stream.write_all(format!("{head}{headers}Connection: close\r\n\r\n{body}").as_bytes());
         let mut response = Vec::new();
         if let Err(error) = stream.read_to_end(&mut response) {
             assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");

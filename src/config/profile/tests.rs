@@ -71,8 +71,8 @@ impl Drop for Home {
     }
 }
 
-fn explained(config: &Config, option: &str) -> ExplainedOption {
-    config.explain().into_iter().find(|explained| explained.option == option).unwrap()
+fn explained(config: &Config, name: &str) -> ExplainedOption {
+    config.explain().into_iter().find(|explained| explained.name == name).unwrap()
 }
 
 #[test]

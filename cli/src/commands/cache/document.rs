@@ -3,12 +3,9 @@
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use tango_token::{
-    CacheKind, CacheLock, CacheStatus, CachedLedger, CachedRecord, CachedToken, DpopMode, Error, LedgerState,
-};
+use tango_token::{CacheKind, CacheStatus, CachedLedger, CachedRecord, CachedToken, Error, LedgerState, LockState};
 
-use crate::output::rfc3339;
-use crate::status_name::status_name;
+use crate::times::rfc3339;
 
 pub fn of(status: &CacheStatus) -> Value {
     let identity = &status.identity;
@@ -21,7 +18,7 @@ pub fn of(status: &CacheStatus) -> Value {
             "username": identity.username,
             "scope": identity.scope,
             "audience": identity.audience,
-            "dpop": dpop(identity.dpop),
+            "dpop": identity.dpop.name(),
         },
         "record": record(&status.record),
         "lock": lock(&status.lock),
@@ -61,10 +58,10 @@ fn token_members(token: &CachedToken) -> Value {
     })
 }
 
-fn lock(lock: &CacheLock) -> Value {
+fn lock(lock: &LockState) -> Value {
     match lock {
-        CacheLock::Free => json!({"state": "free"}),
-        CacheLock::Held(holder) => json!({
+        LockState::Free => json!({"state": "free"}),
+        LockState::Held(holder) => json!({
             "state": "held",
             "owner": holder.owner,
             "process_id": holder.process_id,
@@ -104,7 +101,7 @@ fn ledger(ledger: &CachedLedger) -> Value {
 
 fn error(error: &Error) -> Value {
     json!({
-        "status": status_name(error.status()),
+        "status": error.status().name(),
         "message": error.message(),
         "http_status": error.http_status(),
         "oauth_error": error.oauth_error(),
@@ -118,13 +115,5 @@ fn kind(kind: CacheKind) -> &'static str {
         CacheKind::Directory => "directory",
         CacheKind::Redis => "redis",
         _ => "custom",
-    }
-}
-
-pub fn dpop(mode: DpopMode) -> &'static str {
-    match mode {
-        DpopMode::Off => "off",
-        DpopMode::Optional => "optional",
-        DpopMode::Required => "required",
     }
 }

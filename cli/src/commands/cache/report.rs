@@ -3,17 +3,12 @@
 use std::fmt::Write;
 use std::time::SystemTime;
 
-use anstyle::{AnsiColor, Style};
-use tango_token::{CacheKind, CacheLock, CacheStatus, CachedRecord, CachedToken, LedgerState};
+use tango_token::{CacheKind, CacheStatus, CachedRecord, CachedToken, LedgerState, LockState};
 
-use super::{described, document, visible};
+use super::{described, visible};
 use crate::failure::Failure;
-use crate::local_time::{distance, local, relative};
-use crate::output;
-use crate::status_name::status_name;
-
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
+use crate::output::{self, ERROR, GOOD};
+use crate::times::{distance, local, relative};
 
 /// The first line, and the lines below it: a name and a value each.
 pub struct Report {
@@ -24,7 +19,7 @@ pub struct Report {
 
 impl Report {
     pub fn print(&self) -> Result<(), Failure> {
-        let style = if self.is_good { GOOD } else { BAD };
+        let style = if self.is_good { GOOD } else { ERROR };
         let mut text = format!("{style}{}{style:#}\n", self.first);
         let width = self.lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
         for (name, value) in &self.lines {
@@ -48,8 +43,8 @@ pub fn of(status: &CacheStatus) -> Report {
     report.add(
         "lock",
         match &status.lock {
-            CacheLock::Free => "free".into(),
-            CacheLock::Held(holder) => format!("held by {}", described(holder)),
+            LockState::Free => "free".into(),
+            LockState::Held(holder) => format!("held by {}", described(holder)),
             _ => "this cache does not tell who holds it".into(),
         },
     );
@@ -76,7 +71,7 @@ fn token_in_short(status: &CacheStatus) -> String {
 }
 
 fn next_request_in_short(status: &CacheStatus) -> String {
-    if let (CacheLock::Held(_), Some(since)) = (&status.lock, status.ledger.in_flight_since) {
+    if let (LockState::Held(_), Some(since)) = (&status.lock, status.ledger.in_flight_since) {
         return format!("a process began to request a token {}", distance(since, status.now));
     }
     match (status.next_request, status.quota_resets) {
@@ -104,7 +99,7 @@ impl Report {
         self.add("service account", identity.username.clone());
         self.add("scope", identity.scope.clone());
         self.add("audience", identity.audience.clone());
-        self.add("DPoP", document::dpop(identity.dpop).into());
+        self.add("DPoP", identity.dpop.name().into());
         self.add("token server", identity.token_url.clone());
     }
 
@@ -147,7 +142,7 @@ impl Report {
             self.add("failures", ledger.failures.to_string());
         }
         if let Some(failure) = &ledger.failure {
-            self.add("last failure", format!("{}: {}", status_name(failure.status()), visible_line(failure.message())));
+            self.add("last failure", format!("{}: {}", failure.status().name(), output::visible(failure.message())));
         }
         for suspect in &ledger.suspect_tokens {
             self.add("rejected token", format!("SHA-256 {suspect}"));
@@ -174,9 +169,4 @@ fn next_refresh(token: &CachedToken, now: SystemTime) -> String {
         relative(token.refresh_from, now),
         local(token.refresh_until)
     )
-}
-
-/// Returns a message of an error, which another user of the cache may have written, without control characters.
-fn visible_line(message: &str) -> String {
-    message.chars().filter(|character| !character.is_control()).collect()
 }

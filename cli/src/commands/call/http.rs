@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Certificate, Client, Method, Proxy, Response, redirect};
@@ -23,9 +24,16 @@ pub struct Http {
 
 impl Http {
     /// Trusts and proxies are those of the token requests.
-    pub fn new(options: &Options, method: &str, url: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Self, Failure> {
+    pub fn new(
+        options: &Options,
+        timeout: Duration,
+        method: &str,
+        url: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Self, Failure> {
         let method = method.parse().map_err(|_| Failure::usage("the method is not one of HTTP"))?;
-        let mut client = Client::builder().redirect(redirect::Policy::none()).timeout(options.total_timeout());
+        let mut client = Client::builder().redirect(redirect::Policy::none()).timeout(timeout);
         client = client.user_agent(options.value("TANGO_USER_AGENT").unwrap_or_else(|| USER_AGENT.into()));
         if let Some(path) = options.value("TANGO_CA_FILE") {
             client = client.tls_certs_only(certificates(&path)?);

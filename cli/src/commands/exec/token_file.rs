@@ -10,6 +10,7 @@ use tango_token::{Client, Error, Token};
 use crate::failure::Failure;
 use crate::files;
 use crate::output;
+use crate::times;
 
 /// The share of a token's remaining lifetime after which the client is asked again. It refreshes a token well before.
 const SHARE: u32 = 20;
@@ -55,7 +56,7 @@ impl TokenFile {
     }
 
     fn problem(&self, error: Error) -> String {
-        let left = output::span(self.token.expires_in());
+        let left = times::span(self.token.expires_in());
         format!("the token in {} is not refreshed; it expires in {left}: {}", self.path.display(), Failure::from(error))
     }
 }

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use crate::output;
+use crate::times;
 
 /// A JWT whose signature is neither checked nor shown.
 pub struct Jwt<'a> {
@@ -73,12 +73,12 @@ pub fn date(time: i64, now: i64) -> String {
     let Some(date) = u64::try_from(time).ok().and_then(|time| UNIX_EPOCH.checked_add(Duration::from_secs(time))) else {
         return "not a date".into();
     };
-    format!("{}, {}", output::rfc3339(date), distance(time, now))
+    format!("{}, {}", times::rfc3339(date), distance(time, now))
 }
 
 /// Returns how far a time is from now.
 pub fn distance(time: i64, now: i64) -> String {
-    let span = output::span(Duration::from_secs(time.abs_diff(now)));
+    let span = times::span(Duration::from_secs(time.abs_diff(now)));
     match time.cmp(&now) {
         std::cmp::Ordering::Less => format!("{span} ago"),
         std::cmp::Ordering::Equal => "now".into(),

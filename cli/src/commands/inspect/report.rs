@@ -2,16 +2,17 @@
 
 use std::fmt;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use serde_json::{Value, json};
 
-/// The heading of parts of which there can be several.
+use crate::output::{ERROR, GOOD, WARNING, visible};
+
+/// The heading of parts of which there can be several: an array as JSON.
 pub const LIST: &str = "identities";
+/// The heading of each for a person.
+const LIST_ITEM: &str = "identity";
 
 const TITLE: Style = Style::new().bold();
-const PASS: Style = AnsiColor::Green.on_default();
-const FAIL: Style = AnsiColor::Red.on_default().bold();
-const NOTE: Style = AnsiColor::Yellow.on_default();
 const DIM: Style = Style::new().dimmed();
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,7 +99,7 @@ impl fmt::Display for Report {
             if members.is_empty() {
                 continue;
             }
-            write!(f, "\n\n{heading}")?;
+            write!(f, "\n\n{}", if *heading == LIST { LIST_ITEM } else { heading })?;
             let width = members.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
             for (name, value) in members {
                 write!(f, "\n  {:width$}  {}", visible(name), shown(value))?;
@@ -109,9 +110,9 @@ impl fmt::Display for Report {
         }
         for Check { outcome, text, source, .. } in &self.checks {
             let (style, word) = match outcome {
-                Outcome::Pass => (PASS, "ok  "),
-                Outcome::Fail => (FAIL, "FAIL"),
-                Outcome::Note => (NOTE, "note"),
+                Outcome::Pass => (GOOD, "ok  "),
+                Outcome::Fail => (ERROR, "FAIL"),
+                Outcome::Note => (WARNING, "note"),
             };
             write!(f, "\n  {style}{word}{style:#}  {}", visible(text))?;
             if !source.is_empty() {
@@ -127,14 +128,6 @@ fn shown(value: &Value) -> String {
         Value::String(string) => visible(string),
         other => visible(&other.to_string()),
     }
-}
-
-/// Returns a string without characters that a terminal would obey or that a person cannot see.
-pub fn visible(text: &str) -> String {
-    let escaped = |c: char| -> Box<dyn Iterator<Item = char>> {
-        if "\"'\\".contains(c) { Box::new(std::iter::once(c)) } else { Box::new(c.escape_debug()) }
-    };
-    text.chars().flat_map(escaped).collect()
 }
 
 #[cfg(test)]
