@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
@@ -57,11 +57,16 @@ pub fn span(time: Duration) -> String {
     parts.collect::<Vec<_>>().join(" ")
 }
 
-/// Returns a time in UTC, to the second: `2026-01-31T12:00:00Z`.
+/// Returns a time in UTC, to the second: `2026-01-31T12:00:00Z`. A year that RFC 3339 cannot write, which a ledger or a
+/// claim of another program can contain, is given as seconds since 1970.
 pub fn rfc3339(time: SystemTime) -> String {
-    let seconds = OffsetDateTime::from(time).unix_timestamp();
-    let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    time.format(&Rfc3339).unwrap_or_else(|_| time.unix_timestamp().to_string())
+    // Not `OffsetDateTime::from`: it panics outside of the years -9999 to 9999.
+    let seconds = match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => i128::from(since.as_secs()),
+        Err(before) => -i128::from(before.duration().as_secs()) - i128::from(before.duration().subsec_nanos() > 0),
+    };
+    let date = i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    date.and_then(|date| date.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{seconds} s since 1970"))
 }
 
 #[cfg(test)]
@@ -78,6 +83,14 @@ mod tests {
 
     #[test]
     fn time_is_written_in_utc() {
-        assert_eq!(rfc3339(SystemTime::UNIX_EPOCH + Duration::from_millis(1_500)), "1970-01-01T00:00:01Z");
+        assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_millis(1_500)), "1970-01-01T00:00:01Z");
+        assert_eq!(rfc3339(UNIX_EPOCH - Duration::from_millis(1_500)), "1969-12-31T23:59:58Z");
+    }
+
+    #[test]
+    fn time_of_no_year_is_written_in_seconds() {
+        let far = Duration::from_secs(1 << 40);
+        assert_eq!(rfc3339(UNIX_EPOCH + far), "1099511627776 s since 1970");
+        assert_eq!(rfc3339(UNIX_EPOCH - far), "-1099511627776 s since 1970");
     }
 }
