@@ -33,8 +33,26 @@ pub fn secret(text: &str) -> Result<(), Failure> {
 /// Writes a value as JSON to standard output.
 pub fn json(value: &Value) -> Result<(), Failure> {
     let mut output = io::stdout().lock();
-    writeln!(output, "{value:#}")?;
+    writeln!(output, "{}", escaped(&format!("{value:#}")))?;
     Ok(output.flush()?)
+}
+
+/// Escapes in JSON what `serde_json` leaves as it is although a terminal obeys it: the control characters after ASCII,
+/// and those that change the direction of text. Outside of strings there are only line breaks and blanks.
+fn escaped(json: &str) -> String {
+    let is_obeyed = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_obeyed(c) {
+            escaped += &format!("\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
 }
 
 /// Writes a line to standard error.
@@ -79,6 +97,15 @@ mod tests {
         assert_eq!([0, 1, 60, 90, 3_600, 72_000].map(text), ["0 s", "1 s", "1 min", "1 min 30 s", "1 h", "20 h"]);
         assert_eq!(text(90_061), "1 d 1 h");
         assert_eq!(span(Duration::from_millis(1_001)), "2 s");
+    }
+
+    #[test]
+    fn json_has_no_character_that_a_terminal_obeys() {
+        let value = serde_json::json!({"\u{9b}2J": ["\u{202e}\u{1b}[2J", "ü\n"]});
+        let json = escaped(&format!("{value:#}"));
+        assert!(json.chars().all(|c| c == '\n' || !c.is_control()) && !json.contains('\u{202e}'), "{json}");
+        assert!(json.contains("\\u009b2J") && json.contains("\\u202e\\u001b[2J") && json.contains('ü'), "{json}");
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), value);
     }
 
     #[test]
