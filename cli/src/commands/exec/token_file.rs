@@ -30,7 +30,8 @@ impl TokenFile {
         Ok(Self { path: path.to_owned(), token, identity })
     }
 
-    /// Replaces the file whenever there is another token, and writes it again if it was removed. A failure is reported, and tried again.
+    /// Replaces the file whenever there is another token, and writes it again if it was removed. A failure is reported,
+    /// and tried again.
     pub async fn keep_fresh(mut self, client: &Client) -> Infallible {
         let mut reported = None;
         loop {
