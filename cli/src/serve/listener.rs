@@ -88,8 +88,10 @@ impl Listener {
         for index in 0..passed.len() {
             let refused = |error: io::Error| Failure::new(format!("socket {index} of LISTEN_FDS: {error}"));
             if let Ok(Some(unix)) = passed.take_unix_listener(index) {
+                unix_socket::check_listens(&unix).map_err(refused)?;
                 listeners.push(Self::unix(unix, "serving on a socket of systemd".into(), None).map_err(refused)?);
             } else if let Some(tcp) = passed.take_tcp_listener(index).map_err(refused)? {
+                unix_socket::check_listens(&tcp).map_err(refused)?;
                 listeners.push(Self::tcp(tcp, place, &mut bearer)?);
             }
         }

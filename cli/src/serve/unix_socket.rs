@@ -2,11 +2,13 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 
@@ -37,6 +39,16 @@ pub fn check_directory(path: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(format!("{} belongs to another user, or others can write to it; use chmod 700", path.display())))
+}
+
+/// Refuses a socket that accepts no connections, such as one end of a connection: the server would wait for ever. A
+/// socket that listens is never ready for writing, and never hung up.
+pub fn check_listens(socket: &impl AsFd) -> io::Result<()> {
+    let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+    match poll(&mut polled, PollTimeout::ZERO)? {
+        0 => Ok(()),
+        _ => Err(io::Error::new(ErrorKind::InvalidInput, "it does not listen for connections")),
+    }
 }
 
 /// Opens a socket. Replaces one that a server left behind, and refuses one on which a server still runs.

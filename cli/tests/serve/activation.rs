@@ -93,3 +93,11 @@ fn two_ports_of_the_parent_have_one_bearer() {
     terminate(server);
     assert!(!bearer_file(&world).exists());
 }
+
+#[test]
+fn socket_that_does_not_listen_is_refused() {
+    let world = World::new("serve-activated-wrong", &[]);
+    let (end, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    let refused = activated(&world, end).wait_with_output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+}
