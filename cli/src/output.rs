@@ -1,6 +1,6 @@
 //! What a command writes: text, JSON, and colours where a terminal shows them.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -47,7 +47,8 @@ fn escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         if is_obeyed(c) {
-            escaped += &format!("\\u{:04x}", u32::from(c));
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
         } else {
             escaped.push(c);
         }

@@ -129,13 +129,12 @@ impl Listener {
         check_loopback(address)?;
         socket.set_nonblocking(true).map_err(failed)?;
         let sockets = Sockets::Tcp(tokio::net::TcpListener::from_std(socket).map_err(failed)?);
-        let bearer = match bearer {
-            Some(bearer) => bearer,
-            None => {
-                let path = place.bearer_file.clone();
-                let path = path.map_or_else(|| runtime_file("serve.bearer", "--bearer-file"), Ok)?;
-                bearer.insert(Arc::new(Bearer::create(path)?))
-            }
+        let bearer = if let Some(bearer) = bearer {
+            bearer
+        } else {
+            let path = place.bearer_file.clone();
+            let path = path.map_or_else(|| runtime_file("serve.bearer", "--bearer-file"), Ok)?;
+            bearer.insert(Arc::new(Bearer::create(path)?))
         };
         let name = format!("serving on http://{address} for callers with the bearer in {}", bearer.path().display());
         let guard = Guard::of_port(address, Arc::clone(bearer));

@@ -320,7 +320,7 @@ fn command_with_a_relative_path_is_that_beside_the_file() {
 
 #[test]
 fn message_about_a_file_of_another_kind_is_short() {
-    let keys: String = (0..100_000).map(|number| format!("k{number} = 1\n")).collect();
+    let keys = (0..100_000).map(|number| format!("k{number} = 1\n")).collect::<Vec<_>>().concat();
     let error = Home::new(&format!("[test]\n{}", &keys[..1024 * 1024 - 16])).error();
     assert!(error.len() < 8_192, "{}", error.len());
 }
