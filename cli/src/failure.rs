@@ -52,9 +52,14 @@ impl Failure {
     /// Writes the message to standard error.
     pub fn report(&self) {
         if !self.message.is_empty() {
-            output::complain(&format!("{ERROR}error:{ERROR:#} {self}"));
+            output::complain(&format!("{ERROR}error:{ERROR:#} {}", visible(&self.to_string())));
         }
     }
+}
+
+/// Returns a message without characters that a terminal obeys: the name of a file can contain them.
+fn visible(message: &str) -> String {
+    message.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 impl From<Error> for Failure {
@@ -105,6 +110,11 @@ mod tests {
         assert_eq!((failure.to_string(), failure.exit_status()), (text, CONFIGURATION));
         let failure = Failure::from(DpopKey::from_pem("nothing", None).unwrap_err());
         assert_eq!(failure.exit_status(), CONFIGURATION);
+    }
+
+    #[test]
+    fn message_moves_no_cursor() {
+        assert_eq!(visible("a\u{1b}[2J\u{9b}b\n  c"), "a\u{fffd}[2J\u{fffd}b\n  c");
     }
 
     #[test]

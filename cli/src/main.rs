@@ -28,6 +28,9 @@ use crate::arguments::CommandLine;
 use crate::failure::Failure;
 
 fn main() {
+    // Before a secret is read. A command that `exec` starts has the usual setting again.
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
     let status = flags::refuse_secrets(std::env::args_os()).and_then(|()| run()).unwrap_or_else(|failure| {
         failure.report();
         failure.exit_status()

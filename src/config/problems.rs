@@ -20,6 +20,10 @@ impl Problems {
         self.0.is_empty()
     }
 
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn into_error(self) -> Error {
         Error::new(Status::InvalidConfiguration, format!("the configuration cannot be used: {}", self.0.join("; ")))
     }

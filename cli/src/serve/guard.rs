@@ -3,6 +3,8 @@
 //! A page can send requests to loopback addresses. A browser adds `Origin`, or `Sec-Fetch-Site`, to them. A name of the
 //! attacker that is made to lead to 127.0.0.1 (DNS rebinding) shows in `Host`.
 
+use std::sync::Arc;
+
 use hyper::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::{StatusCode, Version};
@@ -15,7 +17,7 @@ pub struct Guard {
     /// The values of `Host` that are accepted.
     hosts: Vec<String>,
     /// `None` for a Unix socket, whose permissions say who may connect.
-    bearer: Option<Bearer>,
+    bearer: Option<Arc<Bearer>>,
 }
 
 impl Guard {
@@ -23,7 +25,7 @@ impl Guard {
         Self { hosts: vec!["localhost".into()], bearer: None }
     }
 
-    pub fn of_port(address: std::net::SocketAddr, bearer: Bearer) -> Self {
+    pub fn of_port(address: std::net::SocketAddr, bearer: Arc<Bearer>) -> Self {
         let port = address.port();
         Self { hosts: vec![address.to_string(), format!("localhost:{port}")], bearer: Some(bearer) }
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -83,12 +84,15 @@ impl Listener {
     fn passed(place: &Place) -> Result<Vec<Self>, Failure> {
         let mut passed = listenfd::ListenFd::from_env();
         let mut listeners = Vec::new();
+        let mut bearer = None;
         for index in 0..passed.len() {
             let refused = |error: io::Error| Failure::new(format!("socket {index} of LISTEN_FDS: {error}"));
             if let Ok(Some(unix)) = passed.take_unix_listener(index) {
+                unix_socket::check_listens(&unix).map_err(refused)?;
                 listeners.push(Self::unix(unix, "serving on a socket of systemd".into(), None).map_err(refused)?);
             } else if let Some(tcp) = passed.take_tcp_listener(index).map_err(refused)? {
-                listeners.push(Self::tcp(tcp, place)?);
+                unix_socket::check_listens(&tcp).map_err(refused)?;
+                listeners.push(Self::tcp(tcp, place, &mut bearer)?);
             }
         }
         Ok(listeners)
@@ -98,7 +102,7 @@ impl Listener {
         if let Some(address) = place.listen {
             check_loopback(address)?;
             let failed = |error| Failure::new(format!("cannot listen on {address}: {error}"));
-            return Self::tcp(TcpListener::bind(address).map_err(failed)?, place);
+            return Self::tcp(TcpListener::bind(address).map_err(failed)?, place, &mut None);
         }
         #[cfg(unix)]
         {
@@ -118,15 +122,22 @@ impl Listener {
         Ok(Self { sockets, guard: Guard::of_socket(), name, file })
     }
 
-    fn tcp(socket: TcpListener, place: &Place) -> Result<Self, Failure> {
+    /// All ports have one bearer, which the first one makes: there is one file for it.
+    fn tcp(socket: TcpListener, place: &Place, bearer: &mut Option<Arc<Bearer>>) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::new(format!("cannot listen: {error}"));
         let address = socket.local_addr().map_err(failed)?;
         check_loopback(address)?;
         socket.set_nonblocking(true).map_err(failed)?;
         let sockets = Sockets::Tcp(tokio::net::TcpListener::from_std(socket).map_err(failed)?);
-        let path = place.bearer_file.clone().map_or_else(|| runtime_file("serve.bearer", "--bearer-file"), Ok)?;
-        let name = format!("serving on http://{address} for callers with the bearer in {}", path.display());
-        let guard = Guard::of_port(address, Bearer::create(path)?);
+        let bearer = if let Some(bearer) = bearer {
+            bearer
+        } else {
+            let path = place.bearer_file.clone();
+            let path = path.map_or_else(|| runtime_file("serve.bearer", "--bearer-file"), Ok)?;
+            bearer.insert(Arc::new(Bearer::create(path)?))
+        };
+        let name = format!("serving on http://{address} for callers with the bearer in {}", bearer.path().display());
+        let guard = Guard::of_port(address, Arc::clone(bearer));
         Ok(Self {
             sockets,
             guard,
@@ -156,5 +167,7 @@ fn runtime_file(name: &str, flag: &str) -> Result<PathBuf, Failure> {
         .recursive(true)
         .create(&directory)
         .map_err(|error| Failure::new(format!("cannot create {}: {error}", directory.display())))?;
+    #[cfg(unix)]
+    unix_socket::check_directory(&directory)?;
     Ok(directory.join(name))
 }

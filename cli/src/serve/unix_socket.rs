@@ -2,11 +2,15 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, umask};
+use nix::unistd::geteuid;
 
 use crate::failure::Failure;
 
@@ -27,6 +31,26 @@ impl Drop for SocketFile {
     }
 }
 
+/// Refuses a directory in which another user could put a socket or a bearer in place of that of the server.
+pub fn check_directory(path: &Path) -> Result<(), Failure> {
+    let metadata = fs::metadata(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    let is_own = metadata.uid() == geteuid().as_raw() || metadata.uid() == 0;
+    if is_own && metadata.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{} belongs to another user, or others can write to it; use chmod 700", path.display())))
+}
+
+/// Refuses a socket that accepts no connections, such as one end of a connection: the server would wait for ever. A
+/// socket that listens is never ready for writing, and never hung up.
+pub fn check_listens(socket: &impl AsFd) -> io::Result<()> {
+    let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+    match poll(&mut polled, PollTimeout::ZERO)? {
+        0 => Ok(()),
+        _ => Err(io::Error::new(ErrorKind::InvalidInput, "it does not listen for connections")),
+    }
+}
+
 /// Opens a socket. Replaces one that a server left behind, and refuses one on which a server still runs.
 pub fn open(path: &Path) -> Result<(UnixListener, SocketFile), Failure> {
     let failed = |error: io::Error| Failure::new(format!("cannot serve on {}: {error}", path.display()));
@@ -42,7 +66,10 @@ fn lock(path: &Path) -> Result<File, Failure> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let mut options = File::options();
-    let opened = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&name);
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    // A link that another user put there would have the file made, or locked, at a place of that user's choice.
+    options.custom_flags(OFlag::O_NOFOLLOW.bits());
+    let opened = options.open(&name);
     let lock = opened.map_err(|error| Failure::new(format!("cannot open {}: {error}", Path::new(&name).display())))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),

@@ -1,6 +1,6 @@
 //! The signals by which a process is stopped, reloaded or told something.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 
 use nix::sys::signal::{Signal, kill};
@@ -23,7 +23,9 @@ impl Signals {
     /// Installs the signal handlers.
     pub fn listen() -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel(PASSED_ON.len());
-        for number in PASSED_ON {
+        let ignored = ignored();
+        // A handler would undo `nohup`: the command would get the signal, and would not inherit that it is ignored.
+        for number in PASSED_ON.into_iter().filter(|number| ignored >> (*number as i32 - 1) & 1 == 0) {
             let mut signals = signal(SignalKind::from_raw(number as i32))?;
             let sender = sender.clone();
             tokio::spawn(async move { while signals.recv().await.is_some() && sender.send(number).await.is_ok() {} });
@@ -52,6 +54,14 @@ impl Caught {
             let _ = kill(Pid::from_raw(pid), self.0);
         }
     }
+}
+
+/// Returns the signals that this process was started to ignore, the first one in the lowest bit. Only Linux tells that
+/// without unsafe code.
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
 /// Returns whether the keys of a terminal send their signals to this process and its children.

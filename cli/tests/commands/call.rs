@@ -1,5 +1,7 @@
 //! `tango-token call`.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -79,6 +81,29 @@ fn server_that_is_not_trusted_gets_no_token() {
     let message = ended.failure(1);
     assert!(message.contains("the call failed") && message.contains("certificate"), "{message}");
     assert!(world.sandbox.requests().iter().all(|request| request["path"] != "/raas/v2/accounts"));
+}
+
+/// Without TLS, a proxy would read the token.
+#[test]
+fn request_without_tls_to_this_machine_passes_no_proxy() {
+    let world = World::new("call-proxy", &[]);
+    world.run(&["token"]).success();
+    let api = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", api.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let mut caller = api.accept().unwrap().0;
+            let mut head = [0; 4096];
+            assert!(caller.read(&mut head).unwrap() > 0);
+            caller.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").unwrap();
+        }
+    });
+    // A port on which nothing listens.
+    let proxy = "http://127.0.0.1:1";
+    world.run(&["call", "GET", &url, "--api-url", &url, "--proxy", proxy, "--fail"]).success();
+    let mut call = world.command(&["call", "GET", &url, "--api-url", &url, "--fail"]);
+    end(call.env_remove("TANGO_PROXY").env("HTTP_PROXY", proxy).env("NO_PROXY", "localhost")).success();
+    server.join().unwrap();
 }
 
 #[test]

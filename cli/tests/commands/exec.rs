@@ -114,6 +114,38 @@ fn signals_are_passed_on_and_the_command_decides() {
 
 #[test]
 #[cfg(target_os = "linux")]
+fn ignored_signal_stays_ignored() {
+    let world = World::new("exec-nohup", &[]);
+    for arguments in both("echo ready; read line; exit 7") {
+        let tango = world.command(&arguments);
+        let mut nohup = std::process::Command::new("sh");
+        nohup.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(tango.get_program()).args(tango.get_args());
+        nohup.current_dir(&*world.home).envs(tango.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let (mut child, _stdout) = start(&mut nohup);
+        kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGHUP).unwrap();
+        // The signal would end a command that does not ignore it before it reads.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(7), "{arguments:?}");
+    }
+}
+
+#[test]
+fn file_of_another_command_is_not_removed() {
+    let world = World::new("exec-shared", &[]);
+    let file = ["exec", "--token-file", "the-token", "--", "sh", "-c"];
+    let (mut first, _stdout) = start(&mut world.command(&[&file[..], &["echo ready; read line"]].concat()));
+    let (mut second, _stdout) = start(&mut world.command(&[&file[..], &["echo ready; read line"]].concat()));
+    first.stdin.take().unwrap().write_all(b"\n").unwrap();
+    first.wait().unwrap();
+    assert!(world.home.join("the-token").exists(), "the second command uses it");
+    second.stdin.take().unwrap().write_all(b"\n").unwrap();
+    second.wait().unwrap();
+    assert!(!world.home.join("the-token").exists());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn process_list_contains_no_secret() {
     let world = World::new("exec-list", &[]);
     let token = world.run(&["token"]).success();

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -122,6 +123,50 @@ fn socket_of_another_program_is_not_replaced() {
     let _foreign = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let message = end(&mut command(&world, &["--socket", path.to_str().unwrap()])).failure(1);
     assert!(message.contains("another server runs on"), "{message}");
+}
+
+/// It could be read long after the server has ended.
+#[test]
+#[cfg(target_os = "linux")]
+fn crash_leaves_no_copy_of_the_memory() {
+    let world = World::new("serve-core", &[]);
+    let server = command(&world, &[]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"ulimit -c "$(ulimit -H -c)"; exec "$0" "$@""#]).arg(server.get_program());
+    shell.args(server.get_args()).current_dir(&*world.home);
+    shell.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let path = socket(&world);
+    let mut server = Server::started(&mut shell, |_| Address::Socket(path));
+    assert_eq!(server.address.get("/token", &[]).status(), 200);
+    server.signal(Signal::SIGQUIT);
+    let status = server.child.wait().unwrap();
+    assert_eq!((status.signal(), status.core_dumped()), (Some(Signal::SIGQUIT as i32), false));
+}
+
+#[test]
+fn link_in_place_of_the_lock_is_not_followed() {
+    let world = World::new("serve-link", &[]);
+    let (path, target) = (runtime_directory(&world).join("link.sock"), world.home.join("target"));
+    let lock = path.with_extension("sock.lock");
+    let _ = fs::remove_file(&lock);
+    std::os::unix::fs::symlink(&target, &lock).unwrap();
+    let message = end(&mut command(&world, &["--socket", path.to_str().unwrap()])).failure(1);
+    assert!(message.contains("cannot open"), "{message}");
+    assert!(!target.exists());
+}
+
+#[test]
+fn directory_that_others_can_write_to_is_refused() {
+    let world = World::new("serve-shared", &[]);
+    // Not the directory of other tests, which lasts.
+    let directory = world.home.join("tango-token");
+    fs::create_dir_all(&directory).unwrap();
+    fs::set_permissions(&directory, PermissionsExt::from_mode(0o777)).unwrap();
+    for options in [&[][..], &["--listen", "127.0.0.1:0"]] {
+        let message = end(command(&world, options).env("XDG_RUNTIME_DIR", &*world.home)).failure(1);
+        assert!(message.contains("others can write to it"), "{message}");
+    }
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
 }
 
 #[test]

@@ -17,6 +17,8 @@ use crate::error::Error;
 const SECRETS: [&str; 2] = ["client_secret", "password"];
 /// The most names that a message lists.
 const MAX_NAMES: usize = 20;
+/// The most problems that a message lists.
+const MAX_PROBLEMS: usize = 20;
 
 /// The section of one profile.
 pub(super) struct Section {
@@ -50,9 +52,10 @@ impl Section {
         let mut section = Self { name: name.into(), values: Vec::new(), command: None, command_place: String::new() };
         for (key, value) in table {
             problems.note(section.add(&file, key, value, taken));
-        }
-        if section.command.is_some() {
-            problems.note(system::check_owner(path).map_err(|problem| format!("{}: {problem}", path.display())));
+            // A file of another kind can have a hundred thousand.
+            if problems.count() == MAX_PROBLEMS {
+                break;
+            }
         }
         if problems.is_empty() { Ok(section) } else { Err(problems.into_error()) }
     }
@@ -74,7 +77,9 @@ impl Section {
         if name == CREDENTIAL_PROCESS {
             let words =
                 strings(value.get_ref()).ok_or_else(|| wrong_type(&label, "a string or an array of strings"))?;
-            self.command = Some(Command::parse(&words).map_err(|problem| format!("{label} {problem}"))?);
+            let command = Command::parse(&words).map_err(|problem| format!("{label} {problem}"))?;
+            let directory = file.path.parent().unwrap_or(Path::new(""));
+            self.command = Some(command.beginning_at(directory).map_err(|problem| format!("{label} {problem}"))?);
             self.command_place = place;
             return Ok(());
         }

@@ -72,6 +72,17 @@ impl Command {
         }
     }
 
+    /// Returns the command whose program, if it is a relative path, begins at `directory`. It must not depend on the
+    /// directory that the program is started in, where another user may have put a file of that name. A name without a
+    /// path stays: `PATH` has it.
+    pub fn beginning_at(mut self, directory: &Path) -> Result<Self, &'static str> {
+        if self.0[0].contains(std::path::is_separator) {
+            let program = directory.join(&self.0[0]).into_os_string();
+            self.0[0] = program.into_string().map_err(|_| "has a relative path, and the directory is not UTF-8")?;
+        }
+        Ok(self)
+    }
+
     /// Runs the command and reads what it writes. No error repeats any of it.
     pub fn run(&self) -> Result<Found, String> {
         self.run_within(TIMEOUT)

@@ -193,7 +193,7 @@ fn file_that_others_can_change_is_refused() {
         assert!(home.error().contains("use chmod go-w"));
     }
     if nix::unistd::geteuid().is_root() {
-        let home = Home::with_command("echo '{\"username\": \"name\"}'");
+        home.chmod(0o644);
         home.loaded();
         std::os::unix::fs::chown(home.file(), Some(65_534), None).unwrap();
         assert!(home.error().contains("belongs to another user"));
@@ -306,6 +306,23 @@ fn command_that_does_not_end_is_stopped() {
     assert!(error.contains("the command sleep failed: it did not finish within"), "{error}");
     let silent = process::Command::parse(&["sh", "-c", "exec >&-; sleep 600"]).unwrap();
     assert!(silent.run_within(short).is_err());
+}
+
+#[test]
+fn command_with_a_relative_path_is_that_beside_the_file() {
+    let home = Home::with_command("echo '{\"username\": \"name\"}'");
+    for command in ["./command", "../*/command"] {
+        let command = command.replace('*', home.0.file_name().unwrap().to_str().unwrap());
+        fs::write(home.file(), format!("[test]\ncredential_process = \"{command}\"\n")).unwrap();
+        assert_eq!(home.loaded().effective().username.as_deref(), Some("name"), "{command}");
+    }
+}
+
+#[test]
+fn message_about_a_file_of_another_kind_is_short() {
+    let keys = (0..100_000).map(|number| format!("k{number} = 1\n")).collect::<Vec<_>>().concat();
+    let error = Home::new(&format!("[test]\n{}", &keys[..1024 * 1024 - 16])).error();
+    assert!(error.len() < 8_192, "{}", error.len());
 }
 
 #[test]

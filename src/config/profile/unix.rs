@@ -16,10 +16,17 @@ pub(super) fn config_home(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<
     variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")))
 }
 
-/// Refuses a file that the group or others can write to: they could have secrets sent to another server.
+/// Refuses a file that another user can change: its owner, unless that is this user or root, its group, or others. They
+/// could have secrets sent to another server, and they choose the command that is run.
 pub(super) fn check_writers(path: &Path, file: &File) -> Result<(), String> {
     let metadata = file.metadata().map_err(|error| causes::reason(&error))?;
-    if metadata.is_file() && metadata.mode() & OTHERS_WRITE != 0 {
+    if !metadata.is_file() {
+        return Ok(());
+    }
+    if metadata.uid() != geteuid().as_raw() && metadata.uid() != 0 {
+        return Err("the file belongs to another user, who can change it; use chown".into());
+    }
+    if metadata.mode() & OTHERS_WRITE != 0 {
         return Err(format!("other users can change the file; use chmod go-w {}", path.display()));
     }
     Ok(())
@@ -29,15 +36,6 @@ pub(super) fn check_writers(path: &Path, file: &File) -> Result<(), String> {
 pub(super) fn check_readers(path: &Path) -> Result<(), String> {
     if metadata(path)?.is_some_and(|metadata| metadata.mode() & OTHERS_READ != 0) {
         return Err(format!("other users can read the file; use chmod 600 {}", path.display()));
-    }
-    Ok(())
-}
-
-/// Refuses a file of another user, who chooses the command that it names. That of root is the administrator's.
-pub(super) fn check_owner(path: &Path) -> Result<(), String> {
-    let is_trusted = |owner: u32| owner == geteuid().as_raw() || owner == 0;
-    if metadata(path)?.is_some_and(|metadata| !is_trusted(metadata.uid())) {
-        return Err("the file belongs to another user, whose credential_process is not run; use chown".into());
     }
     Ok(())
 }

@@ -11,9 +11,14 @@ pub(super) fn config_home(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<
     variable("APPDATA")
 }
 
-/// Refuses a file that others can write to: they could have secrets sent to another server.
+/// Refuses a file that others own or can write to: they could have secrets sent to another server, and they choose the
+/// command that is run.
 pub(super) fn check_writers(path: &Path, file: &File) -> Result<(), String> {
-    if access(file)?.is_some_and(|access| access.others_can_write()) {
+    let access = access(file)?;
+    if access.as_ref().is_some_and(|access| !access.has_trusted_owner()) {
+        return Err("the file belongs to another user, who can change it; take ownership".into());
+    }
+    if access.is_some_and(|access| access.others_can_write()) {
         return Err(format!("other users can change the file; remove that permission (icacls {})", path.display()));
     }
     Ok(())
@@ -23,14 +28,6 @@ pub(super) fn check_writers(path: &Path, file: &File) -> Result<(), String> {
 pub(super) fn check_readers(path: &Path) -> Result<(), String> {
     if opened(path)?.is_some_and(|access| access.all_users_can_read()) {
         return Err(format!("other users can read the file; remove that permission (icacls {})", path.display()));
-    }
-    Ok(())
-}
-
-/// Refuses a file of another user, who chooses the command that it names.
-pub(super) fn check_owner(path: &Path) -> Result<(), String> {
-    if opened(path)?.is_some_and(|access| !access.has_trusted_owner()) {
-        return Err("the file belongs to another user, whose credential_process is not run; take ownership".into());
     }
     Ok(())
 }

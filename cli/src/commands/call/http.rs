@@ -2,10 +2,11 @@
 
 use std::error::Error;
 use std::fs;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use reqwest::{Certificate, Client, Method, Proxy, Response, redirect};
+use reqwest::{Certificate, Client, Method, Proxy, Response, Url, redirect};
 use tango_token::Authorization;
 
 use crate::failure::Failure;
@@ -39,6 +40,8 @@ impl Http {
             client = client.tls_certs_only(certificates(&path)?);
         }
         client = match options.value("TANGO_PROXY").as_deref() {
+            // As for the token requests: a proxy would read the token.
+            _ if is_plain_loopback(url) => client.no_proxy(),
             None | Some("system") => client,
             Some("none") => client.no_proxy(),
             Some(url) => client.proxy(Proxy::all(url).map_err(|_| Failure::new("the proxy is not a URL"))?),
@@ -58,6 +61,14 @@ impl Http {
         }
         request.send().await.map_err(|error| failed(&error))
     }
+}
+
+/// Returns whether the request is without TLS to this machine.
+fn is_plain_loopback(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    url.scheme() == "http" && is_loopback
 }
 
 fn certificates(path: &str) -> Result<Vec<Certificate>, Failure> {

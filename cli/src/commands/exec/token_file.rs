@@ -8,7 +8,7 @@ use std::time::Duration;
 use tango_token::{Client, Error, Token};
 
 use crate::failure::Failure;
-use crate::files;
+use crate::files::{self, Identity};
 use crate::output;
 use crate::times;
 
@@ -17,20 +17,22 @@ const SHARE: u32 = 20;
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Removes the file when it is dropped.
+/// Removes the file when it is dropped, unless another process has replaced it.
 pub struct TokenFile {
     path: PathBuf,
     token: Token,
+    identity: Identity,
 }
 
 impl TokenFile {
     /// Writes the file. One that exists is replaced.
     pub fn create(path: &Path, token: Token) -> Result<Self, Failure> {
-        write(path, &token)?;
-        Ok(Self { path: path.to_owned(), token })
+        let identity = write(path, &token)?;
+        Ok(Self { path: path.to_owned(), token, identity })
     }
 
-    /// Replaces the file whenever there is another token. A failure is reported, and tried again.
+    /// Replaces the file whenever there is another token, and writes it again if it was removed. A failure is reported,
+    /// and tried again.
     pub async fn keep_fresh(mut self, client: &Client) -> Infallible {
         let mut reported = None;
         loop {
@@ -48,8 +50,8 @@ impl TokenFile {
     }
 
     fn update(&mut self, token: Token) -> Result<(), String> {
-        if token.value() != self.token.value() {
-            write(&self.path, &token).map_err(|failure| failure.to_string())?;
+        if token.value() != self.token.value() || !self.path.exists() {
+            self.identity = write(&self.path, &token).map_err(|failure| failure.to_string())?;
         }
         self.token = token;
         Ok(())
@@ -63,7 +65,9 @@ impl TokenFile {
 
 impl Drop for TokenFile {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if files::is_same(&self.path, self.identity) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -71,6 +75,6 @@ fn pause(token: &Token) -> Duration {
     (token.expires_in() / SHARE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
 }
 
-fn write(path: &Path, token: &Token) -> Result<(), Failure> {
+fn write(path: &Path, token: &Token) -> Result<Identity, Failure> {
     files::replace(path, token.value()).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
 }
