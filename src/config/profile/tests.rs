@@ -159,7 +159,8 @@ fn missing_profile_names_those_that_exist() {
     let home = Home::new("");
     assert!(home.error().ends_with("; add one"));
     fs::remove_file(home.file()).unwrap();
-    assert!(home.error().contains("No such file") && home.error().contains("TANGO_PROFILE"), "{}", home.error());
+    let error = home.error();
+    assert!(error.contains("No such file") && error.contains("a profile is a section of this file"), "{error}");
 }
 
 #[test]
