@@ -139,8 +139,8 @@ header:
 	$(CARGO) build --features header --package tango-token
 	python3 scripts/interface
 
-# Without cargo, as under sudo, this installs what `make` built before.
-install: $(if $(shell command -v $(CARGO)),lib sandbox cli)
+# Without cargo, as under sudo, this installs what `make` built before. `make install COMMAND=` leaves the command out.
+install: $(if $(shell command -v $(CARGO)),lib sandbox $(if $(COMMAND),cli))
 	install -d $(BIN) $(INCLUDE) $(LIB)/pkgconfig $(LIB)/cmake/TangoToken
 	install -m 755 $(TARGET)/release/tango-sandbox $(BIN)/
 	install -m 644 include/tango_token.h include/tango_token.hpp $(INCLUDE)/
@@ -151,7 +151,7 @@ install: $(if $(shell command -v $(CARGO)),lib sandbox cli)
 	$(fill) packaging/tango-token.pc.in > $(LIB)/pkgconfig/tango-token.pc
 	$(fill) packaging/TangoTokenConfig.cmake.in > $(LIB)/cmake/TangoToken/TangoTokenConfig.cmake
 	$(fill) packaging/TangoTokenConfigVersion.cmake.in > $(LIB)/cmake/TangoToken/TangoTokenConfigVersion.cmake
-	if [ -e $(COMMAND) ]; then $(MAKE) --no-print-directory install-command; fi
+	if [ -e "$(COMMAND)" ]; then $(MAKE) --no-print-directory install-command; fi
 	$(if $(DESTDIR),,@scripts/update_linker_cache.sh $(LIBDIR))
 
 # The command writes its manual and its completions itself. Packages for other processors cannot run it, and lack it.

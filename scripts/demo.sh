@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 step "Building the library and the sandbox"
-make --no-print-directory sandbox install PREFIX="$work/installed" >"$work/build.log" 2>&1 || {
+make --no-print-directory sandbox install COMMAND= PREFIX="$work/installed" >"$work/build.log" 2>&1 || {
     cat "$work/build.log" >&2
     exit 1
 }
