@@ -42,12 +42,14 @@ static inline int has_hung(pid_t child)
     return 0;
 }
 
-/* Gets a token. On a busy machine a cache can fail to answer in time, once; for a process that inherited a lock it always
- * does. */
+/* Gets a token. On a busy machine a cache or a server can fail to answer in time, once; for a process that inherited a
+ * lock it always does. */
 static inline tango_status acquire_patiently(const tango_client *client, tango_token **token, tango_error **error)
 {
     tango_status status = tango_token_acquire(client, token, error);
-    for (int i = 1; i < MOST_ATTEMPTS && status == TANGO_STATUS_CACHE_UNAVAILABLE; i++) {
+    for (int i = 1; i < MOST_ATTEMPTS; i++) {
+        if (status != TANGO_STATUS_CACHE_UNAVAILABLE && status != TANGO_STATUS_TIMED_OUT)
+            break;
         if (error != NULL)
             tango_error_free(*error);
         status = tango_token_acquire(client, token, error);
