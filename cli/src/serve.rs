@@ -32,6 +32,7 @@ const SLACK: Duration = Duration::from_secs(1);
 
 /// Where to serve, as the command line says.
 pub struct Place {
+    #[cfg_attr(windows, expect(dead_code, reason = "on Windows it serves on ports alone"))]
     pub socket: Option<PathBuf>,
     pub listen: Option<SocketAddr>,
     pub bearer_file: Option<PathBuf>,
