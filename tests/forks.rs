@@ -111,6 +111,10 @@ fn no_child_inherits_a_lock_that_is_held() {
         let (children, sandbox) = (many(500), sandbox());
         let mut command = program("tests/c/fork_locks.c").command(&sandbox);
         command.arg(children.to_string()).env("TANGO_DPOP", "required").envs(variables);
+        // Eight threads, their forks and the other tests share few processors. No child waits for these.
+        for timeout in ["CONNECT", "ATTEMPT", "TOTAL"] {
+            command.env(format!("TANGO_{timeout}_TIMEOUT_MS"), "120000");
+        }
         let printed = String::from_utf8(succeed(&mut command).stdout).unwrap();
         assert!(printed.starts_with(&format!("{children} children inherited none of ")), "{printed}");
         println!("Figure: {children} children that inherited no lock of pthread that is held");

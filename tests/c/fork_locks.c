@@ -41,14 +41,22 @@ static void authorize(void)
     tango_authorization_free(authorization);
 }
 
+static void acquire_or_fail(const tango_client *own, tango_token **token)
+{
+    tango_error *error = NULL;
+    if (acquire_patiently(own, token, &error) != TANGO_STATUS_OK)
+        fprintf(stderr, "%s\n", tango_error_message(error));
+    CHECK(error == NULL);
+}
+
 static void fetch(void)
 {
     tango_client *own = client_from_env();
     tango_token *token = NULL;
-    CHECK(acquire_patiently(own, &token, NULL) == TANGO_STATUS_OK);
+    acquire_or_fail(own, &token);
     CHECK(tango_client_invalidate(own, token, NULL) == TANGO_STATUS_OK);
     tango_token_free(token);
-    CHECK(acquire_patiently(own, &token, NULL) == TANGO_STATUS_OK);
+    acquire_or_fail(own, &token);
     tango_token_free(token);
     tango_client_free(own);
 }
